@@ -1,0 +1,70 @@
+# A bare machine needs Python 3.11+ with venv and pip, and make. Everything else comes by itself.
+PY ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := uv==0.13.8
+HASH = $(shell $(PY) -c 'import hashlib,sys; print(hashlib.sha256(b"".join(open(f,"rb").read() for f in sys.argv[1:])).hexdigest()[:12])' $(1))
+RUN := $(VENV)/.run-$(call HASH,requirements.lock pyproject.toml)
+DEV := $(VENV)/.dev-$(call HASH,requirements-dev.lock pyproject.toml)
+# Half of the tests' time is waiting (servers, fsync), so a few more workers than cores pay.
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench ui clean lock
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(RUN) ## the whole road on generated profiles; INPUT="DIR [DIR]" takes your own landing folders
+	@$(BIN)/sxe demo $(INPUT)
+
+ui: $(RUN) ## the Dagster UI over the state of the last demo
+	@$(BIN)/sxe ui --demo
+
+test: $(DEV) ## all tests, in parallel and random order
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
+
+check: $(DEV) ## format, lint, types, walls, Dagster definitions
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/sxe contracts check
+	@$(BIN)/sxe env --check
+
+format: $(DEV) ## put the code into shape
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(DEV) ## the benchmarks
+	@for b in bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+clean: ## remove the environment, caches and the embedded state
+	@if [ -x $(BIN)/sxe ]; then $(BIN)/sxe down --reset --yes; fi
+	@rm -rf $(VENV) .sxe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+
+lock: $(DEV) ## renew both lock files (maintainers)
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra build pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra build --extra dev pyproject.toml -o requirements-dev.lock
+
+$(BIN)/python:
+	@$(PY) -c 'import sys; sys.exit("Python 3.11 or newer is needed; run: make PY=python3.12 ...") if sys.version_info < (3, 11) else 0'
+	@$(PY) -m venv $(VENV) || { echo "venv is missing: install it (Debian: apt-get install python3-venv), then run make again"; exit 1; }
+
+# uv where it can be had, else pip: slower, same hashes.
+define install
+	@echo "installing $(1) ..."
+	@if $(BIN)/python -m pip install -q --disable-pip-version-check $(UV) 2>/dev/null; \
+	 then $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r $(1) && \
+	      $(BIN)/uv pip install -q --python $(BIN)/python --no-build-isolation --no-deps -e .; \
+	 else $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r $(1) && \
+	      $(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .; fi
+endef
+
+$(RUN): | $(BIN)/python
+	$(call install,requirements.lock)
+	@rm -f $(VENV)/.run-*; touch $@
+
+$(DEV): $(RUN)
+	$(call install,requirements-dev.lock)
+	@rm -f $(VENV)/.dev-*; touch $@

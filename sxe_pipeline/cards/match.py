@@ -1,0 +1,86 @@
+"""From a folded text to the phrases that stand in it.
+
+Here: longest match per kind, word boundaries, and the contexts (past, future, somebody else, joke)
+that take a phrase's meaning away. Not here: what the phrases add up to (`label`).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sxe_pipeline.cards.taxonomy import Context, Kind, Mark, Taxonomy
+from sxe_pipeline.cards.text import BREAK
+
+
+class Hit(NamedTuple):
+    """A label that the words at `start:end` of the folded text stand for."""
+
+    mark: Mark
+    start: int
+    end: int
+
+
+class _Near(NamedTuple):
+    context: Context
+    start: int
+    end: int
+
+
+def find(folded: str, taxonomy: Taxonomy) -> list[Hit]:
+    """Every label the text supports, in order of appearance.
+
+    Args:
+        folded: A folded text.
+        taxonomy: The labels.
+
+    Returns:
+        The longest phrase of each kind at each place whose meaning no context takes away.
+    """
+    spans = _spans(folded, taxonomy)
+    if not spans:
+        return []
+    nearby: list[_Near] = []
+    hits: list[Hit] = []
+    taken: dict[Kind, int] = {"persona": 0, "tribe": 0, "account_type": 0}
+    for start, end, index in spans:
+        pattern = taxonomy.patterns[index]
+        for context in pattern.contexts:
+            if context.side == "cover":
+                taken = {kind: max(place, end) for kind, place in taken.items()}
+            else:
+                nearby.append(_Near(context, start, end))
+        for mark in pattern.marks:
+            if start >= taken[mark.kind]:
+                taken[mark.kind] = end
+                hits.append(Hit(mark, start, end))
+    if not nearby:
+        return hits
+    return [hit for hit in hits if not _is_taken_away(hit, nearby, folded)]
+
+
+def _spans(folded: str, taxonomy: Taxonomy) -> list[tuple[int, int, int]]:
+    """Matches on word boundaries, leftmost and longest first."""
+    length = len(folded)
+    spans = []
+    for index, start, end in taxonomy.automaton.find_matches_as_indexes(folded, overlapping=True):
+        is_bounded = (start == 0 or not folded[start - 1].isalnum()) and (
+            end == length or not folded[end].isalnum()
+        )
+        if is_bounded or taxonomy.patterns[index].is_emoji:
+            spans.append((start, end, index))
+    spans.sort(key=lambda span: (span[0], -span[1]))
+    return spans
+
+
+def _is_taken_away(hit: Hit, nearby: Sequence[_Near], folded: str) -> bool:
+    for context, start, end in nearby:
+        if context.scope not in (hit.mark.kind, "any"):
+            continue
+        if context.side == "before" and end <= hit.start:
+            between = folded[end : hit.start]
+        elif context.side == "after" and start >= hit.end:
+            between = folded[hit.end : start]
+        else:
+            continue
+        if BREAK not in between and len(between.split()) <= context.reach:
+            return True
+    return False

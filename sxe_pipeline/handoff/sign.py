@@ -1,0 +1,127 @@
+"""Ed25519 keys: make, keep, name, sign.
+
+Here: the text forms of keys and the embedded default key file. Which keys signed which batches stands
+in `handoff.signing_key`; a consumer pins the public key and never takes it from beside a batch.
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from sxe_pipeline.errors import BadConfig, BadInput
+
+PREFIX = "sxe-signing:"
+
+
+class Signer:
+    """A private key. Its `repr` shows the key id only."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.public_key = key.public_key()
+        self.key_id = key_id(self.public_key)
+
+    def __repr__(self) -> str:
+        return f"Signer({self.key_id[:12]})"
+
+    @classmethod
+    def from_text(cls, text: str) -> "Signer":
+        """The key in the form of `SXE_SIGNING_KEY`.
+
+        Raises:
+            BadConfig: It is none. The message does not repeat it.
+        """
+        given = text.strip()
+        try:
+            raw = base64.b64decode(given.removeprefix(PREFIX), validate=True)
+            if not given.startswith(PREFIX):
+                raise ValueError
+            return cls(Ed25519PrivateKey.from_private_bytes(raw))
+        except (ValueError, binascii.Error):
+            pass
+        raise BadConfig(
+            f"the signing key is not '{PREFIX}' and 32 bytes in base64; make one with `sxe keys`"
+        )
+
+    def text(self) -> str:
+        """The key in the form of `SXE_SIGNING_KEY`: one line, secret."""
+        return PREFIX + base64.b64encode(self._key.private_bytes_raw()).decode()
+
+    def public_pem(self) -> bytes:
+        """The public key as PEM: what a consumer pins."""
+        return self.public_key.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature; the same message always gives the same one."""
+        return self._key.sign(message)
+
+
+def generate() -> Signer:
+    """A new key from the system's randomness."""
+    return Signer(Ed25519PrivateKey.generate())
+
+
+def key_id(public_key: Ed25519PublicKey) -> str:
+    """SHA-256 of the 32 bytes of the public key."""
+    return hashlib.sha256(public_key.public_bytes_raw()).hexdigest()
+
+
+def parse_public(pem: bytes) -> Ed25519PublicKey:
+    """The public key in a PEM file.
+
+    Raises:
+        BadInput: The file holds no Ed25519 public key.
+    """
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, TypeError):
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise BadInput("the key file holds no Ed25519 public key in PEM form; ask the sender for it")
+    return key
+
+
+def open_signer(home: Path, text: str | None = None) -> Signer:
+    """The signer of this deployment.
+
+    Args:
+        home: Where the embedded default keeps `keys/signing.key` (0600) and `keys/signing.pub`.
+        text: The setting `SXE_SIGNING_KEY`; it wins, and then nothing is read or written.
+
+    Raises:
+        BadConfig: The setting or the key file holds no key.
+    """
+    if text is not None:
+        return Signer.from_text(text)
+    file = home / "keys" / "signing.key"
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not file.exists():
+        _keep(file, generate().text())
+    signer = Signer.from_text(file.read_text())
+    public = file.with_name("signing.pub")
+    if not public.exists() or public.read_bytes() != signer.public_pem():
+        public.write_bytes(signer.public_pem())
+    return signer
+
+
+def _keep(file: Path, text: str) -> None:
+    """Write the whole file or nothing; of two processes the first one's key stays."""
+    new = file.with_name(f"signing.key.{os.getpid()}")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    try:
+        os.link(new, file)
+    except FileExistsError:
+        pass
+    finally:
+        new.unlink()

@@ -1,0 +1,42 @@
+"""The face of ingest: which files landed, day by day."""
+
+import dagster as dg
+
+from sxe_pipeline import audit, face
+from sxe_pipeline.ingest import register
+from sxe_pipeline.settings import Settings
+from sxe_pipeline.store import objects, sql
+
+
+@dg.asset(
+    key_prefix="ingest",
+    group_name="ingest",
+    partitions_def=face.daily,
+    backfill_policy=face.one_run,
+    kinds={"postgres"},
+    owners=["team:data-ops"],
+    tags={"sxe/tier": "social"},
+    code_version="1",
+)
+@face.speaking_dagster
+def raw_profiles(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+) -> dg.MaterializeResult[None]:
+    """Which files landed: a register by SHA-256, never a copy. Registers what is new first."""
+    days = face.days_of(context)
+    landing = objects.Objects(settings.landing_url)
+    with sql.connect(settings.need("social_dsn")) as conn:
+        registered = register.register_all(conn, landing, actor="asset:ingest/raw_profiles")
+        files = [f for day in days for f in register.files_of(conn, day)]
+        cover = audit.cover(conn, "ingest/raw_profiles", context.run.run_id)
+    by_collection: dict[str, int] = {}
+    for file in files:
+        by_collection[file.collection] = by_collection.get(file.collection, 0) + 1
+    rows = [{"collection": name, "files": n} for name, n in sorted(by_collection.items())]
+    return dg.MaterializeResult(
+        metadata={
+            **face.counts(files=len(files), new_files=registered.new, **cover.metadata()),
+            **face.summary("Landed files", {r["collection"]: r["files"] for r in rows}),
+            "sxe/collections": face.top(rows),
+        }
+    )

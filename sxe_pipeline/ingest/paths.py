@@ -1,0 +1,135 @@
+"""Paths into a payload, compiled once to functions.
+
+`a.b` is a key in a key, `a[*].b` every element, `a[0]` one element, `a."b.c"` a key with a dot.
+Here: reading by path and finding nested objects. Not here: what a value means.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Getter = Callable[[Any], Any]
+
+_STEP = re.compile(r'(?:^|\.)(?:"([^"]+)"|([^."\[\]]+))|\[(\*|[0-9]+)\]')
+_MISSING = object()
+FIND_LIMIT = 200_000
+"""Nested containers that one search looks into at most: a bound on nested bombs."""
+
+
+def parse(path: str) -> tuple[str | int, ...]:
+    """The steps of a path: a key, an index, or '*' for every element.
+
+    Raises:
+        ValueError: The path is not written as this module describes.
+    """
+    steps: list[str | int] = []
+    at = 0
+    while at < len(path):
+        found = _STEP.match(path, at)
+        if not found:
+            raise ValueError(f"path {path!r} cannot be read at position {at}")
+        quoted, plain, index = found.groups()
+        if index is not None:
+            steps.append("*" if index == "*" else int(index))
+        else:
+            steps.append(quoted or plain)
+        at = found.end()
+    if not steps or isinstance(steps[0], int) or steps[0] == "*":
+        raise ValueError(f"path {path!r} has to begin with a key")
+    return tuple(steps)
+
+
+def is_many(path: str) -> bool:
+    """Whether a path leads to any number of values."""
+    return "*" in parse(path)
+
+
+def one(path: str) -> Getter:
+    """A function that gives the value at `path`, None where there is none."""
+    steps = parse(path)
+    if "*" in steps:
+        every = many(path)
+        return lambda record: next(every(record), None)
+    if all(isinstance(step, str) for step in steps):
+        return _keys([str(step) for step in steps])
+    return lambda record: next(_walk(record, steps), None)
+
+
+def _keys(keys: list[str]) -> Getter:
+    first = keys[0]
+    if len(keys) == 1:
+        return lambda record: record.get(first)
+    if len(keys) == 2:
+        second = keys[1]
+
+        def inner(record: Any) -> Any:
+            found = record.get(first)
+            return found.get(second) if type(found) is dict else None
+
+        return inner
+
+    def deep(record: Any) -> Any:
+        for key in keys:
+            if type(record) is not dict:
+                return None
+            record = record.get(key)
+        return record
+
+    return deep
+
+
+def many(path: str) -> Callable[[Any], Iterator[Any]]:
+    """A function that gives every value at `path`, in document order."""
+    steps = parse(path)
+    return lambda record: _walk(record, steps)
+
+
+def has(path: str) -> Callable[[Any], bool]:
+    """A function that says whether `path` leads anywhere (null is somewhere)."""
+    steps = parse(path)
+    if len(steps) == 1:
+        return lambda record: steps[0] in record
+    return lambda record: next(_walk(record, steps), _MISSING) is not _MISSING
+
+
+def _walk(record: Any, steps: tuple[str | int, ...]) -> Iterator[Any]:
+    for at, step in enumerate(steps):
+        if step == "*":
+            if type(record) is list:
+                for element in record:
+                    yield from _walk(element, steps[at + 1 :])
+            return
+        if type(step) is int:
+            if type(record) is not list or step >= len(record):
+                return
+            record = record[step]
+        else:
+            if type(record) is not dict or step not in record:
+                return
+            record = record[step]
+    yield record
+
+
+def find(record: Any, wanted: Callable[[dict[str, Any]], bool]) -> Iterator[dict[str, Any]]:
+    """Every nested object that `wanted` accepts, in document order, never one inside another.
+
+    Args:
+        record: Any decoded payload.
+        wanted: Says whether an object is one.
+
+    Yields:
+        The objects found.
+    """
+    stack = [record]
+    for _ in range(FIND_LIMIT):
+        if not stack:
+            return
+        node = stack.pop()
+        if type(node) is dict:
+            if wanted(node):
+                yield node
+                continue
+            children = list(node.values())
+        else:
+            children = node
+        stack.extend(child for child in reversed(children) if type(child) in (dict, list))

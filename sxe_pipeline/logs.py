@@ -1,0 +1,89 @@
+"""The one log of the engine: JSON lines (or a short line for a person) on stderr.
+
+A field is logged only when its key stands in ALLOWED; of other fields the key alone is shown. Every
+text, the traceback of an error included, passes the redactor last, as a net below the allow-list.
+"""
+
+import logging
+import sys
+from typing import Any, cast
+
+import structlog
+
+ALLOWED = frozenset(
+    """event level timestamp logger stage day days table version count counts rows files bytes new
+    seen accepted quarantined open leaks cards pools batch_id market contract state seconds run_id
+    job asset reason exit_code pid port attempt exception exc_info""".split()  # noqa: SIM905
+)
+"""Keys whose values may be logged: ids, counts, durations and closed vocabularies."""
+
+
+def _only_allowed(
+    _: object, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    return {
+        k: v if k in ALLOWED or k in ("exception", "exc_info") else "‹not logged›"
+        for k, v in event.items()
+    }
+
+
+def _redacted(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {k: scrub(v) if isinstance(v, str) else v for k, v in event.items()}
+
+
+def scrub(text: str) -> str:
+    """The text with contact data replaced by tokens, line by line.
+
+    Example:
+        >>> scrub("could not read: ana@example.com")
+        'could not read: [email]'
+    """
+    from sxe_pipeline.redact import redact_text
+
+    if not any(c in text for c in "@+0123456789"):
+        return text
+    return "\n".join(
+        redact_text(line)[0] if len(line) < 4_000 else line[:200] for line in text.split("\n")
+    )
+
+
+def start(*, verbose: bool = False) -> None:
+    """Configure logging for this process: ours to stderr, third parties from WARNING up."""
+    plain = sys.stderr.isatty()
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _only_allowed,
+        _redacted,
+    ]
+    render: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=False)
+        if plain
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("sxe").setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+def get(stage: str) -> Any:
+    """The logger of a stage.
+
+    Example:
+        get("social").info("written", table="social/observations", rows=12)
+    """
+    return cast(Any, structlog.get_logger(f"sxe.{stage}"))

@@ -1,0 +1,24 @@
+"""Find contact data in text and links, and put typed tokens in its place.
+
+In:     free text, links and handles of a landed row; contracts/redaction (words, hosts, policy)
+Out:    the same values without e-mail addresses, phone numbers, messenger ids, contact links and
+        postal addresses; how many went and of which kind; `scan` looks again by other code
+Never:  a found value in a return value, a log line or an error; a network call; a profile's label
+"""
+
+from sxe_pipeline.redact.array import Redacted, redact_array
+from sxe_pipeline.redact.exact import Span, redact_text
+from sxe_pipeline.redact.fields import RedactedLinks, contact_shaped, redact_links
+from sxe_pipeline.redact.ruleset import RULESET_VERSION, Rules
+
+__all__ = [
+    "RULESET_VERSION",
+    "Redacted",
+    "RedactedLinks",
+    "Rules",
+    "Span",
+    "contact_shaped",
+    "redact_array",
+    "redact_links",
+    "redact_text",
+]

@@ -1,0 +1,157 @@
+"""The exact stage: every rule family over one text, until nothing more is found.
+
+Belongs here: how families are combined, chunked and applied. A text is cut at what was redacted
+(and at tokens that stand in it already) and each piece is read on its own, so that redacting a
+redacted text finds the same pieces and changes nothing.
+"""
+
+import re
+from dataclasses import dataclass
+
+from sxe_pipeline.redact import address, decode, email, links, messenger, phone, plain, spelled
+from sxe_pipeline.redact.fold import fold
+from sxe_pipeline.redact.ruleset import BARRIER, TOKENS, Rules, tokens
+
+CHUNK = 2000
+OVERLAP = 512
+_TOKEN = re.compile("|".join(re.escape(token) for token in TOKENS))
+_PIECE = re.compile(f"[^{BARRIER}]+")
+_RANK = {"link_hub": 0, "contact_link": 1, "email": 2, "phone": 3, "messenger_id": 4, "postal_address": 5}
+_UNUSUAL = re.compile(r"[A-Za-z0-9+/_-]{16}|[0-9A-Fa-f]{2}[ :][0-9A-Fa-f]{2}[ :]|\\x")
+_ALL = Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One redacted stretch: code point offsets of the input, and what it was."""
+
+    start: int
+    end: int
+    kind: str
+
+
+def redact_text(text: str, rules: Rules = _ALL) -> tuple[str, list[Span]]:
+    """Replace every contact in one text by its token.
+
+    Args:
+        text: Any text, of any length.
+        rules: The families that look; all of them by default.
+
+    Returns:
+        The redacted text and the spans of the input that were replaced, in order, disjoint.
+
+    Example:
+        >>> redact_text("mail ana@example.com")[0]
+        'mail [email]'
+    """
+    spans = find_spans(text, rules)
+    return (apply(text, spans), spans) if spans else (text, [])
+
+
+def apply(text: str, spans: list[Span]) -> str:
+    """The text with a token in place of each span; a link hub keeps its host."""
+    written = []
+    place = 0
+    for span in spans:
+        written.append(text[place : span.start])
+        token = tokens()[span.kind]
+        if span.kind == "link_hub":
+            hub = links.hub_of(fold(text[span.start : span.end])[0])
+            token = f"{hub}/{token}" if hub else token
+        written.append(token)
+        place = span.end
+    return "".join([*written, text[place:]])
+
+
+def find_spans(text: str, rules: Rules = _ALL) -> list[Span]:
+    """Every contact in a text, disjoint and in order."""
+    kinds = set(rules.on) & set(tokens())
+    masked = _TOKEN.sub(lambda token: BARRIER * len(token[0]), text)
+    found = [span for span in plain.find(masked) if span[2] in kinds]
+    masked = _mask(masked, found)
+    for _ in range(8):
+        more = _search(masked, kinds, found)
+        if not more:
+            break
+        found += more
+        masked = _mask(masked, more)
+    return _merge(found)
+
+
+def _search(
+    masked: str, kinds: set[str], found: list[tuple[int, int, str]]
+) -> list[tuple[int, int, str]]:
+    phones = {end for _, end, kind in found if kind == "phone"}
+    spans = []
+    for piece in _PIECE.finditer(masked):
+        after_phone = piece.start() in phones
+        for start, end, kind in _read_chunks(piece[0], kinds, after_phone):
+            spans.append((piece.start() + start, piece.start() + end, kind))
+    return spans
+
+
+def _mask(text: str, spans: list[tuple[int, int, str]]) -> str:
+    for start, end, _ in spans:
+        text = text[:start] + BARRIER * (end - start) + text[end:]
+    return text
+
+
+def _read_chunks(piece: str, kinds: set[str], after_phone: bool) -> list[tuple[int, int, str]]:
+    """A long piece is read in chunks; each find belongs to the chunk that holds its start."""
+    if len(piece) <= CHUNK:
+        return _read(piece, kinds, after_phone) if len(piece) > 3 else []
+    spans = []
+    step = CHUNK - OVERLAP
+    for begin in range(0, len(piece), step):
+        last = begin + CHUNK >= len(piece)
+        low = 0 if begin == 0 else OVERLAP // 2
+        high = CHUNK if last else CHUNK - OVERLAP // 2
+        for start, end, kind in _read(piece[begin : begin + CHUNK], kinds, False):
+            if low <= start < high:
+                spans.append((begin + start, begin + end, kind))
+        if last:
+            break
+    return spans
+
+
+def _read(piece: str, kinds: set[str], after_phone: bool) -> list[tuple[int, int, str]]:
+    folded, back = fold(piece)
+    spans = [span for span in _families(folded, kinds, after_phone) if span[1] > span[0]]
+    if back is not None:
+        spans = [(back[start], back[end], kind) for start, end, kind in spans]
+    if "postal_address" in kinds and any(char.isdigit() for char in piece):
+        spans += [(start, end, "postal_address") for start, end in address.find(piece)]
+    if _UNUSUAL.search(piece):
+        spans += [span for span in decode.find_encoded(piece) if span[2] in kinds]
+    return [(s.start, s.end, s.kind) for s in _merge(spans)]
+
+
+def _families(folded: str, kinds: set[str], after_phone: bool) -> list[tuple[int, int, str]]:
+    spans: list[tuple[int, int, str]] = []
+    if "contact_link" in kinds:
+        spans += links.find(folded)
+    if "link_hub" in kinds:
+        spans += [(*span, "link_hub") for span in links.find_hubs(folded)]
+    if "email" in kinds:
+        spans += [(*span, "email") for span in email.find(folded)]
+        spans += [(*span, "email") for span in decode.find_turned(folded)]
+    if "phone" in kinds:
+        spans += [(*span, "phone") for span in phone.find(folded, inherited=after_phone)]
+        spans += [(*span, "phone") for span in spelled.find(folded)]
+        spans += [(*span, "phone") for span in spelled.find_between(folded)]
+    if "messenger_id" in kinds:
+        spans += [(*span, "messenger_id") for span in messenger.find(folded)]
+    spans += [span for span in decode.find_apart(folded) if span[2] in kinds]
+    return spans
+
+
+def _merge(spans: list[tuple[int, int, str]]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end, kind in sorted(spans, key=lambda span: (span[0], -span[1], _RANK[span[2]])):
+        if merged and start < merged[-1].end:
+            last = merged[-1]
+            better = min(last.kind, kind, key=lambda name: _RANK[name])
+            merged[-1] = Span(last.start, max(last.end, end), better)
+        else:
+            merged.append(Span(start, end, kind))
+    return merged

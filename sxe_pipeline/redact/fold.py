@@ -1,0 +1,173 @@
+"""Make look-alikes equal: one lower-case character per character, with the way back.
+
+Belongs here: what makes two spellings of the same character or escape the same. Does not belong
+here: what a contact looks like. Word lists pass `fold_word`, so that a word and a text that were
+folded alike still meet (Cyrillic look-alikes included).
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Sequence
+
+_DROPPED = "\0"
+_EXPANDS = "\2"
+_LOOKALIKES = dict(
+    zip(
+        "аверкмнорстухіјѕԁһӏɡαβεικνορτυχγωցոսօ",
+        "abepkmhopctyxijsdhlgabeikvoptuxywgnuo",
+        strict=True,
+    )
+) | {"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ß": "s", "æ": "a", "œ": "o"}
+_LATIN_CAPS = dict(zip("ᴀʙᴄᴅᴇғɢʜɪᴊᴋʟᴍɴᴏᴘʀᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprtuvwyz", strict=True))
+_MARKS = {
+    **dict.fromkeys("。｡．·․‧∙・•⸱", "."),
+    **dict.fromkeys("‐‑‒–—―−﹣－➖⁃ー", "-"),
+    **dict.fromkeys("，、﹐،", ","),
+    **dict.fromkeys("’‘ʼ`´", "'"),
+    **dict.fromkeys("：︰﹕ː", ":"),
+    **dict.fromkeys("∕⁄／", "/"),
+    "…": ".",
+    "ー": "ー",
+    "№": "#",
+    "➕": "+",
+}
+_DIGIT_NAMES = {
+    name: str(value)
+    for value, name in enumerate(
+        ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
+    )
+} | {"TEN": "0", "ELEVEN": "0", "TWELVE": "0"}
+_DIE = re.compile(r"DIE FACE-(\d)")
+_CIRCLED_A = re.compile(r"(?<![Ⓐ-ⓩ🄰-🆉])[ⓐⒶ🅐🅰](?![Ⓐ-ⓩ🄰-🆉])")
+_ESCAPE = re.compile(
+    r"&#x[0-9a-f]{1,6};?|&#\d{1,7};?|&(?:commat|period|plus|lpar|rpar|hyphen|sol|colon|amp);"
+    r"|\\u\{?[0-9a-f]{4,6}\}?|\\x[0-9a-f]{2}|%[0-9a-f]{2}|=[0-9A-F]{2}(?==|[\w.])",
+    re.IGNORECASE,
+)
+_BRAILLE = {chr(0x2800 + dots): digit for dots, digit in zip(
+    (0x01, 0x03, 0x09, 0x19, 0x11, 0x0B, 0x1B, 0x13, 0x0A, 0x1A), "1234567890", strict=True)}
+
+
+def _named_digit(char: str) -> str | None:
+    """The digit that the name of a symbol holds: clock faces, dice, cards, counting rods."""
+    if char in _BRAILLE:
+        return _BRAILLE[char]
+    if unicodedata.category(char) not in ("So", "No", "Nl") or "㈠" <= char <= "㋿":
+        return None
+    name = unicodedata.name(char, "")
+    if die := _DIE.match(name):
+        return die[1]
+    if "UNDER" in name or "HAND" in name or "THIRTY" in name:
+        return None
+    found = [_DIGIT_NAMES[word] for word in re.split(r"[ -]", name) if word in _DIGIT_NAMES]
+    return found[0] if found else None
+
+
+def _fold_char(char: str) -> str:
+    code = ord(char)
+    if 0xE0020 <= code <= 0xE007E:
+        return chr(code - 0xE0000).lower()
+    if char in _MARKS:
+        return _MARKS[char]
+    if (digit := unicodedata.digit(char, None)) is not None:
+        return str(digit)
+    if (named := _named_digit(char)) is not None:
+        return named
+    category = unicodedata.category(char)
+    if category in ("Cf", "Mn", "Me") or code in (0x2800, 0x283C, 0x115F, 0x1160, 0x3164):
+        return ""
+    normal = unicodedata.normalize("NFKC", char)
+    if len(normal) == 1 and normal != char and normal in _MARKS:
+        return _MARKS[normal]
+    if category in ("Zs", "Zl", "Zp"):
+        return " "
+    if category in ("Ps", "Pi") and not normal.isascii():
+        return "("
+    if category in ("Pe", "Pf") and not normal.isascii():
+        return ")"
+    folded = []
+    for part in normal.lower():
+        if unicodedata.category(part) in ("Mn", "Me", "Cf"):
+            continue
+        base = unicodedata.normalize("NFD", part)[0] if "LATIN" in unicodedata.name(
+            part, "") or "\u0370" <= part <= "\u03ff" else part
+        base = _LATIN_CAPS.get(base, base)
+        folded.append(_LOOKALIKES.get(base, base))
+    return "".join(folded)
+
+
+class _Table(dict[int, str]):
+    """Filled as characters are met, so that `str.translate` runs at C speed."""
+
+    def __missing__(self, code: int) -> str:
+        folded = _fold_char(chr(code))
+        self[code] = mark = (
+            folded if len(folded) == 1 else (_EXPANDS if folded else _DROPPED)
+        )
+        return mark
+
+
+_TABLE = _Table()
+
+
+def fold(text: str) -> tuple[str, Sequence[int] | None]:
+    """Fold a text.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The folded text, and for each of its characters (and one past the end) the offset in
+        `text`; None where both run in step.
+    """
+    plain = text.isascii()
+    if ("%" in text or "&" in text or "\\" in text or "=" in text) and _ESCAPE.search(text):
+        return _fold_escaped(text)
+    if plain:
+        return text.lower(), None
+    folded = _CIRCLED_A.sub("@", text).translate(_TABLE)
+    if _EXPANDS in folded:
+        return _fold_slowly(list(text), list(range(len(text) + 1)))
+    if _DROPPED not in folded:
+        return folded, None
+    places = [place for place, char in enumerate(folded) if char != _DROPPED]
+    return folded.replace(_DROPPED, ""), [*places, len(text)]
+
+
+def _fold_slowly(chars: list[str], places: list[int]) -> tuple[str, list[int]]:
+    folded: list[str] = []
+    back: list[int] = []
+    for char, place in zip(chars, places[:-1], strict=True):
+        for part in _fold_char(char):
+            folded.append(part)
+            back.append(place)
+    return "".join(folded), [*back, places[-1]]
+
+
+def _fold_escaped(text: str) -> tuple[str, list[int]]:
+    chars: list[str] = []
+    places: list[int] = []
+    last = 0
+    for found in _ESCAPE.finditer(text):
+        chars += text[last : found.start()]
+        places += range(last, found.start())
+        for char in _unescape(found[0]):
+            chars.append(char)
+            places.append(found.start())
+        last = found.end()
+    chars += text[last:]
+    places += range(last, len(text) + 1)
+    return _fold_slowly(chars, places)
+
+
+def _unescape(escape: str) -> str:
+    if escape[0] == "&":
+        return html.unescape(escape if escape.endswith(";") else escape + ";")[:1]
+    code = int(escape.lstrip("%=\\uxUX{").rstrip("}"), 16)
+    return chr(code) if 32 <= code < 0x110000 and not 0xD800 <= code < 0xE000 else escape[:1]
+
+
+def fold_word(word: str) -> str:
+    """Fold a word of a list the way texts are folded."""
+    return fold(word)[0]

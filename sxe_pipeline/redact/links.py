@@ -1,0 +1,83 @@
+"""Links that lead to an inbox, a phone or a page of such links, however their dots are written.
+
+Belongs here: hosts and schemes inside text. Link fields of a profile are in `fields`.
+"""
+
+import re
+from functools import lru_cache
+
+from sxe_pipeline.redact.ruleset import hosts
+
+_DOT = (
+    r"(?:\s{0,2}[.,]\s{0,2}|\s{0,2}[\[({<]\s{0,2}(?:\.|dot|punto|ponto|point|punkt|d0t)\s{0,2}[\])}>]\s{0,2}"
+    r"|\s{1,2}(?:dot|punto|ponto|point|punkt)\s{1,2}|[_\-~*|](?:dot|punto)[_\-~*|])"
+)
+_PATH = r"(?:\s?[/?#]\s?|\s(?:slash|barra)\s)[^\s\ue000\[\]|\"<>]{1,200}"
+_DIALLED = frozenset(
+    ("tel", "telprompt", "sms", "smsto", "mms", "callto", "facetime", "facetime-audio", "sip", "sips")
+)
+_ADDRESSED = frozenset(("mailto", "xmpp"))
+_BEFORE = r"(?<![\w.@\-])(?:https?\s?:\s?//\s?)?(?:www\.)?"
+
+
+def _dotted(host: str) -> str:
+    name, _, path = host.partition("/")
+    spelled = _DOT.join(re.escape(label) for label in name.split("."))
+    return rf"{spelled}(?:\s?/\s?{re.escape(path)}[^\s\ue000\[\]|]{{1,200}})" if path else spelled + _PATH
+
+
+@lru_cache(maxsize=1)
+def _schemes() -> re.Pattern[str]:
+    other = "|".join(scheme for scheme in hosts("schemes") if scheme not in _DIALLED | _ADDRESSED)
+    dialled, addressed = "|".join(sorted(_DIALLED, key=len, reverse=True)), "|".join(_ADDRESSED)
+    return re.compile(
+        rf"(?<![a-z])(?:(?P<dialled>(?:{dialled}):(?://)?[+\d(][^\s\ue000]{{3,60}})"
+        rf"|(?:{addressed}):\s?(?://)?[^\s\ue000\[]{{3,200}}|(?:{other})://[^\s\ue000\[]{{2,200}})"
+    )
+
+
+@lru_cache(maxsize=1)
+def _contact_hosts() -> re.Pattern[str]:
+    return re.compile(_BEFORE + f"(?:{'|'.join(map(_dotted, hosts('contact_hosts')))})")
+
+
+@lru_cache(maxsize=1)
+def _hub_hosts() -> re.Pattern[str]:
+    return re.compile(
+        _BEFORE
+        + f"(?:{'|'.join(map(_dotted, hosts('link_hubs')))}"
+        + r"|link\s?tree\s{0,2}[:/]\s{0,2}[\w.@\-]{3,40})"
+    )
+
+
+def find(text: str) -> list[tuple[int, int, str]]:
+    """Contact links in a folded text, as (start, end, kind)."""
+    spans: list[tuple[int, int, str]] = []
+    if ":" in text:
+        for found in _schemes().finditer(text):
+            spans.append((*found.span(), "phone" if found["dialled"] else "contact_link"))
+    spans += [(*found.span(), "contact_link") for found in _contact_hosts().finditer(text)]
+    return [(start, _without_tail(text, start, end), kind) for start, end, kind in spans]
+
+
+def find_hubs(text: str) -> list[tuple[int, int]]:
+    """Link hub pages in a folded text, as spans."""
+    return [
+        (found.start(), _without_tail(text, *found.span())) for found in _hub_hosts().finditer(text)
+    ]
+
+
+def hub_of(text: str) -> str | None:
+    """The canonical host of a hub link, or None."""
+    squeezed = re.sub(r"\s|[\[({<](?:\.|dot|punto)?[\])}>]|[,_~*|]", "", text)
+    bare = re.sub(r"^(?:https?:)?/*(?:www\.)?", "", squeezed)
+    for host in hosts("link_hubs"):
+        if bare.startswith(host) or bare.startswith(host.replace(".", "")):
+            return host
+    return "linktr.ee" if "linktree" in bare or "linktr" in bare else None
+
+
+def _without_tail(text: str, start: int, end: int) -> int:
+    while end > start and text[end - 1] in ".,;:!)'":
+        end -= 1
+    return end

@@ -1,0 +1,130 @@
+"""Phone numbers whose digits are words, letters among digits, or lie between other words.
+
+Belongs here: turning words of any listed language into digits and counting them.
+"""
+
+import re
+from functools import lru_cache
+
+from sxe_pipeline.redact import phone
+from sxe_pipeline.redact.ruleset import words
+
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_CHUNK = re.compile(
+    r"[^\s!-/:-@\[-`{-~\u00a1-\u00bf\u2000-\u206f\u2190-\u2bff\u3000-\u3004\u3008-\u303f"
+    r"\ue000\U0001f000-\U0001faff]+"
+)
+_LEET = str.maketrans("013457@$", "oieastas")
+_JOINERS = frozenset(("and", "y", "then", "e", "und", "et"))
+_BETWEEN = re.compile(
+    r"(?<![\da-z])\d(?:[^\da-z\n\ue000]{0,2}[a-z]{1,9}[^\da-z\n\ue000]{0,2}\d){6,}(?!\d)"
+)
+_SUITS = re.compile(r"[.\-]{5}(?:[\s/|]{1,3}[.\-]{5}){6,}")
+_ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
+
+
+@lru_cache(maxsize=1)
+def _values() -> dict[str, str]:
+    values: dict[str, str] = {}
+    for value, name in reversed(list(enumerate(_DIGITS))):
+        values.update(dict.fromkeys(words(name, "numbers"), str(value)))
+        for length in range(3, len(name)):
+            values.setdefault(name[:length], str(value))
+    return values
+
+
+@lru_cache(maxsize=1)
+def _glued() -> re.Pattern[str]:
+    return re.compile("|".join([*sorted((*_DIGITS, "oh"), key=len, reverse=True), r"\d"]))
+
+
+@lru_cache(maxsize=1)
+def _glued_whole() -> re.Pattern[str]:
+    return re.compile(f"(?:{_glued().pattern})+")
+
+
+def read(chunk: str) -> tuple[str, bool] | None:
+    """The digits a chunk of text stands for, and whether it is clearly a word.
+
+    Args:
+        chunk: Folded text without blanks or punctuation.
+
+    Returns:
+        None where it stands for no digits.
+    """
+    if chunk.isdigit():
+        return chunk, False
+    values = _values()
+    if chunk in values:
+        return values[chunk], len(chunk) > 2 or not chunk.isascii()
+    if chunk in _ROMAN:
+        return _ROMAN[chunk], len(chunk) > 1
+    if not chunk.isascii():
+        digits = [char if char.isdigit() else values.get(char) for char in chunk]
+        known = [digit for digit in digits if digit is not None]
+        return ("".join(known), True) if len(known) == len(chunk) else None
+    leet = chunk.translate(_LEET)
+    if leet in values and len(leet) > 2:
+        return values[leet], True
+    if len(chunk) > 4 and _glued_whole().fullmatch(chunk):
+        parts = _glued().findall(chunk)
+        return "".join(part if part.isdigit() else values[part] for part in parts), True
+    return None
+
+
+def find(text: str) -> list[tuple[int, int]]:
+    """Numbers written as words in a folded text, as spans.
+
+    Args:
+        text: Folded text.
+    """
+    spans: list[tuple[int, int]] = []
+    run: list[tuple[int, int, str, bool]] = []
+    times = 1
+    for found in _CHUNK.finditer(text):
+        if run and found.start() - run[-1][1] > 8:
+            spans += _judge(text, run)
+            run, times = [], 1
+        token = found[0]
+        repeat = 2 if token in words("doubles") else 3 if token in words("triples") else 0
+        if repeat:
+            times = repeat
+            continue
+        if token in _JOINERS and run and token not in _values():
+            continue
+        value = read(token)
+        if value is None:
+            spans += _judge(text, run)
+            run, times = [], 1
+            continue
+        run.append((found.start(), found.end(), value[0] * times, value[1]))
+        times = 1
+    return spans + _judge(text, run)
+
+
+def _judge(text: str, run: list[tuple[int, int, str, bool]]) -> list[tuple[int, int]]:
+    if not run:
+        return []
+    digits = "".join(token[2] for token in run)
+    clear = sum(token[3] for token in run)
+    spelled = sum(not text[token[0] : token[1]].isdigit() for token in run)
+    if not clear or len(digits) < 6 or len(digits) > 40:
+        return []
+    glued = any(token[3] and len(token[2]) > 2 for token in run)
+    evidence = phone.context(text, run[0][0]).evidence > 0
+    enough = 6 if evidence else 7
+    if len(digits) < enough or len(set(digits)) < 3 or digits in "01234567890 9876543210":
+        return []
+    if not glued and (clear < 2 or spelled < 2 or clear * 3 < spelled):
+        return []
+    return [(run[0][0], run[-1][1])]
+
+
+def find_between(text: str) -> list[tuple[int, int]]:
+    """Single digits with one short word between each two, and digits in Morse code."""
+    spans = [found.span() for found in _SUITS.finditer(text)]
+    for found in _BETWEEN.finditer(text):
+        between = re.findall(r"[a-z]+", found[0])
+        if not any(word in words("units_after") for word in between):
+            spans.append(found.span())
+    return spans

@@ -1,0 +1,12 @@
+"""Contracts as code: load, generate, check.
+
+In:     contracts/<id>/<version>.odcs.yaml (ODCS v3.1)
+Out:    Arrow schema, JSON Schema, pandera schema, docs; `ContractBroken` for data that breaks one
+Never:  a column that stands in no contract, a value of a row in an error text
+"""
+
+from sxe_pipeline.schema.contract import Column, Contract, Rule
+from sxe_pipeline.schema.generated import generate, stale
+from sxe_pipeline.schema.load import available, load
+
+__all__ = ["Column", "Contract", "Rule", "available", "generate", "load", "stale"]

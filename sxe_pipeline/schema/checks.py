@@ -1,0 +1,157 @@
+"""Data against its contract, before anything is visible.
+
+Here: types, nulls, bounds, enums, patterns (pandera), the key and the rules over whole rows (one
+DuckDB query). Errors name columns and counts. pandera's own text prints the offending values, so it
+never leaves this file.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import duckdb
+import pandas as pd
+import pandera.pandas as pa_pandas
+import pyarrow as pa
+import pyarrow.compute as pc
+from pandera.errors import SchemaErrors
+
+from sxe_pipeline.errors import ContractBroken
+from sxe_pipeline.schema.contract import Column, Contract
+
+
+def pandera_schema(columns: Sequence[Column], title: str = "") -> pa_pandas.DataFrameSchema:
+    """The pandera schema of the scalar columns among `columns`."""
+    made = {
+        column.name: pa_pandas.Column(
+            checks=_checks(column), nullable=column.nullable, name=column.name
+        )
+        for column in columns
+        if not column.children
+    }
+    return pa_pandas.DataFrameSchema(made, title=title or None)
+
+
+def check(contract: Contract, table: pa.Table) -> pa.Table:
+    """The rows under the contract's own schema.
+
+    Raises:
+        ContractBroken: Names the columns and how many values; never a value.
+    """
+    wanted = contract.arrow()
+    problems = _shape(table.schema, wanted)
+    if problems:
+        raise _broken(contract, problems)
+    rows = table.select(contract.names)
+    problems = list(_nulls(contract, rows))
+    if problems:
+        raise _broken(contract, problems)
+    rows = rows.cast(wanted)
+    problems = [*_bounds(contract, rows), *_rules(contract, rows)]
+    if problems:
+        raise _broken(contract, problems)
+    return rows
+
+
+def _checks(column: Column) -> list[pa_pandas.Check]:
+    made = []
+    if column.values:
+        made.append(pa_pandas.Check.isin(list(column.values)))
+    if column.pattern is not None:
+        made.append(pa_pandas.Check.str_matches(column.pattern))
+    if column.max_length is not None:
+        made.append(pa_pandas.Check.str_length(max_value=column.max_length))
+    if column.minimum is not None:
+        made.append(pa_pandas.Check.ge(column.minimum))
+    if column.maximum is not None:
+        made.append(pa_pandas.Check.le(column.maximum))
+    return made
+
+
+def _broken(contract: Contract, problems: Sequence[str]) -> ContractBroken:
+    shown = "; ".join(problems[:10]) + (" ..." if len(problems) > 10 else "")
+    return ContractBroken(
+        f"rows do not meet {contract.id} {contract.version}: {shown}; correct the stage that wrote "
+        "them, nothing was published"
+    )
+
+
+def _shape(given: pa.Schema, wanted: pa.Schema) -> list[str]:
+    missing = [name for name in wanted.names if name not in given.names]
+    extra = [name for name in given.names if name not in wanted.names]
+    problems = [f"{name} is missing" for name in missing]
+    problems += [f"{len(extra)} columns that no contract names"] if extra else []
+    problems += ["a column stands twice"] if len(set(given.names)) < len(given.names) else []
+    if not problems:
+        problems = [
+            f"{field.name} is {_plain(given.field(field.name).type)} instead of {_plain(field.type)}"
+            for field in wanted
+            if _plain(given.field(field.name).type) != _plain(field.type)
+        ]
+    return problems
+
+
+def _plain(kind: pa.DataType) -> str:
+    """A type without nullability, field names of lists, and metadata."""
+    if pa.types.is_list(kind):
+        return f"list<{_plain(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        inside = ", ".join(f"{field.name}: {_plain(field.type)}" for field in kind)
+        return f"struct<{inside}>"
+    return str(kind)
+
+
+def _values(column: Column, array: pa.ChunkedArray, path: str) -> Iterator[tuple[str, Column, pa.ChunkedArray]]:
+    """The column, its items and their fields, each with all its values in one array."""
+    yield path, column, array
+    for child in column.children:
+        if column.kind == "list":
+            yield from _values(child, pc.list_flatten(array), f"{path}[]")
+        else:
+            yield from _values(child, pc.struct_field(array, child.name), f"{path}.{child.name}")
+
+
+def _nulls(contract: Contract, rows: pa.Table) -> Iterator[str]:
+    # Arrow accepts nulls in a non-nullable field, and only the Parquet writer would refuse them.
+    for column in contract.columns:
+        for path, inner, array in _values(column, rows[column.name], column.name):
+            if not inner.nullable and array.null_count:
+                yield f"{path} is null {array.null_count} times"
+
+
+def _bounds(contract: Contract, rows: pa.Table) -> Iterator[str]:
+    flat = [column for column in contract.columns if not column.children]
+    yield from _validate(flat, [column.name for column in flat], rows.select([c.name for c in flat]))
+    for column in contract.columns:
+        if column.children:
+            for path, inner, array in _values(column, rows[column.name], column.name):
+                if not inner.children and _checks(inner):
+                    yield from _validate([inner], [path], pa.table({inner.name: array}))
+
+
+def _validate(columns: Sequence[Column], paths: Sequence[str], rows: pa.Table) -> list[str]:
+    if not rows.num_rows:
+        return []
+    frame = rows.to_pandas(types_mapper=pd.ArrowDtype)
+    names = dict(zip((column.name for column in columns), paths, strict=True))
+    found: Counter[tuple[str, str]] = Counter()
+    try:
+        pandera_schema(columns).validate(frame, lazy=True)
+    except SchemaErrors as error:
+        cases = error.failure_cases
+        found.update(zip(cases["column"].astype(str), cases["check"].astype(str), strict=True))
+    return [
+        f"{names.get(name, 'a column')} breaks {check.split('(')[0]} {count} times"
+        for (name, check), count in sorted(found.items())
+    ]
+
+
+def _rules(contract: Contract, rows: pa.Table) -> list[str]:
+    key = ", ".join(f'"{name}"' for name in contract.key)
+    doubled = f"SELECT count(*) - count(DISTINCT ({key})) FROM rows"
+    queries = [doubled, *(rule.query.format(object="rows") for rule in contract.rules)]
+    with duckdb.connect(":memory:") as db:
+        db.register("rows", rows)
+        counts = db.execute("SELECT " + ", ".join(f"({query})" for query in queries)).fetchone()
+    names = [f"the key ({', '.join(contract.key)}) stands again"]
+    names += [f"rule {rule.name} is broken" for rule in contract.rules]
+    return [f"{name} {n} times" for name, n in zip(names, counts or (), strict=True) if n]

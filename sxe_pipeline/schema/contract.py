@@ -1,0 +1,132 @@
+"""What a contract says, as values.
+
+Here: columns, rules and the questions one may ask a contract. Not here: reading YAML (`load`) and
+what is generated from a contract (`arrow`, `jsonschema`, `checks`, `docs`), which is imported when it
+is asked for, so that a listing of contracts does not load pyarrow and pandas.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pandera.pandas import DataFrameSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column, list item or struct field.
+
+    `kind` is the physical type: string, int32, int64, double, boolean, date32,
+    'timestamp[us, UTC]', list or struct. A list has one child, its item, named 'element'; a struct
+    one child per field. `values` is a closed enum; an open one (`is_open`) is a plain string whose
+    `examples` may grow within a major version.
+    """
+
+    name: str
+    field_id: int
+    kind: str
+    nullable: bool
+    classification: str
+    description: str
+    pattern: str | None = None
+    max_length: int | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    values: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    is_open: bool = False
+    children: tuple["Column", ...] = ()
+
+    def walk(self, path: str = "") -> Iterator[tuple[str, "Column"]]:
+        """The column and everything below it, with paths such as `evidence[].weight`."""
+        here = path or self.name
+        yield here, self
+        for child in self.children:
+            yield from child.walk(f"{here}[]" if self.kind == "list" else f"{here}.{child.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A statement about whole rows: `query` counts the rows of `{object}` that break it."""
+
+    name: str
+    description: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One version of one contract. `key` names the columns that identify a row."""
+
+    id: str
+    version: str
+    title: str
+    tier: str
+    status: str
+    purpose: str
+    usage: str
+    limitations: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...]
+    file: Path
+
+    @property
+    def major(self) -> str:
+        """The part of the version that a consumer's path depends on, such as 'v0'."""
+        return f"v{self.version.split('.', maxsplit=1)[0]}"
+
+    @property
+    def names(self) -> list[str]:
+        """The column names, in order."""
+        return [column.name for column in self.columns]
+
+    def walk(self) -> Iterator[tuple[str, Column]]:
+        """Every column, item and field with its path."""
+        for column in self.columns:
+            yield from column.walk()
+
+    def arrow(self) -> "pa.Schema":
+        """The Arrow schema, with field ids."""
+        from sxe_pipeline.schema import arrow
+
+        return arrow.schema(self)
+
+    def json_schema(self, *, closed: bool) -> dict[str, Any]:
+        """The JSON Schema of one row.
+
+        Args:
+            closed: Whether unknown properties are refused. Consumers get the open one, so that a
+                column added later does not break them.
+        """
+        from sxe_pipeline.schema import jsonschema
+
+        return jsonschema.schema(self, closed=closed)
+
+    def schema_sha256(self) -> str:
+        """SHA-256 of the published `schema.json`: what a manifest names."""
+        from sxe_pipeline.schema import jsonschema
+
+        return jsonschema.sha256(self)
+
+    def pandera(self) -> "DataFrameSchema":
+        """The pandera schema of the columns that are neither lists nor structs."""
+        from sxe_pipeline.schema import checks
+
+        return checks.pandera_schema(self.columns, title=f"{self.id} {self.version}")
+
+    def check(self, table: "pa.Table") -> "pa.Table":
+        """Compare data with the contract before anything is visible.
+
+        Returns:
+            The same rows under the contract's own Arrow schema.
+
+        Raises:
+            ContractBroken: Names the columns and how many values; never a value.
+        """
+        from sxe_pipeline.schema import checks
+
+        return checks.check(self, table)

@@ -1,0 +1,158 @@
+"""Reading contracts from their YAML.
+
+Here: ODCS v3.1 -> `Contract`, and refusing a file that leaves open what a generator needs to know.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sxe_pipeline.errors import BadConfig, NotFound
+from sxe_pipeline.schema.contract import Column, Contract, Rule
+from sxe_pipeline.settings import contracts_root
+
+KINDS = {
+    "string": "string",
+    "int32": "integer",
+    "int64": "integer",
+    "double": "number",
+    "boolean": "boolean",
+    "date32": "date",
+    "timestamp[us, UTC]": "timestamp",
+    "list": "array",
+    "struct": "object",
+}
+"""Physical type -> the logical type of ODCS that it must stand beside."""
+
+_SUFFIX = ".odcs.yaml"
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+
+
+def available(root: Path | None = None) -> list[tuple[str, str]]:
+    """Every (contract id, version) below the contracts folder, oldest version first."""
+    folder = contracts_root() if root is None else root
+    found = [(file.parent.name, file.name.removesuffix(_SUFFIX)) for file in folder.glob(f"*/*{_SUFFIX}")]
+    return sorted(found, key=lambda pair: (pair[0], _order(pair[1])))
+
+
+def load(contract_id: str, version: str | None = None, root: Path | None = None) -> Contract:
+    """Read one contract.
+
+    Args:
+        contract_id: Such as 'lead_card'.
+        version: Such as '0.1.0'; None is the newest.
+        root: The contracts folder; None is the one that came with the package.
+
+    Raises:
+        NotFound: There is no such contract or version.
+        BadConfig: The file is no contract that everything else can be generated from.
+
+    Example:
+        >>> load("lead_card", "0.1.0").key
+        ('card_id',)
+    """
+    folder = contracts_root() if root is None else root
+    versions = [v for i, v in available(folder) if i == contract_id]
+    if not versions or (version is not None and version not in versions):
+        raise NotFound(
+            f"no contract {contract_id} {version or ''}".rstrip() + "; see `sxe contracts list`"
+        )
+    file = folder / contract_id / f"{version or versions[-1]}{_SUFFIX}"
+    try:
+        return _contract(yaml.safe_load(file.read_bytes()), file)
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadConfig(
+            f"{contract_id}/{file.name} is no usable contract ({type(error).__name__}: {error}); "
+            "compare it with lead_card/0.1.0.odcs.yaml"
+        ) from error
+
+
+def _contract(data: dict[str, Any], file: Path) -> Contract:
+    table = data["schema"][0]
+    properties = table["properties"]
+    text = data["description"]
+    keyed = [p for p in properties if p.get("primaryKey")]
+    contract = Contract(
+        id=data["id"],
+        version=data["version"],
+        title=data["name"],
+        tier=_custom(data)["tier"],
+        status=data["status"],
+        purpose=text["purpose"],
+        usage=text["usage"],
+        limitations=text["limitations"],
+        key=tuple(p["name"] for p in sorted(keyed, key=lambda p: p["primaryKeyPosition"])),
+        columns=tuple(_column(p, p["name"]) for p in properties),
+        rules=tuple(
+            Rule(q["name"], q["description"], q["query"]) for q in table.get("quality", [])
+        ),
+        file=file,
+    )
+    _sane(contract, file)
+    return contract
+
+
+def _column(given: dict[str, Any], name: str) -> Column:
+    kind, custom = given["physicalType"], _custom(given)
+    if KINDS.get(kind) != given["logicalType"]:
+        raise ValueError(f"{name}: {kind} is no {given['logicalType']}")
+    options = given.get("logicalTypeOptions", {})
+    unknown = sorted(set(options) - {"pattern", "maxLength", "minimum", "maximum", "timezone"})
+    if unknown:
+        raise ValueError(f"{name}: nothing checks {unknown}")
+    children = tuple(_column(p, p["name"]) for p in given.get("properties", []))
+    if kind == "list":
+        children = (_column(given["items"], "element"),)
+    return Column(
+        name=name,
+        field_id=int(custom["fieldId"]),
+        kind=kind,
+        nullable=not given["required"],
+        classification=given["classification"],
+        description=given["description"],
+        pattern=options.get("pattern"),
+        max_length=options.get("maxLength"),
+        minimum=options.get("minimum"),
+        maximum=options.get("maximum"),
+        values=_values(given),
+        examples=tuple(str(example) for example in given.get("examples", [])),
+        is_open=bool(custom.get("openEnum", False)),
+        children=children,
+    )
+
+
+def _custom(given: dict[str, Any]) -> dict[str, Any]:
+    return {entry["property"]: entry["value"] for entry in given.get("customProperties", [])}
+
+
+def _values(given: dict[str, Any]) -> tuple[str, ...]:
+    """The closed enum: ODCS v3.1 has none of its own, a library check stands for it."""
+    for rule in given.get("quality", []):
+        if rule["metric"] != "invalidValues" or rule["mustBe"] != 0:
+            raise ValueError(f"{given['name']}: nothing checks {rule['metric']}")
+        return tuple(rule["arguments"]["validValues"])
+    return ()
+
+
+def _sane(contract: Contract, file: Path) -> None:
+    """What every generator relies on."""
+    columns = [column for _, column in contract.walk()]
+    ids = [column.field_id for column in columns]
+    if (contract.id, f"{contract.version}{_SUFFIX}") != (file.parent.name, file.name):
+        raise ValueError("id and version differ from the path")
+    if len(set(ids)) != len(ids):
+        raise ValueError("a field id stands twice")
+    if len(set(contract.names)) != len(contract.names) or not contract.key:
+        raise ValueError("a name stands twice, or there is no key")
+    if any(c.kind == "double" and (c.minimum is None or c.maximum is None) for c in columns):
+        raise ValueError("a double needs both bounds: NaN and infinity are no JSON")
+    if any(c.kind.startswith("timestamp") for top in contract.columns for c in top.children):
+        raise ValueError("a timestamp stands at the top level only: JSON Lines are written so")
+    if not _VERSION.fullmatch(contract.version):
+        raise ValueError("a version is three numbers")
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -1,0 +1,150 @@
+"""The only reader of the environment.
+
+Every name is optional; unset means the embedded default below `SXE_HOME`. A value is read once, by
+`load`, and handed on as a frozen object. Secrets stay in here: `repr` shows none of them.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from sxe_pipeline.errors import BadConfig
+
+DATABASES = {
+    "social_dsn": "SXE_SOCIAL_DATABASE_URL",
+    "contacts_dsn": "SXE_CONTACTS_DATABASE_URL",
+    "api_dsn": "SXE_API_DATABASE_URL",
+    "admin_dsn": "SXE_ADMIN_DATABASE_URL",
+    "dagster_dsn": "DAGSTER_DATABASE_URL",
+}
+"""Five logins to one database: field of `Settings` -> environment variable."""
+
+STORES = {
+    "landing_url": ("SXE_LANDING_STORE_URL", "landing"),
+    "tier1_url": ("SXE_TIER1_STORE_URL", "tier1"),
+    "handoff_url": ("SXE_HANDOFF_STORE_URL", "handoff"),
+}
+"""Field of `Settings` -> (environment variable, folder of the embedded default)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one process may know. A login that is None belongs to another tier or is not set."""
+
+    home: Path
+    landing_url: str
+    tier1_url: str
+    handoff_url: str
+    social_dsn: str | None = field(default=None, repr=False)
+    contacts_dsn: str | None = field(default=None, repr=False)
+    api_dsn: str | None = field(default=None, repr=False)
+    admin_dsn: str | None = field(default=None, repr=False)
+    dagster_dsn: str | None = field(default=None, repr=False)
+    signing_key: str | None = field(default=None, repr=False)
+    policy_file: Path | None = None
+    postgres_binaries: Path | None = None
+    postgres_user: str = "nobody"
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is our own: no login was given by the environment."""
+        return all(getattr(self, name) is None for name in DATABASES)
+
+    def need(self, name: str) -> str:
+        """The login `name` (such as 'social_dsn').
+
+        Raises:
+            BadConfig: This process was not given that login.
+        """
+        dsn: str | None = getattr(self, name)
+        if dsn is None:
+            variable = DATABASES[name]
+            raise BadConfig(
+                f"{variable} is not set for this process; set it, or set none of the database "
+                "variables to use the embedded server"
+            )
+        return dsn
+
+    def under(self, home: Path) -> "Settings":
+        """The same settings with every embedded default moved below another home."""
+        folders: dict[str, Any] = {n: (home / f).as_uri() for n, (_, f) in STORES.items()}
+        return dataclasses.replace(self, home=home, **folders)
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings, from `os.environ` where no mapping is given.
+
+    Raises:
+        BadConfig: A store URL has a scheme that no store serves.
+
+    Example:
+        >>> load({"SXE_HOME": "/srv/sxe"}).landing_url
+        'file:///srv/sxe/landing'
+    """
+    env = os.environ if environment is None else environment
+    home = Path(env.get("SXE_HOME") or ".sxe").absolute()
+    stores: dict[str, Any] = {}
+    for name, (variable, folder) in STORES.items():
+        url = env.get(variable) or (home / folder).as_uri()
+        if urlsplit(url).scheme not in ("file", "s3"):
+            raise BadConfig(f"{variable} must start with file:// or s3://; correct it")
+        stores[name] = url
+    policy, binaries = env.get("SXE_POLICY_FILE"), env.get("SXE_PG_BIN")
+    logins: dict[str, Any] = {n: env.get(variable) or None for n, variable in DATABASES.items()}
+    return Settings(
+        home=home,
+        **stores,
+        **logins,
+        signing_key=env.get("SXE_SIGNING_KEY") or None,
+        policy_file=Path(policy) if policy else None,
+        postgres_binaries=Path(binaries) if binaries else None,
+        postgres_user=env.get("SXE_PG_USER") or "nobody",
+    )
+
+
+def with_driver(url: str, driver: str) -> str:
+    """A Postgres URL as a managed service prints it, for SQLAlchemy with a named driver.
+
+    Dagster's storage needs `psycopg2` (its NOTIFY binds a parameter, which psycopg 3 refuses), our
+    own code uses `psycopg`; SQLAlchemy 2.1 reads a bare `postgresql://` as psycopg 3.
+
+    Example:
+        >>> with_driver("postgres://u:p@db:25060/sxe?sslmode=require", "psycopg2")
+        'postgresql+psycopg2://u:p@db:25060/sxe?sslmode=require'
+    """
+    parts = urlsplit(url)
+    scheme = parts.scheme.split("+")[0]
+    if scheme not in ("postgres", "postgresql"):
+        raise BadConfig("a database URL must start with postgresql://; correct it")
+    return urlunsplit(parts._replace(scheme=f"postgresql+{driver}"))
+
+
+def bare(url: str) -> str:
+    """The same URL for psycopg itself, without a driver name."""
+    return with_driver(url, "psycopg").replace("+psycopg", "", 1)
+
+
+def contracts_root() -> Path:
+    """The `contracts/` folder: inside the installed package, else beside it in the checkout."""
+    package = Path(__file__).parent
+    inside = package / "contracts"
+    return inside if inside.is_dir() else package.parent / "contracts"
+
+
+def inherited(names: tuple[str, ...] = ()) -> dict[str, str]:
+    """A copy of this process's environment for a child, without any SXE or Dagster login or secret.
+
+    Args:
+        names: Variables to keep although they are ours.
+    """
+    ours = {*DATABASES.values(), "SXE_SIGNING_KEY", "SXE_KEYSET", "SXE_TOKEN", "APOLLO_API_KEY"}
+    return {k: v for k, v in os.environ.items() if k not in ours or k in names}
+
+
+def export(name: str, value: str) -> None:
+    """Set a variable for libraries that read the environment themselves (DAGSTER_HOME, logins)."""
+    os.environ[name] = value

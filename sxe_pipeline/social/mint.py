@@ -1,0 +1,197 @@
+"""Card ids that stay: the decision which cluster carries which id (promise P4).
+
+Here: one pure function from the previous state and the new clusters to what must be minted, aliased
+and retired. Not here: reading and storing that state (`identities`). The rules:
+
+* splits first: the id of a card follows its anchor account, else its earliest-seen account; the
+  others that leave it mint, and name it as their parent;
+* then merges: a cluster keeps the earliest-minted id it holds, the rest become its aliases. An
+  alias is for ever: a later split mints anew;
+* a folded account hands its id to the account it folded into;
+* a card without accounts is retired; it returns when its anchor account does;
+* the anchor moves only when it is no longer part of the card.
+
+A run that died after its cards were committed and before its table was named is replayed on the old
+table: the cards it left behind are found by their anchors and used, not minted again.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sxe_pipeline.errors import ContractBroken
+from sxe_pipeline.social.links import Account
+
+MERGE, FOLD = "merge", "fold"
+_TRIES = 8
+
+
+@dataclass(frozen=True)
+class Card:
+    """One row of `social.card`. `retired_at` is set while none of its accounts exists."""
+
+    card_id: str
+    anchor: Account
+    generation: int
+    parent: str | None
+    minted_at: datetime
+    retired_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Previous:
+    """What is stored: card by account (last named table), all cards, survivor by old id."""
+
+    members: Mapping[Account, str] = field(default_factory=dict)
+    cards: Mapping[str, Card] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def resolve(self, card_id: str) -> str:
+        """The id that stands for this one now."""
+        while card_id in self.aliases:
+            card_id = self.aliases[card_id]
+        return card_id
+
+
+@dataclass(frozen=True)
+class Alias:
+    """An id that another one replaces. `cause` is 'merge' or 'fold'."""
+
+    card_id: str
+    survivor: str
+    cause: str
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The decision. `card_ids` stands in the order of the clusters that were given.
+
+    `minted` cards are new; `changed` ones got another anchor, were retired or came back.
+    """
+
+    card_ids: list[str]
+    minted: list[Card]
+    changed: list[Card]
+    aliases: list[Alias]
+
+
+def assign(
+    previous: Previous,
+    clusters: Sequence[Sequence[Account]],
+    *,
+    first_seen: Mapping[Account, datetime],
+    folds: Mapping[Account, Account],
+    mint: Callable[[], str],
+    now: datetime,
+) -> Assignment:
+    """Decide which card id each cluster carries.
+
+    Args:
+        previous: The stored state.
+        clusters: Every current account in exactly one cluster.
+        first_seen: When each current account was first observed.
+        folds: Accounts that are rows no more -> the current account they folded into.
+        mint: Gives a new random id.
+        now: Stamp of new and retired cards.
+
+    Raises:
+        ContractBroken: `mint` keeps giving ids that exist.
+    """
+    place = {account: i for i, accounts in enumerate(clusters) for account in accounts}
+
+    def age(account: Account) -> tuple[datetime, Account]:
+        return first_seen[account], account
+
+    def born(card_id: str) -> tuple[datetime, str]:
+        return previous.cards[card_id].minted_at, card_id
+
+    def present(account: Account) -> Account | None:
+        current = folds.get(account, account)
+        return current if current in place else None
+
+    won, lost = defaultdict(list), defaultdict(list)
+    holders = _holders(previous, present)
+    for card_id, held in holders.items():
+        anchor = previous.cards[card_id].anchor
+        heir = held.get(anchor) or min(held.values(), key=age)
+        won[place[heir]].append(card_id)
+        for i in {place[account] for account in held.values()} - {place[heir]}:
+            lost[i].append(card_id)
+
+    once = _anchored(previous, present)
+    fresh = _Fresh(mint, set(previous.cards) | set(previous.aliases))
+    card_ids, minted, aliases = [""] * len(clusters), [], []
+    kept: dict[str, Card] = {}
+    for i in sorted(range(len(clusters)), key=lambda i: min(clusters[i])):
+        anchor = min(clusters[i], key=age)
+        if i in won:
+            card_id, *rest = sorted(won[i], key=born)
+            aliases += [Alias(old, card_id, _cause(holders[old])) for old in sorted(rest)]
+            card = previous.cards[card_id]
+            stays = present(card.anchor)
+            if stays is None or place[stays] != i:
+                card = replace(card, anchor=anchor)
+            kept[card_id] = replace(card, retired_at=None)
+        else:
+            left = lost[i] or [old for account in clusters[i] for old in once[account]]
+            parent = min(left, key=born) if left else None
+            generation = previous.cards[parent].generation + 1 if parent else 1
+            card_id = fresh()
+            minted.append(Card(card_id, anchor, generation, parent, now))
+        card_ids[i] = card_id
+    gone = set(previous.cards) - set(previous.aliases) - set(kept) - {a.card_id for a in aliases}
+    for card_id in gone:
+        card = previous.cards[card_id]
+        kept[card_id] = replace(card, retired_at=card.retired_at or now)
+    changed = [card for card_id, card in sorted(kept.items()) if card != previous.cards[card_id]]
+    return Assignment(card_ids, minted, changed, aliases)
+
+
+Present = Callable[[Account], Account | None]
+
+
+def _holders(previous: Previous, present: Present) -> dict[str, dict[Account, Account]]:
+    """Card -> the accounts that held it and still exist: as they were -> as they are now."""
+    holders: dict[str, dict[Account, Account]] = defaultdict(dict)
+    for account, card_id in previous.members.items():
+        current = present(account)
+        if current is not None:
+            holders[previous.resolve(card_id)][account] = current
+    for card_id, card in previous.cards.items():
+        current = present(card.anchor)
+        if current is not None and card_id not in previous.aliases and card_id not in holders:
+            holders[card_id] = {card.anchor: current}
+    return holders
+
+
+def _anchored(previous: Previous, present: Present) -> dict[Account, list[str]]:
+    """Account -> the living ids of cards that were once minted for it."""
+    once: dict[Account, list[str]] = defaultdict(list)
+    for card_id, card in previous.cards.items():
+        current = present(card.anchor)
+        if current is not None:
+            once[current].append(previous.resolve(card_id))
+    return once
+
+
+def _cause(held: Mapping[Account, Account]) -> str:
+    return FOLD if all(was != now for was, now in held.items()) else MERGE
+
+
+class _Fresh:
+    """Ids that no card and no alias has ever had."""
+
+    def __init__(self, mint: Callable[[], str], known: Iterable[str]) -> None:
+        self._mint = mint
+        self._known = set(known)
+
+    def __call__(self) -> str:
+        for _ in range(_TRIES):
+            card_id = self._mint()
+            if card_id not in self._known:
+                self._known.add(card_id)
+                return card_id
+        raise ContractBroken(
+            f"{_TRIES} new card ids in a row exist already; the random source is broken"
+        )

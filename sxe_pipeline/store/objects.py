@@ -1,0 +1,156 @@
+"""Objects: bytes under a key, written once and never changed.
+
+Here: the few calls that a local folder and S3 answer alike. No object attributes and no conditional
+update: a local store has neither, so what matters about an object stands inside it.
+"""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO, cast
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, S3Store
+
+from sxe_pipeline.errors import BadInput, NotFound, StoreUnavailable
+from sxe_pipeline.store.disk import flush, local_path
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One object of a listing."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+class Objects:
+    """A store of objects below one URL (`file:///...` or `s3://bucket/prefix`)."""
+
+    def __init__(self, url: str, options: Mapping[str, str] | None = None) -> None:
+        """Open the store; a local folder is made where it is missing.
+
+        Args:
+            url: Where it is.
+            options: Region, endpoint and credentials of an S3 store; unused by a local one.
+
+        Raises:
+            StoreUnavailable: The folder cannot be made, or the URL names no store we know.
+        """
+        self.url = url
+        self._folder = local_path(url)
+        self._store: LocalStore | S3Store
+        try:
+            if self._folder is not None:
+                self._store = LocalStore(prefix=self._folder.absolute(), mkdir=True)
+            else:
+                self._store = S3Store.from_url(url, config=cast(Any, dict(options or {})))
+        except (BaseError, OSError, ValueError):
+            raise StoreUnavailable(f"object store {url} cannot be opened; check its URL") from None
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """Write an object that does not exist yet; of two racing writers exactly one gets True.
+
+        Returns:
+            False when the key is taken; the object there is untouched.
+        """
+        with self._speaking(key):
+            try:
+                obstore.put(self._store, _checked(key), data, mode="create")
+            except AlreadyExistsError:
+                return False
+        if self._folder is not None:
+            flush([self._folder / key])
+        return True
+
+    def get(self, key: str) -> bytes:
+        """The whole object. Raises NotFound where there is none."""
+        with self._speaking(key):
+            return obstore.get(self._store, _checked(key)).bytes().to_bytes()
+
+    def exists(self, key: str) -> bool:
+        """Whether the key holds an object."""
+        with self._speaking(key):
+            try:
+                obstore.head(self._store, _checked(key))
+            except FileNotFoundError:
+                return False
+        return True
+
+    def list(self, prefix: str = "") -> Sequence[Entry]:
+        """Every object below a folder, in the order of the keys."""
+        inside = _checked(prefix.rstrip("/")) if prefix else None
+        with self._speaking(prefix):
+            found = [
+                Entry(meta["path"], meta["size"], meta["last_modified"])
+                for page in obstore.list(self._store, inside)
+                for meta in page
+            ]
+        return sorted(found, key=lambda entry: entry.key)
+
+    def open(self, key: str) -> BinaryIO:
+        """A stream over the object, for files that are larger than memory. Seekable.
+
+        Raises:
+            NotFound: There is no such object.
+        """
+        with self._speaking(key):
+            if self._folder is not None:
+                return (self._folder / _checked(key)).open("rb")
+            source = _Source(obstore.open_reader(self._store, _checked(key)))
+            return cast(BinaryIO, io.BufferedReader(source, buffer_size=1 << 20))
+
+    def delete(self, key: str) -> None:
+        """Remove the object; an absent one is fine."""
+        with self._speaking(key):
+            try:
+                obstore.delete(self._store, _checked(key))
+            except FileNotFoundError:
+                return
+
+    @contextmanager
+    def _speaking(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise NotFound(f"object {key} is not in {self.url}") from None
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable(
+                f"object store {self.url} failed on {key} ({type(error).__name__}); check space, "
+                "rights and connection, then try again"
+            ) from None
+
+
+class _Source(io.RawIOBase):
+    """An obstore reader in the clothes of the standard library."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        data = self._reader.read(len(buffer))
+        buffer[: len(data)] = memoryview(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return int(self._reader.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._reader.tell())
+
+
+def _checked(key: str) -> str:
+    parts = key.split("/")
+    if not key or "\0" in key or any(part in ("", ".", "..") for part in parts):
+        raise BadInput("an object key must be a relative path without empty, '.' or '..' parts")
+    return key

@@ -1,0 +1,298 @@
+"""Tier 1 tables: Delta Lake, where Postgres says which version counts.
+
+Delta and Postgres cannot commit together, so a writer commits to Delta first and names the
+version in `social.table_version` inside its own transaction. Readers open only what is named; a
+version that a killed writer left behind is put aside by the next one. A table has one writer:
+`lock`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+
+from sxe_pipeline.errors import Busy, ContractBroken, NotFound, StoreUnavailable
+from sxe_pipeline.store.disk import flush, local_path
+
+LOCK_WAIT_S = 900
+"""How long a writer waits for the writer before it."""
+
+_PARTITION = "landed_day"
+
+_CONFIGURATION = {
+    # A named version may be older than the retention of the log; cleaning would make it unreadable.
+    "delta.enableExpiredLogCleanup": "false",
+}
+
+
+class Root(str):
+    """The URL of the table store. A plain string does as well where no credentials are needed."""
+
+    options: dict[str, str]
+
+    def __new__(cls, url: str, options: Mapping[str, str] | None = None) -> "Root":
+        """Attach the region, endpoint and credentials of an S3 store to its URL."""
+        root = super().__new__(cls, url)
+        root.options = dict(options or {})
+        return root
+
+
+class Snapshot:
+    """One version of one table: what it says never changes."""
+
+    def __init__(self, name: str, version: int, root: str) -> None:
+        """Open that version.
+
+        Raises:
+            NotFound: The store does not hold it, although Postgres names it.
+        """
+        self.name, self.version, self.root = name, version, root
+        self._delta = _opened(root, name, version)
+        if self._delta is None:
+            raise _lost(name, version)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names, types and nullability of the columns."""
+        return self.dataset().schema
+
+    def files(self) -> list[str]:
+        """The Parquet files of exactly this version.
+
+        A table partitioned by `landed_day` keeps that column in the paths:
+        `read_parquet(files, hive_partitioning=true)`. Empty for a table without rows, which
+        `read_parquet` refuses; `dataset` has neither trap.
+        """
+        return sorted(self._delta.file_uris())
+
+    def dataset(self) -> Any:
+        """A `pyarrow.dataset.Dataset` over this version; DuckDB scans it by its variable's name."""
+        return self._delta.to_pyarrow_dataset()
+
+    def to_table(
+        self, columns: list[str] | None = None, days: Sequence[date] | None = None
+    ) -> pa.Table:
+        """Read rows into memory, of some columns and some landing days where asked."""
+        import pyarrow.dataset as ds
+
+        kept = None if days is None else ds.field(_PARTITION).isin(pa.array(days, pa.date32()))
+        return self.dataset().to_table(columns=columns, filter=kept)
+
+
+def snapshot(conn: psycopg.Connection, root: str, name: str) -> Snapshot | None:
+    """The version that Postgres names.
+
+    Returns:
+        None: The table was never written.
+
+    Raises:
+        NotFound: The named version is not in the store.
+    """
+    version = _named(conn, name)
+    return None if version is None else Snapshot(name, version, root)
+
+
+def lock(conn: psycopg.Connection, name: str) -> None:
+    """Become the only writer of a table until the caller's transaction ends.
+
+    Must be the first statement of that transaction: what is read before it may be old. A killed
+    writer's lock is free as soon as its connection is gone.
+
+    Raises:
+        Busy: Another writer held it for longer than `LOCK_WAIT_S`.
+    """
+    before = conn.execute(
+        "select current_setting('lock_timeout'), current_setting('statement_timeout')"
+    ).fetchone() or ("0", "0")
+    _wait_at_most(conn, f"{LOCK_WAIT_S}s", "0")
+    try:
+        conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"table {name}"])
+    except psycopg.errors.LockNotAvailable:
+        raise Busy(
+            f"another run has been writing {name} for {LOCK_WAIT_S} s; let it end, then try again"
+        ) from None
+    _wait_at_most(conn, *before)
+
+
+def _wait_at_most(conn: psycopg.Connection, lock_timeout: str, statement_timeout: str) -> None:
+    conn.execute(
+        "select set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true)",
+        [lock_timeout, statement_timeout],
+    )
+
+
+def write(
+    conn: psycopg.Connection,
+    root: str,
+    name: str,
+    reader: pa.RecordBatchReader,
+    *,
+    days: Sequence[date] | None,
+) -> int:
+    """Overwrite the partitions of some landing days, or the whole table, as one new version.
+
+    The caller holds `lock`. The version counts for nobody until `name_version` and a commit.
+    Batches are streamed. No batch at all empties those days, or the table.
+
+    Args:
+        conn: The writing transaction.
+        root: URL of the table store.
+        name: Such as 'social/observations'.
+        reader: The rows, in the table's schema.
+        days: Partitions to overwrite; None replaces the table, schema included.
+
+    Returns:
+        The number of the new version.
+
+    Raises:
+        ContractBroken: A row lies outside `days`, or the columns do not fit the table.
+        NotFound: The named version is gone from the store, so other days would be lost.
+        StoreUnavailable: The store failed (a full disk, no rights); nothing was changed.
+    """
+    from deltalake.exceptions import DeltaError
+
+    if days is not None and not days:
+        raise ValueError("days must name at least one day")
+    source = _Watched(reader)
+    try:
+        return _write(_named(conn, name), root, name, source, days)
+    except (DeltaError, OSError, ValueError) as error:
+        if source.failure is not None:
+            raise source.failure from None
+        # Delta's texts print rows ("Preview of invalid data"): none of it may be passed on.
+        if isinstance(error, OSError) or "No space left" in str(error):
+            raise StoreUnavailable(
+                f"writing {name} failed ({type(error).__name__}); nothing was changed: check space "
+                "and rights of the Tier 1 store, then run it again"
+            ) from None
+        raise ContractBroken(
+            f"{name} refused the new rows ({type(error).__name__}): a row outside its landing "
+            "days, a missing value or another schema; nothing was changed"
+        ) from None
+
+
+def name_version(conn: psycopg.Connection, name: str, version: int) -> None:
+    """Make a version the one that readers open, when the caller's transaction commits."""
+    conn.execute(
+        "insert into social.table_version (table_name, version, named_at) "
+        "values (%s, %s, clock_timestamp()) on conflict (table_name) do update "
+        "set version = excluded.version, named_at = excluded.named_at",
+        [name, version],
+    )
+
+
+def _write(
+    named: int | None, root: str, name: str, source: "_Watched", days: Sequence[date] | None
+) -> int:
+    from deltalake import WriterProperties, write_deltalake
+
+    table = _opened(root, name, None)
+    if named is not None:
+        if table is None or table.version() < named:
+            raise _lost(name, named)
+        if table.version() > named:
+            table.restore(named)
+    fresh = table is None or named is None
+    # An orphan of a table that was never named is no ground to build on: replace all of it.
+    predicate = None if fresh or days is None else f"{_PARTITION} in ({_quoted(days)})"
+    partitions = (
+        [_PARTITION] if days is not None else table.metadata().partition_columns if table else None
+    )
+    write_deltalake(
+        table if table is not None else _address(root, name),
+        source.reader(),
+        mode="overwrite",
+        predicate=predicate,
+        partition_by=partitions or None,
+        schema_mode="overwrite" if predicate is None else None,
+        configuration=_CONFIGURATION if table is None else None,
+        storage_options=_options(root),
+        writer_properties=WriterProperties(compression="ZSTD", compression_level=3),
+    )
+    written = _opened(root, name, None)
+    if written is None:
+        raise _lost(name, 0)
+    _flush_version(root, name, written.version())
+    return int(written.version())
+
+
+class _Watched:
+    """Passes batches through and keeps the exception of whoever makes them.
+
+    Across the Arrow C interface an exception of the producer arrives as Delta's, with its text.
+    """
+
+    def __init__(self, reader: pa.RecordBatchReader) -> None:
+        self._reader = reader
+        self.failure: Exception | None = None
+
+    def reader(self) -> pa.RecordBatchReader:
+        return pa.RecordBatchReader.from_batches(self._reader.schema, self._batches())
+
+    def _batches(self) -> Iterable[pa.RecordBatch]:
+        try:
+            yield from self._reader
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+def _named(conn: psycopg.Connection, name: str) -> int | None:
+    row = conn.execute(
+        "select version from social.table_version where table_name = %s", [name]
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _opened(root: str, name: str, version: int | None) -> Any:
+    """The table at a version (None: its latest), or None where the store does not hold it."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError, TableNotFoundError
+
+    try:
+        return DeltaTable(_address(root, name), version=version, storage_options=_options(root))
+    except TableNotFoundError:
+        return None
+    except DeltaError as error:
+        if version is not None and "version" in str(error).lower():
+            return None
+        raise StoreUnavailable(
+            f"table {name} cannot be opened ({type(error).__name__}); check the Tier 1 store"
+        ) from None
+    except OSError as error:
+        raise StoreUnavailable(
+            f"table {name} cannot be opened ({type(error).__name__}); check the Tier 1 store"
+        ) from None
+
+
+def _address(root: str, name: str) -> str:
+    folder = local_path(root)
+    return f"{root.rstrip('/')}/{name}" if folder is None else str(folder.absolute() / name)
+
+
+def _options(root: str) -> dict[str, str] | None:
+    return root.options if isinstance(root, Root) and root.options else None
+
+
+def _quoted(days: Sequence[date]) -> str:
+    return ", ".join(f"'{day.isoformat()}'" for day in sorted(set(days)))
+
+
+def _flush_version(root: str, name: str, version: int) -> None:
+    if local_path(root) is None:
+        return
+    table = Path(_address(root, name))
+    log = table / "_delta_log" / f"{version:020d}.json"
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    flush([*(table / action["add"]["path"] for action in actions if "add" in action), log])
+
+
+def _lost(name: str, version: int) -> NotFound:
+    return NotFound(
+        f"Postgres names version {version} of {name}, but the Tier 1 store does not hold it; check "
+        "that both belong to the same deployment, or restore the store"
+    )
