@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import dagster as dg
@@ -129,13 +128,6 @@ def instance() -> Iterator[dg.DagsterInstance]:
     """The instance that DAGSTER_HOME names."""
     with dg.DagsterInstance.get() as opened:
         yield opened
-
-
-def write_home(home: Path, template: Path) -> Path:
-    """Make a DAGSTER_HOME from the shipped `dagster.yaml`; returns it."""
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(template.read_text())
-    return home
 
 
 @dataclass(frozen=True)

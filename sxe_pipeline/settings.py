@@ -135,6 +135,13 @@ def contracts_root() -> Path:
     return inside if inside.is_dir() else package.parent / "contracts"
 
 
+def deploy_file(name: str) -> Path:
+    """A file of `deploy/`: inside the installed package, else in the checkout."""
+    package = Path(__file__).parent
+    inside = package / name
+    return inside if inside.is_file() else package.parent / "deploy" / name
+
+
 def inherited(names: tuple[str, ...] = ()) -> dict[str, str]:
     """A copy of this process's environment for a child, without any SXE or Dagster login or secret.
 
@@ -145,6 +152,31 @@ def inherited(names: tuple[str, ...] = ()) -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in ours or k in names}
 
 
-def export(name: str, value: str) -> None:
-    """Set a variable for libraries that read the environment themselves (DAGSTER_HOME, logins)."""
-    os.environ[name] = value
+def exports(settings: Settings, dagster_home: Path) -> dict[str, str]:
+    """The variables that give another process exactly the logins and stores of these settings."""
+    env = {
+        "SXE_HOME": str(settings.home),
+        "DAGSTER_HOME": str(dagster_home),
+        **{variable: getattr(settings, name) for name, (variable, _) in STORES.items()},
+    }
+    for name, variable in DATABASES.items():
+        if value := getattr(settings, name):
+            env[variable] = value
+    if settings.dagster_dsn:
+        env["DAGSTER_STORAGE_URL"] = with_driver(settings.dagster_dsn, "psycopg2")
+    if settings.policy_file:
+        env["SXE_POLICY_FILE"] = str(settings.policy_file)
+    return env
+
+
+def enter(variables: Mapping[str, str]) -> None:
+    """Set variables of this process, for libraries that read the environment themselves."""
+    os.environ.update(variables)
+
+
+def dagster_home(settings: Settings) -> Path:
+    """Make a DAGSTER_HOME with the shipped `dagster.yaml` below the engine's home; returns it."""
+    home = settings.home / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "dagster.yaml").write_text(deploy_file("dagster.yaml").read_text())
+    return home

@@ -1,7 +1,7 @@
 """From what an account says to account type, persona and tribes, each with its evidence.
 
-Here: gathering evidence, weighing it, choosing, abstaining. A label without evidence cannot come out
-of this file. Not here: reading texts (`text`, `match`), tables of cards (`build`).
+Here: gathering evidence, weighing it, choosing, abstaining. No label without evidence comes out of
+this file. Not here: reading texts (`text`, `match`), tables of cards (`build`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,6 +25,7 @@ class Voice(NamedTuple):
     """What one account says of itself; every text is redacted and clean."""
 
     bio: str | None = None
+    language: str | None = None
     display_name: str | None = None
     link_domains: Sequence[str] = ()
     interests: Sequence[str] = ()
@@ -128,7 +129,8 @@ def label(voices: Sequence[Voice], taxonomy: Taxonomy, *, audience: Sequence[str
     for order, tribe in enumerate(audience):
         if tribe in taxonomy.tribes:
             place = (len(voices), order, order)
-            _add(cases, Mark("tribe", tribe, taxonomy.audience_confidence), "audience", tribe, place)
+            mark = Mark("tribe", tribe, taxonomy.audience_confidence)
+            _add(cases, mark, "audience", tribe, place)
     return _decide(voices, cases, taxonomy)
 
 
@@ -142,31 +144,38 @@ def _add(
 
 
 def _listen(voice: Voice, number: int, cases: _Cases, taxonomy: Taxonomy) -> None:
-    """Gather the evidence of one account. Segment order: bio 0, name 1, platform 2, links 3."""
+    """Gather the evidence of one account. Segments: bio 0, name 1, platform 2, links 3."""
     base = number * 4
     if voice.bio:
-        for hit in find(fold(voice.bio), taxonomy):
+        for hit in find(fold(voice.bio), taxonomy, voice.language):
             words = voice.bio[hit.start : hit.end]
             _add(cases, hit.mark, "text", words, (base, hit.start, hit.end))
         for tag in hashtags(voice.bio):
             _listen_to_tag(tag, voice.bio, base, cases, taxonomy)
     if voice.display_name:
-        folded = fold(voice.display_name)
-        for hit in find(folded, taxonomy):
-            if _is_more_than_a_name(hit, folded):
-                words = voice.display_name[hit.start : hit.end]
-                place = (base + 1, hit.start, hit.end)
-                _add(cases, hit.mark, "text", words, place, _NAME_FACTOR)
-    if voice.category:
-        for mark in taxonomy.categories.get(voice.category.strip().casefold(), ()):
-            _add(cases, mark, "platform", voice.category, (base + 2, 0, 1))
-    for interest in voice.interests:
-        for hit in find(fold(interest), taxonomy):
-            if hit.mark.kind == "tribe":
-                _add(cases, hit.mark, "platform", interest, (base + 2, 2, 3))
+        _listen_to_name(voice.display_name, base + 1, cases, taxonomy)
+    _listen_to_platform(voice, base + 2, cases, taxonomy)
     for host in voice.link_domains:
         for mark in taxonomy.domains.get(host, ()):
             _add(cases, mark, "text", host, (base + 3, 0, 1))
+
+
+def _listen_to_name(name: str, segment: int, cases: _Cases, taxonomy: Taxonomy) -> None:
+    folded = fold(name)
+    for hit in find(folded, taxonomy):
+        if _is_more_than_a_name(hit, folded):
+            words = name[hit.start : hit.end]
+            _add(cases, hit.mark, "text", words, (segment, hit.start, hit.end), _NAME_FACTOR)
+
+
+def _listen_to_platform(voice: Voice, segment: int, cases: _Cases, taxonomy: Taxonomy) -> None:
+    if voice.category:
+        for mark in taxonomy.categories.get(voice.category.strip().casefold(), ()):
+            _add(cases, mark, "platform", voice.category, (segment, 0, 1))
+    for interest in voice.interests:
+        for hit in find(fold(interest), taxonomy):
+            if hit.mark.kind == "tribe":
+                _add(cases, hit.mark, "platform", interest, (segment, 2, 3))
 
 
 def _listen_to_tag(tag: str, bio: str, base: int, cases: _Cases, taxonomy: Taxonomy) -> None:
@@ -214,7 +223,13 @@ def _decide(voices: Sequence[Voice], cases: _Cases, taxonomy: Taxonomy) -> Label
         evidence += cases["tribe", tribe].top(1 if order else MAX_EVIDENCE)
     if type_case := cases.get(("account_type", account_type)):
         evidence += type_case.top(1)
-    own_tribe = topic is not None and _is_own(topic, taxonomy)
+    # One category chosen from a list says one thing, and it is often a joke: never a pair by itself.
+    is_own_words = (
+        persona is not None
+        and topic is not None
+        and _is_own(topic, taxonomy)
+        and any(item.source == "text" for item in (*role, *topic.items))
+    )
     return Labels(
         account_type=account_type,
         persona_family=family,
@@ -226,8 +241,8 @@ def _decide(voices: Sequence[Voice], cases: _Cases, taxonomy: Taxonomy) -> Label
         evidence=evidence,
         has_signal=persona is not None or any(_is_own(cases["tribe", t], taxonomy) for t in tribes),
         has_weak_signal=is_weak or is_weak_tribe,
-        is_own_words=persona is not None and own_tribe,
-        says_two_things=persona is not None and own_tribe and _is_apart(topic, role),
+        is_own_words=is_own_words,
+        says_two_things=is_own_words and _is_apart(topic, role),
     )
 
 
@@ -359,7 +374,11 @@ def _is_apart(topic: _Case | None, role: Sequence[Evidence]) -> bool:
     if topic is None:
         return False
     return any(
-        all(a.place[0] != b.place[0] or a.place[2] <= b.place[1] or b.place[2] <= a.place[1] for b in role)
-        for a in topic.items
-        if a.source != "audience"
+        not any(_overlap(item.place, other.place) for other in role)
+        for item in topic.items
+        if item.source != "audience"
     )
+
+
+def _overlap(left: tuple[int, int, int], right: tuple[int, int, int]) -> bool:
+    return left[0] == right[0] and left[1] < right[2] and right[1] < left[2]

@@ -25,17 +25,18 @@ class _Near(NamedTuple):
     end: int
 
 
-def find(folded: str, taxonomy: Taxonomy) -> list[Hit]:
+def find(folded: str, taxonomy: Taxonomy, language: str | None = None) -> list[Hit]:
     """Every label the text supports, in order of appearance.
 
     Args:
         folded: A folded text.
         taxonomy: The labels.
+        language: Language of the text; in English text only English phrases count.
 
     Returns:
         The longest phrase of each kind at each place whose meaning no context takes away.
     """
-    spans = _spans(folded, taxonomy)
+    spans = _spans(folded, taxonomy, is_english=language == "en")
     if not spans:
         return []
     nearby: list[_Near] = []
@@ -57,15 +58,18 @@ def find(folded: str, taxonomy: Taxonomy) -> list[Hit]:
     return [hit for hit in hits if not _is_taken_away(hit, nearby, folded)]
 
 
-def _spans(folded: str, taxonomy: Taxonomy) -> list[tuple[int, int, int]]:
+def _spans(folded: str, taxonomy: Taxonomy, *, is_english: bool) -> list[tuple[int, int, int]]:
     """Matches on word boundaries, leftmost and longest first."""
     length = len(folded)
     spans = []
     for index, start, end in taxonomy.automaton.find_matches_as_indexes(folded, overlapping=True):
+        pattern = taxonomy.patterns[index]
+        if is_english and pattern.is_foreign:
+            continue
         is_bounded = (start == 0 or not folded[start - 1].isalnum()) and (
             end == length or not folded[end].isalnum()
         )
-        if is_bounded or taxonomy.patterns[index].is_emoji:
+        if is_bounded or pattern.is_emoji:
             spans.append((start, end, index))
     spans.sort(key=lambda span: (span[0], -span[1]))
     return spans

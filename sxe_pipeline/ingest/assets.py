@@ -35,7 +35,8 @@ def raw_profiles(
     rows = [{"collection": name, "files": n} for name, n in sorted(by_collection.items())]
     return dg.MaterializeResult(
         metadata={
-            **face.counts(files=len(files), new_files=registered.new, **cover.metadata()),
+            **face.counts(files=len(files), new_files=registered.new),
+            **cover.metadata,
             **face.summary("Landed files", {r["collection"]: r["files"] for r in rows}),
             "sxe/collections": face.top(rows),
         }

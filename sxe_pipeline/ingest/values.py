@@ -244,8 +244,10 @@ def us_date(value: Any) -> datetime | None:
 def mapped(words: Mapping[str, Any]) -> Transform:
     """A lookup by the lower-cased value; a word that is not listed says nothing."""
 
+    known = {str(key).lower(): meaning for key, meaning in words.items()}
+
     def look_up(value: Any) -> Any:
-        return words.get(str(value).strip().lower())
+        return known.get(str(value).strip().lower())
 
     return look_up
 

@@ -48,8 +48,10 @@ def find_turned(folded: str) -> list[tuple[int, int]]:
 
 
 def _names_provider(view: str) -> bool:
-    return any(name in view for name in words("unambiguous_providers")) or "yahoo" in view or (
-        "outlook" in view
+    return (
+        any(name in view for name in words("unambiguous_providers"))
+        or "yahoo" in view
+        or ("outlook" in view)
     )
 
 
@@ -73,7 +75,9 @@ def _from_base64(token: str) -> str | None:
         return None
     try:
         padded = token.rstrip("=") + "=" * (-len(token.rstrip("=")) % 4)
-        return _printable(base64.b64decode(padded, altchars=b"-_" if "-" in token or "_" in token else None))
+        return _printable(
+            base64.b64decode(padded, altchars=b"-_" if "-" in token or "_" in token else None)
+        )
     except (binascii.Error, ValueError):
         return None
 

@@ -12,9 +12,10 @@ from functools import lru_cache
 from sxe_pipeline.redact.ruleset import BARRIER, alternation, words
 
 ENOUGH = 4.5
+_ENVELOPES = frozenset("✉📧📩📨📬📫💌🌀🅰🐌")
 _REACH = 64
 _OPEN, _CLOSE, _SYMBOL = r"[\[({<|]", r"[\])}>|]", r"[~_*/|\-=+.:]"
-_LABEL = re.compile(r"[^\W_]{1,40}(?:-[^\W_]{1,40}){0,3}")
+_LABEL = re.compile(r"[^\W_]{1,40}(?:-(?!(?:dot|punto|ponto|point|punkt)-)[^\W_]{1,40}){0,3}")
 _LOCAL_EXTRA = frozenset("._+-'%&")
 _GLUED_TLD = re.compile(r"[^\W\d_]{2,18}\Z")
 _PREPOSITIONS = frozenset(("on", "via", "en", "em", "bei", "auf", "su", "chez", "w", "at", "@"))
@@ -56,7 +57,7 @@ def _lexicon() -> _Lexicon:
             r"|(?P<emoji>(?<=\w)\s?[^\w\s!-~\u00a1-\u00bf\u2000-\u206f\ue000]{1,3}\s?(?=[a-z0-9]))"
         ),
         dot=re.compile(
-            r"(?P<glued>\.{1,2}(?=\w)|,\.(?=\w))|(?P<comma>,(?=\w))"
+            r"(?P<glued>\.{1,2}(?=\w)|,\.(?=\w))|(?P<comma>[,;](?=\w))"
             rf"|(?P<bracket>\s{{0,2}}{_OPEN}\s{{0,2}}(?:\.|{dot})\s{{0,2}}{_CLOSE}\s{{0,2}})"
             rf"|(?P<symbol>\s?{_SYMBOL}{{1,3}}(?:{dot}){_SYMBOL}{{1,3}}\s?)"
             r"|(?P<apart>\s{1,2}[.,]\s{0,2}|\.(?:\s{1,2}|\Z))"
@@ -69,12 +70,18 @@ def _lexicon() -> _Lexicon:
             r"|(?<![\w@])(?P<before>\w[\w.+-]{2,40})\s{0,2}[\[(]\s?"
             rf"(?P<host>{spelled}|{alternation(sure | known)})\s?[\])]"
         ),
-        spelled_local=re.compile(rf"(?:[^\W_]{{1,30}}\s{{0,2}}[\[(]?(?:{dot}|-)[\])]?\s{{0,2}})\Z"),
+        spelled_local=re.compile(
+            rf"(?:[^\W_]{{1,30}}\s{{0,2}}(?:[\[(]\.[\])]|[\[(]?(?:{dot}|-)[\])]?)\s{{0,2}})\Z"
+        ),
         reversed=re.compile(
             rf"(?<![\w.@-])(?:{reversed_tlds})\.(?:[^\W_][\w-]{{0,40}}\.?){{1,3}}@[\w.+-]{{1,64}}"
         ),
-        sure=sure, known=known, tlds=tlds,
-        weak=frozenset(("mail", "live", "web", "me", "hey", "mac", "orange", "inbox", "terra", "bol")),
+        sure=sure,
+        known=known,
+        tlds=tlds,
+        weak=frozenset(
+            ("mail", "live", "web", "me", "hey", "mac", "orange", "inbox", "terra", "bol")
+        ),
         mailbox=words("mailbox_words"),
         never_local=words("never_local"),
         never_domain=words("never_domain"),
@@ -156,14 +163,14 @@ def _dot_weight(kind: str, raw: str, name: str, provider: float) -> float | None
     if kind in ("bracket", "symbol"):
         return 3.0
     if kind == "word":
-        return 2.0
+        return 1.0 if len(name) > 4 else 2.0
     if not known:
         return None
     if kind == "comma":
         return 1.0 if provider or name == "com" else 0.5
     if kind == "blank":
-        return 1.0 if provider and name in ("com", "net", "de", "fr", "ru", "es", "it") else None
-    return 1.0 if raw[0].isspace() or provider else 0.5
+        return 2.0 if provider and name in ("com", "net", "de", "fr", "ru", "es", "it") else None
+    return 1.5 if raw[0].isspace() else 1.0 if provider else 0.5
 
 
 def _local_start(text: str, end: int) -> int:
@@ -172,7 +179,7 @@ def _local_start(text: str, end: int) -> int:
     floor = max(0, end - _REACH)
     while place > floor and (text[place - 1].isalnum() or text[place - 1] in _LOCAL_EXTRA):
         place -= 1
-    while place < end and text[place] in ".'%&-" :
+    while place < end and text[place] in ".'%&-":
         place += 1
     return place
 
@@ -181,7 +188,9 @@ def _local_score(local: str) -> float:
     lexicon = _lexicon()
     bare = local.strip("._-'")
     if bare in lexicon.mailbox or any(
-        bare.endswith(word) or bare.startswith(word + ".") for word in lexicon.mailbox if len(word) > 3
+        bare.endswith(word) or bare.startswith(word + ".")
+        for word in lexicon.mailbox
+        if len(word) > 3
     ):
         return 1.5
     if any(char.isdigit() for char in bare) or any(char in bare for char in "._+-"):
@@ -196,7 +205,9 @@ def _at_weight(found: re.Match[str]) -> float:
     if kind == "symbol":
         return 3.0
     if kind == "emoji":
-        return 2.0 if not any(char.isspace() for char in raw) else 1.0
+        if any(char.isspace() for char in raw):
+            return 1.0
+        return 3.0 if raw[0] in _ENVELOPES else 2.0
     if kind == "sign":
         if raw[0] == "@":
             return 4.0 if raw[-1] == "@" else 2.5
@@ -221,7 +232,13 @@ def _judge(text: str, found: re.Match[str], start: int, end: int) -> tuple[int, 
         return None
     weight = _at_weight(found)
     word = " ".join(found[0].split())
-    if kind == "word" and word in _PREPOSITIONS - {"at"} and not (domain.bare and domain.score >= 3):
+    if kind == "emoji" and domain.bare:
+        return None
+    if (
+        kind == "word"
+        and word in _PREPOSITIONS - {"at"}
+        and not (domain.bare and domain.score >= 2)
+    ):
         return None
     score = weight + domain.score + _local_score(local)
     if domain.spelled and kind in ("word", "bracket", "symbol"):
@@ -271,7 +288,9 @@ def _by_provider(text: str) -> list[tuple[int, int]]:
             edge = len(text[: found.start()].rstrip()) if found.start() < 4 else found.start() - 1
             start = _local_start(text, edge)
             local = text[start:edge]
-            good = local and local not in lexicon.never_local and (not start or text[start - 1] != "@")
+            good = (
+                local and local not in lexicon.never_local and (not start or text[start - 1] != "@")
+            )
             if good and domain.score - 1 + _local_score(local) >= ENOUGH:
                 spans.append((start, domain.end))
     return spans
@@ -299,8 +318,7 @@ def find(text: str) -> list[tuple[int, int]]:
     """
     spans = _by_at(text)
     spans += _by_provider(text)
-    if ":" in text or "-" in text or "(" in text or "[" in text or "=" in text or ">" in text:
-        spans += _by_name(text)
+    spans += _by_name(text)
     if "@" in text:
         spans += [found.span() for found in _lexicon().reversed.finditer(text)]
     return [span for span in spans if BARRIER not in text[span[0] : span[1]]]

@@ -16,7 +16,14 @@ CHUNK = 2000
 OVERLAP = 512
 _TOKEN = re.compile("|".join(re.escape(token) for token in TOKENS))
 _PIECE = re.compile(f"[^{BARRIER}]+")
-_RANK = {"link_hub": 0, "contact_link": 1, "email": 2, "phone": 3, "messenger_id": 4, "postal_address": 5}
+_RANK = {
+    "link_hub": 0,
+    "contact_link": 1,
+    "email": 2,
+    "phone": 3,
+    "messenger_id": 4,
+    "postal_address": 5,
+}
 _UNUSUAL = re.compile(r"[A-Za-z0-9+/_-]{16}|[0-9A-Fa-f]{2}[ :][0-9A-Fa-f]{2}[ :]|\\x")
 _ALL = Rules()
 

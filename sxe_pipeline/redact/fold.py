@@ -21,7 +21,7 @@ _LOOKALIKES = dict(
 ) | {"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ß": "s", "æ": "a", "œ": "o"}
 _LATIN_CAPS = dict(zip("ᴀʙᴄᴅᴇғɢʜɪᴊᴋʟᴍɴᴏᴘʀᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprtuvwyz", strict=True))
 _MARKS = {
-    **dict.fromkeys("。｡．·․‧∙・•⸱", "."),
+    **dict.fromkeys("。｡．·․‧∙・⸱", "."),
     **dict.fromkeys("‐‑‒–—―−﹣－➖⁃ー", "-"),
     **dict.fromkeys("，、﹐،", ","),
     **dict.fromkeys("’‘ʼ`´", "'"),
@@ -42,11 +42,15 @@ _DIE = re.compile(r"DIE FACE-(\d)")
 _CIRCLED_A = re.compile(r"(?<![Ⓐ-ⓩ🄰-🆉])[ⓐⒶ🅐🅰](?![Ⓐ-ⓩ🄰-🆉])")
 _ESCAPE = re.compile(
     r"&#x[0-9a-f]{1,6};?|&#\d{1,7};?|&(?:commat|period|plus|lpar|rpar|hyphen|sol|colon|amp);"
-    r"|\\u\{?[0-9a-f]{4,6}\}?|\\x[0-9a-f]{2}|%[0-9a-f]{2}|=[0-9A-F]{2}(?==|[\w.])",
+    r"|\\u\{[0-9a-f]{2,6}\}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|%[0-9a-f]{2}|=[0-9A-F]{2}(?==|[\w.])",
     re.IGNORECASE,
 )
-_BRAILLE = {chr(0x2800 + dots): digit for dots, digit in zip(
-    (0x01, 0x03, 0x09, 0x19, 0x11, 0x0B, 0x1B, 0x13, 0x0A, 0x1A), "1234567890", strict=True)}
+_BRAILLE = {
+    chr(0x2800 + dots): digit
+    for dots, digit in zip(
+        (0x01, 0x03, 0x09, 0x19, 0x11, 0x0B, 0x1B, 0x13, 0x0A, 0x1A), "1234567890", strict=True
+    )
+}
 
 
 def _named_digit(char: str) -> str | None:
@@ -90,8 +94,11 @@ def _fold_char(char: str) -> str:
     for part in normal.lower():
         if unicodedata.category(part) in ("Mn", "Me", "Cf"):
             continue
-        base = unicodedata.normalize("NFD", part)[0] if "LATIN" in unicodedata.name(
-            part, "") or "\u0370" <= part <= "\u03ff" else part
+        base = (
+            unicodedata.normalize("NFD", part)[0]
+            if "LATIN" in unicodedata.name(part, "") or "\u0370" <= part <= "\u03ff"
+            else part
+        )
         base = _LATIN_CAPS.get(base, base)
         folded.append(_LOOKALIKES.get(base, base))
     return "".join(folded)
@@ -102,9 +109,7 @@ class _Table(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         folded = _fold_char(chr(code))
-        self[code] = mark = (
-            folded if len(folded) == 1 else (_EXPANDS if folded else _DROPPED)
-        )
+        self[code] = mark = folded if len(folded) == 1 else (_EXPANDS if folded else _DROPPED)
         return mark
 
 

@@ -14,7 +14,18 @@ _DOT = (
 )
 _PATH = r"(?:\s?[/?#]\s?|\s(?:slash|barra)\s)[^\s\ue000\[\]|\"<>]{1,200}"
 _DIALLED = frozenset(
-    ("tel", "telprompt", "sms", "smsto", "mms", "callto", "facetime", "facetime-audio", "sip", "sips")
+    (
+        "tel",
+        "telprompt",
+        "sms",
+        "smsto",
+        "mms",
+        "callto",
+        "facetime",
+        "facetime-audio",
+        "sip",
+        "sips",
+    )
 )
 _ADDRESSED = frozenset(("mailto", "xmpp"))
 _BEFORE = r"(?<![\w.@\-])(?:https?\s?:\s?//\s?)?(?:www\.)?"
@@ -23,7 +34,11 @@ _BEFORE = r"(?<![\w.@\-])(?:https?\s?:\s?//\s?)?(?:www\.)?"
 def _dotted(host: str) -> str:
     name, _, path = host.partition("/")
     spelled = _DOT.join(re.escape(label) for label in name.split("."))
-    return rf"{spelled}(?:\s?/\s?{re.escape(path)}[^\s\ue000\[\]|]{{1,200}})" if path else spelled + _PATH
+    return (
+        rf"{spelled}(?:\s?/\s?{re.escape(path)}[^\s\ue000\[\]|]{{1,200}})"
+        if path
+        else spelled + _PATH
+    )
 
 
 @lru_cache(maxsize=1)

@@ -67,6 +67,13 @@ def words(name: str, file: str = "words") -> frozenset[str]:
 
 
 @lru_cache(maxsize=None)
+def raw_words(name: str, file: str = "words") -> frozenset[str]:
+    """One word list as written and as folded, for patterns that meet raw text."""
+    written = {part.strip() for part in str(_data(file)[name]).split(",") if part.strip()}
+    return words(name, file) | written
+
+
+@lru_cache(maxsize=None)
 def hosts(name: str) -> tuple[str, ...]:
     """Host names or schemes, longest first."""
     listed = _data("hosts")[name]
@@ -86,7 +93,7 @@ def bounded(these: Iterable[str]) -> str:
     dense = [word for word in these if _unspaced(word)]
     parts = []
     if spaced:
-        parts.append(rf"(?<![^\W\d_])(?:{alternation(spaced)})(?![^\W\d_])")
+        parts.append(rf"(?<![^\W_])(?:{alternation(spaced)})(?![^\W\d_])")
     if dense:
         parts.append(f"(?:{alternation(dense)})")
     return f"(?:{'|'.join(parts)})"
@@ -95,8 +102,11 @@ def bounded(these: Iterable[str]) -> str:
 def _unspaced(word: str) -> bool:
     """Scripts without blanks between words, and symbols: nothing to bound."""
     first = word[0]
-    return not first.isalpha() or "\u0e00" <= first <= "\u0eff" or "\u1100" <= first <= "\u11ff" or (
-        "\u3040" <= first <= "\ud7ff"
+    return (
+        not first.isalpha()
+        or "\u0e00" <= first <= "\u0eff"
+        or "\u1100" <= first <= "\u11ff"
+        or ("\u3040" <= first <= "\ud7ff")
     )
 
 
@@ -105,9 +115,7 @@ def tokens() -> dict[str, str]:
     """Kind -> token, for the kinds that the policy redacts (review is redacted too)."""
     classes = _data("policy")["classes"]
     assert isinstance(classes, dict)  # noqa: S101  the shape of a file we ship
-    return {
-        kind: rule["token"] for kind, rule in classes.items() if rule["action"] != "keep"
-    }
+    return {kind: rule["token"] for kind, rule in classes.items() if rule["action"] != "keep"}
 
 
 RULESET_VERSION = _version()

@@ -20,7 +20,17 @@ _BETWEEN = re.compile(
     r"(?<![\da-z])\d(?:[^\da-z\n\ue000]{0,2}[a-z]{1,9}[^\da-z\n\ue000]{0,2}\d){6,}(?!\d)"
 )
 _SUITS = re.compile(r"[.\-]{5}(?:[\s/|]{1,3}[.\-]{5}){6,}")
-_ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
+_ROMAN = {
+    "i": "1",
+    "ii": "2",
+    "iii": "3",
+    "iv": "4",
+    "v": "5",
+    "vi": "6",
+    "vii": "7",
+    "viii": "8",
+    "ix": "9",
+}
 
 
 @lru_cache(maxsize=1)
@@ -80,26 +90,36 @@ def find(text: str) -> list[tuple[int, int]]:
     """
     spans: list[tuple[int, int]] = []
     run: list[tuple[int, int, str, bool]] = []
-    times = 1
+    times, opened = 1, -1
     for found in _CHUNK.finditer(text):
-        if run and found.start() - run[-1][1] > 8:
+        if run and (found.start() - run[-1][1] > 8 or _breaks(text, run, found.start())):
             spans += _judge(text, run)
-            run, times = [], 1
+            run, times, opened = [], 1, -1
         token = found[0]
         repeat = 2 if token in words("doubles") else 3 if token in words("triples") else 0
         if repeat:
-            times = repeat
+            times, opened = repeat, found.start()
             continue
         if token in _JOINERS and run and token not in _values():
             continue
         value = read(token)
         if value is None:
             spans += _judge(text, run)
-            run, times = [], 1
+            run, times, opened = [], 1, -1
             continue
-        run.append((found.start(), found.end(), value[0] * times, value[1]))
-        times = 1
+        begin = found.start() if opened < 0 else opened
+        run.append((begin, found.end(), value[0] * times, value[1]))
+        times, opened = 1, -1
     return spans + _judge(text, run)
+
+
+def _breaks(text: str, run: list[tuple[int, int, str, bool]], start: int) -> bool:
+    """A new line ends a number of several words."""
+    return (
+        "\n" in text[run[-1][1] : start]
+        and len(run) > 2
+        and "\n" not in text[run[0][1] : run[1][0]]
+    )
 
 
 def _judge(text: str, run: list[tuple[int, int, str, bool]]) -> list[tuple[int, int]]:
@@ -115,7 +135,7 @@ def _judge(text: str, run: list[tuple[int, int, str, bool]]) -> list[tuple[int, 
     enough = 6 if evidence else 7
     if len(digits) < enough or len(set(digits)) < 3 or digits in "01234567890 9876543210":
         return []
-    if not glued and (clear < 2 or spelled < 2 or clear * 3 < spelled):
+    if not glued and (clear < 2 or spelled < 2 or clear * 3 < spelled) and len(run) < 9:
         return []
     return [(run[0][0], run[-1][1])]
 
@@ -125,6 +145,9 @@ def find_between(text: str) -> list[tuple[int, int]]:
     spans = [found.span() for found in _SUITS.finditer(text)]
     for found in _BETWEEN.finditer(text):
         between = re.findall(r"[a-z]+", found[0])
-        if not any(word in words("units_after") for word in between):
+        apart = " " in found[0]
+        if (apart or len(set(between)) < 3) and not any(
+            word in words("units_after") for word in between
+        ):
             spans.append(found.span())
     return spans

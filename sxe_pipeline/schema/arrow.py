@@ -1,7 +1,7 @@
 """The Arrow schema of a contract.
 
-Here: types, nullability and field ids. The id is what a Parquet reader matches columns by when a name
-changes; pyarrow carries it as field metadata.
+Here: types, nullability and field ids. The id is what a Parquet reader matches columns by when a
+name changes; pyarrow carries it as field metadata.
 """
 
 import pyarrow as pa

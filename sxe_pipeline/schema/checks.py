@@ -82,10 +82,9 @@ def _shape(given: pa.Schema, wanted: pa.Schema) -> list[str]:
     problems += [f"{len(extra)} columns that no contract names"] if extra else []
     problems += ["a column stands twice"] if len(set(given.names)) < len(given.names) else []
     if not problems:
+        pairs = [(f.name, _plain(given.field(f.name).type), _plain(f.type)) for f in wanted]
         problems = [
-            f"{field.name} is {_plain(given.field(field.name).type)} instead of {_plain(field.type)}"
-            for field in wanted
-            if _plain(given.field(field.name).type) != _plain(field.type)
+            f"{name} is {is_} instead of {must}" for name, is_, must in pairs if is_ != must
         ]
     return problems
 
@@ -100,7 +99,9 @@ def _plain(kind: pa.DataType) -> str:
     return str(kind)
 
 
-def _values(column: Column, array: pa.ChunkedArray, path: str) -> Iterator[tuple[str, Column, pa.ChunkedArray]]:
+def _values(
+    column: Column, array: pa.ChunkedArray, path: str
+) -> Iterator[tuple[str, Column, pa.ChunkedArray]]:
     """The column, its items and their fields, each with all its values in one array."""
     yield path, column, array
     for child in column.children:
@@ -120,7 +121,9 @@ def _nulls(contract: Contract, rows: pa.Table) -> Iterator[str]:
 
 def _bounds(contract: Contract, rows: pa.Table) -> Iterator[str]:
     flat = [column for column in contract.columns if not column.children]
-    yield from _validate(flat, [column.name for column in flat], rows.select([c.name for c in flat]))
+    yield from _validate(
+        flat, [column.name for column in flat], rows.select([c.name for c in flat])
+    )
     for column in contract.columns:
         if column.children:
             for path, inner, array in _values(column, rows[column.name], column.name):

@@ -1,8 +1,8 @@
 """What a contract says, as values.
 
 Here: columns, rules and the questions one may ask a contract. Not here: reading YAML (`load`) and
-what is generated from a contract (`arrow`, `jsonschema`, `checks`, `docs`), which is imported when it
-is asked for, so that a listing of contracts does not load pyarrow and pandas.
+what is generated from a contract (`arrow`, `jsonschema`, `checks`, `docs`), which is imported when
+it is asked for, so that a listing of contracts does not load pyarrow and pandas.
 """
 
 from collections.abc import Iterator

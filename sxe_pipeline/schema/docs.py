@@ -28,8 +28,8 @@ def render(contract: Contract) -> str:
         lines += [f"- `{rule.name}`: {rule.description}" for rule in contract.rules]
         lines += [""]
     lines += [
-        "In JSON Lines a timestamp is RFC 3339 text in UTC with six decimals, a date is `YYYY-MM-DD`, "
-        "and every column is present.",
+        "In JSON Lines a timestamp is RFC 3339 text in UTC with six decimals, a date is "
+        "`YYYY-MM-DD`, and every column is present.",
         "",
     ]
     return "\n".join(lines)

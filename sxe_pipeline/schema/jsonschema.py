@@ -59,12 +59,12 @@ def _object(columns: tuple[Column, ...], closed: bool) -> dict[str, Any]:
 
 def _one(column: Column, closed: bool) -> dict[str, Any]:
     if column.kind == "list":
-        made = {"type": "array", "items": _one(column.children[0], closed)}
+        made: dict[str, Any] = {"type": "array", "items": _one(column.children[0], closed)}
     elif column.kind == "struct":
         made = _object(column.children, closed)
     else:
         made = dict(_TYPES[column.kind])
-    bounds = {
+    bounds: dict[str, Any] = {
         "pattern": column.pattern,
         "maxLength": column.max_length,
         "minimum": column.minimum,

@@ -33,7 +33,9 @@ _VERSION = re.compile(r"\d+\.\d+\.\d+")
 def available(root: Path | None = None) -> list[tuple[str, str]]:
     """Every (contract id, version) below the contracts folder, oldest version first."""
     folder = contracts_root() if root is None else root
-    found = [(file.parent.name, file.name.removesuffix(_SUFFIX)) for file in folder.glob(f"*/*{_SUFFIX}")]
+    found = [
+        (file.parent.name, file.name.removesuffix(_SUFFIX)) for file in folder.glob(f"*/*{_SUFFIX}")
+    ]
     return sorted(found, key=lambda pair: (pair[0], _order(pair[1])))
 
 

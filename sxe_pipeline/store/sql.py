@@ -4,6 +4,8 @@ Here: how a process logs in and how long it waits. Who may do what is in `migrat
 stand in the room they belong to.
 """
 
+from typing import Any
+
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -35,10 +37,14 @@ def connect(dsn: str) -> psycopg.Connection:
         f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout={LOCK_TIMEOUT_S}s "
         "-c timezone=UTC"
     )
-    defaults = {"connect_timeout": 10, "application_name": "sxe", "keepalives_idle": 30}
+    defaults: dict[str, Any] = {
+        "connect_timeout": 10,
+        "application_name": "sxe",
+        "keepalives_idle": 30,
+    }
     options = f"{waits} {given.pop('options', '') or ''}".strip()
     try:
-        return psycopg.connect(make_conninfo(**(defaults | given), options=options))
+        return psycopg.connect(make_conninfo("", **(defaults | given | {"options": options})))
     except psycopg.OperationalError as error:
         place = f"{given.get('host', 'localhost')}:{given.get('port', 5432)}"
         raise StoreUnavailable(

@@ -1,0 +1,70 @@
+"""Record what happened, in the transaction that does it.
+
+Here: the kinds of events and which asset answers for each. What a record may hold is in `payload`.
+"""
+
+from types import MappingProxyType
+from uuid import UUID
+
+import psycopg
+
+from sxe_pipeline.audit import payload as form
+from sxe_pipeline.errors import BadInput
+
+KINDS = MappingProxyType(
+    {
+        "collection.declared": "ingest/raw_profiles",
+        "landing_file.registered": "ingest/raw_profiles",
+        "observations.written": "social/observations",
+        "profiles.written": "social/profiles",
+        "identities.written": "social/identities",
+        "lead_cards.written": "cards/lead_cards",
+        "audience_pools.written": "cards/audience_pools",
+        "batch.building": "handoff/lead_card_batches",
+        "batch.abandoned": "handoff/lead_card_batches",
+        "batch.published": "handoff/lead_card_batches",
+        "key.created": "audit/events",
+    }
+)
+"""Kind of event -> the asset whose materialization covers it."""
+
+
+def append(
+    conn: psycopg.Connection,
+    kind: str,
+    *,
+    actor: str,
+    subject: str,
+    key: str,
+    **data: form.Value,
+) -> UUID:
+    """Add one event; the caller's transaction commits it with the change it describes.
+
+    Args:
+        conn: The transaction that makes the change.
+        kind: One of `KINDS`.
+        actor: Who did it: a login, a principal's id, a job; never a person's address.
+        subject: What it was done to, such as a batch id or a table name.
+        key: What tells this event from others of the same kind and subject; a replay of the same
+            fact must give the same key, and then inserts nothing.
+        **data: Ids, counts, hashes, flags, dates (`occurred_at` where it differs from now).
+
+    Returns:
+        The event's id, new or replayed.
+
+    Raises:
+        BadInput: The kind is unknown, or a value is none of these, or all of it is too long.
+        Leak: A value looks like contact data.
+    """
+    if kind not in KINDS:
+        raise BadInput(
+            f"audit kind {kind} is unknown; add it to KINDS with the asset that covers it"
+        )
+    payload = form.canonical(kind, actor=actor, subject=subject, key=key, data=data)
+    event_id = form.event_id(kind, subject, key)
+    conn.execute(
+        "insert into audit.event (event_id, kind, actor, subject, payload) "
+        "values (%s, %s, %s, %s, %s) on conflict (event_id) do nothing",
+        [event_id, kind, actor, subject, payload],
+    )
+    return event_id

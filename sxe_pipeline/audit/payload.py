@@ -1,0 +1,118 @@
+"""The form of an audit record: canonical JSON, its id and its leaf hash. Pure.
+
+Here: what a record may hold and which bytes are hashed. The same rules serve writer and verifier.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from uuid import UUID, uuid5
+
+from sxe_pipeline.errors import BadInput, Leak
+
+MAX_BYTES = 600
+"""One payload. The log is kept for ever: a record holds ids, counts and hashes, no document."""
+
+Value = bool | int | str | date | datetime | UUID | None | Sequence[str] | Sequence[int]
+
+_NAMESPACE = UUID("5a0d6a1e-7d0b-5a43-9a52-0f3c3f7e5b01")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MACHINE_MADE = re.compile(
+    r"[0-9a-f]{16,64}"
+    r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|\+00:00))?"
+    r"|[a-z_]+([./][a-z_]+)*"
+)
+"""Hashes, ids, UTC dates and names of ours: nothing to scan, and digits that look like more."""
+
+
+def canonical(kind: str, *, actor: str, subject: str, key: str, data: Mapping[str, Value]) -> bytes:
+    """The bytes that are stored and hashed: sorted keys, no spaces, UTF-8.
+
+    Raises:
+        BadInput: A value is no id, count, hash, flag or date, or the whole is over `MAX_BYTES`.
+        Leak: A text looks like contact data.
+    """
+    record = {
+        "actor": actor,
+        "data": {name: _plain(name, value) for name, value in data.items()},
+        "key": key,
+        "kind": kind,
+        "subject": subject,
+    }
+    for name, text in [("actor", actor), ("subject", subject), ("key", key)]:
+        _refuse_contact(name, text)
+    payload = encode(record)
+    if len(payload) > MAX_BYTES:
+        raise BadInput(
+            f"the audit record {kind} would take {len(payload)} bytes, {MAX_BYTES} are allowed; "
+            "record counts or a hash instead of lists"
+        )
+    return payload
+
+
+def encode(record: Mapping[str, object]) -> bytes:
+    """Canonical JSON of a record that was built or read."""
+    return json.dumps(
+        record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def event_id(kind: str, subject: str, key: str) -> UUID:
+    """The id that a replay of the same fact has again."""
+    return uuid5(_NAMESPACE, json.dumps([kind, subject, key], ensure_ascii=False))
+
+
+def leaf_hash(payload: bytes, recorded_at: datetime) -> bytes:
+    """SHA-256 of 0x00, the payload, and the UTC microseconds of recording as 8 bytes.
+
+    The database computes the same in a trigger.
+    """
+    micros = (recorded_at - _EPOCH) // timedelta(microseconds=1)
+    return hashlib.sha256(b"\0" + payload + micros.to_bytes(8, "big", signed=True)).digest()
+
+
+def digest(event_ids: Sequence[UUID]) -> str:
+    """SHA-256, in hex, of the event ids: lower case, sorted, one a line."""
+    return hashlib.sha256("\n".join(sorted(map(str, event_ids))).encode()).hexdigest()
+
+
+def _plain(name: str, value: Value) -> object:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        _refuse_contact(name, value)
+        return value
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise BadInput(f"audit value {name} is a time without a zone; give it in UTC")
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date | UUID):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(name, item) for item in value]
+    raise BadInput(
+        f"audit value {name} is a {type(value).__name__}; only ids, counts, hashes, flags and "
+        "dates are recorded"
+    )
+
+
+def _refuse_contact(name: str, text: str) -> None:
+    if not _MACHINE_MADE.fullmatch(text) and _looks_like_contact(text):
+        raise Leak(
+            f"audit value {name} looks like contact data; record an id or a hash in its place"
+        )
+
+
+@lru_cache(maxsize=4096)
+def _looks_like_contact(text: str) -> bool:
+    import pyarrow as pa
+
+    from sxe_pipeline.redact import scan
+
+    verdict = scan.scan_array(pa.array([text], pa.string()))[0].as_py()
+    # A collection may be called after a date or a serial number, which only has the shape.
+    return verdict == "certain" or (verdict == "shape" and "@" in text)

@@ -1,0 +1,107 @@
+"""The faces of the cards: lead cards, audience pools, and the share that carries labels."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from sxe_pipeline import audit, face
+from sxe_pipeline.cards import checks, tier1
+from sxe_pipeline.settings import Settings
+from sxe_pipeline.store import sql, tables
+
+TAGGED_GOAL = 0.8
+
+COMMON: dict[str, Any] = {
+    "key_prefix": "cards",
+    "group_name": "cards",
+    "owners": ["team:market-ops"],
+}
+
+
+@dg.asset(
+    deps=[["social", "profiles"], ["social", "identities"]],
+    kinds={"deltalake", "python"},
+    tags={"sxe/tier": "social", "sxe/contract": "lead_card"},
+    code_version="1",
+    freshness_policy=dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
+    ),
+    **COMMON,
+)
+@face.speaking_dagster
+def lead_cards(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+) -> dg.MaterializeResult[None]:
+    """Every identity that says something of itself, with persona, tribe, market and readiness."""
+    with sql.connect(settings.need("social_dsn")) as conn:
+        written = tier1.rebuild_cards(
+            conn, settings, actor="asset:cards/lead_cards", now=datetime.now(UTC)
+        )
+        cover = audit.cover(conn, "cards/lead_cards", context.run.run_id)
+    return dg.MaterializeResult(
+        metadata={
+            **face.counts(**written.numbers()),
+            **cover.metadata,
+            **face.summary("Lead cards", written.numbers()),
+            "sxe/personas": face.top(written.personas),
+            "sxe/tribes": face.top(written.tribes),
+            "sxe/readiness": face.top(written.readiness),
+        }
+    )
+
+
+@dg.asset(
+    deps=[lead_cards],
+    kinds={"deltalake", "postgres"},
+    tags={"sxe/tier": "social"},
+    code_version="1",
+    **COMMON,
+)
+@face.speaking_dagster
+def audience_pools(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+) -> dg.MaterializeResult[None]:
+    """How many cards, how ready, how well labeled: per market, pool, persona, tribe and country."""
+    with sql.connect(settings.need("social_dsn")) as conn:
+        written = tier1.rebuild_pools(
+            conn, settings, actor="asset:cards/audience_pools", now=datetime.now(UTC)
+        )
+        cover = audit.cover(conn, "cards/audience_pools", context.run.run_id)
+    return dg.MaterializeResult(
+        metadata={
+            **face.counts(**written.numbers()),
+            **cover.metadata,
+            "sxe/largest": face.top(written.largest),
+        }
+    )
+
+
+@dg.asset_check(asset=lead_cards, name="no_contact_data")
+@face.speaking_dagster
+def no_contact_data_on_cards(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
+    """The second detector, over every text of every card."""
+    with sql.connect(settings.need("social_dsn")) as conn:
+        found = checks.contact_data(tables.snapshot(conn, settings.tier1_url, tier1.CARDS))
+    return dg.AssetCheckResult(
+        passed=found.certain == 0,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata=face.counts(certain=found.certain, open=found.open),
+    )
+
+
+@dg.asset_check(asset=lead_cards, description="At least 80 % carry persona and tribe.")
+@face.speaking_dagster
+def tagged_share(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
+    """The owner's metric, beside the share that stands on the account's own words."""
+    with sql.connect(settings.need("social_dsn")) as conn:
+        shares = checks.tagged(tables.snapshot(conn, settings.tier1_url, tier1.CARDS))
+    return dg.AssetCheckResult(
+        passed=shares.card_count == 0 or shares.tagged_share >= TAGGED_GOAL,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=face.counts(
+            cards=shares.card_count,
+            tagged_share=shares.tagged_share,
+            own_words_tagged_share=shares.own_words_share,
+        ),
+    )

@@ -1,0 +1,177 @@
+"""The card tables: read what the social tier left, build, write, name.
+
+Here: which tables are read and written, in which transaction. Not here: how a card comes about
+(`build`), how a pool is counted (`pools`), what may leave (`release`).
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import psycopg
+import pyarrow as pa
+
+from sxe_pipeline import audit
+from sxe_pipeline.cards import build, policy, pools, release, taxonomy
+from sxe_pipeline.errors import NotFound
+from sxe_pipeline.settings import Settings, contracts_root
+from sxe_pipeline.store import tables
+
+CARDS = "cards/lead_cards"
+POOLS = "cards/audience_pools"
+
+Count = Mapping[str, int | str]
+
+
+@dataclass(frozen=True)
+class CardsWritten:
+    """What one rebuild of the cards left: the funnel per platform, and the largest labels."""
+
+    version: int
+    card_count: int
+    funnel: Mapping[tuple[str, str], int]
+    personas: list[Count]
+    tribes: list[Count]
+    readiness: list[Count]
+
+    def numbers(self) -> dict[str, int]:
+        """Stage -> count over all platforms."""
+        totals: Counter[str] = Counter()
+        for (stage, _), value in self.funnel.items():
+            totals[stage] += value
+        return dict(totals)
+
+
+@dataclass(frozen=True)
+class PoolsWritten:
+    """What one rebuild of the pools left."""
+
+    version: int
+    pool_count: int
+    card_count: int
+    largest: list[Count]
+
+    def numbers(self) -> dict[str, int]:
+        """Counts for metadata."""
+        return {"pools": self.pool_count, "cards": self.card_count}
+
+
+def rebuild_cards(
+    conn: psycopg.Connection, settings: Settings, *, actor: str, now: datetime
+) -> CardsWritten:
+    """Rebuild `cards/lead_cards` from the named profiles and identities.
+
+    Raises:
+        NotFound: The social tier was never built.
+    """
+    labels = taxonomy.load(contracts_root() / "taxonomy")
+    with conn.transaction():
+        tables.lock(conn, CARDS)
+        profiles = _read(conn, settings, "social/profiles")
+        built = build.build(
+            profiles,
+            _read(conn, settings, "social/identities"),
+            taxonomy=labels,
+            collections=_declared(conn),
+            newest_day=_newest_day(conn),
+            policy=active_policy(settings),
+        )
+        version = tables.write(conn, settings.tier1_url, CARDS, built.cards.to_reader(), days=None)
+        written = CardsWritten(
+            version,
+            built.cards.num_rows,
+            built.funnel,
+            _largest(built.cards, "persona"),
+            _largest(built.cards, "tribe"),
+            _largest(built.cards, "readiness_state"),
+        )
+        conn.execute("delete from cards.funnel")
+        with conn.cursor() as cursor:
+            cursor.executemany(
+                "insert into cards.funnel (stage, platform, value) values (%s, %s, %s)",
+                [(stage, platform, value) for (stage, platform), value in built.funnel.items()],
+            )
+        audit.append(
+            conn,
+            "lead_cards.written",
+            actor=actor,
+            subject=CARDS,
+            key=f"v{version}@{now.isoformat()}",
+            cards=built.cards.num_rows,
+            version=version,
+            taxonomy_version=labels.version,
+        )
+        tables.name_version(conn, CARDS, version)
+    return written
+
+
+def rebuild_pools(
+    conn: psycopg.Connection, settings: Settings, *, actor: str, now: datetime
+) -> PoolsWritten:
+    """Rebuild `cards/audience_pools`, in Delta and as the read model that screens use."""
+    with conn.transaction():
+        tables.lock(conn, POOLS)
+        counted = pools.pools(_read(conn, settings, CARDS))
+        version = tables.write(conn, settings.tier1_url, POOLS, counted.to_reader(), days=None)
+        conn.execute("delete from cards.audience_pool")
+        names = counted.column_names
+        columns = ", ".join(names)
+        with conn.cursor().copy(f"copy cards.audience_pool ({columns}) from stdin") as copy:
+            for row in counted.to_pylist():
+                copy.write_row([row[name] for name in names])
+        audit.append(
+            conn,
+            "audience_pools.written",
+            actor=actor,
+            subject=POOLS,
+            key=f"v{version}@{now.isoformat()}",
+            pools=counted.num_rows,
+            version=version,
+        )
+        tables.name_version(conn, POOLS, version)
+    largest = sorted(counted.to_pylist(), key=lambda r: -r["card_count"])[:10]
+    shown = ("market", "audience_pool", "persona", "tribe", "card_count", "ready_count")
+    return PoolsWritten(
+        version,
+        counted.num_rows,
+        sum(counted["card_count"].to_pylist()),
+        [{name: row[name] or "-" for name in shown} for row in largest],
+    )
+
+
+def ready_cards(conn: psycopg.Connection, settings: Settings) -> pa.Table:
+    """The cards that may leave, in the columns of the `lead_card` contract."""
+    return release.release(_read(conn, settings, CARDS), active_policy(settings))
+
+
+def active_policy(settings: Settings) -> policy.Policy:
+    """The platform policy in force: the deployment's own file, else the shipped, closed one."""
+    shipped: Path = contracts_root() / "policy" / "platforms.yaml"
+    return policy.load(settings.policy_file or shipped)
+
+
+def _read(conn: psycopg.Connection, settings: Settings, name: str) -> pa.Table:
+    snapshot = tables.snapshot(conn, settings.tier1_url, name)
+    if snapshot is None:
+        raise NotFound(f"{name} was never built; materialize it first (sxe build)")
+    return snapshot.to_table()
+
+
+def _declared(conn: psycopg.Connection) -> dict[str, build.Declared]:
+    rows = conn.execute("select collection, tribes, market from ingest.collection").fetchall()
+    return {name: build.Declared(tuple(tribes or ()), market) for name, tribes, market in rows}
+
+
+def _newest_day(conn: psycopg.Connection) -> date:
+    row = conn.execute("select max(landed_day) from social.day_count").fetchone()
+    if row is None or row[0] is None:
+        raise NotFound("no landing day was observed yet; land files and run tier1_intake first")
+    day: date = row[0]
+    return day
+
+
+def _largest(cards: pa.Table, column: str) -> list[Count]:
+    counted = Counter(v for v in cards[column].to_pylist() if v is not None)
+    return [{column: name, "cards": n} for name, n in counted.most_common(10)]

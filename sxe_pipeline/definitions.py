@@ -1,0 +1,79 @@
+"""The one assembly point: the stages in the order of the flow, and what they need of each other.
+
+`social_tier` is a code location of its own (see workspace.yaml); `defs` is what `dg` loads. Stages
+import nothing of each other: what one needs of another is handed over here, as a resource.
+"""
+
+import dagster as dg
+
+from sxe_pipeline import face
+from sxe_pipeline.settings import Settings, load
+
+INTAKE = "tier1_intake"
+DAY = "tier1_day"
+
+
+def social_tier(settings: Settings | None = None) -> dg.Definitions:
+    """Everything that holds no contact data: ingest, social, cards, card batches."""
+    from sxe_pipeline.audit import sensors as audit
+    from sxe_pipeline.cards import assets as cards
+    from sxe_pipeline.cards import tier1
+    from sxe_pipeline.handoff import assets as handoff
+    from sxe_pipeline.ingest import assets as ingest
+    from sxe_pipeline.ingest import landing, sensors
+    from sxe_pipeline.social import assets as social
+
+    settings = settings or load()
+    intake = [
+        ingest.raw_profiles,
+        social.observations,
+        social.current_profiles,
+        social.card_identities,
+        cards.lead_cards,
+        cards.audience_pools,
+    ]
+    day = dg.define_asset_job(
+        DAY,
+        selection=dg.AssetSelection.assets(*intake, handoff.lead_card_batches),
+        partitions_def=face.daily,
+        tags=face.WRITES,
+    )
+    return dg.Definitions(
+        assets=[*intake, handoff.lead_card_batches, *audit.SPECS],
+        asset_checks=[
+            social.no_contact_data,
+            social.counts_add_up,
+            cards.no_contact_data_on_cards,
+            cards.tagged_share,
+        ],
+        jobs=[
+            dg.define_asset_job(
+                INTAKE,
+                selection=dg.AssetSelection.assets(*intake),
+                partitions_def=face.daily,
+                tags=face.WRITES,
+            ),
+            day,
+        ],
+        sensors=[sensors.landed_files, audit.mirrored_events],
+        schedules=[
+            dg.build_schedule_from_partitioned_job(
+                day,
+                name="every_day",
+                hour_of_day=2,
+                default_status=dg.DefaultScheduleStatus.RUNNING,
+            )
+        ],
+        resources={
+            "settings": settings,
+            "landing": landing.LandingTier(settings.landing_url),
+            "ready_cards": tier1.ready_cards,
+        },
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """All code locations merged: what `dg check defs` loads."""
+    return social_tier()

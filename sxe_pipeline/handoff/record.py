@@ -1,0 +1,123 @@
+"""Writing `handoff.batch` and `handoff.signing_key`, each change with its audit event.
+
+Here: single statements inside the caller's transaction. The order of them is `publish`'s.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import psycopg
+
+from sxe_pipeline import audit
+from sxe_pipeline.errors import Busy, NotFound, StoreUnavailable
+from sxe_pipeline.handoff.batches import Batch
+from sxe_pipeline.handoff.sign import Signer
+
+
+@contextmanager
+def speaking() -> Iterator[None]:
+    """Turn a lost connection or a lock that does not come into our own errors."""
+    try:
+        yield
+    except psycopg.errors.LockNotAvailable:
+        raise Busy("another run publishes this chain; try again when it is done") from None
+    except psycopg.OperationalError:
+        raise StoreUnavailable(
+            "the database went away while publishing; run it again, it resumes"
+        ) from None
+
+
+def lock(conn: psycopg.Connection, contract: str, market: str) -> None:
+    """One writer per chain until the transaction ends."""
+    conn.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"handoff/{contract}/{market}"]
+    )
+
+
+def build(conn: psycopg.Connection, batch: Batch, sealed: bytes, *, actor: str) -> None:
+    """Begin a batch, or begin an abandoned one anew."""
+    conn.execute(
+        "INSERT INTO handoff.batch (batch_id, contract, contract_version, market, day, "
+        "prev_batch_id, state, row_count, manifest, manifest_sha256, created_at) "
+        "VALUES (%s, %s, %s, %s, %s, %s, 'building', %s, %s, %s, %s) "
+        "ON CONFLICT (batch_id) DO UPDATE SET state = 'building', manifest = EXCLUDED.manifest, "
+        "manifest_sha256 = EXCLUDED.manifest_sha256, created_at = EXCLUDED.created_at "
+        "WHERE handoff.batch.state = 'abandoned'",
+        [
+            batch.batch_id,
+            batch.contract,
+            batch.contract_version,
+            batch.market,
+            batch.day,
+            batch.prev_batch_id,
+            batch.row_count,
+            sealed,
+            batch.manifest_sha256,
+            batch.created_at,
+        ],
+    )
+    _say(conn, "batch.building", batch, actor, batch.created_at.isoformat())
+
+
+def abandon(conn: psycopg.Connection, batch: Batch, *, actor: str, now: datetime) -> None:
+    """Give up a begun batch whose manifest nobody can see."""
+    conn.execute(
+        "UPDATE handoff.batch SET state = 'abandoned' WHERE batch_id = %s AND state = 'building'",
+        [batch.batch_id],
+    )
+    _say(conn, "batch.abandoned", batch, actor, now.isoformat())
+
+
+def finish(conn: psycopg.Connection, batch: Batch, *, actor: str, now: datetime) -> None:
+    """The batch is visible."""
+    conn.execute(
+        "UPDATE handoff.batch SET state = 'published', published_at = %s WHERE batch_id = %s",
+        [now, batch.batch_id],
+    )
+    _say(conn, "batch.published", batch, actor, batch.batch_id)
+
+
+def manifest_of(conn: psycopg.Connection, batch_id: str) -> bytes:
+    """The stored bytes of the manifest."""
+    row = conn.execute(
+        "SELECT manifest FROM handoff.batch WHERE batch_id = %s", [batch_id]
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"batch {batch_id} is not known here; see `sxe batch list`")
+    return bytes(row[0])
+
+
+def know_key(conn: psycopg.Connection, signer: Signer, *, actor: str, now: datetime) -> bool:
+    """Register the public key at its first use. False: it was known."""
+    made = conn.execute(
+        "INSERT INTO handoff.signing_key (key_id, public_key, created_at) VALUES (%s, %s, %s) "
+        "ON CONFLICT (key_id) DO NOTHING RETURNING key_id",
+        [signer.key_id, signer.public_key.public_bytes_raw(), now],
+    ).fetchone()
+    if made is not None:
+        audit.append(conn, "key.created", actor=actor, subject=signer.key_id, key=signer.key_id)
+    return made is not None
+
+
+def sha256(data: bytes) -> str:
+    """The hash of a manifest."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _say(conn: psycopg.Connection, kind: str, batch: Batch, actor: str, key: str) -> None:
+    audit.append(
+        conn,
+        kind,
+        actor=actor,
+        subject=batch.batch_id,
+        key=key,
+        contract=batch.contract,
+        contract_version=batch.contract_version,
+        market=batch.market,
+        day=batch.day.isoformat(),
+        prev_batch_id=batch.prev_batch_id,
+        row_count=batch.row_count,
+        manifest_sha256=batch.manifest_sha256,
+    )

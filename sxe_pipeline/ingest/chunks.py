@@ -1,0 +1,263 @@
+"""Bytes of a landing file in bounded pieces: decompression, lines, JSON documents.
+
+Here: memory stays within `RECORD_LIMIT` or `DOCUMENT_LIMIT` plus one chunk whatever the file holds.
+Not here: what the bytes mean.
+"""
+
+import re
+import zlib
+from collections.abc import Iterator
+from enum import Enum
+from typing import BinaryIO
+
+import pyarrow as pa
+
+CHUNK = 1 << 18
+RECORD_LIMIT = 4 << 20
+"""Bytes of one line or array element; a longer one is `too_large`."""
+DOCUMENT_LIMIT = 64 << 20
+"""Bytes of one JSON document that is an object, such as an envelope."""
+
+
+class Fault(Enum):
+    """A piece that cannot be read, by its quarantine reason."""
+
+    TOO_LARGE = "too_large"
+    MALFORMED = "malformed"
+    ENCODING = "encoding"
+    UNREADABLE = "unreadable"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+
+
+class Unreadable(Exception):
+    """The stream itself failed, not what it holds."""
+
+
+class Broken(Exception):
+    """What the stream holds ends too early or is no valid compressed stream."""
+
+
+def chunks(stream: BinaryIO, name: str) -> Iterator[bytes]:
+    """The plain bytes of a stream, by extension and else by its first bytes.
+
+    Args:
+        stream: The file as it landed.
+        name: Its name; `.gz` and `.zst` are removed first.
+
+    Yields:
+        Non-empty pieces of at most some hundred kilobytes.
+
+    Raises:
+        Unreadable: Reading the stream failed.
+        Broken: The compressed stream is cut or damaged; what came before was yielded.
+    """
+    raw = _raw(stream)
+    first = next(raw, b"")
+    if name.endswith(".gz") or first.startswith(b"\x1f\x8b"):
+        yield from _gunzipped(first, raw)
+    elif name.endswith(".zst") or first.startswith(b"\x28\xb5\x2f\xfd"):
+        yield from _zstd(first, raw)
+    else:
+        if first:
+            yield first
+        yield from raw
+
+
+def _raw(stream: BinaryIO) -> Iterator[bytes]:
+    while True:
+        try:
+            piece = stream.read(CHUNK)
+        except (OSError, pa.ArrowException) as why:
+            raise Unreadable from why
+        if not piece:
+            return
+        yield bytes(piece)
+
+
+def _gunzipped(first: bytes, raw: Iterator[bytes]) -> Iterator[bytes]:
+    unzip = zlib.decompressobj(wbits=31)
+    piece: bytes | None = first
+    is_begun = False
+    while piece is not None:
+        while piece:
+            is_begun = True
+            try:
+                plain = unzip.decompress(piece, CHUNK)
+            except zlib.error as why:
+                raise Broken from why
+            if plain:
+                yield plain
+            piece = unzip.unconsumed_tail
+            if unzip.eof:
+                piece, is_begun = unzip.unused_data.lstrip(b"\0"), False
+                unzip = zlib.decompressobj(wbits=31)
+        piece = next(raw, None)
+    if is_begun or not first:
+        raise Broken
+
+
+class _Joined:
+    """A minimal readable file over pieces, for pyarrow; remembers why it failed."""
+
+    closed = False
+
+    def __init__(self, first: bytes, raw: Iterator[bytes]) -> None:
+        self._held = first
+        self._raw = raw
+        self.why: Unreadable | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            while self._held == b"":
+                self._held = next(self._raw)
+        except StopIteration:
+            return b""
+        except Unreadable as why:
+            self.why = why
+            raise OSError from why
+        if size < 0:
+            size = len(self._held)
+        given, self._held = self._held[:size], self._held[size:]
+        return given
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Nothing to close: the caller owns the stream."""
+
+
+def _zstd(first: bytes, raw: Iterator[bytes]) -> Iterator[bytes]:
+    if not first:
+        raise Broken
+    joined = _Joined(first, raw)
+    plain = pa.CompressedInputStream(pa.PythonFile(joined, "r"), "zstd")
+    while True:
+        try:
+            piece = plain.read(1 << 16)
+        except (OSError, pa.ArrowException) as why:
+            if joined.why:
+                raise joined.why from why
+            raise Broken from why
+        if not piece:
+            return
+        yield piece
+
+
+def lines(pieces: Iterator[bytes]) -> Iterator[bytes | Fault]:
+    """Lines without their end; one longer than `RECORD_LIMIT` is skipped without being held.
+
+    Yields:
+        Each line, or `Fault.TOO_LARGE` in its place.
+    """
+    held = b""
+    is_skipping = False
+    for piece in pieces:
+        head, *tail = piece.split(b"\n")
+        if not is_skipping:
+            held += head
+        if not tail:
+            if len(held) > RECORD_LIMIT:
+                held, is_skipping = b"", True
+            continue
+        yield Fault.TOO_LARGE if is_skipping or len(held) > RECORD_LIMIT else held
+        is_skipping = False
+        held = tail.pop()
+        yield from tail
+    if is_skipping or len(held) > RECORD_LIMIT:
+        yield Fault.TOO_LARGE
+    elif held:
+        yield held
+
+
+_OUTSIDE = re.compile(rb'["\[\]{}]|[^\s,"\[\]{}]')
+_STRUCTURE = re.compile(rb'["\[\]{}]')
+_IN_TEXT = re.compile(rb'["\\]')
+
+
+class Splitter:
+    """Cuts a stream of JSON text into its documents; a top-level array into its elements.
+
+    Holds one element at a time. Scalars in a top-level array are not cut out: they make the
+    array one malformed document, which no platform writes.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._base = 0
+        self._is_text = False
+        self._held: list[bytes] = []
+        self._size = 0
+        self._is_skipping = False
+        self._skip_first = 0
+
+    def documents(self, pieces: Iterator[bytes]) -> Iterator[bytes | Fault]:
+        """Cut.
+
+        Yields:
+            The bytes of each document or element, `Fault.TOO_LARGE` in place of one that is too
+            long, and `Fault.MALFORMED` once where the text cannot be cut any further.
+        """
+        for piece in pieces:
+            yield from self._cut(piece)
+            if self._base < 0:
+                return
+        if self._depth > 0:
+            yield Fault.MALFORMED
+
+    def _cut(self, piece: bytes) -> Iterator[bytes | Fault]:
+        start = 0
+        at = self._skip_first
+        while at < len(piece):
+            token = self._pattern().search(piece, at)
+            if not token:
+                break
+            at = token.end()
+            mark = token[0]
+            if self._is_text:
+                if mark == b'"':
+                    self._is_text = False
+                else:
+                    at += 1
+                continue
+            if self._depth == self._base and mark not in (b"{", b"["):
+                if mark == b"]" and self._base == 1:
+                    self._depth = self._base = 0
+                    continue
+                self._base = -1
+                yield Fault.MALFORMED
+                return
+            if mark == b'"':
+                self._is_text = True
+            elif mark in (b"{", b"["):
+                if mark == b"[" and self._depth == 0:
+                    self._depth = self._base = 1
+                    continue
+                if self._depth == self._base:
+                    start = token.start()
+                self._depth += 1
+            else:
+                self._depth -= 1
+                if self._depth == self._base:
+                    yield self._done(piece[start:at])
+        self._hold(piece[start:], at - len(piece))
+
+    def _pattern(self) -> re.Pattern[bytes]:
+        if self._is_text:
+            return _IN_TEXT
+        return _STRUCTURE if self._depth > self._base else _OUTSIDE
+
+    def _hold(self, rest: bytes, escape: int) -> None:
+        self._skip_first = max(escape, 0)
+        if self._depth <= self._base or self._is_skipping:
+            return
+        self._held.append(rest)
+        self._size += len(rest)
+        if self._size > (RECORD_LIMIT if self._base else DOCUMENT_LIMIT):
+            self._held, self._is_skipping = [], True
+
+    def _done(self, last: bytes) -> bytes | Fault:
+        whole = b"".join([*self._held, last])
+        is_long = self._is_skipping or len(whole) > (RECORD_LIMIT if self._base else DOCUMENT_LIMIT)
+        self._held, self._size, self._is_skipping = [], 0, False
+        return Fault.TOO_LARGE if is_long else whole

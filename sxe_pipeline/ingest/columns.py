@@ -1,0 +1,171 @@
+"""How a column is filled: one entry of `columns:` in a shape file becomes one function.
+
+Here: alternatives, concatenated link lists, constants, null words, masks; the allow-list of columns
+and the ban on contact fields. Not here: which payload an entry is for.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from sxe_pipeline.ingest import paths, values
+from sxe_pipeline.schema.tables import LANDED_ROW
+
+Fill = Callable[[dict[str, Any]], Any]
+
+COMPUTED = frozenset({"collection", "file_sha256", "row", "shape", "platform", "account_key"})
+MAPPABLE = tuple(name for name in LANDED_ROW.names if name not in COMPUTED)
+"""Every column that a shape file may fill, in the order of `LANDED_ROW`; nothing else lands."""
+
+_CONTACT_PART = re.compile(r"e-?mail|phone|whats-?app|telegram|viber|wechat", re.IGNORECASE)
+_CONTACT_WORDS = frozenset(
+    "mail mobile cell tel telephone fax sms signal contact contacts address street postal zip".split()
+)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_LISTS = frozenset({"links", "interests"})
+_DEFAULTS = {
+    "platform_id": "id",
+    "handle": "handle",
+    "observed_at": "when",
+    "account_created_at": "when",
+    "display_name": "text",
+    "bio": "text",
+    "links": "link",
+}
+_MASKABLE = frozenset({"handle", "display_name"})
+
+
+class Quirks:
+    """What one vendor writes instead of nothing."""
+
+    def __init__(self, null_words: Sequence[str], masked: str | None) -> None:
+        self.null_words = frozenset(null_words)
+        self.masked = masked
+
+    def wraps(self, column: str, transform: values.Transform) -> values.Transform:
+        """A transform that reads these words, and a masked name, as null."""
+        words = self.null_words
+        mask = self.masked if column in _MASKABLE else None
+        if not words and not mask:
+            return transform
+
+        def quirky(value: Any) -> Any:
+            if type(value) is str and (value in words or (mask and mask in value)):
+                return None
+            return transform(value)
+
+        return quirky
+
+
+def compiled(column: str, entry: Any, quirks: Quirks) -> Fill:
+    """Turn one entry of `columns:` into a function from a payload to the column's value.
+
+    Args:
+        column: One of `MAPPABLE`.
+        entry: A path, a list (alternatives; for links and interests: parts in order), or
+            `{path, as, map}`, `{value}`, `{any: [...]}` (true when one is), `{first: [...]}`.
+        quirks: The shape's null words and mask.
+
+    Returns:
+        The function; it raises `values.BadValue` for a value that cannot be what the column says.
+
+    Raises:
+        ValueError: The column does not land, the entry cannot be read, or it names a contact field.
+    """
+    if column not in MAPPABLE:
+        raise ValueError(f"column {column!r} does not land; use one of {', '.join(MAPPABLE)}")
+    if column in _LISTS:
+        return _listing(column, entry, quirks)
+    return _scalar(column, entry, quirks)
+
+
+def _scalar(column: str, entry: Any, quirks: Quirks) -> Fill:
+    if isinstance(entry, list):
+        return _first([_scalar(column, part, quirks) for part in entry])
+    if isinstance(entry, dict) and "any" in entry:
+        return _some_true([_scalar(column, part, quirks) for part in entry["any"]])
+    if isinstance(entry, dict) and "value" in entry:
+        constant = entry["value"]
+        return lambda record: constant
+    path, transform = _source(column, entry, quirks)
+    get = paths.one(path)
+    return lambda record: None if (value := get(record)) is None else transform(value)
+
+
+def _first(fills: list[Fill]) -> Fill:
+    def fill(record: dict[str, Any]) -> Any:
+        for one in fills:
+            if (value := one(record)) is not None:
+                return value
+        return None
+
+    return fill
+
+
+def _some_true(fills: list[Fill]) -> Fill:
+    def fill(record: dict[str, Any]) -> bool | None:
+        answers = [answer for one in fills if (answer := one(record)) is not None]
+        return any(answers) if answers else None
+
+    return fill
+
+
+def _listing(column: str, entry: Any, quirks: Quirks) -> Fill:
+    parts = [
+        _part(column, part, quirks) for part in (entry if isinstance(entry, list) else [entry])
+    ]
+
+    def fill(record: dict[str, Any]) -> list[str]:
+        found = [value for part in parts for value in part(record)]
+        return found if len(found) < 2 else list(dict.fromkeys(found))
+
+    return fill
+
+
+def _part(column: str, entry: Any, quirks: Quirks) -> Callable[[dict[str, Any]], list[str]]:
+    if isinstance(entry, dict) and "first" in entry:
+        choices = [_part(column, choice, quirks) for choice in entry["first"]]
+        return lambda record: next(filter(None, (choice(record) for choice in choices)), [])
+    path, transform = _source(column, entry, quirks)
+    if paths.is_many(path):
+        every = paths.many(path)
+        return lambda record: list(_texts(every(record), transform))
+    get = paths.one(path)
+    return lambda record: [] if (value := get(record)) is None else list(_texts([value], transform))
+
+
+def _texts(found: Iterator[Any] | list[Any], transform: values.Transform) -> Iterator[str]:
+    for value in found:
+        if type(value) in (str, dict) and (text := transform(value)):
+            yield text
+
+
+def _source(column: str, entry: Any, quirks: Quirks) -> tuple[str, values.Transform]:
+    if isinstance(entry, str):
+        entry = {"path": entry}
+    if not isinstance(entry, dict) or not isinstance(entry.get("path"), str):
+        raise ValueError(f"column {column}: an entry is a path or holds one as `path:`")
+    if unknown := entry.keys() - {"path", "as", "map"}:
+        raise ValueError(f"column {column}: unknown key {sorted(unknown)[0]!r}")
+    path = entry["path"]
+    if any(isinstance(step, str) and _is_contact(step) for step in paths.parse(path)):
+        raise ValueError(f"column {column}: {path} is a contact field; Tier 1 holds none")
+    if "map" in entry:
+        return path, values.mapped(entry["map"])
+    name = entry.get("as") or _default(column)
+    if name not in values.TRANSFORMS:
+        raise ValueError(f"column {column}: as: {name!r} is none of {', '.join(values.TRANSFORMS)}")
+    return path, quirks.wraps(column, values.TRANSFORMS[name])
+
+
+def _is_contact(key: str) -> bool:
+    words = {found.lower() for found in _WORD.findall(key)}
+    return bool(_CONTACT_PART.search(key) or words & _CONTACT_WORDS)
+
+
+def _default(column: str) -> str:
+    if column.endswith("_count"):
+        return "count"
+    if column.startswith("is_"):
+        return "flag"
+    return _DEFAULTS.get(column, "word")

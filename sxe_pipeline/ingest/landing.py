@@ -1,0 +1,61 @@
+"""What the social tier may do with the landing tier: list a day's files, and read one.
+
+A file is read with the mapping that its collection brings, where it brings one.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import psycopg
+
+from sxe_pipeline.errors import LandingGone, NotFound
+from sxe_pipeline.ingest import read as reading
+from sxe_pipeline.ingest import register
+from sxe_pipeline.store.objects import Objects
+
+MAPPING = "_mapping.yaml"
+
+
+class LandingTier:
+    """The landing store, seen by its readers."""
+
+    def __init__(self, url: str) -> None:
+        self._objects = Objects(url)
+
+    def files_of(self, conn: psycopg.Connection, day: date) -> list[register.LandingFile]:
+        """The registered files of a landing day."""
+        return register.files_of(conn, day)
+
+    def digest_of(self, files: Sequence[register.LandingFile]) -> str:
+        """What tells one set of files from another."""
+        return register.digest_of(files)
+
+    def read(self, file: register.LandingFile) -> Iterator[reading.Landed]:
+        """The mapped rows and the rejects of one file, in batches.
+
+        Raises:
+            LandingGone: The file is registered and no longer there.
+        """
+        try:
+            stream = self._objects.open(file.path)
+        except NotFound:
+            raise LandingGone(
+                f"landing file {file.file_sha256[:12]} of collection {file.collection} is gone; "
+                "its day cannot be built again: restore the file, or leave the day as it stands"
+            ) from None
+        with stream:
+            yield from reading.read_file(
+                stream,
+                name=file.path,
+                file_sha256=file.file_sha256,
+                collection=file.collection,
+                registered_at=file.registered_at,
+                mappings=reading.mappings(self._own_mapping(file)),
+            )
+
+    def _own_mapping(self, file: register.LandingFile) -> bytes | None:
+        folder = file.path.split("/", 1)[0]
+        for key in (f"{folder}/{MAPPING}", MAPPING):
+            if self._objects.exists(key):
+                return self._objects.get(key)
+        return None

@@ -1,0 +1,161 @@
+"""One landing file becomes batches of landed rows and typed rejects; nothing is stored here.
+
+Here: `read_file`, the account key, the rule for observation times, Arrow batches. Not here: formats
+(`records`), shapes (`mapping`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from sxe_pipeline.ingest import columns, values
+from sxe_pipeline.ingest.chunks import Fault
+from sxe_pipeline.ingest.mapping import Mapped, Mappings, Refused, mappings
+from sxe_pipeline.ingest.records import records
+from sxe_pipeline.schema.tables import LANDED_ROW
+
+__all__ = ["Landed", "Reject", "mappings", "read_file"]
+
+_ID = columns.MAPPABLE.index("platform_id")
+_HANDLE = columns.MAPPABLE.index("handle")
+_OBSERVED = columns.MAPPABLE.index("observed_at")
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_CLOCK_SKEW = timedelta(days=1)
+_WHOLE_FILE = frozenset({Fault.UNSUPPORTED_FORMAT, Fault.UNREADABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that is no row. `row` 0 speaks of the file; `shape` is null where unrecognised."""
+
+    row: int
+    shape: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """Some rows of a file (schema `LANDED_ROW`) and the rejects found among them."""
+
+    rows: pa.RecordBatch
+    rejects: list[Reject]
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Rows and rejects that wait for their batch."""
+
+    file_sha256: str
+    collection: str
+    registered_at: datetime
+    row: int = 0
+    rows: list[list[Any]] = field(default_factory=list)
+    marks: list[tuple[int, str, str, str]] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+    def add(self, outcome: Mapped | Refused) -> None:
+        self.row += 1
+        if isinstance(outcome, Refused):
+            self.rejects.append(Reject(self.row, outcome.shape, outcome.reason))
+            return
+        found = outcome.values
+        try:
+            found[_OBSERVED] = self._observed(outcome.time)
+        except values.BadValue:
+            self.rejects.append(Reject(self.row, outcome.form.name, "bad_value"))
+            return
+        key = account_key(found[_ID], found[_HANDLE])
+        if key is None:
+            self.rejects.append(Reject(self.row, outcome.form.name, "no_account"))
+            return
+        self.rows.append(found)
+        self.marks.append((self.row, outcome.form.name, outcome.form.platform, key))
+
+    def _observed(self, written: Any) -> datetime:
+        observed = values.when(written)
+        if observed is None:
+            return self.registered_at
+        if not _EARLIEST <= observed <= self.registered_at + _CLOCK_SKEW:
+            raise values.BadValue
+        return observed
+
+    def fault(self, fault: Fault) -> None:
+        if fault in _WHOLE_FILE and self.row == 0:
+            self.rejects.append(Reject(0, None, fault.value))
+            return
+        self.row += 1
+        self.rejects.append(Reject(self.row, None, fault.value))
+
+    def take(self) -> Landed:
+        landed = Landed(self._batch(), self.rejects)
+        self.rows, self.marks, self.rejects = [], [], []
+        return landed
+
+    def _batch(self) -> pa.RecordBatch:
+        count = len(self.rows)
+        if not count:
+            return _EMPTY
+        row, shape, platform, key = zip(*self.marks, strict=True)
+        found: dict[str, Any] = {
+            "collection": [self.collection] * count,
+            "file_sha256": [self.file_sha256] * count,
+            "row": row,
+            "shape": shape,
+            "platform": platform,
+            "account_key": key,
+            **dict(zip(columns.MAPPABLE, zip(*self.rows, strict=True), strict=True)),
+        }
+        arrays = [pa.array(found[column.name], type=column.type) for column in LANDED_ROW]
+        return pa.RecordBatch.from_arrays(arrays, schema=LANDED_ROW)
+
+
+_EMPTY = pa.RecordBatch.from_pylist([], schema=LANDED_ROW)
+
+
+def account_key(platform_id: str | None, handle: str | None) -> str | None:
+    """`id:<digits>` where the platform's own id is known, else `handle:<casefolded>`, else null."""
+    if platform_id:
+        return f"id:{platform_id}"
+    return f"handle:{handle.casefold()}" if handle else None
+
+
+def read_file(
+    stream: BinaryIO,
+    *,
+    name: str,
+    file_sha256: str,
+    collection: str,
+    registered_at: datetime,
+    mappings: Mappings,
+    batch_rows: int = 10_000,
+) -> Iterator[Landed]:
+    """Read and map one landing file in bounded memory.
+
+    Args:
+        stream: The file as it landed, compressed or not.
+        name: Its path or name; the extension says the format.
+        file_sha256: The hash it is known by.
+        collection: Where it came from.
+        registered_at: Its time of observation where the file gives none, and the bound of what it
+            may give.
+        mappings: The shapes to recognise.
+        batch_rows: Rows and rejects per batch.
+
+    Yields:
+        Batches in file order; together their rows and rejects are exactly the file's records,
+        numbered from 1.
+    """
+    pending = _Pending(file_sha256, collection, registered_at.astimezone(UTC))
+    for record in records(stream, name):
+        if isinstance(record, Fault):
+            pending.fault(record)
+        else:
+            for outcome in mappings.outcomes(record):
+                pending.add(outcome)
+        if len(pending.rows) + len(pending.rejects) >= batch_rows:
+            yield pending.take()
+    if pending.rows or pending.rejects:
+        yield pending.take()

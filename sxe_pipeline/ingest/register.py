@@ -1,0 +1,302 @@
+"""The register of landing files: which file landed when, by collection and SHA-256.
+
+Here: walking the landing store, hashing what is new, and the rows of `ingest.landing_file` and
+`ingest.collection`, each with its audit event in the same transaction. Not here: what a file holds.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+
+from sxe_pipeline import audit
+from sxe_pipeline.errors import NotFound, StoreUnavailable
+from sxe_pipeline.ingest.collection import COLLECTION, MAPPING, Declared, declared
+from sxe_pipeline.store.objects import Entry, Objects
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class LandingFile:
+    """A registered file. `path` is its key in the landing store."""
+
+    collection: str
+    file_sha256: str
+    path: str
+    landed_day: date
+    registered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What one call found: new files, files known already, the days the new ones landed on.
+
+    `left` counts files that the limits left for the next call, `unreadable` those that could not
+    be read; both are tried again.
+    """
+
+    new: int
+    seen: int
+    days: list[date]
+    left: int = 0
+    unreadable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PendingDay:
+    """A landing day whose registered files are not the ones that were observed."""
+
+    day: date
+    digest: str
+    files: int
+
+
+def register(
+    conn: psycopg.Connection,
+    landing: Objects,
+    *,
+    actor: str,
+    limit_files: int | None,
+    limit_bytes: int | None,
+    now: datetime,
+) -> Registered:
+    """Register what landed since the last call; the same file twice changes nothing.
+
+    Args:
+        conn: The social tier's login. Everything commits together, with its audit events.
+        landing: The landing store.
+        actor: Who started it.
+        limit_files: Files to hash at most, None for all.
+        limit_bytes: Bytes to hash at most; one file is always tried. None for all.
+        now: The time of registration.
+
+    Returns:
+        What was found.
+
+    Raises:
+        BadInput: A `_collection.yaml` cannot be read.
+        StoreUnavailable: The landing store cannot be listed.
+    """
+    entries = [entry for entry in landing.list() if entry.size or not entry.key.endswith("/")]
+    with conn.transaction():
+        _declare(conn, landing, entries, actor=actor, now=now)
+        files = [entry for entry in entries if not _is_hidden(entry.key)]
+        unknown = list(_unknown(conn, files))
+        new, unreadable, tried = 0, 0, 0
+        days: set[date] = set()
+        for entry in _within(unknown, limit_files, limit_bytes, now):
+            tried += 1
+            try:
+                digest = _sha256(landing, entry.key)
+            except (NotFound, StoreUnavailable, OSError):
+                unreadable += 1
+                continue
+            day = _landed_day(entry.key, now)
+            if _insert(conn, landing, entry, digest, day, actor=actor, now=now):
+                new += 1
+                days.add(day)
+    left = len(unknown) - tried
+    seen = len(files) - new - unreadable - left
+    return Registered(new, seen, sorted(days), left, unreadable)
+
+
+def register_all(
+    conn: psycopg.Connection,
+    landing: Objects,
+    *,
+    actor: str,
+    limit_files: int | None = None,
+    limit_bytes: int | None = None,
+) -> Registered:
+    """`register` at the database's own time: one clock for every process that registers."""
+    row = conn.execute("select clock_timestamp()").fetchone()
+    assert row is not None, "a select without a table has one row"
+    return register(
+        conn,
+        landing,
+        actor=actor,
+        limit_files=limit_files,
+        limit_bytes=limit_bytes,
+        now=row[0],
+    )
+
+
+def files_of(conn: psycopg.Connection, day: date) -> list[LandingFile]:
+    """The registered files of a landing day, in the order of collection and hash."""
+    rows = conn.execute(
+        "select collection, file_sha256, path, landed_day, registered_at from ingest.landing_file "
+        "where landed_day = %s order by collection, file_sha256",
+        [day],
+    )
+    return [LandingFile(*row) for row in rows]
+
+
+def digest_of(files: Sequence[LandingFile]) -> str:
+    """What tells one set of files from another: a hash of their collections and hashes."""
+    names = sorted(f"{file.collection}\0{file.file_sha256}" for file in files)
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def pending_days(conn: psycopg.Connection) -> list[PendingDay]:
+    """The days whose registered files differ from those that `social.day_count` names."""
+    rows = conn.execute(
+        "select f.collection, f.file_sha256, f.path, f.landed_day, f.registered_at, c.files_digest "
+        "from ingest.landing_file f left join social.day_count c using (landed_day)"
+    )
+    files: dict[date, list[LandingFile]] = {}
+    observed: dict[date, str | None] = {}
+    for *file, digest in rows:
+        landing_file = LandingFile(*file)
+        files.setdefault(landing_file.landed_day, []).append(landing_file)
+        observed[landing_file.landed_day] = digest
+    found = [PendingDay(day, digest_of(of_day), len(of_day)) for day, of_day in files.items()]
+    return sorted(
+        (day for day in found if day.digest != observed[day.day]), key=lambda pending: pending.day
+    )
+
+
+def _declare(
+    conn: psycopg.Connection,
+    landing: Objects,
+    entries: Sequence[Entry],
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    for entry in entries:
+        folder, _, name = entry.key.rpartition("/")
+        if name != COLLECTION or "/" in folder:
+            continue
+        text = landing.get(entry.key)
+        said: Declared = declared(text)
+        collection = folder or _root_name(landing)
+        changed = conn.execute(
+            "insert into ingest.collection as c "
+            "(collection, gathered_by, tribes, market, declared_at) values (%s, %s, %s, %s, %s) "
+            "on conflict (collection) do update set gathered_by = excluded.gathered_by, "
+            "tribes = excluded.tribes, market = excluded.market, declared_at = excluded.declared_at "
+            "where (c.gathered_by, c.tribes, c.market) is distinct from "
+            "(excluded.gathered_by, excluded.tribes, excluded.market) returning 1",
+            [collection, said.gathered_by, list(said.tribes), said.market, now],
+        ).fetchone()
+        if changed:
+            digest = hashlib.sha256(text).hexdigest()
+            audit.append(
+                conn,
+                "collection.declared",
+                actor=actor,
+                subject=_named(collection),
+                key=f"{digest}@{now.astimezone(UTC).isoformat()}",
+                file_sha256=digest,
+                tribe_count=len(said.tribes),
+            )
+
+
+def _insert(
+    conn: psycopg.Connection,
+    landing: Objects,
+    entry: Entry,
+    digest: str,
+    day: date,
+    *,
+    actor: str,
+    now: datetime,
+) -> bool:
+    collection = _collection(landing, entry.key)
+    inserted = conn.execute(
+        "insert into ingest.landing_file "
+        "(collection, file_sha256, path, byte_count, landed_day, registered_at) "
+        "values (%s, %s, %s, %s, %s, %s) on conflict (collection, file_sha256) do nothing "
+        "returning 1",
+        [collection, digest, entry.key, entry.size, day, now],
+    ).fetchone()
+    if not inserted:
+        return False
+    audit.append(
+        conn,
+        "landing_file.registered",
+        actor=actor,
+        subject=digest,
+        key=_named(collection),
+        landed_day=day,
+        byte_count=entry.size,
+    )
+    return True
+
+
+def _named(collection: str) -> str:
+    """A collection in an audit event, by hash: a folder's name is written by strangers."""
+    return hashlib.sha256(collection.encode()).hexdigest()[:32]
+
+
+def _unknown(conn: psycopg.Connection, files: Sequence[Entry]) -> Iterator[Entry]:
+    """Files that are not registered as they stand: another path, size or a later change."""
+    rows = conn.execute(
+        "select path, byte_count, max(registered_at) from ingest.landing_file group by 1, 2"
+    )
+    known = {(path, size): registered_at for path, size, registered_at in rows}
+    for entry in files:
+        registered_at = known.get((entry.key, entry.size))
+        if registered_at is None or entry.modified > registered_at:
+            yield entry
+
+
+def _within(
+    unknown: Sequence[Entry], limit_files: int | None, limit_bytes: int | None, now: datetime
+) -> Iterator[Entry]:
+    """As many as the limits allow.
+
+    The start moves with the clock: a copy of a registered file stays unknown by its path, and many
+    copies at the front must not keep later files waiting for ever.
+    """
+    if limit_files is None and limit_bytes is None:
+        yield from unknown
+        return
+    count = len(unknown) if limit_files is None else min(limit_files, len(unknown))
+    start = int(now.timestamp()) % len(unknown) if count < len(unknown) else 0
+    size = 0
+    for at in range(count):
+        entry = unknown[(start + at) % len(unknown)]
+        size += entry.size
+        if at and limit_bytes is not None and size > limit_bytes:
+            return
+        yield entry
+
+
+def _sha256(landing: Objects, key: str) -> str:
+    found = hashlib.sha256()
+    with landing.open(key) as stream:
+        while piece := stream.read(_CHUNK):
+            found.update(piece)
+    return found.hexdigest()
+
+
+def _is_hidden(key: str) -> bool:
+    name = key.rpartition("/")[2]
+    return name in (COLLECTION, MAPPING) or name.startswith(".")
+
+
+def _collection(landing: Objects, key: str) -> str:
+    folder, slash, _ = key.partition("/")
+    return folder if slash else _root_name(landing)
+
+
+def _root_name(landing: Objects) -> str:
+    parts = urlsplit(landing.url)
+    return unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.netloc or "landing"
+
+
+def _landed_day(key: str, now: datetime) -> date:
+    for part in key.split("/")[:-1]:
+        if _DAY.fullmatch(part):
+            try:
+                return date.fromisoformat(part)
+            except ValueError:
+                continue
+    return now.astimezone(UTC).date()

@@ -1,0 +1,112 @@
+"""Link fields and handles of a profile.
+
+Belongs here: fields that hold one link or one name each. Free text is in `array` and `exact`.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote
+
+import polars as pl
+import pyarrow as pa
+
+from sxe_pipeline.redact.exact import find_spans
+from sxe_pipeline.redact.ruleset import hosts
+
+_URL = re.compile(
+    r"^\s*(?:(?P<scheme>[a-z][a-z0-9+.\-]*):)?(?://)?(?:[^/@\s]*@)?(?:www\.)?(?P<host>[^/?#\s:]*)(?P<rest>.*)$",
+    re.IGNORECASE | re.DOTALL,
+)
+_WEB = ("http", "https", "")
+_CONTACT_HANDLE = (
+    r"(?i)^[^@\s]+@[^@\s]+\.[a-z]{2,}$"
+    r"|^\+?[0-9][0-9()._\- ]{5,}[0-9]$"
+    r"|^\+?[a-z._]{0,8}[0-9](?:[._\-]?[0-9]){8,16}$"
+    r"|(?:g-?mail|hotmail|yahoo|outlook|icloud|protonmail)[._]?(?:com|net|es|fr|de|co)"
+    r"|[a-z0-9][._](?:at|arroba)[._](?:g-?mail|hotmail|yahoo|outlook|icloud|protonmail)"
+)
+
+
+@dataclass(frozen=True)
+class RedactedLinks:
+    """Links without contact data: what is left, the hub named, how many went, their kinds."""
+
+    links: pa.ListArray
+    hubs: pa.StringArray
+    counts: pa.Int32Array
+    kinds: pa.ListArray
+
+
+def redact_links(links: pa.ListArray) -> RedactedLinks:
+    """Drop contact links, keep only the host of link hubs, keep every other link.
+
+    Args:
+        links: Lists of links; a null list stays null, a null link is dropped.
+
+    Returns:
+        As many rows as came in; `hubs` is the first hub's host or null.
+    """
+    kept_rows: list[list[str] | None] = []
+    hubs: list[str | None] = []
+    kinds: list[list[str]] = []
+    for row in links.to_pylist():
+        verdicts = [_judge(link) for link in row or [] if link is not None]
+        hub = next((host for _, host, _ in verdicts if host), None)
+        kept_rows.append(None if row is None else [link for link, _, _ in verdicts if link])
+        hubs.append(hub)
+        kinds.append([kind for _, _, kind in verdicts if kind])
+    return RedactedLinks(
+        links=pa.array(kept_rows, pa.list_(pa.string())),
+        hubs=pa.array(hubs, pa.string()),
+        counts=pa.array([len(row) for row in kinds], pa.int32()),
+        kinds=pa.array([sorted(set(row)) for row in kinds], pa.list_(pa.string())),
+    )
+
+
+@lru_cache(maxsize=65536)
+def _judge(link: str) -> tuple[str | None, str | None, str | None]:
+    """What is left of one link, the hub it leads to, and the kind that went."""
+    parts = _URL.match(link)
+    if parts is None:
+        return None, None, "contact_link"
+    scheme, host = (parts["scheme"] or "").lower(), parts["host"].lower().rstrip(".")
+    rest = parts["rest"]
+    if scheme not in _WEB and not _looks_like_host(scheme, rest):
+        return None, None, "contact_link"
+    if any(_same_host(host, rest, name) for name in hosts("contact_hosts")):
+        return None, None, "contact_link"
+    for name in hosts("link_hubs"):
+        if _same_host(host, "", name):
+            bare = rest.strip("/?#") == ""
+            return name, name, None if bare else "link_hub"
+    plain = unquote(link)
+    found = [span for span in find_spans(plain) if span.kind != "link_hub"]
+    hard = [span for span in found if span.kind in ("email", "contact_link", "messenger_id")]
+    if hard or (
+        found and re.search(r"(?:phone|tel|whatsapp|mobile|number)=?/?\W*\d{7}", plain.lower())
+    ):
+        return None, None, (hard or found)[0].kind
+    return link, None, None
+
+
+def _looks_like_host(scheme: str, rest: str) -> bool:
+    """'example.com:8080/x' has no scheme, only a port."""
+    return "." in scheme
+
+
+def _same_host(host: str, rest: str, name: str) -> bool:
+    listed, _, path = name.partition("/")
+    if host != listed and not host.endswith("." + listed):
+        return False
+    return rest.lstrip("/").lower().startswith(path)
+
+
+def contact_shaped(handles: pa.StringArray) -> pa.BooleanArray:
+    """True where a handle is shaped like an address or a phone number.
+
+    Args:
+        handles: Handles without '@'; null gives null.
+    """
+    series = pl.Series("handle", handles).cast(pl.String)
+    return pl.select(series.str.contains(_CONTACT_HANDLE)).to_series().to_arrow().cast(pa.bool_())

@@ -1,0 +1,121 @@
+"""Give a process its logins: those of the environment, or of the embedded server.
+
+The embedded server is shared by all processes of one home and stops with the last of them. A
+process gets the logins it asks for and no other; migrations run in a child that alone holds the
+admin's.
+"""
+
+import dataclasses
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sxe_pipeline import settings as environment
+from sxe_pipeline.errors import StoreUnavailable
+from sxe_pipeline.sandbox import postgres
+from sxe_pipeline.settings import Settings
+
+ROLES = {
+    "social": "sxe_social",
+    "api": "sxe_api",
+    "contacts": "sxe_contacts",
+    "dagster": "sxe_dagster",
+    "admin": "sxe_admin",
+}
+
+
+@dataclass(frozen=True)
+class Attached:
+    """The settings with the logins asked for, and what keeps the server up for a child."""
+
+    settings: Settings
+    descriptors: tuple[int, ...] = ()
+
+
+@contextmanager
+def attached(settings: Settings, *logins: str) -> Iterator[Attached]:
+    """Log a process in with the logins named ('social', 'api', 'dagster', 'admin').
+
+    Raises:
+        StoreUnavailable: The embedded server or its migrations failed; the message says where the
+            log is.
+    """
+    if not settings.is_embedded:
+        yield Attached(_only(settings, logins))
+        return
+    with _server(settings).attached() as state:
+        _migrate_once(settings, state)
+        given: dict[str, Any] = {f"{name}_dsn": _dsn(state, name) for name in logins}
+        yield Attached(dataclasses.replace(settings, **given), (state["lock_fd"],))
+
+
+def superuser(settings: Settings) -> str:
+    """The superuser's login to a running embedded server: for looking at every table, no more."""
+    state = json.loads((settings.home / "postgres" / "state.json").read_text())
+    return postgres.dsn(state, "postgres")
+
+
+def stop(settings: Settings, *, delete: bool) -> None:
+    """Stop the embedded server, and delete its data where asked; refuses while it is used."""
+    server = _server(settings)
+    if delete:
+        server.reset()
+        return
+    with server.attached():
+        pass
+
+
+def _server(settings: Settings) -> postgres.Server:
+    return postgres.Server(
+        settings.home / "postgres",
+        binaries=settings.postgres_binaries,
+        user=settings.postgres_user,
+    )
+
+
+def _only(settings: Settings, logins: Sequence[str]) -> Settings:
+    kept = {f"{name}_dsn" for name in logins}
+    dropped: dict[str, Any] = {name: None for name in environment.DATABASES if name not in kept}
+    return dataclasses.replace(settings, **dropped)
+
+
+def _dsn(state: dict[str, Any], login: str) -> str:
+    url = postgres.dsn(state, ROLES[login])
+    return f"{url}?options=-csearch_path%3Ddagster" if login == "dagster" else url
+
+
+def _migrate_once(settings: Settings, state: dict[str, Any]) -> None:
+    marker, head = settings.home / "postgres" / "migrated", _head()
+    if marker.exists() and marker.read_text() == head:
+        return
+    given = {"admin": _dsn(state, "admin"), "passwords": state["passwords"]}
+    child = subprocess.run(
+        [sys.executable, "-m", "sxe_pipeline.sandbox.migrate"],
+        input=json.dumps(given),
+        text=True,
+        capture_output=True,
+        env=environment.inherited(),
+        check=False,
+    )
+    if child.returncode:
+        log = settings.home / "migrate.log"
+        log.write_text(child.stderr)
+        raise StoreUnavailable(f"the database could not be migrated; {log} says why")
+    marker.write_text(head)
+
+
+def _head() -> str:
+    """A fingerprint of the shipped migrations and roles, so that a newer package migrates."""
+    store = Path(__file__).parents[1] / "store"
+    files = [*sorted((store / "migrations").rglob("*.*")), store / "roles.py"]
+    digest = hashlib.sha256()
+    for file in files:
+        if file.suffix in (".py", ".sql"):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,250 @@
+"""The whole road in one process, on generated profiles or on folders of the user's own.
+
+The real sensor, schedule, jobs and assets run on the real event log of an embedded Postgres, each
+with the login of its tier. The home is made anew each time; what is left can be looked at with
+`make ui`. `cli` hands in the definitions, so that this room imports neither them nor Dagster.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sxe_pipeline import face
+from sxe_pipeline import settings as environment
+from sxe_pipeline.audit import verify
+from sxe_pipeline.cards import market
+from sxe_pipeline.errors import Terminal
+from sxe_pipeline.handoff import sign
+from sxe_pipeline.sandbox import attach, landing, plants
+from sxe_pipeline.sandbox.report import Report
+from sxe_pipeline.settings import Settings
+from sxe_pipeline.store import sql
+
+Tier = Callable[[Settings], Any]
+POLICY = Path(__file__).parent / "policy.yaml"
+
+
+class DemoFailed(Terminal):
+    """A step of the demo did not do what it should."""
+
+
+@dataclass
+class Clock:
+    """Stage -> seconds, in the order they ran."""
+
+    report: Report
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage, and say on stderr that it runs."""
+        start = time.monotonic()
+        with _shown(name):
+            yield
+        self.report.stages.append((name, time.monotonic() - start))
+
+
+@contextmanager
+def _shown(name: str) -> Iterator[None]:
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:34}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(name, total=None)
+        yield
+        bar.update(task, total=1, completed=1)
+
+
+def run(
+    settings: Settings, tier: Tier, *, inputs: Sequence[Path], accounts: int, seed: int
+) -> Report:
+    """Make `SXE_HOME/demo` anew and take the whole road there.
+
+    Args:
+        settings: Of this process; only its home counts, the demo always uses embedded defaults.
+        tier: `definitions.social_tier`.
+        inputs: Landing folders of the user; empty: generated profiles.
+        accounts: How many accounts to generate.
+        seed: Of the generator.
+
+    Returns:
+        What was measured, on what, and where the files are.
+
+    Raises:
+        DemoFailed: A run failed; its message names the step.
+    """
+    given = _fresh(settings, is_generated=not inputs)
+    report = Report(home=given.home, is_generated=not inputs, seed=seed)
+    clock = Clock(report)
+    with clock.stage("start the database"), attach.attached(given, "social", "dagster") as held:
+        given = held.settings
+        environment.enter(environment.exports(given, environment.dagster_home(given)))
+        definitions = tier(given)
+        with face.instance() as instance:
+            road = Road(given, definitions, instance, clock)
+            if inputs:
+                _land_folders(road, inputs)
+            else:
+                _land_generated(road, accounts, seed)
+            with clock.stage("read by a stranger"):
+                report.batches = _stranger(given)
+            _measure(given, instance, report)
+        if road.world is not None:
+            with clock.stage("look for planted contacts"):
+                report.hits = _search(given, road.world)
+                report.planted = len(road.world.plants)
+    report.seconds = sum(s for _, s in report.stages)
+    return report
+
+
+def _fresh(settings: Settings, *, is_generated: bool) -> Settings:
+    home = settings.home / "demo"
+    without: dict[str, Any] = {name: None for name in environment.DATABASES}
+    given = replace(settings, **without, signing_key=None).under(home)
+    if home.exists():
+        attach.stop(given, delete=True)
+        shutil.rmtree(home)
+    home.mkdir(parents=True)
+    return replace(given, policy_file=POLICY if is_generated else settings.policy_file)
+
+
+class Road:
+    """The steps that both kinds of input share."""
+
+    def __init__(self, settings: Settings, tier: Any, instance: Any, clock: Clock) -> None:
+        self.settings, self.tier, self.instance, self.clock = settings, tier, instance, clock
+        self.world: Any = None
+
+    def intake(self, label: str) -> list[date]:
+        """Tick the real sensor until it has nothing to ask for; run what it asks."""
+        days: list[date] = []
+        while True:
+            wanted, _ = face.sensor_tick(self.tier, self.instance, "landed_files")
+            if not wanted:
+                return days
+            for request in wanted:
+                day = date.fromisoformat(request.partition or "")
+                with self.clock.stage(f"{label}: {request.job}"):
+                    self._run(request.job, day, request.tags)
+                days.append(day)
+
+    def publish(self, label: str, day: date) -> None:
+        """Evaluate the real schedule on the morning after `day`, and run what it asks."""
+        morning = datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC)
+        for request in face.schedule_tick(
+            self.tier, self.instance, "every_day", morning + timedelta(hours=2)
+        ):
+            with self.clock.stage(f"{label}: {request.job}"):
+                self._run(request.job, date.fromisoformat(request.partition or ""), request.tags)
+
+    def _run(self, job: str, day: date, tags: Any) -> None:
+        done = face.run(self.tier, self.instance, job, [day], tags)
+        self.clock.report.runs += 1
+        self.clock.report.failed_checks |= set(done.failed_checks)
+        if not done.is_success:
+            raise DemoFailed(f"{job} of {day} failed: {done.failure}; `make ui` shows the run")
+
+
+def _land_generated(road: Road, accounts: int, seed: int) -> None:
+    today = datetime.now(UTC).date()
+    days = [today - timedelta(days=2), today - timedelta(days=1)]
+    incoming, root = road.settings.home / "incoming", road.settings.home / "landing"
+    with road.clock.stage("generate profiles"):
+        road.world = landing.write_landing(incoming, seed=seed, days=days, accounts=accounts)
+    for number, day in enumerate(days, 1):
+        _move_day(incoming, root, day)
+        road.intake(f"day {number}")
+        road.publish(f"day {number}", day)
+    shutil.rmtree(incoming)
+
+
+def _move_day(incoming: Path, root: Path, day: date) -> None:
+    for source in sorted(p for p in incoming.rglob("*") if p.is_file()):
+        inside = source.relative_to(incoming)
+        if day.isoformat() in inside.parts or source.name.startswith("_"):
+            target = root / inside
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(source, target)
+
+
+def _land_folders(road: Road, inputs: Sequence[Path]) -> None:
+    with road.clock.stage("copy the landing folders"):
+        for folder in inputs:
+            target = road.settings.home / "landing" / folder.resolve().name
+            shutil.copytree(folder, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    days = road.intake("intake")
+    if days:
+        road.publish("publish", max(days))
+
+
+def _stranger(settings: Settings) -> list[dict[str, Any]]:
+    """A child without our settings reads every batch from the files and the pinned key."""
+    handoff = settings.home / "handoff"
+    if not handoff.exists():
+        return []
+    schema = environment.contracts_root() / "lead_card" / "generated" / "0.1.0" / "schema.json"
+    child = subprocess.run(
+        [
+            *(sys.executable, "-I", str(Path(__file__).with_name("stranger.py"))),
+            *(str(handoff), str(settings.home / "keys" / "signing.pub"), str(schema)),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=handoff,
+        env={"PATH": "/usr/bin:/bin", "PYTHONUTF8": "1"},
+        check=False,
+    )
+    if child.returncode:
+        (settings.home / "stranger.log").write_text(child.stderr)
+        raise DemoFailed(f"the consumer could not read the batches; see {settings.home}")
+    return [json.loads(line) for line in child.stdout.splitlines()]
+
+
+def _measure(settings: Settings, instance: Any, report: Report) -> None:
+    with sql.connect(settings.need("social_dsn")) as conn:
+        for stage, platform, value in conn.execute(
+            "select stage, platform, value from cards.funnel"
+        ):
+            report.funnel[stage, platform] = value
+        for row in conn.execute(
+            "select input_count, observation_count, quarantine_count, open_count, leak_count, "
+            "reasons from social.day_count"
+        ):
+            report.count_day(row)
+    with (
+        attach.attached(_logged_out(settings), "api") as held,
+        sql.connect(held.settings.need("api_dsn")) as conn,
+    ):
+        report.markets = market.markets(conn)
+        seen = verify.verify(conn, lambda keys: face.materializations(instance, keys))
+    report.audit = seen.as_dict()
+
+
+def _logged_out(settings: Settings) -> Settings:
+    """The same place, before anybody logged in."""
+    without: dict[str, Any] = {name: None for name in environment.DATABASES}
+    return replace(settings, **without)
+
+
+def _search(settings: Settings, world: Any) -> list[Any]:
+    """Every byte that was left, but the landing tier, which alone may hold unredacted rows."""
+    left = [
+        p
+        for p in sorted(settings.home.rglob("*"))
+        if p.is_file()
+        and not p.is_relative_to(settings.home / "landing")
+        and not p.is_relative_to(settings.home / "postgres")
+    ]
+    dump = plants.dump_database(attach.superuser(settings))
+    return list(plants.find(world.plants, left, dump))

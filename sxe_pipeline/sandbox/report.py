@@ -1,0 +1,202 @@
+"""The last screen of the demo: the funnel, the owner's metrics, where things are, what to try.
+
+Every figure says how it was measured and on what. A zero is only said of what was looked for.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PLATFORMS = ("x", "tiktok", "threads")
+STAGES = (
+    ("accounts", "accounts in Tier 1"),
+    ("identities", "identities (one person or brand)"),
+    ("eligible", "eligible for labels"),
+    ("no_signal", "no signal (they stay profiles)"),
+    ("lead_cards", "lead cards"),
+    ("tagged", "tagged: persona and tribe"),
+    ("own_words_tagged", "tagged by own words"),
+    ("ready", "ready"),
+)
+
+
+@dataclass
+class Report:
+    """What the demo measured."""
+
+    home: Path
+    is_generated: bool
+    seed: int
+    stages: list[tuple[str, float]] = field(default_factory=list)
+    runs: int = 0
+    failed_checks: set[str] = field(default_factory=set)
+    funnel: dict[tuple[str, str], int] = field(default_factory=dict)
+    input_rows: int = 0
+    observations: int = 0
+    quarantined: int = 0
+    scan_open: int = 0
+    leaks: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    markets: list[dict[str, Any]] = field(default_factory=list)
+    batches: list[dict[str, Any]] = field(default_factory=list)
+    audit: Mapping[str, Any] = field(default_factory=dict)
+    planted: int = 0
+    hits: list[Any] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def count_day(self, row: Sequence[Any]) -> None:
+        """Add one row of `social.day_count`."""
+        inputs, observed, quarantined, scan_open, leaks, reasons = row
+        self.input_rows += inputs
+        self.observations += observed
+        self.quarantined += quarantined
+        self.scan_open += scan_open
+        self.leaks += leaks
+        for reason, count in reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+
+    def total(self, stage: str) -> int:
+        """One stage of the funnel over all platforms."""
+        return sum(v for (s, _), v in self.funnel.items() if s == stage)
+
+    def share(self, part: str, whole: str) -> float:
+        """A share of the funnel in 0..1; 0 where the whole is empty."""
+        return self.total(part) / self.total(whole) if self.total(whole) else 0.0
+
+    @property
+    def schema_errors(self) -> int:
+        """Rows that the consumer's own validator refused."""
+        return sum(b["schema_errors"] for b in self.batches)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing is wrong that the demo can see."""
+        read_back = all(
+            b["rows"] == b["duckdb_rows"] == b["pandas_rows"] == b["distinct_cards"]
+            for b in self.batches
+        )
+        whole = self.audit.get("status") != "tampered"
+        even = self.input_rows == self.observations + self.quarantined
+        return not self.hits and not self.schema_errors and read_back and whole and even
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "ok": self.is_good,
+            "data": "generated" if self.is_generated else "real",
+            "seed": self.seed,
+            "seconds": round(self.seconds, 1),
+            "stages": [{"stage": n, "seconds": round(s, 2)} for n, s in self.stages],
+            "input_rows": self.input_rows,
+            "observations": self.observations,
+            "quarantined": self.quarantined,
+            "reasons": self.reasons,
+            "funnel": [
+                {"stage": s, "platform": p, "value": v} for (s, p), v in sorted(self.funnel.items())
+            ],
+            "planted": self.planted,
+            "planted_found": len(self.hits),
+            "scan_open": self.scan_open,
+            "leaks": self.leaks,
+            "batches": self.batches,
+            "schema_errors": self.schema_errors,
+            "audit": dict(self.audit),
+            "failed_checks": sorted(self.failed_checks),
+            "home": str(self.home),
+        }
+
+    def screen(self) -> Iterator[str]:
+        """The last screen, line by line."""
+        kind = "generated profiles" if self.is_generated else "your files"
+        yield f"\nSocial XPress Engine: the whole road on {kind}, {self.seconds:.1f} s"
+        yield from _columns([(name, f"{s:.1f} s") for name, s in self.stages])
+        yield from self._funnel()
+        yield from self._metrics()
+        yield from self._batches()
+        yield from self._places()
+
+    def _funnel(self) -> Iterator[str]:
+        yield f"\n  {'funnel':34}{'all':>9}" + "".join(f"{p:>9}" for p in PLATFORMS)
+        yield f"  {'input rows':34}{self.input_rows:>9,}"
+        yield f"  {'sightings stored':34}{self.observations:>9,}"
+        yield f"  {'quarantined':34}{self.quarantined:>9,}"
+        for stage, title in STAGES:
+            by_platform = "".join(f"{self.funnel.get((stage, p), 0):>9,}" for p in PLATFORMS)
+            yield f"  {title:34}{self.total(stage):>9,}{by_platform}"
+        reasons = sorted(self.reasons.items(), key=lambda r: -r[1])
+        yield "  quarantine by reason: " + ", ".join(f"{r} {n:,}" for r, n in reasons)
+
+    def _metrics(self) -> Iterator[str]:
+        data = "generated" if self.is_generated else "real"
+        yield "\n  what the owner asked for"
+        if self.is_generated:
+            found = len(self.hits)
+            yield _metric(
+                "profiles with zero contact data",
+                f"{self.total('accounts'):,}; {found} of {self.planted} planted contacts found",
+                f"{data}; every byte left but the landing tier, all of Postgres",
+            )
+            yield from (f"      found: {hit.kind} in {hit.where}" for hit in self.hits[:20])
+        else:
+            yield _metric("profiles", f"{self.total('accounts'):,}", f"{data}; nothing was planted")
+        yield _metric(
+            "second detector",
+            f"{self.scan_open:,} open shapes, {self.leaks:,} rows kept out as leaks",
+            "not zero contacts: what a second set of rules still sees. Recall by kind: "
+            "docs/redaction.md",
+        )
+        yield _metric(
+            "tagged with persona and tribe",
+            f"{self.share('tagged', 'lead_cards'):.1%} of lead cards, "
+            f"{self.share('tagged', 'eligible'):.1%} of eligible, "
+            f"{self.share('tagged', 'identities'):.1%} of all",
+            f"{data}; by own words {self.share('own_words_tagged', 'lead_cards'):.1%} of cards. "
+            "On real profiles: README",
+        )
+        yield _metric(
+            "schema errors at the consumer",
+            f"{self.schema_errors} in {sum(b['rows'] for b in self.batches):,} rows",
+            "a process of its own, files and pinned key alone, DuckDB and pandas",
+        )
+        yield _metric("audited", _audited(self.audit), "sxe audit verify: hashes, coverage, mirror")
+        yield _metric(
+            "no outreach feature",
+            "guarded",
+            "test_vocabulary.py over verbs, assets, contracts, settings",
+        )
+
+    def _batches(self) -> Iterator[str]:
+        days = sorted({b["day"] for b in self.batches})
+        markets = {b["market"] for b in self.batches}
+        yield f"\n  {len(self.batches)} batches of {len(markets)} markets and {len(days)} days, verified"
+        for batch in self.batches[:12]:
+            yield f"    {batch['day']}  {batch['market']:24}{batch['rows']:>8,} cards"
+        if self.failed_checks:
+            yield "  checks that did not pass: " + ", ".join(sorted(self.failed_checks))
+
+    def _places(self) -> Iterator[str]:
+        yield f"\n  tables   {self.home / 'tier1'}"
+        yield f"  batches  {self.home / 'handoff'}"
+        yield "\n  try next"
+        yield "    make ui                               the assets, their numbers and checks"
+        if self.batches:
+            one = self.batches[0]["batch_id"]
+            yield f"    sxe batch verify {self.home}/handoff/lead_card/v0/{one} \\"
+            yield f"        --key {self.home}/keys/signing.pub"
+        yield '    make demo INPUT="DIR"                 the same road on your own landing folder'
+
+
+def _metric(name: str, value: str, how: str) -> str:
+    return f"    {name:34}{value}\n      measured: {how}"
+
+
+def _audited(audit: Mapping[str, Any]) -> str:
+    return (
+        f"{audit.get('covered', 0):,} of {audit.get('events', 0):,} events covered by a "
+        f"materialization; verdict: {audit.get('status', 'unknown')}"
+    )
+
+
+def _columns(cells: Sequence[tuple[str, str]]) -> Iterator[str]:
+    yield from (f"  {name:34}{value:>9}" for name, value in cells)

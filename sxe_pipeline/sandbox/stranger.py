@@ -1,0 +1,69 @@
+"""A consumer who has never met us: reads batches from the files and one pinned key alone.
+
+Run as a script of its own, in a process without our settings. It imports nothing of the engine, and
+is what docs/consumer.md shows.
+
+usage: stranger.py HANDOFF_FOLDER PUBLIC_KEY_FILE SCHEMA_FILE
+"""
+
+import base64
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import duckdb
+import jsonschema_rs
+import pandas as pd
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+
+def opened(envelope: dict, key: object) -> dict:
+    """The signed statement of a DSSE envelope; raises where the signature does not hold."""
+    payload = base64.b64decode(envelope["payload"])
+    kind = envelope["payloadType"].encode()
+    signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+    key.verify(base64.b64decode(envelope["signatures"][0]["sig"]), signed)
+    return json.loads(payload)
+
+
+def read(folder: Path, key: object, valid: jsonschema_rs.Draft202012Validator) -> dict:
+    """Verify one batch and read it back twice: Parquet with DuckDB, JSON Lines with pandas."""
+    statement = opened(json.loads((folder / "manifest.json").read_bytes()), key)
+    batch = statement["predicate"]
+    for file in batch["files"]:
+        data = (folder / file["name"]).read_bytes()
+        if hashlib.sha256(data).hexdigest() != file["sha256"]:
+            raise SystemExit("a file differs from its manifest")
+    parquet = [str(folder / f["name"]) for f in batch["files"] if f["format"] == "parquet"]
+    lines = [folder / f["name"] for f in batch["files"] if f["format"] == "jsonl"]
+    by_duckdb = duckdb.sql(
+        f"select count(*), count(distinct card_id) from read_parquet({parquet})"
+    ).fetchall()[0]
+    frames = [pd.read_json(f, lines=True, dtype={"platform_id": str}) for f in lines]
+    by_pandas = sum(len(frame) for frame in frames)
+    errors = sum(
+        not valid.is_valid(json.loads(line)) for f in lines for line in f.read_text().splitlines()
+    )
+    return {
+        "batch_id": batch["batch_id"],
+        "market": batch["market"],
+        "day": batch["day"],
+        "rows": batch["row_count"],
+        "duckdb_rows": by_duckdb[0],
+        "distinct_cards": by_duckdb[1],
+        "pandas_rows": by_pandas,
+        "schema_errors": errors,
+    }
+
+
+def main(root: str, key_file: str, schema_file: str) -> None:
+    """Print what was read, one JSON line a batch."""
+    key = load_pem_public_key(Path(key_file).read_bytes())
+    valid = jsonschema_rs.Draft202012Validator(json.loads(Path(schema_file).read_text()))
+    for manifest in sorted(Path(root).glob("lead_card/v*/*/manifest.json")):
+        sys.stdout.write(json.dumps(read(manifest.parent, key, valid)) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

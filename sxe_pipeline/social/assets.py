@@ -1,0 +1,166 @@
+"""The faces of the social tier: observations, profiles, identities, and what is checked of them."""
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
+
+import dagster as dg
+import psycopg
+
+from sxe_pipeline import audit, face
+from sxe_pipeline.redact import RULESET_VERSION
+from sxe_pipeline.settings import Settings
+from sxe_pipeline.social import checks, identities, observe, profiles
+from sxe_pipeline.store import sql, tables
+
+COMMON: dict[str, Any] = {
+    "key_prefix": "social",
+    "group_name": "social",
+    "kinds": {"deltalake", "duckdb"},
+    "owners": ["team:data-ops"],
+    "tags": {"sxe/tier": "social"},
+}
+
+
+class Landing(Protocol):
+    """How observations reach the landing tier; `definitions` hands in the one of ingest."""
+
+    def files_of(self, conn: psycopg.Connection, day: date) -> list[Any]:
+        """The registered files of a landing day."""
+        ...
+
+    def digest_of(self, files: Sequence[Any]) -> str:
+        """What tells one set of files from another."""
+        ...
+
+    def read(self, file: Any) -> Iterator[Any]:
+        """The mapped rows and the rejects of one file."""
+        ...
+
+
+@dg.asset(
+    deps=[["ingest", "raw_profiles"]],
+    partitions_def=face.daily,
+    backfill_policy=face.one_run,
+    code_version=RULESET_VERSION,
+    **COMMON,
+)
+@face.speaking_dagster
+def observations(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    landing: dg.ResourceParam[Landing],
+) -> dg.MaterializeResult[None]:
+    """Every sighting that landed, redacted before it is written; the rest in quarantine."""
+    days = face.days_of(context)
+    with sql.connect(settings.need("social_dsn")) as conn:
+        files = {day: landing.files_of(conn, day) for day in days}
+        conn.commit()
+        written = observe.observe(
+            conn,
+            settings.tier1_url,
+            files_by_day=files,
+            digests={day: landing.digest_of(of_day) for day, of_day in files.items()},
+            read=landing.read,
+            now=datetime.now(UTC),
+            actor="asset:social/observations",
+        )
+        cover = audit.cover(conn, "social/observations", context.run.run_id)
+    reasons: Counter[str] = Counter()
+    for day in written:
+        reasons.update(day.reasons)
+    numbers = {
+        "input_rows": sum(day.input_count for day in written),
+        "observations": sum(day.observation_count for day in written),
+        "quarantined": sum(day.quarantine_count for day in written),
+        "scan_open": sum(day.open_count for day in written),
+        "leaks": sum(day.leak_count for day in written),
+    }
+    return dg.MaterializeResult(
+        metadata={
+            **face.counts(**numbers, ruleset=RULESET_VERSION),
+            **cover.metadata,
+            **face.summary("Observations", {"days": len(days), **numbers}),
+            "sxe/reasons": face.top([{"reason": r, "rows": n} for r, n in reasons.most_common()]),
+        }
+    )
+
+
+@dg.asset(name="profiles", deps=[observations], code_version="1", **COMMON)
+@face.speaking_dagster
+def current_profiles(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+) -> dg.MaterializeResult[None]:
+    """One row per account: the newest sighting wins, handle-keyed accounts fold."""
+    with sql.connect(settings.need("social_dsn")) as conn:
+        written = profiles.rebuild(
+            conn, settings.tier1_url, actor="asset:social/profiles", now=datetime.now(UTC)
+        )
+        cover = audit.cover(conn, "social/profiles", context.run.run_id)
+    return dg.MaterializeResult(
+        metadata={
+            **face.counts(**written.numbers()),
+            **cover.metadata,
+            **face.summary("Profiles", written.numbers()),
+        }
+    )
+
+
+@dg.asset(name="identities", deps=[current_profiles], code_version="1", **COMMON)
+@face.speaking_dagster
+def card_identities(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+) -> dg.MaterializeResult[None]:
+    """Which accounts are one person or brand, by the links they declare; ids that stay."""
+    with sql.connect(settings.need("social_dsn")) as conn:
+        written = identities.rebuild(
+            conn,
+            settings.tier1_url,
+            mint=lambda: secrets.token_hex(16),
+            actor="asset:social/identities",
+            now=datetime.now(UTC),
+        )
+        cover = audit.cover(conn, "social/identities", context.run.run_id)
+    return dg.MaterializeResult(
+        metadata={
+            **face.counts(**written.numbers()),
+            **cover.metadata,
+            **face.summary("Identities", written.numbers()),
+        }
+    )
+
+
+@dg.asset_check(asset=observations, description="The second detector finds no contact data.")
+@face.speaking_dagster
+def no_contact_data(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
+    """Scan what is stored, and report what the last run had to quarantine as a leak."""
+    with sql.connect(settings.need("social_dsn")) as conn:
+        found = checks.contact_data(
+            conn, tables.snapshot(conn, settings.tier1_url, observe.OBSERVATIONS)
+        )
+    return dg.AssetCheckResult(
+        passed=found.certain == 0 and found.leaks == 0,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata=face.counts(certain=found.certain, open=found.open, leaks=found.leaks),
+    )
+
+
+@dg.asset_check(asset=observations, description="Every input row is an observation or quarantined.")
+@face.speaking_dagster
+def counts_add_up(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
+    """Compare what was counted while reading with what the two tables hold."""
+    with sql.connect(settings.need("social_dsn")) as conn:
+        found = checks.balance(
+            conn,
+            tables.snapshot(conn, settings.tier1_url, observe.OBSERVATIONS),
+            tables.snapshot(conn, settings.tier1_url, observe.QUARANTINED),
+        )
+    return dg.AssetCheckResult(
+        passed=found.is_even,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata=face.counts(
+            input_rows=found.input_count, stored_rows=found.stored_count, days=found.days
+        ),
+    )

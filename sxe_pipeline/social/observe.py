@@ -1,0 +1,344 @@
+"""Walk 1: the landing files of a day become that day's observations and quarantine.
+
+Here: stream, screen, write both partitions, and name them together with their counts and the audit
+event. Not here: how a file is read (handed in), how a row is redacted (`screen`), which day is due.
+Unredacted rows pass through memory batch by batch and are stored nowhere.
+"""
+
+import datetime as dt
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Protocol, TypeVar
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg.types.json import Jsonb
+
+from sxe_pipeline import audit
+from sxe_pipeline.errors import ContractBroken, LandingGone, NotFound
+from sxe_pipeline.schema.tables import OBSERVATION, QUARANTINE
+from sxe_pipeline.social.screen import Screen, redact_rows
+from sxe_pipeline.store import tables
+
+TABLE, QUARANTINE_TABLE = "social/observations", "social/quarantine"
+_BATCH_ROWS = 10_000
+
+
+class LandingFile(Protocol):
+    """A registered landing file, as far as this stage knows it."""
+
+    @property
+    def collection(self) -> str:
+        """First folder below the landing root."""
+        ...
+
+    @property
+    def file_sha256(self) -> str:
+        """Names the content, in hex."""
+        ...
+
+
+class Reject(Protocol):
+    """A record that became no row. `row` 0 speaks of the file as a whole."""
+
+    @property
+    def row(self) -> int:
+        """Number of the record in its file, from 1."""
+        ...
+
+    @property
+    def shape(self) -> str | None:
+        """The payload form, where it was recognised."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """One of `REASONS`."""
+        ...
+
+
+class Landed(Protocol):
+    """A piece of a file after mapping: rows of `LANDED_ROW`, and what became none."""
+
+    @property
+    def rows(self) -> pa.RecordBatch:
+        """Accepted records, in the schema `LANDED_ROW`."""
+        ...
+
+    @property
+    def rejects(self) -> Sequence[Reject]:
+        """Records of the same piece that were not accepted."""
+        ...
+
+
+@dataclass(frozen=True)
+class DayCounts:
+    """What became of the input of one day; `input_count` = observations + quarantine."""
+
+    landed_day: dt.date
+    input_count: int
+    observation_count: int
+    quarantine_count: int
+    reasons: dict[str, int]
+    open_count: int
+    leak_count: int
+
+
+@dataclass(frozen=True)
+class Total:
+    """What became of the input of several days."""
+
+    input_count: int
+    observation_count: int
+    quarantine_count: int
+    reasons: dict[str, int]
+    open_count: int
+    leak_count: int
+
+
+def total(days: Sequence[DayCounts]) -> Total:
+    """The sum over days; no days give zeros."""
+    reasons: Counter[str] = Counter()
+    for day in days:
+        reasons.update(day.reasons)
+    return Total(
+        input_count=sum(day.input_count for day in days),
+        observation_count=sum(day.observation_count for day in days),
+        quarantine_count=sum(day.quarantine_count for day in days),
+        reasons=dict(reasons.most_common()),
+        open_count=sum(day.open_count for day in days),
+        leak_count=sum(day.leak_count for day in days),
+    )
+
+
+File = TypeVar("File", bound=LandingFile)
+
+
+def observe(
+    conn: psycopg.Connection,
+    root: str,
+    *,
+    days: Sequence[dt.date],
+    files_by_day: Mapping[dt.date, Sequence[File]],
+    read: Callable[[File], Iterable[Landed]],
+    now: dt.datetime,
+    actor: str,
+    screen: Screen | None = None,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> list[DayCounts]:
+    """Replace the observations and the quarantine of the given days by what their files hold now.
+
+    Each day is a transaction of its own, unless the caller has one open: counts, audit event and
+    the names of both table versions become visible together, or not at all.
+
+    Args:
+        conn: The social tier's login.
+        root: URL of the Tier 1 store.
+        days: Landing days to replace, each in its own transaction, oldest first.
+        files_by_day: All registered files of each day; a day without files becomes empty.
+        read: Opens and maps one file. Each file is read once.
+        now: When this is happening.
+        actor: Who started it.
+        screen: The redaction rules in force; all of them by default.
+        progress: Told the number of records of each piece that was read.
+
+    Raises:
+        LandingGone: A registered file cannot be opened any more.
+        ContractBroken: A row breaks the schema, or the counts do not add up. Nothing is visible.
+    """
+    counted = []
+    for day in sorted(set(days)):
+        ordered = sorted(
+            files_by_day.get(day, ()), key=lambda file: (file.collection, file.file_sha256)
+        )
+        with conn.transaction(), tempfile.TemporaryFile() as spool:
+            tables.lock(conn, TABLE)
+            tables.lock(conn, QUARANTINE_TABLE)
+            stream = _Day(day, _opened(ordered, read, day), screen or Screen(), spool, progress)
+            versions = stream.write(conn, root)
+            counts = stream.counts()
+            _record(
+                conn, counts, versions, files_digest(ordered), stream.screen, now=now, actor=actor
+            )
+        counted.append(counts)
+    return counted
+
+
+def files_digest(files: Iterable[LandingFile]) -> str:
+    """What a day's registered files are remembered by: SHA-256 of their sorted names.
+
+    `ingest` computes the same to see that a day has changed: one `collection/file_sha256` a line.
+    """
+    names = sorted(f"{file.collection}/{file.file_sha256}" for file in files)
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+class _Day:
+    """One pass over the records of a day: observations flow on, the rest waits in a spool file.
+
+    The spool holds quarantine rows only: file hash, row number, shape and reason.
+    """
+
+    def __init__(
+        self,
+        day: dt.date,
+        pieces: Iterator[tuple[LandingFile, Landed]],
+        screen: Screen,
+        spool: IO[bytes],
+        progress: Callable[[int], None],
+    ) -> None:
+        self.screen = screen
+        self._day, self._pieces, self._spool, self._progress = day, pieces, spool, progress
+        self._input_count = self._observation_count = self._open_count = 0
+        self._reasons: Counter[str] = Counter()
+
+    def write(self, conn: psycopg.Connection, root: str) -> tuple[int, int]:
+        """Overwrite the day's partition of both tables; their versions are not named yet."""
+        observations = pa.RecordBatchReader.from_batches(OBSERVATION, self._observations())
+        version = tables.write(conn, root, TABLE, observations, days=[self._day])
+        self._spool.seek(0)
+        quarantine = pa.ipc.open_stream(self._spool)
+        return version, tables.write(conn, root, QUARANTINE_TABLE, quarantine, days=[self._day])
+
+    def counts(self) -> DayCounts:
+        """What became of the input.
+
+        Raises:
+            ContractBroken: A record was lost or doubled on the way.
+        """
+        quarantine_count = self._reasons.total()
+        if self._input_count != self._observation_count + quarantine_count:
+            raise ContractBroken(
+                f"{self._input_count} records of {self._day} became {self._observation_count} "
+                f"observations and {quarantine_count} quarantine rows; nothing was published"
+            )
+        return DayCounts(
+            landed_day=self._day,
+            input_count=self._input_count,
+            observation_count=self._observation_count,
+            quarantine_count=quarantine_count,
+            reasons=dict(sorted(self._reasons.items())),
+            open_count=self._open_count,
+            leak_count=self._reasons["leak"],
+        )
+
+    def _observations(self) -> Iterator[pa.RecordBatch]:
+        with pa.ipc.new_stream(self._spool, QUARANTINE) as spool:
+            for rows in _in_batches(self._rows(spool)):
+                observations, leaks = redact_rows(rows, self._day, self.screen)
+                self._quarantine(spool, leaks)
+                self._observation_count += observations.num_rows
+                self._open_count += pc.sum(observations.column("is_scan_open")).as_py() or 0
+                yield observations
+
+    def _rows(self, spool: pa.RecordBatchWriter) -> Iterator[pa.RecordBatch]:
+        for file, piece in self._pieces:
+            records = piece.rows.num_rows + len(piece.rejects)
+            self._input_count += records
+            self._progress(records)
+            self._quarantine(spool, _rejected(self._day, file, piece.rejects))
+            yield piece.rows
+
+    def _quarantine(self, spool: pa.RecordBatchWriter, batch: pa.RecordBatch) -> None:
+        if batch.num_rows:
+            self._reasons.update(batch.column("reason").to_pylist())
+            spool.write_batch(batch)
+
+
+def _opened(
+    files: Sequence[File], read: Callable[[File], Iterable[Landed]], day: dt.date
+) -> Iterator[tuple[LandingFile, Landed]]:
+    for file in files:
+        try:
+            for piece in read(file):
+                yield file, piece
+        except (FileNotFoundError, NotFound):
+            raise LandingGone(
+                f"a landing file of {day} is no longer in the landing store ({len(files)} are "
+                "registered); the day keeps what it had. Restore the file, or leave the day alone"
+            ) from None
+
+
+def _in_batches(pieces: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Gather small pieces: a folder of one-record files would pay the fixed costs per record."""
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for piece in pieces:
+        waiting.append(piece)
+        rows += piece.num_rows
+        if rows >= _BATCH_ROWS:
+            yield pa.concat_batches(waiting)
+            waiting, rows = [], 0
+    if rows:
+        yield pa.concat_batches(waiting)
+
+
+def _rejected(day: dt.date, file: LandingFile, rejects: Sequence[Reject]) -> pa.RecordBatch:
+    rows = [
+        {
+            "landed_day": day,
+            "collection": file.collection,
+            "file_sha256": file.file_sha256,
+            "row": reject.row,
+            "shape": reject.shape,
+            "reason": reject.reason,
+        }
+        for reject in rejects
+    ]
+    return pa.RecordBatch.from_pylist(rows, schema=QUARANTINE)
+
+
+def _record(
+    conn: psycopg.Connection,
+    counts: DayCounts,
+    versions: tuple[int, int],
+    digest: str,
+    screen: Screen,
+    *,
+    now: dt.datetime,
+    actor: str,
+) -> None:
+    day = counts.landed_day
+    conn.execute(
+        "insert into social.day_count (landed_day, input_count, observation_count, "
+        "quarantine_count, reasons, open_count, leak_count, files_digest, ruleset_version, "
+        "counted_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "on conflict (landed_day) do update set input_count = excluded.input_count, "
+        "observation_count = excluded.observation_count, "
+        "quarantine_count = excluded.quarantine_count, reasons = excluded.reasons, "
+        "open_count = excluded.open_count, leak_count = excluded.leak_count, "
+        "files_digest = excluded.files_digest, ruleset_version = excluded.ruleset_version, "
+        "counted_at = excluded.counted_at",
+        [
+            day,
+            counts.input_count,
+            counts.observation_count,
+            counts.quarantine_count,
+            Jsonb(counts.reasons),
+            counts.open_count,
+            counts.leak_count,
+            digest,
+            screen.ruleset_version,
+            now,
+        ],
+    )
+    audit.append(
+        conn,
+        "observations.written",
+        actor=actor,
+        subject=day.isoformat(),
+        key=f"{versions[0]}.{versions[1]}",
+        input_count=counts.input_count,
+        observation_count=counts.observation_count,
+        quarantine_count=counts.quarantine_count,
+        open_count=counts.open_count,
+        leak_count=counts.leak_count,
+        observations_version=versions[0],
+        quarantine_version=versions[1],
+    )
+    tables.name_version(conn, TABLE, versions[0])
+    tables.name_version(conn, QUARANTINE_TABLE, versions[1])

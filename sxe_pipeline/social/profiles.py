@@ -1,0 +1,179 @@
+"""One row per account, newest sighting wins (promise P2).
+
+Here: SQL over the named observations. Not here: what an account is (`ingest` keys the rows), which
+accounts are one card (`identities`). The wide rows are read once: winners are found on narrow
+columns and joined back, which needs half the memory of a window over whole rows.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pyarrow as pa
+
+from sxe_pipeline import audit
+from sxe_pipeline.errors import NotFound
+from sxe_pipeline.schema.tables import PROFILE
+from sxe_pipeline.social import observe
+from sxe_pipeline.store import tables
+
+TABLE = "social/profiles"
+_BATCH_ROWS = 50_000
+
+_SIGHTING = (
+    "struct_pack(observed_at := observed_at, file_sha256 := file_sha256, row_number := row, "
+    "collection := collection, landed_day := landed_day)"
+)
+"""The order of sightings, and what finds one again."""
+
+_FOLDS = """
+create temp table folds as
+with spelled as (
+    select distinct platform, account_key from seen where account_key like 'handle:%'
+), shown as (
+    select distinct platform, account_key as id_key, 'handle:' || lower(handle) as account_key
+    from seen where account_key like 'id:%' and handle is not null
+)
+select platform, account_key, min(id_key) as id_key
+from shown semi join spelled using (platform, account_key)
+group by platform, account_key having count(*) = 1
+"""
+"""A handle folds into the one id-keyed account that ever showed it. Where SQL's lower and Python's
+casefold differ (letters no platform allows in a handle) nothing folds: the careful side."""
+
+_KEYED = f"""
+create temp view keyed as
+select platform, coalesce(id_key, account_key) as account_key, handle, collection, observed_at,
+    {_SIGHTING} as sighting
+from seen left join folds using (platform, account_key)
+"""
+
+_NEWEST = """
+create temp table newest as
+select platform, account_key, max(sighting) as sighting, count(*) as observation_count,
+    min(observed_at) as first_seen_at, list_sort(list(distinct collection)) as collections
+from keyed group by platform, account_key
+"""
+
+_HISTORY = """
+create temp table history as
+select platform, account_key, list(handle order by first_shown) as handles,
+    arg_max(handle, last_shown) as handle
+from (
+    select platform, account_key, handle, min(sighting) as first_shown, max(sighting) as last_shown
+    from keyed where handle is not null group by platform, account_key, handle
+) group by platform, account_key
+"""
+
+_OWN = {
+    "platform": "newest.platform",
+    "account_key": "newest.account_key",
+    # the newest sighting of an id may be a folded one, which knows no id
+    "platform_id": "case when newest.account_key like 'id:%' then substr(newest.account_key, 4) "
+    "else wide.platform_id end",
+    "handle": "history.handle",
+    "handles": "coalesce(history.handles, [])",
+    "collections": "newest.collections",
+    "observation_count": "newest.observation_count",
+    "first_seen_at": "newest.first_seen_at",
+}
+_COLUMNS = ", ".join(f"{_OWN.get(name, 'wide.' + name)} as {name}" for name in PROFILE.names)
+_PROFILES = f"""
+select {_COLUMNS}
+from newest
+join seen as wide on wide.landed_day = newest.sighting.landed_day
+    and wide.collection = newest.sighting.collection
+    and wide.file_sha256 = newest.sighting.file_sha256
+    and wide.row = newest.sighting.row_number
+left join history on history.platform = newest.platform
+    and history.account_key = newest.account_key
+"""
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What a rebuild wrote."""
+
+    profile_count: int
+    version: int
+
+    def numbers(self) -> dict[str, int]:
+        """The figures to show beside the table."""
+        return {"profiles": self.profile_count}
+
+
+def rebuild(
+    conn: psycopg.Connection,
+    root: str,
+    *,
+    actor: str,
+    now: dt.datetime,
+    memory_limit: str = "2GB",
+    spill: Path | None = None,
+) -> Rebuilt:
+    """Write `social/profiles` anew from all named observations.
+
+    Args:
+        conn: The social tier's login.
+        root: URL of the Tier 1 store.
+        actor: Who started it.
+        now: When this is happening.
+        memory_limit: What DuckDB may hold before it spills.
+        spill: Folder to spill to; DuckDB's own choice by default.
+
+    Raises:
+        NotFound: No observation was ever written.
+    """
+    with conn.transaction():
+        tables.lock(conn, TABLE)
+        observations = tables.snapshot(conn, root, observe.TABLE)
+        if observations is None:
+            raise NotFound("social/observations was never written; ingest a landing file first")
+        count = _Count()
+        with duckdb.connect() as engine:
+            batches = _newest(engine, observations, memory_limit, spill)
+            reader = pa.RecordBatchReader.from_batches(PROFILE, count.over(batches))
+            version = tables.write(conn, root, TABLE, reader, days=None)
+        audit.append(
+            conn,
+            "profiles.written",
+            actor=actor,
+            subject=TABLE,
+            key=str(version),
+            profile_count=count.rows,
+            profiles_version=version,
+            observations_version=observations.version,
+        )
+        tables.name_version(conn, TABLE, version)
+    return Rebuilt(count.rows, version)
+
+
+class _Count:
+    """Counts the rows that pass."""
+
+    rows = 0
+
+    def over(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            self.rows += batch.num_rows
+            yield batch
+
+
+def _newest(
+    engine: duckdb.DuckDBPyConnection,
+    observations: tables.Snapshot,
+    memory_limit: str,
+    spill: Path | None,
+) -> Iterator[pa.RecordBatch]:
+    engine.execute("set TimeZone = 'UTC'")
+    engine.execute("set memory_limit = $1", [memory_limit])
+    if spill is not None:
+        engine.execute("set temp_directory = $1", [str(spill)])
+    engine.register("seen", observations.dataset())
+    for statement in (_FOLDS, _KEYED, _NEWEST, _HISTORY):
+        engine.execute(statement)
+    for batch in engine.sql(_PROFILES).to_arrow_reader(_BATCH_ROWS):
+        yield from pa.Table.from_batches([batch]).cast(PROFILE).to_batches()
