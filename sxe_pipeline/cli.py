@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from sxe_pipeline import __version__, logs, settings
+from sxe_pipeline import __version__, settings
 from sxe_pipeline.errors import BadInput, NotFound, SxeError
 
 CANNOT_TELL = 9
@@ -45,6 +45,8 @@ class Verbs(click.Group):
 def _fail(ctx: click.Context, message: str, code: int) -> None:
     if ctx.params.get("trace"):
         raise  # always called inside the handler of `invoke`
+    from sxe_pipeline import logs
+
     click.echo(f"sxe: {logs.scrub(message)}", err=True)
     sys.exit(code)
 
@@ -57,6 +59,8 @@ def main(trace: bool, verbose: bool) -> None:
     """Social XPress Engine: public profiles become contact-free, labeled, signed lead batches."""
     del trace
     if verbose:
+        from sxe_pipeline import logs
+
         logs.start(verbose=True)
 
 
@@ -228,7 +232,7 @@ def label(field: str) -> None:
     from sxe_pipeline.cards import stream, taxonomy
 
     labels = taxonomy.load(settings.contracts_root() / "taxonomy")
-    _stream(stream.label_lines(sys.stdin.buffer, field, labels))
+    _stream(stream.label_lines(sys.stdin, field, labels))
 
 
 def _stream(rows: Iterable[dict[str, Any]]) -> None:
@@ -296,7 +300,7 @@ def batch_verify(path: Path, key: Path, as_json: bool) -> None:
     """Check signature, files, hashes, rows and schema of the batch in folder PATH."""
     from sxe_pipeline.handoff import sign, verify
 
-    seen = verify.verify(path, sign.parse_public(key.read_bytes()))
+    seen = verify.verify(path, sign.public_key(key.read_bytes()))
     data = {
         "batch_id": seen.batch_id,
         "contract": seen.contract,
@@ -362,8 +366,8 @@ def contracts_list(as_json: bool) -> None:
     from sxe_pipeline import schema
 
     rows = [
-        {"contract": name, "version": version, "columns": len(schema.load(name, version).columns)}
-        for name, version in schema.available()
+        {"contract": c.id, "version": c.version, "columns": len(c.columns)}
+        for c in schema.load_all()
     ]
     _answer("contracts list", {"rows": rows}, as_json, _table(rows))
 
@@ -375,13 +379,9 @@ def contracts_list(as_json: bool) -> None:
 def contracts_show(contract: str, version: str | None, json_schema: bool) -> None:
     """A contract, as a page or as JSON Schema."""
     from sxe_pipeline import schema
-    from sxe_pipeline.schema import docs
 
     loaded = schema.load(contract, version)
-    if json_schema:
-        click.echo(json.dumps(loaded.json_schema(closed=False), indent=2))
-    else:
-        click.echo(docs.render(loaded))
+    click.echo(json.dumps(loaded.json_schema(), indent=2) if json_schema else loaded.markdown())
 
 
 @contracts.command("check")
@@ -391,7 +391,7 @@ def contracts_check(as_json: bool) -> None:
     from sxe_pipeline import schema
     from sxe_pipeline.errors import ContractBroken
 
-    stale = [str(file) for file in schema.stale(settings.contracts_root())]
+    stale = schema.generate(settings.contracts_root(), check=True)
     if stale:
         raise ContractBroken(
             f"{len(stale)} generated contract files differ; run `sxe contracts build`"
@@ -406,11 +406,9 @@ def contracts_build(dry_run: bool, as_json: bool) -> None:
     """Generate JSON Schemas and pages from the contracts."""
     from sxe_pipeline import schema
 
-    stale = [str(file) for file in schema.stale(settings.contracts_root())]
-    if stale and not dry_run:
-        schema.generate(settings.contracts_root())
-    data = {"changed": stale, "dry_run": dry_run}
-    _answer("contracts build", data, as_json, stale or ["up to date"])
+    changed = schema.generate(settings.contracts_root(), check=dry_run)
+    data = {"changed": changed, "dry_run": dry_run}
+    _answer("contracts build", data, as_json, changed or ["up to date"])
 
 
 @main.group()
@@ -428,10 +426,12 @@ def keys_create(printed: bool, as_json: bool) -> None:
     from sxe_pipeline.handoff import sign
 
     given = settings.load()
-    signer = sign.generate() if printed else sign.of_settings(given)
+    signer = sign.Signer.generate() if printed else sign.of_home(given.home)
     data = {"key_id": signer.key_id}
     if printed:
         data["signing_key"] = signer.text()
+    else:
+        data["public_key_file"] = str(sign.public_file(given.home))
     _answer("keys create", data, as_json, (f"{k}: {v}" for k, v in data.items()))
 
 
@@ -545,3 +545,7 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     return "-" if value is None else str(value)
+
+
+if __name__ == "__main__":
+    main()

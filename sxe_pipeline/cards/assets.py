@@ -1,7 +1,6 @@
 """The faces of the cards: lead cards, audience pools, and the share that carries labels."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import dagster as dg
 
@@ -12,12 +11,6 @@ from sxe_pipeline.store import sql, tables
 
 TAGGED_GOAL = 0.8
 
-COMMON: dict[str, Any] = {
-    "key_prefix": "cards",
-    "group_name": "cards",
-    "owners": ["team:market-ops"],
-}
-
 
 @dg.asset(
     deps=[["social", "profiles"], ["social", "identities"]],
@@ -27,7 +20,9 @@ COMMON: dict[str, Any] = {
     freshness_policy=dg.FreshnessPolicy.time_window(
         fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
     ),
-    **COMMON,
+    key_prefix="cards",
+    group_name="cards",
+    owners=["team:market-ops"],
 )
 @face.speaking_dagster
 def lead_cards(
@@ -56,7 +51,9 @@ def lead_cards(
     kinds={"deltalake", "postgres"},
     tags={"sxe/tier": "social"},
     code_version="1",
-    **COMMON,
+    key_prefix="cards",
+    group_name="cards",
+    owners=["team:market-ops"],
 )
 @face.speaking_dagster
 def audience_pools(

@@ -203,7 +203,7 @@ def _begin(
         created_at=job.now,
         published_at=None,
     )
-    record.know_key(conn, job.signer, actor=job.actor, now=job.now)
+    record.refuse_retired(conn, job.signer)
     record.build(conn, made, sealed, actor=job.actor)
     return batch_id
 

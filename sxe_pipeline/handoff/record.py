@@ -11,7 +11,7 @@ from datetime import datetime
 import psycopg
 
 from sxe_pipeline import audit
-from sxe_pipeline.errors import Busy, NotFound, StoreUnavailable
+from sxe_pipeline.errors import Busy, NotFound, Refused, StoreUnavailable
 from sxe_pipeline.handoff.batches import Batch
 from sxe_pipeline.handoff.sign import Signer
 
@@ -37,14 +37,18 @@ def lock(conn: psycopg.Connection, contract: str, market: str) -> None:
 
 
 def build(conn: psycopg.Connection, batch: Batch, sealed: bytes, *, actor: str) -> None:
-    """Begin a batch, or begin an abandoned one anew."""
-    conn.execute(
+    """Begin a batch, or begin an abandoned one anew.
+
+    Content that comes back after it was abandoned has its old id, and the same manifest unless a
+    library or the key changed in between.
+    """
+    made = conn.execute(
         "INSERT INTO handoff.batch (batch_id, contract, contract_version, market, day, "
         "prev_batch_id, state, row_count, manifest, manifest_sha256, created_at) "
         "VALUES (%s, %s, %s, %s, %s, %s, 'building', %s, %s, %s, %s) "
-        "ON CONFLICT (batch_id) DO UPDATE SET state = 'building', manifest = EXCLUDED.manifest, "
-        "manifest_sha256 = EXCLUDED.manifest_sha256, created_at = EXCLUDED.created_at "
-        "WHERE handoff.batch.state = 'abandoned'",
+        "ON CONFLICT (batch_id) DO UPDATE SET state = 'building' "
+        "WHERE handoff.batch.state = 'abandoned' AND handoff.batch.manifest = EXCLUDED.manifest "
+        "RETURNING batch_id",
         [
             batch.batch_id,
             batch.contract,
@@ -57,7 +61,13 @@ def build(conn: psycopg.Connection, batch: Batch, sealed: bytes, *, actor: str) 
             batch.manifest_sha256,
             batch.created_at,
         ],
-    )
+    ).fetchone()
+    if made is None:
+        conn.execute(
+            "UPDATE handoff.batch SET state = 'building', manifest = %s, manifest_sha256 = %s "
+            "WHERE batch_id = %s AND state = 'abandoned'",
+            [sealed, batch.manifest_sha256, batch.batch_id],
+        )
     _say(conn, "batch.building", batch, actor, batch.created_at.isoformat())
 
 
@@ -89,8 +99,20 @@ def manifest_of(conn: psycopg.Connection, batch_id: str) -> bytes:
     return bytes(row[0])
 
 
+def refuse_retired(conn: psycopg.Connection, signer: Signer) -> None:
+    """Raises Refused where the key was retired; one that nobody registered may sign."""
+    row = conn.execute(
+        "SELECT 1 FROM handoff.signing_key WHERE key_id = %s AND retired_at IS NOT NULL",
+        [signer.key_id],
+    ).fetchone()
+    if row is not None:
+        raise Refused(
+            f"signing key {signer.key_id[:12]} is retired; set SXE_SIGNING_KEY to the current one"
+        )
+
+
 def know_key(conn: psycopg.Connection, signer: Signer, *, actor: str, now: datetime) -> bool:
-    """Register the public key at its first use. False: it was known."""
+    """Register the public key, with its event; False: it was known. Needs the migrating login."""
     made = conn.execute(
         "INSERT INTO handoff.signing_key (key_id, public_key, created_at) VALUES (%s, %s, %s) "
         "ON CONFLICT (key_id) DO NOTHING RETURNING key_id",

@@ -31,6 +31,11 @@ class Signer:
         return f"Signer({self.key_id[:12]})"
 
     @classmethod
+    def generate(cls) -> "Signer":
+        """A new key from the system's randomness."""
+        return cls(Ed25519PrivateKey.generate())
+
+    @classmethod
     def from_text(cls, text: str) -> "Signer":
         """The key in the form of `SXE_SIGNING_KEY`.
 
@@ -64,17 +69,12 @@ class Signer:
         return self._key.sign(message)
 
 
-def generate() -> Signer:
-    """A new key from the system's randomness."""
-    return Signer(Ed25519PrivateKey.generate())
-
-
 def key_id(public_key: Ed25519PublicKey) -> str:
     """SHA-256 of the 32 bytes of the public key."""
     return hashlib.sha256(public_key.public_bytes_raw()).hexdigest()
 
 
-def parse_public(pem: bytes) -> Ed25519PublicKey:
+def public_key(pem: bytes) -> Ed25519PublicKey:
     """The public key in a PEM file.
 
     Raises:
@@ -92,25 +92,36 @@ def parse_public(pem: bytes) -> Ed25519PublicKey:
 
 
 def of_settings(settings: Settings) -> Signer:
-    """The signer of this deployment.
-
-    `SXE_SIGNING_KEY` wins, and then nothing is read or written. Else it is the embedded default,
-    `keys/signing.key` (0600) below the home, made at the first use, with `signing.pub` beside it.
+    """The signer of this deployment: `SXE_SIGNING_KEY`, else the key file of its home.
 
     Raises:
         BadConfig: The setting or the key file holds no key.
     """
     if settings.signing_key is not None:
         return Signer.from_text(settings.signing_key)
-    file = settings.home / "keys" / "signing.key"
+    return of_home(settings.home)
+
+
+def of_home(home: Path) -> Signer:
+    """The embedded default: `keys/signing.key` (0600) below the home, made at the first use.
+
+    Raises:
+        BadConfig: The key file holds no key.
+    """
+    file = home / "keys" / "signing.key"
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not file.exists():
-        _keep(file, generate().text())
+        _keep(file, Signer.generate().text())
     signer = Signer.from_text(file.read_text())
-    public = file.with_name("signing.pub")
+    public = public_file(home)
     if not public.exists() or public.read_bytes() != signer.public_pem():
         public.write_bytes(signer.public_pem())
     return signer
+
+
+def public_file(home: Path) -> Path:
+    """Where the embedded default keeps its public key: what a consumer is given to pin."""
+    return home / "keys" / "signing.pub"
 
 
 def _keep(file: Path, text: str) -> None:

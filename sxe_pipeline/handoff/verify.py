@@ -7,7 +7,6 @@ Dagster. The key is an argument; a key that lies beside the batch proves nothing
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -44,7 +43,7 @@ class Verified:
     contract: str
     contract_version: str
     market: str
-    day: date
+    day: str
     prev_batch_id: str | None
     row_count: int
     files: tuple[str, ...]
@@ -89,7 +88,7 @@ def verify(source: Path | Prefix, public_key: Ed25519PublicKey) -> Verified:
         contract=said["contract"],
         contract_version=said["contract_version"],
         market=said["market"],
-        day=date.fromisoformat(said["day"]),
+        day=said["day"],
         prev_batch_id=said["prev_batch_id"],
         row_count=said["row_count"],
         files=tuple(entry["name"] for entry in said["files"]),

@@ -1,5 +1,7 @@
 """The face of ingest: which files landed, day by day."""
 
+from collections import Counter
+
 import dagster as dg
 
 from sxe_pipeline import audit, face
@@ -29,15 +31,14 @@ def raw_profiles(
         registered = register.register_all(conn, landing, actor="asset:ingest/raw_profiles")
         files = [f for day in days for f in register.files_of(conn, day)]
         cover = audit.cover(conn, "ingest/raw_profiles", context.run.run_id)
-    by_collection: dict[str, int] = {}
-    for file in files:
-        by_collection[file.collection] = by_collection.get(file.collection, 0) + 1
-    rows = [{"collection": name, "files": n} for name, n in sorted(by_collection.items())]
+    by_collection = Counter(file.collection for file in files)
     return dg.MaterializeResult(
         metadata={
             **face.counts(files=len(files), new_files=registered.new),
             **cover.metadata,
-            **face.summary("Landed files", {r["collection"]: r["files"] for r in rows}),
-            "sxe/collections": face.top(rows),
+            **face.summary("Landed files", dict(by_collection)),
+            "sxe/collections": face.top(
+                [{"collection": name, "files": n} for name, n in by_collection.most_common()]
+            ),
         }
     )

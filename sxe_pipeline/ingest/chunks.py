@@ -208,39 +208,41 @@ class Splitter:
     def _cut(self, piece: bytes) -> Iterator[bytes | Fault]:
         start = 0
         at = self._skip_first
-        while at < len(piece):
-            token = self._pattern().search(piece, at)
-            if not token:
-                break
+        while at < len(piece) and (token := self._pattern().search(piece, at)):
             at = token.end()
             mark = token[0]
             if self._is_text:
+                self._is_text = mark != b'"'
+                at += mark == b"\\"
+            elif mark in b"{[":
+                start = token.start() if self._opens(mark) else start
+            elif self._depth > self._base:
                 if mark == b'"':
-                    self._is_text = False
-                else:
-                    at += 1
-                continue
-            if self._depth == self._base and mark not in (b"{", b"["):
-                if mark == b"]" and self._base == 1:
-                    self._depth = self._base = 0
-                    continue
+                    self._is_text = True
+                elif self._closes():
+                    yield self._done(piece[start:at])
+            elif not self._ends_array(mark):
                 self._base = -1
                 yield Fault.MALFORMED
                 return
-            if mark == b'"':
-                self._is_text = True
-            elif mark in (b"{", b"["):
-                if mark == b"[" and self._depth == 0:
-                    self._depth = self._base = 1
-                    continue
-                if self._depth == self._base:
-                    start = token.start()
-                self._depth += 1
-            else:
-                self._depth -= 1
-                if self._depth == self._base:
-                    yield self._done(piece[start:at])
         self._hold(piece[start:], at - len(piece))
+
+    def _opens(self, mark: bytes) -> bool:
+        if mark == b"[" and self._depth == 0:
+            self._depth = self._base = 1
+            return False
+        self._depth += 1
+        return self._depth == self._base + 1
+
+    def _closes(self) -> bool:
+        self._depth -= 1
+        return self._depth == self._base
+
+    def _ends_array(self, mark: bytes) -> bool:
+        if mark != b"]" or self._base != 1:
+            return False
+        self._depth = self._base = 0
+        return True
 
     def _pattern(self) -> re.Pattern[bytes]:
         if self._is_text:

@@ -19,7 +19,22 @@ MAPPABLE = tuple(name for name in LANDED_ROW.names if name not in COMPUTED)
 
 _CONTACT_PART = re.compile(r"e-?mail|phone|whats-?app|telegram|viber|wechat", re.IGNORECASE)
 _CONTACT_WORDS = frozenset(
-    "mail mobile cell tel telephone fax sms signal contact contacts address street postal zip".split()
+    (
+        "mail",
+        "mobile",
+        "cell",
+        "tel",
+        "telephone",
+        "fax",
+        "sms",
+        "signal",
+        "contact",
+        "contacts",
+        "address",
+        "street",
+        "postal",
+        "zip",
+    )
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _LISTS = frozenset({"links", "interests"})
@@ -127,16 +142,15 @@ def _part(column: str, entry: Any, quirks: Quirks) -> Callable[[dict[str, Any]],
         choices = [_part(column, choice, quirks) for choice in entry["first"]]
         return lambda record: next(filter(None, (choice(record) for choice in choices)), [])
     path, transform = _source(column, entry, quirks)
-    if paths.is_many(path):
-        every = paths.many(path)
-        return lambda record: list(_texts(every(record), transform))
-    get = paths.one(path)
-    return lambda record: [] if (value := get(record)) is None else list(_texts([value], transform))
+    # A list may mix texts and objects: what is not asked for is passed by.
+    wanted = dict if isinstance(entry, dict) and entry.get("as") == "x_url" else str
+    every = paths.many(path)
+    return lambda record: list(_texts(every(record), wanted, transform))
 
 
-def _texts(found: Iterator[Any] | list[Any], transform: values.Transform) -> Iterator[str]:
+def _texts(found: Iterator[Any], wanted: type, transform: values.Transform) -> Iterator[str]:
     for value in found:
-        if type(value) in (str, dict) and (text := transform(value)):
+        if type(value) is wanted and (text := transform(value)):
             yield text
 
 

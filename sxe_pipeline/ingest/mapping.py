@@ -18,14 +18,25 @@ from sxe_pipeline.ingest import columns, match, paths, values
 from sxe_pipeline.schema.tables import REASONS
 
 PLATFORMS = ("x", "threads", "tiktok")
-SHIPPED = ("x", "threads", "tiktok", "other")
+SHIPPED = ("table", "x", "threads", "tiktok", "other")
 TIMES = ("commit_date", "fetched_at", "timestamp")
 """A wrapper's own time of observation, in this order."""
 
 _MAX_NESTING = 6
 _MAX_KNOWN_KEY_SETS = 4_096
 _FORM_KEYS = frozenset(
-    "name platform match columns reason records find otherwise null_words masked".split()
+    (
+        "name",
+        "platform",
+        "match",
+        "columns",
+        "reason",
+        "records",
+        "find",
+        "otherwise",
+        "null_words",
+        "masked",
+    )
 )
 _OBSERVED = columns.MAPPABLE.index("observed_at")
 

@@ -99,15 +99,15 @@ def transposed(record: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     Both forms that data frames are dumped in are known: `{column: {index: value}}` and
     `{column: [value, ...]}`.
     """
-    columns = list(record.values())
-    if len(columns) < 2:
+    first = next(iter(record.values()), None)
+    if type(first) not in (dict, list) or len(record) < 2:
         return None
-    first = columns[0]
+    columns = list(record.values())
     if type(first) is dict and first and all(key.isdigit() for key in first):
         if any(type(column) is not dict or column.keys() != first.keys() for column in columns):
             return None
         return [{name: column[key] for name, column in record.items()} for key in first]
-    if type(first) is list and first:
+    if type(first) is list and first and type(first[0]) not in (dict, list):
         if any(type(column) is not list or len(column) != len(first) for column in columns):
             return None
         return [{name: column[at] for name, column in record.items()} for at in range(len(first))]

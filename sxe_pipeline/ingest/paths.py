@@ -39,11 +39,6 @@ def parse(path: str) -> tuple[str | int, ...]:
     return tuple(steps)
 
 
-def is_many(path: str) -> bool:
-    """Whether a path leads to any number of values."""
-    return "*" in parse(path)
-
-
 def one(path: str) -> Getter:
     """A function that gives the value at `path`, None where there is none."""
     steps = parse(path)

@@ -158,7 +158,7 @@ class _CsvLines:
         self.size += len(line)
         if self.size > RECORD_LIMIT:
             raise _TooLong
-        # Bytes that are no UTF-8 become lone surrogates here and `encoding` below, record by record.
+        # Bytes that are no UTF-8 become lone surrogates here and `encoding` in `_cells`.
         return line.decode("utf-8", "surrogateescape") + "\n"
 
 
@@ -172,7 +172,11 @@ def _table(pieces: Iterator[bytes], delimiter: str | None) -> Iterator[Record | 
         yield Fault.TOO_LARGE
         return
     mark = delimiter or max(",;\t|", key=head.count)
-    header = next(csv.reader([head.replace("\0", "")], delimiter=mark), [])
+    try:
+        header = next(csv.reader([head], delimiter=mark), [])
+    except csv.Error:
+        yield Fault.MALFORMED
+        return
     reader = csv.reader(source, delimiter=mark)
     while True:
         source.size = 0

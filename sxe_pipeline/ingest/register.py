@@ -115,15 +115,14 @@ def register_all(
     limit_bytes: int | None = None,
 ) -> Registered:
     """`register` at the database's own time: one clock for every process that registers."""
-    row = conn.execute("select clock_timestamp()").fetchone()
-    assert row is not None, "a select without a table has one row"
+    [(now,)] = conn.execute("select clock_timestamp()").fetchall()
     return register(
         conn,
         landing,
         actor=actor,
         limit_files=limit_files,
         limit_bytes=limit_bytes,
-        now=row[0],
+        now=now,
     )
 
 
@@ -180,7 +179,8 @@ def _declare(
             "insert into ingest.collection as c "
             "(collection, gathered_by, tribes, market, declared_at) values (%s, %s, %s, %s, %s) "
             "on conflict (collection) do update set gathered_by = excluded.gathered_by, "
-            "tribes = excluded.tribes, market = excluded.market, declared_at = excluded.declared_at "
+            "tribes = excluded.tribes, market = excluded.market, "
+            "declared_at = excluded.declared_at "
             "where (c.gathered_by, c.tribes, c.market) is distinct from "
             "(excluded.gathered_by, excluded.tribes, excluded.market) returning 1",
             [collection, said.gathered_by, list(said.tribes), said.market, now],

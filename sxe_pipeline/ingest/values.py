@@ -31,7 +31,10 @@ _RFC = re.compile(r"\w{3} (\w{3}) (\d\d) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)
 _US = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: (\d{1,2}):(\d\d))?", re.ASCII)
 _MONTHS = {
     name: number
-    for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+        start=1,
+    )
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -243,7 +246,6 @@ def us_date(value: Any) -> datetime | None:
 
 def mapped(words: Mapping[str, Any]) -> Transform:
     """A lookup by the lower-cased value; a word that is not listed says nothing."""
-
     known = {str(key).lower(): meaning for key, meaning in words.items()}
 
     def look_up(value: Any) -> Any:

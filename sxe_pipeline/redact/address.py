@@ -9,13 +9,25 @@ from functools import lru_cache
 from sxe_pipeline.redact.ruleset import raw_words, words
 
 _CAP = r"[A-ZÀ-ÞĀ-ŽА-ЯΑ-Ω][\w'’.\-]{0,25}"
-_SMALL = r"(?:de|del|della|dello|dei|di|da|do|dos|das|la|las|los|le|les|el|of|the|von|van|der|den|du|des|à|al|y|e)"
-_NAME = rf"(?:(?:{_SMALL}\s){{0,2}}(?:d['’]|l['’])?(?:{_CAP}|\d{{1,2}}(?:st|nd|rd|th|er|de)?)[\s,]{{1,3}})"
-_NUMBER = r"(?:n(?:[º°o]|ro|um|úm)?\.?\s?|No\.?\s?|NO\.?\s?|N[º°]\.?\s?|#\s?)?(?!(?:19|20)\d\d\b)\d{1,5}\s?(?:[A-Za-z]\b|bis\b|ter\b)?"
+_SMALL = (
+    r"(?:de|del|della|dello|dei|di|da|do|dos|das|la|las|los|le|les|el|of|the|von|van|der|den"
+    r"|du|des|à|al|y|e)"
+)
+_NAME = (
+    rf"(?:(?:{_SMALL}\s){{0,3}}(?:d['’]|l['’])?(?:{_CAP}|\d{{1,2}}(?:st|nd|rd|th|er"
+    rf"|de)?)[\s,]{{1,3}})"
+)
+_NUMBER = (
+    r"(?:n(?:[º°o]|ro|um|úm)?\.?\s?|No\.?\s?|NO\.?\s?|N[º°]\.?\s?|#\s?)?(?:(?<=,\s)"
+    r"|(?<=[,º°o.]\s)|(?!(?:19|20)\d\d\b))\d{1,5}\s?(?:[A-Za-z]\b|bis\b|ter\b)?"
+)
 _ZIP = r"(?:\d{4,6}(?:-\d{3,4})?|[A-Z]{1,2}\d{1,2}[A-Z]?\s?\d[A-Z]{2}|\d{4}\s?[A-Z]{2})"
 _CITY = rf"(?:{_CAP}[\s\-]?(?:{_SMALL}\s)?){{1,4}}"
 _TAIL = rf"(?:\s?[,|\-–]\s?{_ZIP}\s{{0,2}}{_CITY}|\s?[,|\-–]?\s?{_ZIP}(?!\d)|\s?[,|\-–]\s?{_CITY})?"
-_CORE = "Street|St|Avenue|Ave|Av|Road|Rd|Lane|Ln|Drive|Dr|Court|Ct|Boulevard|Blvd|Highway|Hwy|Parkway|Pkwy|Terrace|Crescent|Close|Square|Sq|Place|Pl|Way|Circle|Cir|Trail|Alley"
+_CORE = (
+    "Street|St|Avenue|Ave|Av|Road|Rd|Lane|Ln|Drive|Dr|Court|Ct|Boulevard|Blvd|Highway|Hwy"
+    "|Parkway|Pkwy|Terrace|Crescent|Close|Square|Sq|Place|Pl|Way|Circle|Cir|Trail|Alley"
+)
 _ANY_CASE = frozenset(
     ("calle", "carrera", "cra", "rua", "rue", "jl", "jln", "jalan", "ул", "улица")
 )
@@ -36,7 +48,11 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
     endings = raw_words("street_endings")
     sure = "|".join(sorted((re.escape(w) for w in endings - _NEEDS_TAIL), key=len, reverse=True))
     unsure = "|".join(sorted((re.escape(w) for w in endings), key=len, reverse=True))
-    boxes = r"p\.?\s?o\.?\s?box|post(?:al)?\s?box|pob|apartado(?:\s(?:postal|a[ée]reo|de\scorreos))?|apdo\.?|casilla(?:\spostal)?|caixa\spostal|casella\spostale|postfach|postbus|bo[iî]te\spostale|gpo\sbox|postboks|b\.p\.|а/я"
+    boxes = (
+        r"p\.?\s?o\.?\s?box|post(?:al)?\s?box|pob|apartado(?:\s(?:postal|a[ée]reo"
+        r"|de\scorreos))?|apdo\.?|casilla(?:\spostal)?|caixa\spostal|casella\spostale|postfach"
+        r"|postbus|bo[iî]te\spostale|gpo\sbox|postboks|b\.p\.|а/я"
+    )
     unit = r"(?:[,\s|]{1,3}(?:Apt|Apartment|Suite|Ste|Unit|Floor|Fl|Room|Rm|#)\.?\s?#?\s?\w{1,6})?"
     state = (
         rf"(?:\s?[,|]?\s?(?:{_CAP}\s){{0,3}}{_CAP},?\s[A-Z]{{2,3}}\b(?:\s\d{{5}}(?:-\d{{4}})?)?)"
@@ -47,42 +63,57 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
     lead = r"(?<![\w$€£#.,/\-])\d{1,6}[A-Za-z]?(?:[\-/]\d{1,4})?,?\s"
     return (
         re.compile(
-            rf"{lead}(?:{_CAP}\s|\d{{1,3}}(?:st|nd|rd|th)\s){{1,4}}(?:{_CORE})\b\.?{unit}(?:{state}|{gb})?"
+            rf"{lead}(?:{_CAP}\s|\d{{1,3}}(?:st|nd|rd"
+            rf"|th)\s){{1,4}}(?:{_CORE})\b\.?{unit}(?:{state}|{gb})?"
         ),
         re.compile(rf"{lead}(?:{_CAP}\s){{1,4}}(?:{suffixes})\b\.?{unit}(?:{state}|{gb})"),
         re.compile(rf"{lead}(?:{_CAP},?\s){{1,6}}[A-Z]{{1,2}}\d{{1,2}}[A-Z]?\s?\d[A-Z]{{2}}\b"),
         re.compile(rf"{lead}(?:{_CAP}\s){{2,4}}{_CAP},\s[A-Z]{{2}}\s\d{{5}}"),
         re.compile(
-            rf"(?<![\w])(?:{prefixes})\.?[\s/]{{1,2}}(?:{_NAME}){{1,5}}{_NUMBER}(?![\d\w%]){_TAIL}"
+            rf"(?<![\w])(?:{prefixes})\.?[\s/]{{1,2}}(?:{_NAME}){{1,5}}{_NUMBER}(?![\d\w%:]){_TAIL}"
         ),
-        re.compile(rf"(?<!\w)(?i:c/)\s?(?:{_NAME}){{1,4}}{_NUMBER}(?![\d\w%]){_TAIL}"),
+        re.compile(rf"(?<!\w)(?i:c/)\s?(?:{_NAME}){{1,4}}{_NUMBER}(?![\d\w%:]){_TAIL}"),
         re.compile(
-            rf"(?<![\w$€£.,])\d{{1,4}}\s?(?:bis|ter|quater)?,?\s(?i:rue|avenue|ave|av|bd|bld|boulevard|blvd|chemin|place|allée|impasse|quai|cours|route|square|passage|rua|via)\.?\s"
-            rf"(?:(?:{_SMALL}\s){{0,2}}(?:d['’]|l['’])?{_CAP}\s?){{1,5}}(?:\s?[,|]\s?\d{{4,5}}\s{_CITY})?"
+            rf"(?<![\w$€£.,])\d{{1,4}}\s?(?:bis|ter|quater)?,?\s(?i:rue|avenue|ave|av|bd"
+            rf"|bld|boulevard|blvd|chemin|place|allée|impasse|quai|cours|route|square"
+            rf"|passage|rua|via)\.?\s"
+            rf"(?:(?:{_SMALL}\s){{0,2}}(?:d['’]"
+            rf"|l['’])?{_CAP}\s?){{1,5}}(?:\s?[,|]\s?\d{{4,5}}\s{_CITY})?"
         ),
         re.compile(
-            r"(?<!\w)(?i:calle|cll?|carrera|cra|cr|kra|kr|k|cl|av|avenida|avda|ac|ak|transversal|transv|tv|tr|diagonal|diag|dg|circular|autopista|mz|manzana)\.?\s?"
-            r"\d{1,3}\s?(?:[A-Za-z]{1,2}(?![A-Za-z]))?\s?(?i:bis)?\s?(?i:sur|norte|este|oeste|n|s|e|o)?\s?"
+            r"(?<!\w)(?i:calle|cll?|carrera|cra|cr|kra|kr|k|cl|av|avenida|avda|ac|ak"
+            r"|transversal|transv|tv|tr|diagonal|diag|dg|circular|autopista|mz"
+            r"|manzana)\.?\s?"
+            r"\d{1,3}\s?(?:[A-Za-z]{1,2}(?![A-Za-z]))?\s?(?i:bis)?\s?(?i:sur|norte|este"
+            r"|oeste|n|s|e|o)?\s?"
             r"(?:#|[Nn][°ºo]\.?|NO\.?|[Nn]ro\.?|-)\s?\d{1,3}\s?[A-Za-z]{0,3}\s?[\-–]\s?\d{1,3}"
         ),
         re.compile(
-            rf"(?<!\w)(?:{_CAP}(?:\s|-)){{0,2}}[A-ZÄÖÜÅØ][\w\-]{{1,25}}(?:{sure})\.?\s\d{{1,4}}\s?[a-zA-Z]?\b{_TAIL}"
+            rf"(?<!\w)(?:{_CAP}(?:\s"
+            rf"|-)){{0,2}}[A-ZÄÖÜÅØ][\w\-]{{1,25}}(?:{sure})\.?\s\d{{1,4}}\s?[a-zA-Z]?\b{_TAIL}"
         ),
         re.compile(
             rf"(?<!\w)[A-ZÄÖÜÅØ][\w\-]{{1,25}}(?:{unsure})\.?\s\d{{1,4}}\s?[a-zA-Z]?\b\s?[,|]\s?{_ZIP}\s{_CITY}"
         ),
-        re.compile(rf"(?<!\w)(?:(?i:{boxes})|BP)\s{{0,2}}[:#Nnº°.]{{0,3}}\s?\d{{2,8}}{_TAIL}"),
+        re.compile(
+            rf"(?<!\w)(?:(?i:{boxes})|BP(?=\s?\d{{4}}))\s{{0,2}}[:#Nnº°.]{{0,3}}\s?\d{{2,8}}{_TAIL}"
+        ),
         re.compile(r"〒\s?\d{3}[-ー]?\d{4}(?:\s?\S{1,40})?"),
         re.compile(r"\S{2,3}[都道府県]\S{1,12}[市区町村]\S{0,14}\d[\d\-−丁目番地号の]*"),
         re.compile(
-            r"(?i:blk|block)\.?\s\d{1,4}[A-Za-z]?\s(?:[A-Z]\w+\s?){1,5}\d{0,3}\s?(?:#\d{2}-\d{2,4})?(?:,?\sS(?:ingapore)?\s?\(?\d{6}\)?)?|#\d{2}-\d{2,4},?\sSingapore|Singapore\s\d{6}"
+            r"(?i:blk"
+            r"|block)\.?\s\d{1,4}[A-Za-z]?\s(?:[A-Z]\w+\s?){1,5}\d{0,3}\s?(?:#\d{2}-\d{2,4})?(?:,?\sS(?:ingapore)?\s?\(?\d{6}\)?)?"
+            r"|#\d{2}-\d{2,4},?\sSingapore|Singapore\s\d{6}"
         ),
         re.compile(
-            r"(?<!\w)(?i:h\.?\s?no|house\sno|house|flat\sno|flat|plot\sno|plot|shop\sno|shop|door\sno|d\.?no|office\sno|sector)\.?[\s:\-#]{1,2}[\w/\-]{0,6}\d[\w/\-]*\s?,\s?"
+            r"(?<!\w)(?i:h\.?\s?no|house\sno|house|flat\sno|flat|plot\sno|plot|shop\sno"
+            r"|shop|door\sno|d\.?no|office\sno"
+            r"|sector)\.?[\s:\-#]{1,2}[\w/\-]{0,6}\d[\w/\-]*\s?,\s?"
             rf"(?:(?:{_CAP}|\d\w*)[\s,\-]{{0,3}}){{1,8}}"
         ),
         re.compile(
-            rf"(?<![\w])(?:{_CAP}\s){{1,3}}(?i:street|road|avenue|boulevard|nagar|marg)\s\d{{1,5}}\b(?:{_TAIL})"
+            rf"(?<![\w])(?:{_CAP}\s){{1,3}}(?i:street|road|avenue|boulevard|nagar"
+            rf"|marg)\s\d{{1,5}}\b(?:{_TAIL})"
         ),
     )
 

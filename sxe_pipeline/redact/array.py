@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from sxe_pipeline.redact import filters, plain
 from sxe_pipeline.redact.exact import apply, find_spans
-from sxe_pipeline.redact.ruleset import TOKENS, Rules, tokens
+from sxe_pipeline.redact.ruleset import BARRIER, TOKENS, Rules, tokens
 
 _ALL = Rules()
 _PLAIN_TOKENS = {"email": "[email]", "phone": "[phone]", "contact_link": "[link]"}
@@ -37,26 +37,26 @@ def redact_array(texts: pa.Array, rules: Rules = _ALL) -> Redacted:
     """
     column = pl.Series("text", pl.Series(texts).cast(pl.String))
     unique = column.unique(maintain_order=True).drop_nulls().to_frame()
-    hits = unique.filter(filters.candidate("text")) if len(unique) else unique
+    hits = unique.filter(filters.signs("text") > 0)
     raw = hits["text"].to_list()
     cleaned, kinds = _plainly(hits, rules)
-    done = []
-    for index, text in enumerate(cleaned):
-        spans = find_spans(text, rules)
+    bits = filters.sort_out(cleaned.str.replace_many(list(TOKENS), [BARRIER] * len(TOKENS)))
+    clean = cleaned.to_list()
+    for index in bits.cast(pl.Boolean).arg_true().to_list():
+        spans = find_spans(clean[index], rules, bits[index])
         if spans:
-            cleaned[index] = apply(text, spans)
+            clean[index] = apply(clean[index], spans)
             kinds[index] += [span.kind for span in spans]
-        done.append(bool(kinds[index]))
-    changed = [index for index, change in enumerate(done) if change]
+    changed = [index for index, found in enumerate(kinds) if found]
     return _assemble(
         column,
         [raw[index] for index in changed],
-        [cleaned[index] for index in changed],
+        [clean[index] for index in changed],
         [kinds[index] for index in changed],
     )
 
 
-def _plainly(hits: pl.DataFrame, rules: Rules) -> tuple[list[str], list[list[str]]]:
+def _plainly(hits: pl.DataFrame, rules: Rules) -> tuple[pl.Series, list[list[str]]]:
     """The vector stage, and per text the kinds it took (tokens that stood there do not count)."""
     kept = [
         (kind, pattern) for kind, pattern in plain.PLAIN if kind in rules.on and kind in tokens()
@@ -65,8 +65,6 @@ def _plainly(hits: pl.DataFrame, rules: Rules) -> tuple[list[str], list[list[str
     steps = [text]
     for kind, pattern in kept:
         steps.append(steps[-1].str.replace_all(pattern, "${1}" + _PLAIN_TOKENS[kind] + "${3}"))
-    if not len(hits):
-        return [], []
     frame = hits.select(
         steps[-1].alias("clean"),
         *(
@@ -82,7 +80,7 @@ def _plainly(hits: pl.DataFrame, rules: Rules) -> tuple[list[str], list[list[str
         for index, count in enumerate(frame[kind].to_list()):
             if count:
                 kinds[index] += [kind] * count
-    return frame["clean"].to_list(), kinds
+    return frame["clean"], kinds
 
 
 def _assemble(

@@ -22,6 +22,11 @@ _HEX = re.compile(r"(?<![0-9A-Za-z#])(?:0x)?(?:[0-9A-Fa-f]{2}[ :\\x]{0,2}){7,200
 Finder = Callable[[str], list[tuple[int, int]]]
 
 
+def find_turned_or_apart(folded: str) -> list[tuple[int, int, str]]:
+    """Everything that hides by order or by separators, as (start, end, kind)."""
+    return find_apart(folded) + [(*span, "email") for span in find_turned(folded)]
+
+
 def find_apart(folded: str) -> list[tuple[int, int, str]]:
     """Contact data with a separator after every letter, as (start, end, kind)."""
     spans: list[tuple[int, int, str]] = []

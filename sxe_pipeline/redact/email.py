@@ -13,6 +13,21 @@ from sxe_pipeline.redact.ruleset import BARRIER, alternation, words
 
 ENOUGH = 4.5
 _ENVELOPES = frozenset("✉📧📩📨📬📫💌🌀🅰🐌")
+_NOUNS = frozenset(
+    [
+        "company",
+        "group",
+        "team",
+        "community",
+        "foundation",
+        "center",
+        "one",
+        "work",
+        "life",
+        "school",
+        "world",
+    ]
+)
 _REACH = 64
 _OPEN, _CLOSE, _SYMBOL = r"[\[({<|]", r"[\])}>|]", r"[~_*/|\-=+.:]"
 _LABEL = re.compile(r"[^\W_]{1,40}(?:-(?!(?:dot|punto|ponto|point|punkt)-)[^\W_]{1,40}){0,3}")
@@ -46,7 +61,10 @@ def _lexicon() -> _Lexicon:
     at, dot = alternation(at_words), alternation(dot_words)
     sure, known = words("unambiguous_providers"), words("providers")
     tlds = words("country", "tlds") | words("generic", "tlds")
-    spelled = r"g(?:ee)?[\s.\-_]?mail|hot[\s\-_]?mail|out[\s\-_]?look|i[\s\-_]?cloud|ya[\s\-_]?hoo|proton[\s\-_]?mail"
+    spelled = (
+        r"g(?:ee)?[\s.\-_]?mail|hot[\s\-_]?mail|out[\s\-_]?look|i[\s\-_]?cloud|ya[\s\-_]?hoo"
+        r"|proton[\s\-_]?mail"
+    )
     reversed_tlds = "|".join(sorted((t[::-1] for t in tlds if len(t) > 1), key=len, reverse=True))
     return _Lexicon(
         at=re.compile(
@@ -116,7 +134,7 @@ def _domain(text: str, at: int) -> _Domain | None:
     lexicon = _lexicon()
     named = lexicon.provider.match(text, at)
     best: _Domain | None = None
-    provider, score, spelled = 0.0, 0.0, False
+    provider = 0.0
     if named and not text[named.end() : named.end() + 1].isalnum():
         place, first = named.end(), _squeeze(named[0])
         provider = _provider_score(first, False)
@@ -126,32 +144,44 @@ def _domain(text: str, at: int) -> _Domain | None:
         if label is None:
             return None
         place, first = label.end(), label[0]
-        for tld in ("com", "net", "couk", "de", "fr"):
-            stem = first.removesuffix(tld)
-            if stem != first and (stem in lexicon.sure or stem in lexicon.known - lexicon.weak):
-                return _Domain(place, 4.0, False, False)
+        if _holds_provider(first):
+            return _Domain(place, 4.0, False, False)
     if first in lexicon.never_domain:
         return None
+    return _with_tld(text, place, first, provider) or best
+
+
+def _holds_provider(label: str) -> bool:
+    """'yahoocom': the provider and the top level run together."""
+    lexicon = _lexicon()
+    stems = (label.removesuffix(tld) for tld in ("com", "net", "couk", "de", "fr"))
+    return any(
+        stem != label and (stem in lexicon.sure or stem in lexicon.known - lexicon.weak)
+        for stem in stems
+    )
+
+
+def _with_tld(text: str, place: int, first: str, provider: float) -> _Domain | None:
+    """Read DOT and label up to five times; the last that can be a top level ends the domain."""
+    lexicon = _lexicon()
+    best: _Domain | None = None
+    score, spelled = 0.0, False
     for _ in range(5):
         dot = lexicon.dot.match(text, place)
-        if dot is None:
+        label = _LABEL.match(text, dot.end()) if dot else None
+        if dot is None or label is None:
             break
-        label = _LABEL.match(text, dot.end())
-        if label is None:
-            break
-        kind = str(dot.lastgroup)
-        name = label[0]
+        kind, name = str(dot.lastgroup), label[0]
         weight = _dot_weight(kind, dot[0], name, provider)
         if weight is None:
             break
-        score = max(score, weight) if best is None or best.bare else score
+        score = max(score, weight) if best is None else score
         spelled = spelled or kind in ("bracket", "symbol", "word")
         place = label.end()
-        if kind == "glued" or name in lexicon.tlds:
-            if kind == "glued" and not (_GLUED_TLD.match(name) or (provider and len(name) == 1)):
-                continue
-            with_tld = _provider_score(first, True)
-            best = _Domain(place, score + with_tld, spelled, False)
+        cut_short = provider and len(name) == 1
+        ends = (_GLUED_TLD.match(name) or cut_short) if kind == "glued" else name in lexicon.tlds
+        if ends:
+            best = _Domain(place, score + _provider_score(first, True), spelled, False)
     return best
 
 
@@ -163,7 +193,7 @@ def _dot_weight(kind: str, raw: str, name: str, provider: float) -> float | None
     if kind in ("bracket", "symbol"):
         return 3.0
     if kind == "word":
-        return 1.0 if len(name) > 4 else 2.0
+        return 1.0 if name in _NOUNS else 2.0
     if not known:
         return None
     if kind == "comma":
@@ -216,42 +246,42 @@ def _at_weight(found: re.Match[str]) -> float:
 
 
 def _judge(text: str, found: re.Match[str], start: int, end: int) -> tuple[int, int] | None:
-    lexicon = _lexicon()
     local_from = _local_start(text, start)
     local = text[local_from:start]
-    if not local or not any(char.isalnum() for char in local):
-        return None
-    if local_from and text[local_from - 1] == "@":
+    if not any(char.isalnum() for char in local) or text[local_from - 1 : local_from] == "@":
         return None
     kind = str(found.lastgroup)
     apart = kind in ("word", "emoji") or (kind == "sign" and found[0][0] != "@")
-    if apart and local.strip("._-'") in lexicon.never_local:
+    if apart and local.strip("._-'") in _lexicon().never_local:
         return None
     domain = _domain(text, end)
-    if domain is None:
+    if domain is None or not _fits(kind, found[0], domain):
         return None
-    weight = _at_weight(found)
-    word = " ".join(found[0].split())
-    if kind == "emoji" and domain.bare:
-        return None
-    if (
-        kind == "word"
-        and word in _PREPOSITIONS - {"at"}
-        and not (domain.bare and domain.score >= 2)
-    ):
-        return None
-    score = weight + domain.score + _local_score(local)
+    score = _at_weight(found) + domain.score + _local_score(local)
     if domain.spelled and kind in ("word", "bracket", "symbol"):
         score += 1.5
     if score < ENOUGH:
         return None
-    while spelled := lexicon.spelled_local.search(text, max(0, local_from - 40), local_from):
-        if apart and not spelled[0].strip() or local_from - spelled.start() > 40:
+    return _spelled_local(text, local_from, apart), domain.end
+
+
+def _fits(kind: str, at: str, domain: _Domain) -> bool:
+    """Weak ways of saying AT go with some domains only."""
+    if kind == "emoji":
+        return not domain.bare
+    if kind == "word" and " ".join(at.split()) in _PREPOSITIONS - {"at"}:
+        return domain.bare and domain.score >= 2
+    return True
+
+
+def _spelled_local(text: str, start: int, apart: bool) -> int:
+    """Where the local part begins when its own dots are spelled out too."""
+    pattern = _lexicon().spelled_local
+    while spelled := pattern.search(text, max(0, start - 40), start):
+        if (apart and not spelled[0].strip()) or spelled[0].rstrip().endswith("-"):
             break
-        if spelled[0].rstrip().endswith("-"):
-            break
-        local_from = spelled.start()
-    return local_from, domain.end
+        start = spelled.start()
+    return start
 
 
 def _by_at(text: str) -> list[tuple[int, int]]:
@@ -303,7 +333,12 @@ def _by_name(text: str) -> list[tuple[int, int]]:
     for found in lexicon.named.finditer(text):
         name = _squeeze(found["name"] or found["host"])
         local = found["local"] or found["before"]
-        if local in lexicon.never_local or local in lexicon.known or name in lexicon.weak:
+        if (
+            local in lexicon.never_local
+            or local in lexicon.known
+            or name in lexicon.weak
+            or name == "qq"
+        ):
             continue
         if name in lexicon.sure or _local_score(local) >= 1.5:
             spans.append(found.span())

@@ -8,7 +8,17 @@ redacted text finds the same pieces and changes nothing.
 import re
 from dataclasses import dataclass
 
-from sxe_pipeline.redact import address, decode, email, links, messenger, phone, plain, spelled
+from sxe_pipeline.redact import (
+    address,
+    decode,
+    email,
+    filters,
+    links,
+    messenger,
+    phone,
+    plain,
+    spelled,
+)
 from sxe_pipeline.redact.fold import fold
 from sxe_pipeline.redact.ruleset import BARRIER, TOKENS, Rules, tokens
 
@@ -35,6 +45,17 @@ class Span:
     start: int
     end: int
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which kinds the rules and the policy want, and which signs the filter saw."""
+
+    kinds: frozenset[str]
+    signs: int
+
+    def wants(self, kind: str, sign: int) -> bool:
+        return bool(self.signs & sign) and kind in self.kinds
 
 
 def redact_text(text: str, rules: Rules = _ALL) -> tuple[str, list[Span]]:
@@ -70,14 +91,20 @@ def apply(text: str, spans: list[Span]) -> str:
     return "".join([*written, text[place:]])
 
 
-def find_spans(text: str, rules: Rules = _ALL) -> list[Span]:
-    """Every contact in a text, disjoint and in order."""
-    kinds = set(rules.on) & set(tokens())
+def find_spans(text: str, rules: Rules = _ALL, signs: int = filters.EVERYTHING) -> list[Span]:
+    """Every contact in a text, disjoint and in order.
+
+    Args:
+        text: Any text.
+        rules: The families that look.
+        signs: What the filter saw (`filters.sort_out`); families without a sign are passed over.
+    """
+    asked = _Asked(frozenset(rules.on & tokens().keys()), signs)
     masked = _TOKEN.sub(lambda token: BARRIER * len(token[0]), text)
-    found = [span for span in plain.find(masked) if span[2] in kinds]
+    found = [span for span in plain.find(masked) if span[2] in asked.kinds]
     masked = _mask(masked, found)
     for _ in range(8):
-        more = _search(masked, kinds, found)
+        more = _search(masked, asked, found)
         if not more:
             break
         found += more
@@ -86,34 +113,38 @@ def find_spans(text: str, rules: Rules = _ALL) -> list[Span]:
 
 
 def _search(
-    masked: str, kinds: set[str], found: list[tuple[int, int, str]]
+    masked: str, asked: _Asked, found: list[tuple[int, int, str]]
 ) -> list[tuple[int, int, str]]:
     phones = {end for _, end, kind in found if kind == "phone"}
     spans = []
     for piece in _PIECE.finditer(masked):
         after_phone = piece.start() in phones
-        for start, end, kind in _read_chunks(piece[0], kinds, after_phone):
+        for start, end, kind in _read_chunks(piece[0], asked, after_phone):
             spans.append((piece.start() + start, piece.start() + end, kind))
     return spans
 
 
 def _mask(text: str, spans: list[tuple[int, int, str]]) -> str:
-    for start, end, _ in spans:
-        text = text[:start] + BARRIER * (end - start) + text[end:]
-    return text
+    pieces = []
+    place = 0
+    for start, end, _ in sorted(spans):
+        pieces.append(text[place:start])
+        pieces.append(BARRIER * (end - max(place, start)))
+        place = max(place, end)
+    return "".join([*pieces, text[place:]])
 
 
-def _read_chunks(piece: str, kinds: set[str], after_phone: bool) -> list[tuple[int, int, str]]:
+def _read_chunks(piece: str, asked: _Asked, after_phone: bool) -> list[tuple[int, int, str]]:
     """A long piece is read in chunks; each find belongs to the chunk that holds its start."""
     if len(piece) <= CHUNK:
-        return _read(piece, kinds, after_phone) if len(piece) > 3 else []
+        return _read(piece, asked, after_phone) if len(piece) > 3 else []
     spans = []
     step = CHUNK - OVERLAP
     for begin in range(0, len(piece), step):
         last = begin + CHUNK >= len(piece)
         low = 0 if begin == 0 else OVERLAP // 2
         high = CHUNK if last else CHUNK - OVERLAP // 2
-        for start, end, kind in _read(piece[begin : begin + CHUNK], kinds, False):
+        for start, end, kind in _read(piece[begin : begin + CHUNK], asked, False):
             if low <= start < high:
                 spans.append((begin + start, begin + end, kind))
         if last:
@@ -121,34 +152,35 @@ def _read_chunks(piece: str, kinds: set[str], after_phone: bool) -> list[tuple[i
     return spans
 
 
-def _read(piece: str, kinds: set[str], after_phone: bool) -> list[tuple[int, int, str]]:
+def _read(piece: str, asked: _Asked, after_phone: bool) -> list[tuple[int, int, str]]:
     folded, back = fold(piece)
-    spans = [span for span in _families(folded, kinds, after_phone) if span[1] > span[0]]
+    spans = [span for span in _families(folded, asked, after_phone) if span[1] > span[0]]
     if back is not None:
         spans = [(back[start], back[end], kind) for start, end, kind in spans]
-    if "postal_address" in kinds and any(char.isdigit() for char in piece):
+    if asked.wants("postal_address", filters.ADDRESS) and any(map(str.isdigit, piece)):
         spans += [(start, end, "postal_address") for start, end in address.find(piece)]
-    if _UNUSUAL.search(piece):
-        spans += [span for span in decode.find_encoded(piece) if span[2] in kinds]
+    if asked.signs & filters.DECODE and _UNUSUAL.search(piece):
+        spans += [span for span in decode.find_encoded(piece) if span[2] in asked.kinds]
     return [(s.start, s.end, s.kind) for s in _merge(spans)]
 
 
-def _families(folded: str, kinds: set[str], after_phone: bool) -> list[tuple[int, int, str]]:
+def _families(folded: str, asked: _Asked, after_phone: bool) -> list[tuple[int, int, str]]:
     spans: list[tuple[int, int, str]] = []
-    if "contact_link" in kinds:
+    if asked.wants("contact_link", filters.LINKS):
         spans += links.find(folded)
-    if "link_hub" in kinds:
+    if asked.wants("link_hub", filters.LINKS):
         spans += [(*span, "link_hub") for span in links.find_hubs(folded)]
-    if "email" in kinds:
+    if asked.wants("email", filters.EMAIL):
         spans += [(*span, "email") for span in email.find(folded)]
-        spans += [(*span, "email") for span in decode.find_turned(folded)]
-    if "phone" in kinds:
+    if asked.wants("phone", filters.PHONE):
         spans += [(*span, "phone") for span in phone.find(folded, inherited=after_phone)]
-        spans += [(*span, "phone") for span in spelled.find(folded)]
         spans += [(*span, "phone") for span in spelled.find_between(folded)]
-    if "messenger_id" in kinds:
+    if asked.wants("phone", filters.SPELLED):
+        spans += [(*span, "phone") for span in spelled.find(folded)]
+    if asked.wants("messenger_id", filters.MESSENGER):
         spans += [(*span, "messenger_id") for span in messenger.find(folded)]
-    spans += [span for span in decode.find_apart(folded) if span[2] in kinds]
+    if asked.signs & filters.DECODE:
+        spans += [span for span in decode.find_turned_or_apart(folded) if span[2] in asked.kinds]
     return spans
 
 

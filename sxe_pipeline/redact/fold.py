@@ -42,7 +42,7 @@ _DIE = re.compile(r"DIE FACE-(\d)")
 _CIRCLED_A = re.compile(r"(?<![Ⓐ-ⓩ🄰-🆉])[ⓐⒶ🅐🅰](?![Ⓐ-ⓩ🄰-🆉])")
 _ESCAPE = re.compile(
     r"&#x[0-9a-f]{1,6};?|&#\d{1,7};?|&(?:commat|period|plus|lpar|rpar|hyphen|sol|colon|amp);"
-    r"|\\u\{[0-9a-f]{2,6}\}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|%[0-9a-f]{2}|=[0-9A-F]{2}(?==|[\w.])",
+    r"|\\u\{[0-9a-f]{2,6}\}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|%[0-9a-f]{2}|=(?:40|2E)(?=[A-Za-z])",
     re.IGNORECASE,
 )
 _BRAILLE = {
@@ -51,6 +51,10 @@ _BRAILLE = {
         (0x01, 0x03, 0x09, 0x19, 0x11, 0x0B, 0x1B, 0x13, 0x0A, 0x1A), "1234567890", strict=True
     )
 }
+
+
+_BLANKS = frozenset("\u2800\u283c\u115f\u1160\u3164")
+_CLASSES = {"Zs": " ", "Zl": "\n", "Zp": "\n", "Ps": "(", "Pi": "(", "Pe": ")", "Pf": ")"}
 
 
 def _named_digit(char: str) -> str | None:
@@ -79,29 +83,24 @@ def _fold_char(char: str) -> str:
     if (named := _named_digit(char)) is not None:
         return named
     category = unicodedata.category(char)
-    if category in ("Cf", "Mn", "Me") or code in (0x2800, 0x283C, 0x115F, 0x1160, 0x3164):
+    if category in ("Cf", "Mn", "Me") or char in _BLANKS:
         return ""
     normal = unicodedata.normalize("NFKC", char)
-    if len(normal) == 1 and normal != char and normal in _MARKS:
+    if len(normal) == 1 and normal in _MARKS:
         return _MARKS[normal]
-    if category in ("Zs", "Zl", "Zp"):
-        return " "
-    if category in ("Ps", "Pi") and not normal.isascii():
-        return "("
-    if category in ("Pe", "Pf") and not normal.isascii():
-        return ")"
-    folded = []
-    for part in normal.lower():
-        if unicodedata.category(part) in ("Mn", "Me", "Cf"):
-            continue
-        base = (
-            unicodedata.normalize("NFD", part)[0]
-            if "LATIN" in unicodedata.name(part, "") or "\u0370" <= part <= "\u03ff"
-            else part
-        )
-        base = _LATIN_CAPS.get(base, base)
-        folded.append(_LOOKALIKES.get(base, base))
-    return "".join(folded)
+    if category in _CLASSES and (category[0] == "Z" or not normal.isascii()):
+        return _CLASSES[category]
+    return "".join(_fold_letter(part) for part in normal.lower())
+
+
+def _fold_letter(part: str) -> str:
+    """One letter without accent, as the Latin letter it looks like."""
+    if unicodedata.category(part) in ("Mn", "Me", "Cf"):
+        return ""
+    accented = "\u0370" <= part <= "\u03ff" or "LATIN" in unicodedata.name(part, "")
+    base = unicodedata.normalize("NFD", part)[0] if accented else part
+    base = _LATIN_CAPS.get(base, base)
+    return _LOOKALIKES.get(base, base)
 
 
 class _Table(dict[int, str]):

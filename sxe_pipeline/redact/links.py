@@ -69,8 +69,10 @@ def find(text: str) -> list[tuple[int, int, str]]:
     """Contact links in a folded text, as (start, end, kind)."""
     spans: list[tuple[int, int, str]] = []
     if ":" in text:
-        for found in _schemes().finditer(text):
-            spans.append((*found.span(), "phone" if found["dialled"] else "contact_link"))
+        spans += [
+            (*found.span(), "phone" if found["dialled"] else "contact_link")
+            for found in _schemes().finditer(text)
+        ]
     spans += [(*found.span(), "contact_link") for found in _contact_hosts().finditer(text)]
     return [(start, _without_tail(text, start, end), kind) for start, end, kind in spans]
 

@@ -12,7 +12,56 @@ from sxe_pipeline.redact.ruleset import bounded, words
 _HANDLE = r"(?:live:\.?)?(?P<handle>[a-z0-9_][a-z0-9_.\-+]{2,40}(?:#\d{4})?)(?![\w/])"
 _SIGN = re.compile(r"id|号|號|user|name|nick|handle|[:@=]|->|→|👉|➡|帳號|账号|アカウント|pin")
 _EVERYDAY = frozenset(
-    "me or and dm for the app only group channel chat link status video videos call calls us in on with at via available business web bot is premium support instagram facebook twitter email mail http https www youtube telegram whatsapp signal viber wechat skype here below now".split()
+    [
+        "me",
+        "or",
+        "and",
+        "dm",
+        "for",
+        "the",
+        "app",
+        "only",
+        "group",
+        "channel",
+        "chat",
+        "link",
+        "status",
+        "video",
+        "videos",
+        "call",
+        "calls",
+        "us",
+        "in",
+        "on",
+        "with",
+        "at",
+        "via",
+        "available",
+        "business",
+        "web",
+        "bot",
+        "is",
+        "premium",
+        "support",
+        "instagram",
+        "facebook",
+        "twitter",
+        "email",
+        "mail",
+        "http",
+        "https",
+        "www",
+        "youtube",
+        "telegram",
+        "whatsapp",
+        "signal",
+        "viber",
+        "wechat",
+        "skype",
+        "here",
+        "below",
+        "now",
+    ]
 )
 
 
@@ -20,7 +69,8 @@ _EVERYDAY = frozenset(
 def _pattern() -> re.Pattern[str]:
     return re.compile(
         rf"(?P<name>{bounded(words('messengers'))})"
-        r"(?P<between>[\s/&,|+·]{0,3}(?:(?:id|号|號|username|user name|user|nick|name|handle|account|帳號|账号|アカウント|pin)(?![a-z]))?"
+        r"(?P<between>[\s/&,|+·]{0,3}(?:(?:id|号|號|username|user name|user|nick|name|handle"
+        r"|account|帳號|账号|アカウント|pin)(?![a-z]))?"
         r"[\s:=@\-_>→👉➡*|.(\[~'\"#]{0,6}(?:is\s|id\s?[:=]?\s?)?)" + _HANDLE
     )
 
@@ -58,15 +108,11 @@ def _is_id(text: str, found: re.Match[str]) -> bool:
         return signed or digit or not name.isascii()
     if "@" in between or re.search(r"id|user|pin|号", between):
         return True
-    return (
-        (":" in between or "=" in between)
-        and (marked or _alone(text, found.end()))
-        or (
-            digit
-            and len(handle) > 4
-            and not handle.isdigit()
-            and name not in ("line", "pin", "dc", "element")
-        )
+    return ((":" in between or "=" in between) and (marked or _alone(text, found.end()))) or (
+        digit
+        and len(handle) > 4
+        and not handle.isdigit()
+        and name not in ("line", "pin", "dc", "element")
     )
 
 

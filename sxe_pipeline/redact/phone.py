@@ -7,7 +7,7 @@ a phone word lowers the bar to six digits, a plus sign overrules everything.
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from sxe_pipeline.redact.ruleset import words
 
@@ -21,7 +21,8 @@ _YEAR = r"(?:1[5-9]|20)\d\d"
 _DAY_MONTH = r"(?:(?:0?[1-9]|1[0-2]){0}[0-3]?\d|[0-3]?\d{0}(?:0?[1-9]|1[0-2]))"
 _DATE = re.compile(
     "|".join(
-        rf"(?<![\d{sep}]){_DAY_MONTH.format('[' + sep + ']')}[{sep}](?:{_YEAR}|\d\d)(?!\d|[{sep}]\d)"
+        rf"(?<![\d{sep}]){_DAY_MONTH.format('[' + sep + ']')}[{sep}](?:{_YEAR}|\d\d)(?!\d"
+        rf"|[{sep}]\d)"
         for sep in ("/", ".", r"\-", "_")
     )
     + rf"|(?<!\d){_YEAR}\s?[-./年]\s?(?:0?[1-9]|1[0-2])\s?[-./月]\s?[0-3]?\d(?!\d|[-./]\d)"
@@ -37,7 +38,8 @@ _SHAPES = re.compile(
     r"|\d{1,2}[:.]\d\d\s?-\s?\d{1,2}[:.]\d\d(?:[\s,/&|]+\d{1,2}[:.]\d\d\s?-\s?\d{1,2}[:.]\d\d)*"
     r"|(?:\d{1,2}:\d\d[\s\-,/&|]*)+"
     r"|(?:0?[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])(?:19|20)\d\d|(?:19|20)\d\d(?:0[1-9]|1[0-2])[0-3]\d"
-    r"|[1-9]\d\d/[1-9]\d\d/[1-9]\d\d|[1-9]\d{0,2}(?:\s000){2,}|(?:[0-3]\d){2}\d\d/(?:[0-3]\d){2}\d\d"
+    r"|[1-9]\d\d/[1-9]\d\d/[1-9]\d\d|[1-9]\d{0,2}(?:\s000){2,}"
+    r"|(?:[0-3]\d){2}\d\d/(?:[0-3]\d){2}\d\d"
     r"|\d{6}(?:\s?#\d{6})+|[01](?:\D?[01])+"
     r"|(?:\d{1,3}-\d{1,3}(?:-\d{1,3})?[\s,;|]+)+\d{1,3}-\d{1,3}(?:-\d{1,3})?"
     r")\Z"
@@ -57,14 +59,62 @@ _CUTS = tuple(
     )
 )
 _FILLERS = frozenset(
-    "no no. nr nr. num number numero is at on us me only es the my our y o or and id de del al a".split()
+    [
+        "no",
+        "no.",
+        "nr",
+        "nr.",
+        "num",
+        "number",
+        "numero",
+        "is",
+        "at",
+        "on",
+        "us",
+        "me",
+        "only",
+        "es",
+        "the",
+        "my",
+        "our",
+        "y",
+        "o",
+        "or",
+        "and",
+        "id",
+        "de",
+        "del",
+        "al",
+        "a",
+    ]
 )
-_CURRENCY = frozenset("usd eur cop gbp inr rs mxn clp ars brl idr rp ngn php aud cad".split())
+_CURRENCY = frozenset(
+    [
+        "usd",
+        "eur",
+        "cop",
+        "gbp",
+        "inr",
+        "rs",
+        "mxn",
+        "clp",
+        "ars",
+        "brl",
+        "idr",
+        "rp",
+        "ngn",
+        "php",
+        "aud",
+        "cad",
+    ]
+)
 _RISING = "01234567890123456789", "98765432109876543210"
 
 
 _SYMBOL = re.compile(r"\s[^\w\s.()/+\-~_,]+\s")
-_WIDE = re.compile(r"\s[^\w\s.()/+\-~_,]+\s|[|;]|\n\n|\s/\s|\d{9,}\s*[/,\-]\s*\+?\d{7,}|\s\+")
+_WIDE = re.compile(
+    r"\s[^\w\s.()/+\-~_,]+\s|[|;]|\n\n|\s/\s|(?<!\d)\d{9,17}\s{0,3}[/,\-]\s{0,3}\+?\d{7}|\s\+"
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +131,7 @@ def _marks() -> tuple[str, ...]:
     return tuple(words("phone_marks"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _dense(name: str) -> tuple[str, ...]:
     return tuple(word for word in words(name) if not word.isascii() and len(word) > 1)
 
@@ -122,7 +172,7 @@ def _reaches(gap: str) -> bool:
     """A word of another number speaks only for what follows directly."""
     if any(char in gap for char in "\n|•✨"):
         return False
-    return len(gap) < 4 or not gap.strip(" :#=.-()")
+    return len(gap) < 4 or not gap.strip(" :#=.-()0123456789")
 
 
 def _verdict(spoken: list[str]) -> int:
@@ -141,17 +191,14 @@ def _verdict(spoken: list[str]) -> int:
 
 def _is_other_shape(run: str) -> bool:
     """Dates, years, prices, decimals, times, fractions, scores, colours."""
-    if _SHAPES.match(run) or _YEARS.match(run):
+    if "^" in run or " = " in run or _SHAPES.match(run) or _YEARS.match(run):
         return True
     rest = _DATE.sub(" ", run)
     if rest != run and sum(char.isdigit() for char in rest) < 7:
         return True
     years = re.findall(rf"(?<!\d){_YEAR}(?!\d)", run)
-    return (
-        len(years) > 1
-        and sum(char.isdigit() for char in run) - 4 * len(years) < 3
-        or ("'" in run or '"' in run)
-        and re.search(r"\d['\"]\s?\d", run) is not None
+    return (len(years) > 1 and sum(char.isdigit() for char in run) - 4 * len(years) < 3) or (
+        ("'" in run or '"' in run) and re.search(r"\d['\"]\s?\d", run) is not None
     )
 
 
@@ -171,7 +218,7 @@ def _surroundings_forbid(text: str, start: int, end: int) -> bool:
             return True
     after = text[end : end + 14].lstrip(" -")
     unit = re.match(r"[%$€£₹¥°₽]|[^\W\d_]+(?:/s)?", after)
-    if unit and unit[0] in words("units_after") and not text[end : end + 1] == "\n":
+    if unit and unit[0] in words("units_after") and text[end : end + 1] != "\n":
         return True
     money = text[max(0, start - 5) : start].rstrip()
     return money.endswith(("$", "€", "£", "₹", "¥", "~")) or money.split(" ")[-1] in _CURRENCY
@@ -199,7 +246,7 @@ def _accept(text: str, start: int, end: int, inherited: bool) -> bool:
         return False
     if around.evidence > 0:
         return not (_YEARS.match(run) or _DATE.fullmatch(run)) and (
-            count > 6 or not re.search(r"[/:]", run)
+            count > 6 or not re.search(r"[/:]|\A\d\d \d\d \d\d\Z", run)
         )
     if digits in _RISING[0] or digits in _RISING[1]:
         return False
@@ -249,7 +296,7 @@ def _weigh(text: str, start: int, end: int, inherited: bool) -> list[tuple[int, 
         return []
     run = text[start:end]
     wide = _WIDE.search(run)
-    if wide and (count > 13 or _SYMBOL.search(run) and re.search(r"\d\d\d", run)):
+    if wide and (count > 13 or (_SYMBOL.search(run) and re.search(r"\d\d\d", run))):
         return _split(text, start, end, inherited) or _whole(text, start, end, inherited)
     return _whole(text, start, end, inherited) or (
         _split(text, start, end, inherited) if count > 8 else []

@@ -42,8 +42,7 @@ def find(text: str) -> list[tuple[int, int, str]]:
     """Plain contacts in a raw text, as (start, end, kind), in the order the vector stage uses."""
     spans: list[tuple[int, int, str]] = []
     for kind, pattern in COMPILED:
-        if kind == "email" and "@" not in text or kind == "phone" and "+" not in text:
+        if (kind == "email" and "@" not in text) or (kind == "phone" and "+" not in text):
             continue
-        for found in pattern.finditer(text):
-            spans.append((found.start(2), found.end(2), kind))
+        spans += [(found.start(2), found.end(2), kind) for found in pattern.finditer(text)]
     return spans

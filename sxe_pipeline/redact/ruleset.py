@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import yaml
 
@@ -45,7 +45,7 @@ def _texts() -> dict[str, bytes]:
     return {name: (root / f"{name}.yaml").read_bytes() for name in _FILES}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _data(name: str) -> dict[str, object]:
     loaded: dict[str, object] = yaml.safe_load(_texts()[name])
     return loaded
@@ -58,7 +58,7 @@ def _version() -> str:
     return f"{_data('policy')['version']}+{digest.hexdigest()[:8]}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def words(name: str, file: str = "words") -> frozenset[str]:
     """One word list, folded like the texts it is looked for in."""
     raw = str(_data(file)[name])
@@ -66,14 +66,14 @@ def words(name: str, file: str = "words") -> frozenset[str]:
     return frozenset(fold_word(part.strip()) for part in parts if part.strip())
 
 
-@lru_cache(maxsize=None)
+@cache
 def raw_words(name: str, file: str = "words") -> frozenset[str]:
     """One word list as written and as folded, for patterns that meet raw text."""
     written = {part.strip() for part in str(_data(file)[name]).split(",") if part.strip()}
     return words(name, file) | written
 
 
-@lru_cache(maxsize=None)
+@cache
 def hosts(name: str) -> tuple[str, ...]:
     """Host names or schemes, longest first."""
     listed = _data("hosts")[name]

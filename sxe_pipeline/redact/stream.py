@@ -39,12 +39,11 @@ def redact_lines(
     numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
     while block := list(islice(numbered, batch)):
         rows = [_parse(number, line, field) for number, line in block]
-        texts = pl.DataFrame({"text": pl.Series([row.get(field) for row in rows], dtype=pl.String)})
-        flags = texts.select(filters.candidate("text").fill_null(False)).to_series().to_list()
-        for row, flag in zip(rows, flags, strict=True):
+        texts = pl.Series([row.get(field) or "" for row in rows], dtype=pl.String)
+        for row, signs in zip(rows, filters.sort_out(texts).to_list(), strict=True):
             text = row.get(field)
-            spans = find_spans(text, rules) if flag else []
-            row["redacted"] = apply(text, spans) if spans else text
+            spans = find_spans(text, rules, signs) if text and signs else []
+            row["redacted"] = apply(str(text), spans) if spans else text
             row["spans"] = [{"start": s.start, "end": s.end, "kind": s.kind} for s in spans]
             yield row
 

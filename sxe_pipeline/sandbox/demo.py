@@ -197,7 +197,7 @@ def _stranger(settings: Settings) -> list[dict[str, Any]]:
     child = subprocess.run(
         [
             *(sys.executable, "-I", str(Path(__file__).with_name("stranger.py"))),
-            *(str(handoff), str(settings.home / "keys" / "signing.pub"), str(schema)),
+            *(str(handoff), str(sign.public_file(settings.home)), str(schema)),
         ],
         capture_output=True,
         text=True,

@@ -169,7 +169,8 @@ class Report:
     def _batches(self) -> Iterator[str]:
         days = sorted({b["day"] for b in self.batches})
         markets = {b["market"] for b in self.batches}
-        yield f"\n  {len(self.batches)} batches of {len(markets)} markets and {len(days)} days, verified"
+        size = f"{len(self.batches)} batches of {len(markets)} markets and {len(days)} days"
+        yield f"\n  {size}, verified and read twice"
         for batch in self.batches[:12]:
             yield f"    {batch['day']}  {batch['market']:24}{batch['rows']:>8,} cards"
         if self.failed_checks:

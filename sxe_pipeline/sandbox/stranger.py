@@ -11,6 +11,7 @@ import hashlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import jsonschema_rs
@@ -18,7 +19,7 @@ import pandas as pd
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 
-def opened(envelope: dict, key: object) -> dict:
+def opened(envelope: Any, key: Any) -> Any:
     """The signed statement of a DSSE envelope; raises where the signature does not hold."""
     payload = base64.b64decode(envelope["payload"])
     kind = envelope["payloadType"].encode()
@@ -27,7 +28,7 @@ def opened(envelope: dict, key: object) -> dict:
     return json.loads(payload)
 
 
-def read(folder: Path, key: object, valid: jsonschema_rs.Draft202012Validator) -> dict:
+def read(folder: Path, key: Any, valid: jsonschema_rs.Draft202012Validator) -> dict[str, Any]:
     """Verify one batch and read it back twice: Parquet with DuckDB, JSON Lines with pandas."""
     statement = opened(json.loads((folder / "manifest.json").read_bytes()), key)
     batch = statement["predicate"]
@@ -37,7 +38,7 @@ def read(folder: Path, key: object, valid: jsonschema_rs.Draft202012Validator) -
             raise SystemExit("a file differs from its manifest")
     parquet = [str(folder / f["name"]) for f in batch["files"] if f["format"] == "parquet"]
     lines = [folder / f["name"] for f in batch["files"] if f["format"] == "jsonl"]
-    by_duckdb = duckdb.sql(
+    by_duckdb = duckdb.execute(
         f"select count(*), count(distinct card_id) from read_parquet({parquet})"
     ).fetchall()[0]
     frames = [pd.read_json(f, lines=True, dtype={"platform_id": str}) for f in lines]

@@ -40,11 +40,9 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
             f"      location_name: {LOCATION}\n"
         )
         children = {
-            "code": lambda: _start(_code_server(socket), tier, home / "code.log", settings),
-            "web": lambda: _start(_web(port, workspace), only_dagster, home / "web.log", settings),
-            "daemon": lambda: _start(
-                _daemon(workspace), only_dagster, home / "daemon.log", settings
-            ),
+            "code": lambda: _start(_code_server(socket), tier, home / "code.log", held),
+            "web": lambda: _start(_web(port, workspace), only_dagster, home / "web.log", held),
+            "daemon": lambda: _start(_daemon(workspace), only_dagster, home / "daemon.log", held),
         }
         with _family(children, stop) as alive:
             _wait_ready(port, stop, alive)

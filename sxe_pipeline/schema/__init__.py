@@ -6,7 +6,7 @@ Never:  a column that stands in no contract, a value of a row in an error text
 """
 
 from sxe_pipeline.schema.contract import Column, Contract, Rule
-from sxe_pipeline.schema.generated import generate, stale
-from sxe_pipeline.schema.load import available, load
+from sxe_pipeline.schema.generated import generate
+from sxe_pipeline.schema.load import available, load, load_all
 
-__all__ = ["Column", "Contract", "Rule", "available", "generate", "load", "stale"]
+__all__ = ["Column", "Contract", "Rule", "available", "generate", "load", "load_all"]

@@ -95,7 +95,7 @@ class Contract:
 
         return arrow.schema(self)
 
-    def json_schema(self, *, closed: bool) -> dict[str, Any]:
+    def json_schema(self, *, closed: bool = False) -> dict[str, Any]:
         """The JSON Schema of one row.
 
         Args:
@@ -105,6 +105,12 @@ class Contract:
         from sxe_pipeline.schema import jsonschema
 
         return jsonschema.schema(self, closed=closed)
+
+    def markdown(self) -> str:
+        """The page for people."""
+        from sxe_pipeline.schema import docs
+
+        return docs.render(self)
 
     def schema_sha256(self) -> str:
         """SHA-256 of the published `schema.json`: what a manifest names."""

@@ -10,41 +10,37 @@ from sxe_pipeline.schema.jsonschema import published
 from sxe_pipeline.schema.load import available, load
 
 
-def generate(contracts_root: Path, out: Path | None = None) -> list[Path]:
+def generate(contracts_root: Path, out: Path | None = None, *, check: bool = False) -> list[str]:
     """Write `<id>/generated/<version>/{schema.json,README.md}` of every contract.
 
     Args:
         contracts_root: Where the contracts are.
         out: Where the files go; None is beside the contracts.
+        check: Whether to compare only and write nothing.
 
     Returns:
-        The files, relative to `out`.
+        The files, relative to `out`, that were missing or differed, and those that belong to no
+        contract (which are reported and never deleted).
     """
     target = contracts_root if out is None else out
     files = _files(contracts_root)
-    for name, content in files.items():
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        (target / name).write_bytes(content)
-    return list(files)
-
-
-def stale(contracts_root: Path) -> list[Path]:
-    """The generated files that are missing, differ from their contract or have none."""
-    files = _files(contracts_root)
     there = {
-        file.relative_to(contracts_root)
-        for file in contracts_root.glob("*/generated/*/*")
+        file.relative_to(target).as_posix()
+        for file in target.glob("*/generated/*/*")
         if file.is_file()
     }
-    changed = [n for n in files if n in there and (contracts_root / n).read_bytes() != files[n]]
-    return sorted({*changed, *(there ^ set(files))})
+    changed = [n for n in files if n not in there or (target / n).read_bytes() != files[n]]
+    for name in [] if check else changed:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).write_bytes(files[name])
+    return sorted({*changed, *(there - set(files))})
 
 
-def _files(root: Path) -> dict[Path, bytes]:
-    made: dict[Path, bytes] = {}
+def _files(root: Path) -> dict[str, bytes]:
+    made: dict[str, bytes] = {}
     for contract_id, version in available(root):
         contract = load(contract_id, version, root)
-        folder = Path(contract_id) / "generated" / version
-        made[folder / "schema.json"] = published(contract)
-        made[folder / "README.md"] = render(contract).encode()
+        folder = f"{contract_id}/generated/{version}"
+        made[f"{folder}/schema.json"] = published(contract)
+        made[f"{folder}/README.md"] = render(contract).encode()
     return made

@@ -71,6 +71,11 @@ def load(contract_id: str, version: str | None = None, root: Path | None = None)
         ) from error
 
 
+def load_all(root: Path | None = None) -> list[Contract]:
+    """Every version of every contract."""
+    return [load(contract_id, version, root) for contract_id, version in available(root)]
+
+
 def _contract(data: dict[str, Any], file: Path) -> Contract:
     table = data["schema"][0]
     properties = table["properties"]

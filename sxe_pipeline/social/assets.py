@@ -1,8 +1,7 @@
 """The faces of the social tier: observations, profiles, identities, and what is checked of them."""
 
 import secrets
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
@@ -15,24 +14,12 @@ from sxe_pipeline.settings import Settings
 from sxe_pipeline.social import checks, identities, observe, profiles
 from sxe_pipeline.store import sql, tables
 
-COMMON: dict[str, Any] = {
-    "key_prefix": "social",
-    "group_name": "social",
-    "kinds": {"deltalake", "duckdb"},
-    "owners": ["team:data-ops"],
-    "tags": {"sxe/tier": "social"},
-}
-
 
 class Landing(Protocol):
     """How observations reach the landing tier; `definitions` hands in the one of ingest."""
 
     def files_of(self, conn: psycopg.Connection, day: date) -> list[Any]:
         """The registered files of a landing day."""
-        ...
-
-    def digest_of(self, files: Sequence[Any]) -> str:
-        """What tells one set of files from another."""
         ...
 
     def read(self, file: Any) -> Iterator[Any]:
@@ -45,7 +32,11 @@ class Landing(Protocol):
     partitions_def=face.daily,
     backfill_policy=face.one_run,
     code_version=RULESET_VERSION,
-    **COMMON,
+    key_prefix="social",
+    group_name="social",
+    kinds={"deltalake", "duckdb"},
+    owners=["team:data-ops"],
+    tags={"sxe/tier": "social"},
 )
 @face.speaking_dagster
 def observations(
@@ -61,34 +52,41 @@ def observations(
         written = observe.observe(
             conn,
             settings.tier1_url,
+            days=days,
             files_by_day=files,
-            digests={day: landing.digest_of(of_day) for day, of_day in files.items()},
             read=landing.read,
             now=datetime.now(UTC),
             actor="asset:social/observations",
         )
         cover = audit.cover(conn, "social/observations", context.run.run_id)
-    reasons: Counter[str] = Counter()
-    for day in written:
-        reasons.update(day.reasons)
+    total = observe.total(written)
     numbers = {
-        "input_rows": sum(day.input_count for day in written),
-        "observations": sum(day.observation_count for day in written),
-        "quarantined": sum(day.quarantine_count for day in written),
-        "scan_open": sum(day.open_count for day in written),
-        "leaks": sum(day.leak_count for day in written),
+        "input_rows": total.input_count,
+        "observations": total.observation_count,
+        "quarantined": total.quarantine_count,
+        "scan_open": total.open_count,
+        "leaks": total.leak_count,
     }
     return dg.MaterializeResult(
         metadata={
             **face.counts(**numbers, ruleset=RULESET_VERSION),
             **cover.metadata,
             **face.summary("Observations", {"days": len(days), **numbers}),
-            "sxe/reasons": face.top([{"reason": r, "rows": n} for r, n in reasons.most_common()]),
+            "sxe/reasons": face.top([{"reason": r, "rows": n} for r, n in total.reasons.items()]),
         }
     )
 
 
-@dg.asset(name="profiles", deps=[observations], code_version="1", **COMMON)
+@dg.asset(
+    name="profiles",
+    deps=[observations],
+    code_version="1",
+    key_prefix="social",
+    group_name="social",
+    kinds={"deltalake", "duckdb"},
+    owners=["team:data-ops"],
+    tags={"sxe/tier": "social"},
+)
 @face.speaking_dagster
 def current_profiles(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
@@ -108,7 +106,16 @@ def current_profiles(
     )
 
 
-@dg.asset(name="identities", deps=[current_profiles], code_version="1", **COMMON)
+@dg.asset(
+    name="identities",
+    deps=[current_profiles],
+    code_version="1",
+    key_prefix="social",
+    group_name="social",
+    kinds={"deltalake", "duckdb"},
+    owners=["team:data-ops"],
+    tags={"sxe/tier": "social"},
+)
 @face.speaking_dagster
 def card_identities(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
@@ -137,9 +144,7 @@ def card_identities(
 def no_contact_data(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     """Scan what is stored, and report what the last run had to quarantine as a leak."""
     with sql.connect(settings.need("social_dsn")) as conn:
-        found = checks.contact_data(
-            conn, tables.snapshot(conn, settings.tier1_url, observe.OBSERVATIONS)
-        )
+        found = checks.contact_data(conn, tables.snapshot(conn, settings.tier1_url, observe.TABLE))
     return dg.AssetCheckResult(
         passed=found.certain == 0 and found.leaks == 0,
         severity=dg.AssetCheckSeverity.ERROR,
@@ -154,8 +159,8 @@ def counts_add_up(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     with sql.connect(settings.need("social_dsn")) as conn:
         found = checks.balance(
             conn,
-            tables.snapshot(conn, settings.tier1_url, observe.OBSERVATIONS),
-            tables.snapshot(conn, settings.tier1_url, observe.QUARANTINED),
+            tables.snapshot(conn, settings.tier1_url, observe.TABLE),
+            tables.snapshot(conn, settings.tier1_url, observe.QUARANTINE_TABLE),
         )
     return dg.AssetCheckResult(
         passed=found.is_even,

@@ -98,47 +98,24 @@ def assign(
     Raises:
         ContractBroken: `mint` keeps giving ids that exist.
     """
-    place = {account: i for i, accounts in enumerate(clusters) for account in accounts}
-
-    def age(account: Account) -> tuple[datetime, Account]:
-        return first_seen[account], account
-
-    def born(card_id: str) -> tuple[datetime, str]:
-        return previous.cards[card_id].minted_at, card_id
-
-    def present(account: Account) -> Account | None:
-        current = folds.get(account, account)
-        return current if current in place else None
-
-    won, lost = defaultdict(list), defaultdict(list)
-    holders = _holders(previous, present)
-    for card_id, held in holders.items():
-        anchor = previous.cards[card_id].anchor
-        heir = held.get(anchor) or min(held.values(), key=age)
-        won[place[heir]].append(card_id)
-        for i in {place[account] for account in held.values()} - {place[heir]}:
-            lost[i].append(card_id)
-
-    once = _anchored(previous, present)
+    scene = _Scene(previous, clusters, first_seen, folds)
+    holders = scene.holders()
+    won, lost = scene.heirs(holders)
+    once = scene.anchored()
     fresh = _Fresh(mint, set(previous.cards) | set(previous.aliases))
     card_ids, minted, aliases = [""] * len(clusters), [], []
     kept: dict[str, Card] = {}
     for i in sorted(range(len(clusters)), key=lambda i: min(clusters[i])):
-        anchor = min(clusters[i], key=age)
         if i in won:
-            card_id, *rest = sorted(won[i], key=born)
-            aliases += [Alias(old, card_id, _cause(holders[old])) for old in sorted(rest)]
-            card = previous.cards[card_id]
-            stays = present(card.anchor)
-            if stays is None or place[stays] != i:
-                card = replace(card, anchor=anchor)
-            kept[card_id] = replace(card, retired_at=None)
+            card_id, *rest = sorted(won[i], key=scene.born)
+            aliases += [Alias(old, card_id, _cause(holders.get(old, {}))) for old in sorted(rest)]
+            kept[card_id] = scene.held_by(i, previous.cards[card_id])
         else:
             left = lost[i] or [old for account in clusters[i] for old in once[account]]
-            parent = min(left, key=born) if left else None
+            parent = min(left, key=scene.born) if left else None
             generation = previous.cards[parent].generation + 1 if parent else 1
             card_id = fresh()
-            minted.append(Card(card_id, anchor, generation, parent, now))
+            minted.append(Card(card_id, scene.eldest(i), generation, parent, now))
         card_ids[i] = card_id
     gone = set(previous.cards) - set(previous.aliases) - set(kept) - {a.card_id for a in aliases}
     for card_id in gone:
@@ -148,35 +125,90 @@ def assign(
     return Assignment(card_ids, minted, changed, aliases)
 
 
-Present = Callable[[Account], Account | None]
+class _Scene:
+    """The previous state beside the clusters of today: who holds what, and where it is now."""
 
+    def __init__(
+        self,
+        previous: Previous,
+        clusters: Sequence[Sequence[Account]],
+        first_seen: Mapping[Account, datetime],
+        folds: Mapping[Account, Account],
+    ) -> None:
+        self._previous, self._clusters = previous, clusters
+        self._first_seen, self._folds = first_seen, folds
+        self._place = {account: i for i, accounts in enumerate(clusters) for account in accounts}
 
-def _holders(previous: Previous, present: Present) -> dict[str, dict[Account, Account]]:
-    """Card -> the accounts that held it and still exist: as they were -> as they are now."""
-    holders: dict[str, dict[Account, Account]] = defaultdict(dict)
-    for account, card_id in previous.members.items():
-        current = present(account)
-        if current is not None:
-            holders[previous.resolve(card_id)][account] = current
-    for card_id, card in previous.cards.items():
-        current = present(card.anchor)
-        if current is not None and card_id not in previous.aliases and card_id not in holders:
-            holders[card_id] = {card.anchor: current}
-    return holders
+    def born(self, card_id: str) -> tuple[datetime, str]:
+        """Earliest-minted first."""
+        return self._previous.cards[card_id].minted_at, card_id
 
+    def eldest(self, i: int) -> Account:
+        """The earliest-seen account of a cluster."""
+        return min(self._clusters[i], key=self._age)
 
-def _anchored(previous: Previous, present: Present) -> dict[Account, list[str]]:
-    """Account -> the living ids of cards that were once minted for it."""
-    once: dict[Account, list[str]] = defaultdict(list)
-    for card_id, card in previous.cards.items():
-        current = present(card.anchor)
-        if current is not None:
-            once[current].append(previous.resolve(card_id))
-    return once
+    def held_by(self, i: int, card: Card) -> Card:
+        """A card as it is when this cluster carries it: alive, anchored within."""
+        anchor = self._present(card.anchor)
+        if anchor is None or self._place[anchor] != i:
+            card = replace(card, anchor=self.eldest(i))
+        return replace(card, retired_at=None)
+
+    def holders(self) -> dict[str, dict[Account, Account]]:
+        """Card -> the accounts that held it and still exist: as they were -> as they are now.
+
+        Ids stand here as the table has them. Where a killed run has aliased one of them already,
+        its anchor still decides the split, or the replay would decide otherwise than that run.
+        """
+        holders: dict[str, dict[Account, Account]] = defaultdict(dict)
+        for account, card_id in self._previous.members.items():
+            current = self._present(account)
+            if current is not None:
+                holders[card_id][account] = current
+        for card_id, card in self._previous.cards.items():
+            current = self._present(card.anchor)
+            is_alive = card_id not in self._previous.aliases
+            if current is not None and is_alive and card_id not in holders:
+                holders[card_id] = {card.anchor: current}
+        return holders
+
+    def heirs(
+        self, holders: Mapping[str, Mapping[Account, Account]]
+    ) -> tuple[dict[int, list[str]], defaultdict[int, list[str]]]:
+        """Cluster -> the ids it carries on, and the ids that its accounts had to leave."""
+        won, lost = defaultdict(list), defaultdict(list)
+        claims = defaultdict(list)
+        for card_id, held in holders.items():
+            anchor = self._previous.cards[card_id].anchor
+            heir = held.get(anchor) or min(held.values(), key=self._age)
+            survivor = self._previous.resolve(card_id)
+            claims[survivor].append((card_id != survivor, self._age(heir), self._place[heir]))
+            for i in {self._place[account] for account in held.values()}:
+                lost[i].append(survivor)
+        for survivor, claimed in claims.items():
+            *_, winner = min(claimed)
+            won[winner].append(survivor)
+        return won, lost
+
+    def anchored(self) -> defaultdict[Account, list[str]]:
+        """Account -> the living ids of cards that were once minted for it."""
+        once: defaultdict[Account, list[str]] = defaultdict(list)
+        for card_id, card in self._previous.cards.items():
+            current = self._present(card.anchor)
+            if current is not None:
+                once[current].append(self._previous.resolve(card_id))
+        return once
+
+    def _age(self, account: Account) -> tuple[datetime, Account]:
+        return self._first_seen[account], account
+
+    def _present(self, account: Account) -> Account | None:
+        current = self._folds.get(account, account)
+        return current if current in self._place else None
 
 
 def _cause(held: Mapping[Account, Account]) -> str:
-    return FOLD if all(was != now for was, now in held.items()) else MERGE
+    return FOLD if held and all(was != now for was, now in held.items()) else MERGE
 
 
 class _Fresh:

@@ -171,9 +171,10 @@ def observe(
 def files_digest(files: Iterable[LandingFile]) -> str:
     """What a day's registered files are remembered by: SHA-256 of their sorted names.
 
-    `ingest` computes the same to see that a day has changed: one `collection/file_sha256` a line.
+    `ingest` computes the same to see that a day has changed: a line for each file, its collection
+    and its hash with a NUL between.
     """
-    names = sorted(f"{file.collection}/{file.file_sha256}" for file in files)
+    names = sorted(f"{file.collection}\0{file.file_sha256}" for file in files)
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
@@ -235,7 +236,7 @@ class _Day:
                 self._open_count += pc.sum(observations.column("is_scan_open")).as_py() or 0
                 yield observations
 
-    def _rows(self, spool: pa.RecordBatchWriter) -> Iterator[pa.RecordBatch]:
+    def _rows(self, spool: pa.ipc.RecordBatchStreamWriter) -> Iterator[pa.RecordBatch]:
         for file, piece in self._pieces:
             records = piece.rows.num_rows + len(piece.rejects)
             self._input_count += records
@@ -243,7 +244,7 @@ class _Day:
             self._quarantine(spool, _rejected(self._day, file, piece.rejects))
             yield piece.rows
 
-    def _quarantine(self, spool: pa.RecordBatchWriter, batch: pa.RecordBatch) -> None:
+    def _quarantine(self, spool: pa.ipc.RecordBatchStreamWriter, batch: pa.RecordBatch) -> None:
         if batch.num_rows:
             self._reasons.update(batch.column("reason").to_pylist())
             spool.write_batch(batch)

@@ -172,8 +172,27 @@ def _newest(
     engine.execute("set memory_limit = $1", [memory_limit])
     if spill is not None:
         engine.execute("set temp_directory = $1", [str(spill)])
-    engine.register("seen", observations.dataset())
+    winners = _PROFILES
+    streams = _open_seen(engine, observations)
     for statement in (_FOLDS, _KEYED, _NEWEST, _HISTORY):
         engine.execute(statement)
-    for batch in engine.sql(_PROFILES).to_arrow_reader(_BATCH_ROWS):
+    if not streams:
+        # Delta's own file system cannot be read from within Delta's writer: read all before it
+        engine.execute(f"create temp table winners as {_PROFILES}")
+        winners = "from winners"
+    return _conforming(engine.sql(winners).to_arrow_reader(_BATCH_ROWS))
+
+
+def _conforming(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    for batch in reader:
         yield from pa.Table.from_batches([batch]).cast(PROFILE).to_batches()
+
+
+def _open_seen(engine: duckdb.DuckDBPyConnection, observations: tables.Snapshot) -> bool:
+    """Name the observations `seen`; True where the engine reads their files by itself."""
+    files = observations.files()
+    if not files or any("://" in file for file in files):
+        engine.register("seen", observations.dataset())
+        return False
+    engine.read_parquet(files, hive_partitioning=True, union_by_name=True).create_view("seen")
+    return True

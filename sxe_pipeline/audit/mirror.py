@@ -1,0 +1,84 @@
+"""Keep the audit log in Postgres and the event log of Dagster in agreement.
+
+Truth is Postgres. A crash can leave a cover without its materialization, or events without a cover;
+both are repaired here, never the other way round. How Dagster is read and told is handed in.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import psycopg
+
+from sxe_pipeline.audit.append import KINDS
+from sxe_pipeline.audit.cover import cover
+
+Report = Callable[[str, Mapping[str, int | str]], None]
+"""Report a materialization outside any run: (asset key, metadata)."""
+
+Find = Callable[[Sequence[str]], Mapping[str, int]]
+"""Digest -> storage id of all materializations of some assets."""
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What one pass did."""
+
+    mirrored: int
+    repaired: int
+    covered: int
+
+    def sentence(self) -> str:
+        """For a tick's message."""
+        return (
+            f"{self.mirrored} materializations found, {self.repaired} reported again, "
+            f"{self.covered} events covered that no run had covered"
+        )
+
+
+def reconcile(
+    conn: psycopg.Connection, report: Report, find: Find, *, older_than: timedelta
+) -> Reconciled:
+    """Make both sides agree on what is older than `older_than`; younger work may be under way.
+
+    Args:
+        conn: The social tier's login, outside of a transaction.
+        report: Tells Dagster.
+        find: Asks Dagster.
+        older_than: What a run may still be about to report.
+    """
+    assets = sorted(set(KINDS.values()))
+    covered = 0
+    for asset_key in assets:
+        with conn.transaction():
+            covered += cover(conn, asset_key, None, older_than=older_than).event_count
+    with conn.transaction():
+        conn.execute("select pg_advisory_xact_lock(hashtextextended('audit mirror', 0))")
+        mirrored = _mirror(conn, find(assets))
+        missing = conn.execute(
+            "select digest, asset_key, event_count from audit.cover "
+            "where dagster_storage_id is null and (run_id is null or "
+            "covered_at <= clock_timestamp() - %s) order by covered_at",
+            [older_than],
+        ).fetchall()
+        for digest, asset_key, count in missing:
+            report(asset_key, {"sxe/audit_events": count, "sxe/audit_digest": digest})
+        if missing:
+            _mirror(conn, find(sorted({asset_key for _, asset_key, _ in missing})))
+    return Reconciled(mirrored, len(missing), covered)
+
+
+def _mirror(conn: psycopg.Connection, found: Mapping[str, int]) -> int:
+    open_digests = [
+        digest
+        for (digest,) in conn.execute(
+            "select digest from audit.cover where dagster_storage_id is null"
+        )
+        if digest in found
+    ]
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "update audit.cover set dagster_storage_id = %s where digest = %s",
+            [(found[digest], digest) for digest in open_digests],
+        )
+    return len(open_digests)

@@ -1,0 +1,147 @@
+"""Does the record of what was done still stand?
+
+Checks every payload against its hash and its columns, every event against its cover, every cover
+against Dagster's event log. What only seals can show, it says it cannot see.
+"""
+
+import hmac
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from sxe_pipeline.audit import payload as form
+from sxe_pipeline.audit.append import KINDS
+
+UNSEEN = (
+    "the log is not sealed yet: events that were deleted together with their covers, or rewritten "
+    "by the owner of the tables with new hashes, cannot be seen"
+)
+_PAGE = 10_000
+
+Find = Callable[[Sequence[str]], Mapping[str, int]]
+
+
+@dataclass
+class Verification:
+    """The verdict. `findings` counts what does not hold, by kind of fault."""
+
+    events: int = 0
+    covered: int = 0
+    mirrored: int = 0
+    waiting: int = 0
+    findings: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def status(self) -> str:
+        """'tampered', or 'cannot_tell' while nothing seals the log."""
+        return "tampered" if self.findings else "cannot_tell"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "status": self.status,
+            "events": self.events,
+            "covered": self.covered,
+            "mirrored": self.mirrored,
+            "waiting": self.waiting,
+            "findings": dict(self.findings),
+            "cannot_see": UNSEEN,
+        }
+
+    def lines(self) -> list[str]:
+        """For a person."""
+        said = [
+            f"events {self.events:,}: payload hashes and columns checked",
+            f"covered {self.covered:,}, waiting for a materialization {self.waiting:,}",
+            f"covers found in Dagster's event log {self.mirrored:,}",
+        ]
+        said += [f"NOT RIGHT: {fault}: {count:,}" for fault, count in sorted(self.findings.items())]
+        return [*said, f"verdict: {self.status}", f"cannot see: {UNSEEN}"]
+
+
+def verify(conn: psycopg.Connection, find: Find) -> Verification:
+    """Check the whole log.
+
+    Args:
+        conn: A login that may read the audit log.
+        find: Digest -> storage id of all materializations of some assets.
+    """
+    seen = Verification()
+    with conn.transaction():
+        conn.execute("set transaction isolation level repeatable read, read only")
+        rows = conn.execute("select event_id, digest from audit.covered").fetchall()
+        digest_of: dict[UUID, str] = dict(rows)
+        covered = _check_events(conn, digest_of, seen)
+        _check_covers(conn, covered, digest_of, find, seen)
+    return seen
+
+
+def _check_events(
+    conn: psycopg.Connection, digest_of: Mapping[UUID, str], seen: Verification
+) -> dict[str, list[UUID]]:
+    covered: dict[str, list[UUID]] = defaultdict(list)
+    with conn.cursor(name="events") as cursor:
+        cursor.itersize = _PAGE
+        cursor.execute(
+            "select event_id, recorded_at, kind, actor, subject, payload, leaf_hash "
+            "from audit.event"
+        )
+        for event_id, recorded_at, kind, actor, subject, payload, leaf in cursor:
+            seen.events += 1
+            if not hmac.compare_digest(form.leaf_hash(payload, recorded_at), leaf):
+                seen.findings["payload or time does not match its hash"] += 1
+            elif not _says(payload, event_id, kind, actor, subject):
+                seen.findings["columns do not match the payload"] += 1
+            if digest := digest_of.get(event_id):
+                covered[digest].append(event_id)
+                seen.covered += 1
+            else:
+                seen.waiting += 1
+    return covered
+
+
+def _says(payload: bytes, event_id: UUID, kind: str, actor: str, subject: str) -> bool:
+    """Whether the payload tells the same as the columns beside it."""
+    try:
+        said = json.loads(payload)
+        columns = {"kind": kind, "actor": actor, "subject": subject}
+        is_same = all(said[name] == value for name, value in columns.items())
+        return is_same and form.event_id(kind, subject, said["key"]) == event_id
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _check_covers(
+    conn: psycopg.Connection,
+    covered: Mapping[str, list[UUID]],
+    digest_of: Mapping[UUID, str],
+    find: Find,
+    seen: Verification,
+) -> None:
+    assets = sorted(set(KINDS.values()))
+    materialized = find(assets)
+    covers = conn.execute(
+        "select digest, event_count, dagster_storage_id from audit.cover"
+    ).fetchall()
+    known = set()
+    for digest, count, storage_id in covers:
+        known.add(digest)
+        ids = covered.get(digest, [])
+        if len(ids) != count or form.digest(ids) != digest:
+            seen.findings["a cover does not answer for the events it names"] += 1
+        if digest in materialized:
+            seen.mirrored += 1
+        elif storage_id is not None:
+            seen.findings["a mirrored materialization is gone from Dagster"] += 1
+    empty = form.digest([])
+    forged = [digest for digest in materialized if digest not in known and digest != empty]
+    if forged:
+        seen.findings["a materialization claims events that were never covered"] += len(forged)
+    missing = len(digest_of) - seen.covered
+    if missing:
+        seen.findings["a covered event is gone"] += missing

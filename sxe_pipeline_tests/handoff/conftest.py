@@ -1,0 +1,117 @@
+"""Cards of people who do not exist, a key, and the logins that publishing needs."""
+
+import datetime as dt
+import random
+
+import pyarrow as pa
+import pytest
+
+from sxe_pipeline import schema
+from sxe_pipeline.handoff.sign import Signer
+from sxe_pipeline.store import sql
+from sxe_pipeline.store.objects import Objects
+
+SEEN = dt.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=dt.UTC)
+TEXTS = [
+    "Engineer",
+    'says "hi" \\ /',
+    "line\nbreak\u2028separator",
+    "naïve 東京 😀\u200d",
+    "",
+    None,
+]
+
+
+def card(number: int, seed: int, market: str) -> dict:
+    chosen = random.Random(f"{seed}-{number}")
+    return {
+        "card_id": f"{chosen.getrandbits(64):016x}{number:016x}",
+        "market": market,
+        "platform": "x",
+        "platform_id": str(9007199254740993 + number),
+        "handle": f"user_{number}",
+        "display_name": chosen.choice(TEXTS),
+        "bio": chosen.choice(TEXTS),
+        "language": chosen.choice(["en", "pt", None]),
+        "language_score": chosen.choice([chosen.random(), None]),
+        "country": None,
+        "region": None,
+        "link_domains": chosen.choice([["example.com"], [], None]),
+        "hashtags": ["ai"],
+        "link_hub": None,
+        "follower_count": chosen.choice([0, 2**53 + 1, None]),
+        "following_count": 5,
+        "post_count": None,
+        "follower_band": "1k_10k",
+        "is_verified": None,
+        "is_business": False,
+        "account_type": "person",
+        "persona_family": "tech",
+        "persona": "software_engineer",
+        "persona_confidence": round(chosen.random(), 3),
+        "tribe": "software_dev",
+        "tribe_confidence": 0.7,
+        "tribes": ["software_dev"],
+        "audience_pool": "tech_professionals",
+        "execution_label": "professional",
+        "evidence": [
+            {"label": "software_engineer", "source": "text", "text": "engineer", "weight": 0.8},
+            {"label": "software_dev", "source": "audience", "text": None, "weight": 0.1},
+        ],
+        "readiness_state": "ready",
+        "readiness_reasons": [],
+        "accounts": [{"platform": "x", "platform_id": None, "handle": "user", "basis": "self"}],
+        "first_seen_at": SEEN,
+        "observed_at": SEEN + dt.timedelta(seconds=number),
+        "taxonomy_version": "1",
+        "ruleset_version": "1",
+        "model_version": "none",
+        "policy_version": "1",
+    }
+
+
+@pytest.fixture(scope="session")
+def contract():
+    return schema.load("lead_card", "0.1.0")
+
+
+@pytest.fixture(scope="session")
+def cards(contract):
+    """`cards(n, seed, market)`: n rows in a random order."""
+
+    def make(n: int = 20, seed: int = 1, market: str = "x_general", order: int = 0) -> pa.Table:
+        rows = [card(number, seed, market) for number in range(n)]
+        random.Random(order).shuffle(rows)
+        return pa.Table.from_pylist(rows, schema=contract.arrow())
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def signer():
+    return Signer.from_text("sxe-signing:" + "A" * 43 + "=")
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Objects((tmp_path / "handoff").as_uri())
+
+
+@pytest.fixture
+def conn(social_dsn):
+    with sql.connect(social_dsn) as connection:
+        yield connection
+
+
+@pytest.fixture
+def events(api_dsn):
+    """`events(batch_id)`: the kinds of its audit events, in the order of recording."""
+
+    def read(batch_id: str) -> list[str]:
+        with sql.connect(api_dsn) as connection:
+            rows = connection.execute(
+                "SELECT kind FROM audit.event WHERE subject = %s ORDER BY recorded_at", [batch_id]
+            )
+            return [kind for (kind,) in rows]
+
+    return read

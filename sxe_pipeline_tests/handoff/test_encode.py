@@ -1,0 +1,93 @@
+import hashlib
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sxe_pipeline.handoff import encode
+
+
+def files(contract, rows, **options):
+    return encode.encode(contract, encode.canonical(contract, contract.check(rows)), **options)
+
+
+def test_the_order_and_the_chunks_of_the_rows_change_no_byte(contract, cards):
+    one = files(contract, cards(300, order=1))
+    other = cards(300, order=2)
+    chunked = pa.concat_tables([other.slice(0, 7), other.slice(7, 200), other.slice(207)])
+
+    assert files(contract, chunked) == one
+
+
+def test_the_parquet_file_carries_the_contract_and_no_clock(contract, cards, tmp_path):
+    columnar, _ = files(contract, cards(5))
+    (tmp_path / "a.parquet").write_bytes(columnar.data)
+    read = pq.read_schema(tmp_path / "a.parquet")
+
+    assert read.equals(contract.arrow(), check_metadata=False)
+    ids = [int(read.field(n).metadata[b"PARQUET:field_id"]) for n in read.names]
+    assert ids == [column.field_id for column in contract.columns]
+    assert set(read.metadata) == {
+        b"sxe.contract",
+        b"sxe.contract.version",
+        b"sxe.schema_sha256",
+    }
+
+
+def test_json_lines_hold_every_column_in_order_and_rfc_3339_times(contract, cards):
+    rows = cards(10)
+    _, lines = files(contract, rows)
+    read = [json.loads(line) for line in lines.data.split(b"\n")[:-1]]
+
+    assert [list(row) for row in read] == [contract.names] * 10
+    assert {(row["observed_at"][-1], len(row["observed_at"])) for row in read} == {("Z", 27)}
+    by_id = {row["card_id"]: row for row in rows.to_pylist()}
+    for row in read:
+        source = by_id[row["card_id"]]
+        for moment in ("first_seen_at", "observed_at"):
+            source = source | {moment: source[moment].strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
+        assert row == source
+
+
+def test_a_part_is_named_by_its_bytes(contract, cards):
+    for part in files(contract, cards(3)):
+        digest = hashlib.sha256(part.data).hexdigest()
+        assert part.name == f"part-00000-{digest[:16]}.{part.format}"
+        assert part.sha256 == digest
+
+
+def test_many_rows_are_several_parts_and_one_batch_id(contract, cards):
+    rows = cards(50)
+    whole, split = files(contract, rows), files(contract, rows, part_rows=20)
+
+    assert [part.rows for part in split] == [20, 20, 20, 20, 10, 10]
+    ids = {encode.content_id(contract, "m", "2026-01-01", None, p) for p in (whole, split)}
+    assert len(ids) == 1, "how rows are cut into files is not part of what they are"
+
+
+def test_an_empty_batch_has_one_file_of_each_format(contract):
+    columnar, lines = files(contract, contract.arrow().empty_table())
+
+    assert (columnar.rows, lines.rows, lines.data) == (0, 0, b"")
+
+
+@pytest.mark.parametrize("changed", ["market", "day", "prev", "rows"])
+def test_the_batch_id_tells_apart(contract, cards, changed):
+    given = {"market": "m", "day": "2026-01-01", "prev": None, "rows": cards(3)}
+    other = (
+        given
+        | {
+            "market": {"market": "n"},
+            "day": {"day": "2026-01-02"},
+            "prev": {"prev": "0" * 32},
+            "rows": {"rows": cards(4)},
+        }[changed]
+    )
+    ids = [
+        encode.content_id(contract, g["market"], g["day"], g["prev"], files(contract, g["rows"]))
+        for g in (given, other)
+    ]
+
+    assert ids[0] != ids[1]
+    assert all(len(i) == 32 for i in ids)

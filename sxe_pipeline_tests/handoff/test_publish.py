@@ -1,0 +1,437 @@
+import datetime as dt
+import json
+import subprocess
+import sys
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sxe_pipeline.errors import BadInput, Busy, ContractBroken, Refused, StoreUnavailable, Tampered
+from sxe_pipeline.handoff import encode, manifest, publish, record
+from sxe_pipeline.handoff.batches import list_batches
+from sxe_pipeline.handoff.verify import Prefix, verify
+from sxe_pipeline.store import sql
+from sxe_pipeline.store.objects import Objects
+
+DAY = dt.date(2026, 3, 10)
+NOW = dt.datetime(2026, 3, 11, 4, 0, tzinfo=dt.UTC)
+NEXT = dt.timedelta(days=1)
+
+
+class Cut(Exception):
+    """The process ends here."""
+
+
+class Faulty(Objects):
+    """A store that dies before or after its n-th put."""
+
+    def __init__(self, url, put, when):
+        super().__init__(url)
+        self._left, self._when = put, when
+
+    def put_new(self, key, data):
+        self._left -= 1
+        if self._left == 0 and self._when == "before":
+            raise Cut
+        made = super().put_new(key, data)
+        if self._left == 0:
+            raise Cut
+        return made
+
+
+@pytest.fixture
+def run(conn, store, contract, signer):
+    """`run(rows, day=..., market=...)`: publish into the test's own store."""
+
+    def call(rows, day=DAY, market="x_general", objects=store, by=conn, now=NOW, signer=signer):
+        return publish.publish(
+            by,
+            objects,
+            contract=contract,
+            market=market,
+            day=day,
+            rows=rows,
+            signer=signer,
+            actor="test",
+            now=now,
+        )
+
+    return call
+
+
+@pytest.fixture
+def expected(contract, signer):
+    """`expected(rows)`: every byte of the batch, worked out without a store or a database."""
+
+    def files(rows, day=DAY, prev=None, market="x_general"):
+        rows = encode.canonical(contract, contract.check(rows))
+        parts = encode.encode(contract, rows)
+        batch_id = encode.content_id(contract, market, day.isoformat(), prev, parts)
+        said = manifest.predicate(
+            contract,
+            rows,
+            parts,
+            batch_id=batch_id,
+            market=market,
+            day=day.isoformat(),
+            prev_batch_id=prev,
+        )
+        folder = f"lead_card/v0/{batch_id}"
+        made = {f"{folder}/{part.name}": part.data for part in parts}
+        return made | {f"{folder}/{manifest.NAME}": manifest.seal(said, signer)}
+
+    return files
+
+
+def held(store):
+    return {entry.key: store.get(entry.key) for entry in store.list()}
+
+
+def test_a_published_batch_is_verified_by_a_stranger_and_listed(
+    run, cards, store, signer, conn, events
+):
+    done = run(cards(20))
+    seen = verify(Prefix(store, f"lead_card/v0/{done.batch_id}"), signer.public_key)
+
+    assert (done.state, done.already, done.row_count) == ("published", False, 20)
+    assert (seen.batch_id, seen.row_count, seen.day) == (done.batch_id, 20, "2026-03-10")
+    assert events(done.batch_id) == ["batch.building", "batch.published"]
+    (listed,) = list_batches(conn, market="x_general", contract="lead_card")
+    assert (listed.batch_id, listed.published_at) == (done.batch_id, NOW)
+    assert listed.folder == f"lead_card/v0/{done.batch_id}"
+    assert list_batches(conn, market="other") == list_batches(conn, contract="other") == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("put", [1, 2, 3], ids=["parquet", "jsonl", "manifest"])
+def test_a_crash_at_any_put_leaves_all_or_nothing(
+    run, cards, store, conn, events, expected, put, when
+):
+    with pytest.raises(Cut):
+        run(cards(20, order=1), objects=Faulty(store.url, put, when))
+
+    is_visible = any(key.endswith(manifest.NAME) for key in held(store))
+    assert is_visible == (put == 3 and when == "after")
+    assert list_batches(conn) == []
+
+    conn.rollback()
+    again = run(cards(20, order=2), now=NOW + NEXT)
+
+    assert held(store) == expected(cards(20))
+    assert again.already == is_visible
+    assert events(again.batch_id) == ["batch.building", "batch.published"]
+    assert run(cards(20, order=3)).already
+    assert held(store) == expected(cards(20))
+
+
+CHILD = """
+import datetime as dt, os, signal, sys
+import pyarrow.parquet as pq
+from sxe_pipeline import schema
+from sxe_pipeline.handoff import publish, sign
+from sxe_pipeline.store import sql
+from sxe_pipeline.store.objects import Objects
+
+dsn, url, rows, key, put, when = sys.argv[1:]
+left = int(put)
+
+class Dying(Objects):
+    def put_new(self, key, data):
+        global left
+        left -= 1
+        if left == 0 and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        made = super().put_new(key, data)
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return made
+
+with sql.connect(dsn) as conn:
+    done = publish.publish(conn, Dying(url), contract=schema.load("lead_card", "0.1.0"),
+        market="x_general", day=dt.date(2026, 3, 10), rows=pq.read_table(rows),
+        signer=sign.Signer.from_text(key), actor="child",
+        now=dt.datetime(2026, 3, 11, tzinfo=dt.UTC))
+    print(done.batch_id, done.already)
+"""
+
+
+@pytest.fixture
+def child(social_dsn, store, signer, tmp_path):
+    """`child(rows, put, when)`: publish in a process that is killed at a put; 0 lives."""
+
+    def start(rows, put=0, when="before"):
+        file = tmp_path / f"rows-{len(list(tmp_path.iterdir()))}.parquet"
+        pq.write_table(rows, file)
+        given = [social_dsn, store.url, file, signer.text(), str(put), when]
+        return subprocess.Popen(
+            [sys.executable, "-c", CHILD, *map(str, given)], stdout=subprocess.PIPE, text=True
+        )
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("put", "when"),
+    [(1, "before"), (3, "before"), (3, "after")],
+    ids=["start", "parts", "manifest"],
+)
+def test_a_killed_process_leaves_what_the_next_one_completes(
+    child, run, cards, store, expected, events, put, when
+):
+    with child(cards(20, order=1), put, when) as killed:
+        assert killed.wait() == -9
+
+    done = run(cards(20, order=2))
+
+    assert held(store) == expected(cards(20))
+    assert events(done.batch_id) == ["batch.building", "batch.published"]
+
+
+def test_two_processes_at_once_make_one_batch(child, cards, store, expected, events):
+    with child(cards(200, order=1)) as one, child(cards(200, order=2)) as other:
+        said = sorted(out.split() for out in (one.communicate()[0], other.communicate()[0]))
+
+    assert said[0][0] == said[1][0]
+    assert [already for _, already in said] == ["False", "True"]
+    assert held(store) == expected(cards(200))
+    assert events(said[0][0]) == ["batch.building", "batch.published"]
+
+
+def test_other_content_for_a_begun_day_is_a_new_batch_and_the_old_one_is_abandoned(
+    run, cards, store, conn, events, expected
+):
+    with pytest.raises(Cut):
+        run(cards(20, seed=1), objects=Faulty(store.url, 3, "before"))
+    conn.rollback()
+    old = next(iter(expected(cards(20, seed=1)))).split("/")[2]
+
+    done = run(cards(20, seed=2))
+
+    assert events(old) == ["batch.building", "batch.abandoned"]
+    assert events(done.batch_id) == ["batch.building", "batch.published"]
+    visible = [key for key in held(store) if key.endswith(manifest.NAME)]
+    assert visible == [f"lead_card/v0/{done.batch_id}/{manifest.NAME}"]
+
+
+def test_abandoned_content_that_comes_back_is_the_same_batch(
+    run, cards, store, conn, events, expected
+):
+    for number, seed in enumerate((1, 2)):
+        with pytest.raises(Cut):
+            run(
+                cards(20, seed=seed),
+                objects=Faulty(store.url, 3, "before"),
+                now=NOW + number * dt.timedelta(minutes=1),
+            )
+        conn.rollback()
+
+    done = run(cards(20, seed=1), now=NOW + NEXT)
+
+    assert expected(cards(20, seed=1)).items() <= held(store).items()
+    assert events(done.batch_id) == [
+        "batch.building",
+        "batch.abandoned",
+        "batch.building",
+        "batch.published",
+    ]
+
+
+def test_a_visible_manifest_is_completed_whatever_the_rows_are_now(
+    run, cards, store, conn, events, expected
+):
+    with pytest.raises(Cut):
+        run(cards(20, seed=1), objects=Faulty(store.url, 3, "after"))
+    conn.rollback()
+
+    done = run(cards(20, seed=2))
+
+    assert done.already
+    assert held(store) == expected(cards(20, seed=1))
+    assert events(done.batch_id) == ["batch.building", "batch.published"]
+
+
+def test_a_run_that_was_replaced_while_it_wrote_makes_nothing_visible(
+    run, cards, store, conn, social_dsn
+):
+    class Overtaken(Objects):
+        """Another run publishes other rows while this one writes its parts."""
+
+        is_first = True
+
+        def put_new(self, key, data):
+            if self.is_first:
+                self.is_first = False
+                with sql.connect(social_dsn) as other:
+                    run(cards(20, seed=2), by=other)
+            return super().put_new(key, data)
+
+    with pytest.raises(Busy, match="replaced"):
+        run(cards(20, seed=1), objects=Overtaken(store.url))
+
+    assert len([key for key in held(store) if key.endswith(manifest.NAME)]) == 1
+    assert [batch.row_count for batch in list_batches(conn)] == [20]
+
+
+def test_days_chain_a_market_at_a_time(run, cards, store, expected):
+    first = run(cards(5))
+    other = run(cards(5, market="tiktok_general"), market="tiktok_general")
+    second = run(cards(6), day=DAY + NEXT)
+
+    assert expected(cards(6), day=DAY + NEXT, prev=first.batch_id).items() <= held(store).items()
+    assert len({first.batch_id, other.batch_id, second.batch_id}) == 3
+    assert run(cards(7)).state == "closed", "the chain has a later day"
+    assert run(cards(7), day=DAY + NEXT).batch_id == second.batch_id
+
+
+def test_a_begun_day_that_was_overtaken_is_abandoned(run, cards, store, conn, events, expected):
+    with pytest.raises(Cut):
+        run(cards(5), objects=Faulty(store.url, 2, "after"))
+    conn.rollback()
+    old = next(iter(expected(cards(5)))).split("/")[2]
+
+    done = run(cards(5), day=DAY + NEXT)
+
+    assert events(old) == ["batch.building", "batch.abandoned"]
+    assert expected(cards(5), day=DAY + NEXT).items() <= held(store).items()
+    assert done.state == "published"
+
+
+def test_no_card_is_an_empty_batch_only_where_a_chain_is(run, cards, contract, store, signer):
+    nothing = contract.arrow().empty_table()
+    assert run(nothing).state == "empty"
+    assert held(store) == {}
+
+    run(cards(5))
+    done = run(nothing, day=DAY + NEXT)
+
+    assert (done.state, done.row_count) == ("published", 0)
+    seen = verify(Prefix(store, f"lead_card/v0/{done.batch_id}"), signer.public_key)
+    assert seen.row_count == 0
+
+
+def test_rows_that_break_the_contract_write_nothing(run, cards, store, conn):
+    rows = cards(5)
+    with pytest.raises(ContractBroken):
+        run(pa.concat_tables([rows, rows]))
+
+    assert held(store) == {}
+    assert list_batches(conn) == []
+    row = conn.execute("SELECT count(*) FROM handoff.batch").fetchone()
+    assert row == (0,)
+
+
+def test_a_stranger_in_the_place_of_a_part_stops_the_run(run, cards, store, expected):
+    key = next(iter(expected(cards(5))))
+    store.put_new(key, b"other bytes")
+
+    with pytest.raises(Tampered, match="other bytes"):
+        run(cards(5))
+
+    assert not any(name.endswith(manifest.NAME) for name in held(store))
+
+
+def test_an_unlisted_part_of_an_earlier_run_is_removed_before_the_batch_is_visible(
+    run, cards, store, expected, signer
+):
+    folder = next(iter(expected(cards(5)))).rsplit("/", 1)[0]
+    store.put_new(f"{folder}/part-00000-0123456789abcdef.parquet", b"of another library version")
+
+    run(cards(5))
+
+    assert held(store) == expected(cards(5))
+    assert verify(Prefix(store, folder), signer.public_key).row_count == 5
+
+
+def test_an_open_transaction_is_refused(run, cards, conn, store):
+    with conn.transaction(), pytest.raises(BadInput, match="open transaction"):
+        run(cards(5))
+
+    assert held(store) == {}
+
+
+def test_a_lost_database_is_no_traceback(run, cards, conn):
+    conn.close()
+
+    with pytest.raises((StoreUnavailable, BadInput)):
+        run(cards(5))
+
+
+def test_a_retired_key_signs_nothing(run, cards, store, signer, admin_dsn):
+    with sql.connect(admin_dsn) as admin, admin.transaction():
+        admin.execute("SET ROLE sxe_owner")
+        assert record.know_key(admin, signer, actor="test", now=NOW)
+        assert not record.know_key(admin, signer, actor="test", now=NOW)
+        admin.execute("UPDATE handoff.signing_key SET retired_at = now()")
+
+    with pytest.raises(Refused, match="retired"):
+        run(cards(5))
+    assert held(store) == {}
+
+
+def test_a_published_row_does_not_change(run, cards, conn):
+    run(cards(5))
+
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        conn.execute("UPDATE handoff.batch SET state = 'abandoned', published_at = NULL")
+
+
+def test_a_run_over_days_and_markets_publishes_the_newest_open_day_of_each(
+    conn, store, contract, cards, signer
+):
+    landed = [DAY + n * NEXT for n in range(3)]
+    with conn.transaction():
+        for number, day in enumerate(landed):
+            conn.execute(
+                "INSERT INTO ingest.landing_file (collection, file_sha256, path, byte_count, "
+                "landed_day) VALUES ('c', %s, 'p', 1, %s)",
+                [f"{number:064x}", day],
+            )
+
+    def publish_days(days, rows):
+        answers = publish.publish_day(
+            conn,
+            store,
+            contract=contract,
+            days=days,
+            rows=rows,
+            signer=signer,
+            actor="test",
+            now=NOW,
+        )
+        return [(a.market, a.day, a.state, a.row_count) for a in answers]
+
+    both = pa.concat_tables([cards(3, seed=1), cards(4, seed=2, market="b")])
+    assert publish_days(landed[:2], both) == [
+        ("b", landed[0], "closed", 0),
+        ("b", landed[1], "published", 4),
+        ("x_general", landed[0], "closed", 0),
+        ("x_general", landed[1], "published", 3),
+    ]
+    assert publish_days([landed[2]], cards(5, seed=3)) == [
+        ("b", landed[2], "published", 0),
+        ("x_general", landed[2], "published", 5),
+    ], "a market whose cards are gone says so"
+    assert {state for _, _, state, _ in publish_days(landed, both)} == {"closed"}
+
+
+def test_audit_payloads_hold_ids_counts_and_hashes_only(run, cards, api_dsn):
+    done = run(cards(5))
+    with sql.connect(api_dsn) as reader:
+        rows = reader.execute(
+            "SELECT payload FROM audit.event WHERE subject = %s", [done.batch_id]
+        ).fetchall()
+
+    for (payload,) in rows:
+        data = json.loads(payload)["data"]
+        assert data["row_count"] == 5
+        assert set(data) == {
+            "contract",
+            "contract_version",
+            "market",
+            "day",
+            "prev_batch_id",
+            "row_count",
+            "manifest_sha256",
+        }

@@ -1,0 +1,217 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import jsonschema_rs
+import pandas as pd
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from sxe_pipeline.errors import ContractBroken, NotFound, Tampered
+from sxe_pipeline.handoff import encode, manifest
+from sxe_pipeline.handoff.sign import Signer
+from sxe_pipeline.handoff.verify import Prefix, verify
+from sxe_pipeline.store.objects import Objects
+
+
+@pytest.fixture(scope="session")
+def write(contract, signer):
+    """`write(root, rows, day, prev, lies)`: a batch as it is published, without a database."""
+
+    def batch(root: Path, rows, day="2026-01-01", prev=None, by=signer, lies=None) -> Path:
+        rows = encode.canonical(contract, rows)
+        parts = encode.encode(contract, rows)
+        batch_id = encode.content_id(contract, "x_general", day, prev, parts)
+        said = manifest.predicate(
+            contract,
+            rows,
+            parts,
+            batch_id=batch_id,
+            market="x_general",
+            day=day,
+            prev_batch_id=prev,
+        )
+        folder = root / "lead_card" / "v0" / batch_id
+        folder.mkdir(parents=True)
+        for part in parts:
+            (folder / part.name).write_bytes(part.data)
+        (folder / manifest.NAME).write_bytes(manifest.seal(said | (lies or {}), by))
+        return folder
+
+    return batch
+
+
+def test_a_whole_batch_is_verified_from_disk_and_from_a_store(write, cards, signer, tmp_path):
+    folder = write(tmp_path, cards(20))
+    seen = verify(folder, signer.public_key)
+    store = Objects(tmp_path.as_uri())
+
+    assert seen == verify(Prefix(store, f"lead_card/v0/{folder.name}"), signer.public_key)
+    assert (seen.batch_id, seen.row_count, seen.market) == (folder.name, 20, "x_general")
+    assert seen.key_id == signer.key_id
+
+
+def test_an_empty_batch_is_verified(write, contract, signer, tmp_path):
+    folder = write(tmp_path, contract.arrow().empty_table())
+
+    assert verify(folder, signer.public_key).row_count == 0
+
+
+def test_a_flipped_byte_anywhere_is_refused(write, cards, signer, tmp_path):
+    folder = write(tmp_path, cards(4))
+    for file in sorted(folder.iterdir()):
+        whole = file.read_bytes()
+        step = max(1, len(whole) // 60)
+        for place in [*range(0, len(whole), step), len(whole) - 1]:
+            file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+            with pytest.raises(Tampered):
+                verify(folder, signer.public_key)
+        for other in (whole[:-1], whole + b"\n", b""):
+            file.write_bytes(other)
+            if other == whole + b"\n" and file.name == manifest.NAME:
+                continue  # white space around the envelope is not signed and says nothing
+            with pytest.raises(Tampered):
+                verify(folder, signer.public_key)
+        file.write_bytes(whole)
+
+    assert verify(folder, signer.public_key).row_count == 4
+
+
+def test_a_key_found_beside_the_batch_is_never_used(write, cards, signer, tmp_path):
+    thief = Signer.generate()
+    folder = write(tmp_path, cards(4), by=thief)
+    (folder / "signing.pub").write_bytes(thief.public_pem())
+
+    with pytest.raises(Tampered, match="not signed with the given key"):
+        verify(folder, signer.public_key)
+
+
+def test_a_missing_part_and_an_unlisted_part_are_refused(write, cards, signer, tmp_path):
+    folder = write(tmp_path, cards(4))
+    part = next(folder.glob("*.parquet"))
+    (folder / "part-00001-0000000000000000.parquet").write_bytes(part.read_bytes())
+    with pytest.raises(Tampered, match="not listed"):
+        verify(folder, signer.public_key)
+
+    (folder / "part-00001-0000000000000000.parquet").unlink()
+    part.unlink()
+    with pytest.raises(Tampered, match="missing"):
+        verify(folder, signer.public_key)
+
+
+def test_without_a_manifest_there_is_no_batch(write, cards, signer, tmp_path):
+    folder = write(tmp_path, cards(4))
+    (folder / manifest.NAME).unlink()
+
+    with pytest.raises(NotFound, match="not published"):
+        verify(folder, signer.public_key)
+    with pytest.raises(NotFound):
+        verify(tmp_path / "nowhere", signer.public_key)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"row_count": 5}, Tampered),
+        ({"day": "2026-01-02"}, Tampered),
+        ({"market": "other"}, Tampered),
+        ({"prev_batch_id": "b" * 32}, Tampered),
+        ({"batch_id": "b" * 32}, Tampered),
+        ({"schema_sha256": "0" * 64}, ContractBroken),
+        ({"contract_version": "9.9.9"}, NotFound),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_signed_lie_is_refused(write, cards, signer, tmp_path, changes, error):
+    folder = write(tmp_path, cards(4), lies=changes)
+
+    with pytest.raises(error):
+        verify(folder, signer.public_key)
+
+
+def test_signed_rows_that_break_the_contract_are_refused(write, cards, signer, tmp_path):
+    rows = cards(4).to_pylist()
+    rows[0]["follower_band"] = "plenty"
+    table = type(cards(1)).from_pylist(rows, schema=cards(1).schema)
+
+    with pytest.raises(ContractBroken) as caught:
+        verify(write(tmp_path, table), signer.public_key)
+
+    assert "plenty" not in str(caught.value)
+
+
+def test_verifying_loads_neither_dagster_nor_a_database(write, cards, signer, tmp_path):
+    folder = write(tmp_path, cards(2))
+    (tmp_path / "pinned.pub").write_bytes(signer.public_pem())
+    code = (
+        "import sys; from pathlib import Path; from sxe_pipeline.handoff import sign, verify\n"
+        "key = sign.public_key(Path(sys.argv[2]).read_bytes())\n"
+        "assert verify.verify(Path(sys.argv[1]), key).row_count == 2\n"
+        "print([m for m in ('dagster', 'psycopg', 'deltalake') if m in sys.modules])"
+    )
+    run = [sys.executable, "-c", code, folder, tmp_path / "pinned.pub"]
+
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.fixture(scope="session")
+def two_batches(write, cards, tmp_path_factory):
+    root = tmp_path_factory.mktemp("batches")
+    first = write(root, cards(30, seed=1))
+    write(root, cards(20, seed=2), day="2026-01-02", prev=first.name)
+    return root
+
+
+def test_duckdb_globs_several_batches_with_the_contract_columns_only(two_batches, contract):
+    for pattern, read in (("*.parquet", "read_parquet"), ("*.jsonl", "read_json")):
+        with duckdb.connect(":memory:") as db:
+            found = db.sql(
+                f"SELECT * FROM {read}('{two_batches}/lead_card/v0/*/{pattern}', "
+                "union_by_name=true)"
+            )
+            assert found.columns == contract.names
+            assert len(found.fetchall()) == 50
+
+
+def test_pandas_reads_both_formats_and_ids_stay_text(two_batches, contract):
+    columnar = pd.read_parquet(sorted(two_batches.glob("lead_card/v0/*/*.parquet"))[0])
+    lines = sorted(two_batches.glob("lead_card/v0/*/*.jsonl"))[0]
+    frame = pd.read_json(lines, lines=True, dtype=False)
+
+    assert list(columnar.columns) == list(frame.columns) == contract.names
+    for column in ("card_id", "platform_id", "bio"):
+        assert columnar[column].fillna("").tolist() == frame[column].fillna("").tolist()
+    assert frame.platform_id.str.startswith("90071992547409").all()
+
+
+def test_pyarrow_reads_with_the_pinned_schema(two_batches, contract):
+    files = [str(file) for file in two_batches.glob("lead_card/v0/*/*.parquet")]
+    rows = ds.dataset(files, schema=contract.arrow()).to_table()
+
+    assert rows.num_rows == 50
+    assert rows.schema.names == contract.names
+    contract.check(rows.slice(0, 0))
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["consumer", "producer"])
+def test_every_line_meets_the_json_schema(two_batches, contract, closed):
+    valid = jsonschema_rs.validator_for(contract.json_schema(closed=closed))
+    lines = [
+        line
+        for file in two_batches.glob("lead_card/v0/*/*.jsonl")
+        for line in file.read_bytes().split(b"\n")[:-1]
+    ]
+
+    assert len(lines) == 50
+    assert [e for line in lines for e in valid.iter_errors(json.loads(line))] == []
+
+
+def test_the_chain_links_the_batches(two_batches, signer):
+    seen = [verify(f.parent, signer.public_key) for f in two_batches.rglob(manifest.NAME)]
+    first, second = sorted(seen, key=lambda one: one.day)
+
+    assert (first.prev_batch_id, second.prev_batch_id) == (None, first.batch_id)
+    assert pq.read_metadata(next(two_batches.rglob("*.parquet"))).num_rows in (20, 30)

@@ -1,0 +1,162 @@
+"""The register on a real Postgres: once per collection and content, with its audit event."""
+
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from sxe_pipeline.errors import BadInput
+from sxe_pipeline.ingest import register as registering
+from sxe_pipeline.sandbox import postgres
+from sxe_pipeline.store import migrate, roles, sql
+from sxe_pipeline.store.objects import Objects
+
+TODAY = date(2027, 1, 5)
+NOW = datetime(2027, 1, 5, 8, tzinfo=UTC)
+"""Later than any file that a test writes: a file changed after its registration is new again."""
+
+
+def _in_database(dsn: str, name: str) -> str:
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[tuple[str, str]]:
+    home = tmp_path_factory.mktemp("postgres")
+    with postgres.Server(home, durable=False).attached() as state:
+        admin = postgres.dsn(state, "sxe_admin")
+        roles.ensure(admin, state["passwords"])
+        with psycopg.connect(admin, autocommit=True) as conn:
+            conn.execute("create database migrated")
+        migrate.upgrade(_in_database(admin, "migrated"))
+        yield admin, postgres.dsn(state, "sxe_social")
+
+
+@pytest.fixture
+def conn(server) -> Iterator[psycopg.Connection]:
+    admin, social = server
+    name = f"t_{secrets.token_hex(6)}"
+    with psycopg.connect(admin, autocommit=True) as owner:
+        owner.execute(f"create database {name} template migrated")
+    migrate.open_database(_in_database(admin, name))
+    with sql.connect(_in_database(social, name)) as conn:
+        yield conn
+
+
+@pytest.fixture
+def landing(tmp_path) -> Path:
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    return folder
+
+
+def put(root: Path, name: str, text: str = "{}") -> None:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def register(conn: psycopg.Connection, root: Path, **more: object) -> registering.Registered:
+    given = {"actor": "test", "limit_files": None, "limit_bytes": None, "now": NOW} | more
+    return registering.register(conn, Objects(root.as_uri()), **given)
+
+
+def events(conn: psycopg.Connection, kind: str) -> int:
+    [(count,)] = conn.execute(
+        "select count(event_id) from audit.event where kind = %s", [kind]
+    ).fetchall()
+    return count
+
+
+def test_files_land_on_the_day_of_their_folder_or_of_registration(conn, landing):
+    put(landing, "one/2026-09-01/a.jsonl", "1")
+    put(landing, "two/deep/b.jsonl", "2")
+    put(landing, "c.jsonl", "3")
+    put(landing, "two/_mapping.yaml", "platform: x")
+    put(landing, "two/_collection.yaml", "tribes: [makers]\nmarket: makers\ngathered_by: list\n")
+
+    found = register(conn, landing)
+
+    assert (found.new, found.seen, found.left) == (3, 0, 0)
+    assert found.days == [date(2026, 9, 1), TODAY]
+    assert [f.collection for f in registering.files_of(conn, TODAY)] == ["drop", "two"]
+    assert [f.path for f in registering.files_of(conn, date(2026, 9, 1))] == [
+        "one/2026-09-01/a.jsonl"
+    ]
+    assert events(conn, "landing_file.registered") == 3
+    assert conn.execute("select collection, tribes, market from ingest.collection").fetchall() == [
+        ("two", ["makers"], "makers")
+    ]
+
+
+def test_the_same_file_twice_changes_nothing(conn, landing):
+    put(landing, "one/a.jsonl", "same")
+    put(landing, "one/_collection.yaml", "market: m\n")
+    register(conn, landing)
+    put(landing, "one/copy.jsonl", "same")
+    put(landing, "other/a.jsonl", "same")
+
+    again = register(conn, landing, now=NOW + timedelta(hours=1))
+
+    assert (again.new, again.seen) == (1, 2), "another collection is another file"
+    assert events(conn, "landing_file.registered") == 2
+    assert events(conn, "collection.declared") == 1
+
+
+def test_a_changed_declaration_is_declared_again(conn, landing):
+    put(landing, "one/_collection.yaml", "market: a\n")
+    register(conn, landing)
+    put(landing, "one/_collection.yaml", "market: b\n")
+    register(conn, landing, now=NOW + timedelta(hours=1))
+
+    assert conn.execute("select market from ingest.collection").fetchall() == [("b",)]
+    assert events(conn, "collection.declared") == 2
+
+
+def test_limits_bound_one_call_and_later_calls_finish(conn, landing):
+    for number in range(7):
+        put(landing, f"one/{number}.jsonl", str(number))
+    calls = [
+        register(conn, landing, limit_files=3, now=NOW + timedelta(seconds=at)) for at in range(3)
+    ]
+
+    assert [call.new for call in calls] == [3, 3, 1]
+    assert [call.left for call in calls] == [4, 1, 0]
+
+
+def test_a_day_is_pending_until_its_files_are_the_observed_ones(conn, landing):
+    put(landing, "one/2026-09-01/a.jsonl", "1")
+    register(conn, landing)
+    [pending] = registering.pending_days(conn)
+    conn.execute(
+        "insert into social.day_count (landed_day, input_count, observation_count, "
+        "quarantine_count, files_digest, ruleset_version) values (%s, 0, 0, 0, %s, 'r')",
+        [pending.day, pending.digest],
+    )
+    assert registering.pending_days(conn) == []
+
+    put(landing, "one/2026-09-01/b.jsonl", "2")
+    register(conn, landing)
+
+    [again] = registering.pending_days(conn)
+    assert (again.day, again.files) == (date(2026, 9, 1), 2)
+    assert again.digest != pending.digest
+
+
+def test_an_empty_landing_folder_is_fine(conn, landing):
+    assert register(conn, landing) == registering.Registered(0, 0, [])
+
+
+@pytest.mark.parametrize("text", ["- [", "owner: me", "tribes: makers", "market: No Slug!"])
+def test_a_declaration_that_cannot_be_read_is_refused_and_nothing_registered(conn, landing, text):
+    put(landing, "one/_collection.yaml", text)
+    put(landing, "one/a.jsonl", "1")
+
+    with pytest.raises(BadInput, match=r"_collection\.yaml"):
+        register(conn, landing)
+
+    assert registering.pending_days(conn) == []

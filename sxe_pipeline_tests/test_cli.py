@@ -1,0 +1,202 @@
+"""The command line as a user meets it: quick, quiet, with one line for an error."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
+
+
+def sxe(*arguments, given="", home=None, env=None):
+    import os
+
+    variables = {k: v for k, v in os.environ.items() if not k.startswith(("SXE_", "DAGSTER_"))}
+    if home is not None:
+        variables["SXE_HOME"] = str(home)
+    return subprocess.run(
+        [*SXE, *arguments],
+        input=given,
+        capture_output=True,
+        text=True,
+        env=variables | (env or {}),
+        check=False,
+    )
+
+
+def test_version_loads_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from sxe_pipeline.cli import main\n"
+        "assert CliRunner().invoke(main, ['--version']).exit_code == 0\n"
+        "heavy = {'dagster', 'pandas', 'pyarrow', 'polars', 'duckdb', 'psycopg', 'structlog'}\n"
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_verb_has_help_and_none_is_a_stub():
+    import click
+
+    from sxe_pipeline.cli import main
+
+    def verbs(group, path=()):
+        for name, command in group.commands.items():
+            yield (*path, name), command
+            if isinstance(command, click.Group):
+                yield from verbs(command, (*path, name))
+
+    found = dict(verbs(main))
+
+    assert {name[0] for name in found} == {
+        *("demo", "doctor", "env", "down", "ingest", "build", "redact", "label", "market"),
+        *("batch", "audit", "contracts", "keys", "ui"),
+    }
+    assert [name for name, command in found.items() if not command.help] == []
+
+
+def test_a_bad_verb_is_a_usage_error():
+    done = sxe("publsh")
+
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_redact_answers_line_by_line_with_offsets():
+    text = "write ana.writes@protonmail.com or not"
+
+    done = sxe("redact", "--field", "text", given=json.dumps({"text": text, "n": 7}) + "\n")
+
+    row = json.loads(done.stdout)
+    span = row["spans"][0]
+    assert done.returncode == 0, done.stderr
+    assert row["n"] == 7
+    assert row["redacted"] == "write [email] or not"
+    assert text[span["start"] : span["end"]] == "ana.writes@protonmail.com"
+    assert span["kind"] == "email"
+
+
+def test_label_answers_with_evidence():
+    done = sxe("label", given='{"bio": "Freelance photographer. I shoot weddings in Lyon"}\n')
+
+    row = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert row["persona_family"]
+    assert row["evidence"]
+
+
+@pytest.mark.parametrize("verb", ["redact", "label"])
+def test_a_line_that_is_no_json_costs_one_sentence(verb):
+    done = sxe(verb, given='{"text": "a", "bio": "b"}\nana@example.org is no json\n')
+
+    assert done.returncode == 2
+    assert "line 2" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "ana@" not in done.stderr
+
+
+def test_ingest_prints_rows_before_redaction_and_quarantines_the_rest(tmp_path):
+    folder = tmp_path / "people"
+    folder.mkdir()
+    rows = [
+        {
+            "id": "9007199254740993",
+            "username": "ana",
+            "name": "Ana",
+            "description": "hi",
+            "public_metrics": {"followers_count": 3},
+        },
+        {"nothing": "known"},
+    ]
+    (folder / "a.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    rejects = tmp_path / "rejects.jsonl"
+
+    done = sxe("ingest", "--to-jsonl", str(folder), "--quarantine", str(rejects))
+    strict = sxe("ingest", "--to-jsonl", "--strict", str(folder))
+
+    row, reject = json.loads(done.stdout), json.loads(rejects.read_text())
+    assert done.returncode == 0, done.stderr
+    assert (row["row"], row["platform_id"], row["handle"]) == (1, "9007199254740993", "ana")
+    assert (reject["row"], reject["reason"]) == (2, "unknown_shape")
+    assert "known" not in rejects.read_text().replace("unknown_shape", "")
+    assert strict.returncode == 6
+
+
+def test_contracts_are_listed_shown_and_current():
+    listed = sxe("contracts", "list", "--json")
+
+    answer = json.loads(listed.stdout)
+    assert answer["schema"] == "sxe.cli/1"
+    assert {"lead_card", "social_profile"} <= {row["contract"] for row in answer["rows"]}
+    assert sxe("contracts", "check").returncode == 0
+    assert "card_id" in sxe("contracts", "show", "lead_card").stdout
+    assert sxe("contracts", "show", "nothing").returncode == 4
+
+
+def test_a_wrong_database_url_is_a_setting_not_a_crash(tmp_path):
+    done = sxe("market", home=tmp_path, env={"SXE_API_DATABASE_URL": "mysql://u:hunter2@h/d"})
+
+    assert done.returncode == 3
+    assert "hunter2" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unreachable_database_may_be_tried_again(tmp_path):
+    url = "postgresql://u:hunter2@127.0.0.1:9/sxe"
+
+    done = sxe("market", home=tmp_path, env={"SXE_API_DATABASE_URL": url})
+
+    assert done.returncode == 7, done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_land_build_publish_and_read_back(tmp_path):
+    folder = tmp_path / "makers"
+    folder.mkdir()
+    people = [
+        {
+            "id": str(10**18 + n),
+            "username": f"maker{n}",
+            "name": f"Maker {n}",
+            "description": "Photographer from Lyon. I love hiking and trail running",
+            "public_metrics": {"followers_count": 100 + n, "following_count": 5, "tweet_count": 9},
+        }
+        for n in range(20)
+    ]
+    (folder / "page.json").write_text(json.dumps({"data": people}))
+    home = tmp_path / "home"
+
+    dry = sxe("ingest", str(folder), "--dry-run", "--json", home=home)
+    landed = sxe("ingest", str(folder), "--json", home=home)
+    again = sxe("ingest", str(folder), "--json", home=home)
+    built = sxe("build", "--publish", "--json", home=home)
+    idle = sxe("build", home=home)
+    markets = sxe("market", "--json", home=home)
+    batches = sxe("batch", "list", "--json", home=home)
+    events = sxe("audit", "search", "--kind", "batch.published", "--json", home=home)
+    verdict = sxe("audit", "verify", "--json", home=home)
+
+    assert json.loads(dry.stdout)["landed"] == 1, dry.stderr
+    assert json.loads(landed.stdout)["registered"] == 1, landed.stderr
+    assert (json.loads(again.stdout)["landed"], json.loads(again.stdout)["registered"]) == (0, 0)
+    assert built.returncode == 0, built.stderr + built.stdout
+    assert "nothing is pending" in idle.stdout
+    assert sum(r["cards"] for r in json.loads(markets.stdout)["rows"]) == 20, markets.stdout
+    batch = json.loads(batches.stdout)["rows"][0]
+    assert batch["rows"] == 20
+    assert len(json.loads(events.stdout)["rows"]) == 1
+    assert verdict.returncode == 9, verdict.stdout + verdict.stderr
+    folder_of_batch = home / "handoff" / batch["folder"]
+    key = home / "keys" / "signing.pub"
+    assert sxe("batch", "verify", str(folder_of_batch), "--key", str(key)).returncode == 0
+    part = next(folder_of_batch.glob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:-1] + b"!")
+    assert sxe("batch", "verify", str(folder_of_batch), "--key", str(key)).returncode == 1
+    assert sxe("doctor", home=home).returncode == 0
+    assert sxe("down", "--reset", "--yes", home=home).returncode == 0
+    assert not home.exists()

@@ -1,0 +1,91 @@
+"""The drawing is the asset graph: the same names, the same arrows, nothing beside them."""
+
+import dagster as dg
+import pytest
+
+from sxe_pipeline import audit, definitions, settings
+from sxe_pipeline.audit import sensors as duties
+
+ARROWS = {
+    "ingest/raw_profiles": set(),
+    "social/observations": {"ingest/raw_profiles"},
+    "social/profiles": {"social/observations"},
+    "social/identities": {"social/profiles"},
+    "cards/lead_cards": {"social/profiles", "social/identities"},
+    "cards/audience_pools": {"cards/lead_cards"},
+    "handoff/lead_card_batches": {"cards/lead_cards", "social/observations"},
+    "audit/events": set(),
+}
+DAILY = {"ingest/raw_profiles", "social/observations", "handoff/lead_card_batches"}
+DUTIES = {spec.key.to_user_string() for spec in duties.SPECS}
+
+
+@pytest.fixture(scope="module")
+def tier(tmp_path_factory):
+    given = settings.load({"SXE_HOME": str(tmp_path_factory.mktemp("map"))})
+    return definitions.social_tier(given)
+
+
+@pytest.fixture(scope="module")
+def graph(tier):
+    return tier.resolve_asset_graph()
+
+
+def names(keys):
+    return {key.to_user_string() for key in keys}
+
+
+def test_the_graph_is_the_drawing(graph):
+    drawn = {node.key.to_user_string(): names(node.parent_keys) for node in graph.asset_nodes}
+
+    assert drawn == ARROWS
+
+
+def test_only_the_duties_are_external_or_a_dependency_is_misspelt(graph, tier):
+    assert names(graph.external_asset_keys) == DUTIES
+    merged = definitions.defs()
+    merged = merged.load_fn() if hasattr(merged, "load_fn") else merged
+    assert names(merged.resolve_asset_graph().external_asset_keys) == DUTIES
+
+
+def test_daily_assets_are_daily_in_one_run_and_the_middle_is_whole(graph):
+    for node in graph.asset_nodes:
+        name = node.key.to_user_string()
+        if name in DAILY:
+            assert node.backfill_policy == dg.BackfillPolicy.single_run(), name
+        assert (node.partitions_def is not None) == (name in DAILY), name
+
+
+def test_every_asset_says_whose_it_is_and_to_which_tier_it_belongs(graph):
+    for node in graph.asset_nodes:
+        name = node.key.to_user_string()
+        assert node.owners, name
+        assert node.group_name == name.split("/")[0], name
+        assert node.tags.get("sxe/tier"), name
+        assert node.kinds, name
+
+
+def test_every_audit_kind_is_covered_by_an_asset_of_the_graph(graph):
+    assert set(audit.KINDS.values()) <= set(ARROWS)
+
+
+def test_intake_stops_before_the_batches_and_the_schedule_publishes(tier):
+    def selected(job):
+        return names(tier.resolve_job_def(job).asset_layer.selected_asset_keys)
+
+    everything = set(ARROWS) - DUTIES
+    assert selected("tier1_day") == everything
+    assert selected("tier1_intake") == everything - {"handoff/lead_card_batches"}
+    assert tier.resolve_schedule_def("every_day").job_name == "tier1_day"
+    assert tier.resolve_sensor_def("landed_files").job_name == "tier1_intake"
+
+
+def test_checks_stand_where_the_promises_are(graph):
+    checks = {(k.asset_key.to_user_string(), k.name) for k in graph.asset_check_keys}
+
+    assert checks == {
+        ("social/observations", "no_contact_data"),
+        ("social/observations", "counts_add_up"),
+        ("cards/lead_cards", "no_contact_data"),
+        ("cards/lead_cards", "tagged_share"),
+    }

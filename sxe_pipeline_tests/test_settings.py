@@ -1,0 +1,93 @@
+"""The environment is read once, and what a child may know is what it is given."""
+
+from pathlib import Path
+
+import pytest
+
+from sxe_pipeline import settings
+from sxe_pipeline.errors import BadConfig
+
+MANAGED = "postgresql://sxe_social:s3cret@db.example.internal:25060/sxe?sslmode=require"
+
+
+@pytest.mark.parametrize(
+    ("url", "driver", "expected"),
+    [
+        pytest.param(MANAGED, "psycopg", MANAGED.replace("ql:", "ql+psycopg:"), id="our driver"),
+        pytest.param(MANAGED, "psycopg2", MANAGED.replace("ql:", "ql+psycopg2:"), id="dagster's"),
+        pytest.param(
+            "postgres://u:p@h/d", "psycopg2", "postgresql+psycopg2://u:p@h/d", id="old scheme"
+        ),
+        pytest.param(
+            "postgresql+psycopg://u:p@h/d",
+            "psycopg2",
+            "postgresql+psycopg2://u:p@h/d",
+            id="another driver before",
+        ),
+    ],
+)
+def test_a_url_as_a_service_prints_it_gets_the_driver_it_needs(url, driver, expected):
+    assert settings.with_driver(url, driver) == expected
+
+
+def test_a_url_of_another_database_is_refused_without_repeating_it():
+    with pytest.raises(BadConfig) as refused:
+        settings.with_driver("mysql://root:hunter2@h/d", "psycopg")
+
+    assert "hunter2" not in str(refused.value)
+
+
+def test_unset_means_the_embedded_default_below_the_home(tmp_path):
+    given = settings.load({"SXE_HOME": str(tmp_path)})
+
+    assert given.is_embedded
+    assert given.tier1_url == (tmp_path / "tier1").as_uri()
+    assert given.under(tmp_path / "demo").landing_url == (tmp_path / "demo" / "landing").as_uri()
+
+
+def test_a_store_of_an_unknown_scheme_is_refused():
+    with pytest.raises(BadConfig, match="SXE_LANDING_STORE_URL"):
+        settings.load({"SXE_LANDING_STORE_URL": "ftp://x/y"})
+
+
+def test_a_missing_login_names_its_variable():
+    with pytest.raises(BadConfig, match="SXE_API_DATABASE_URL"):
+        settings.load({}).need("api_dsn")
+
+
+def test_secrets_do_not_show():
+    given = settings.load({"SXE_SOCIAL_DATABASE_URL": MANAGED, "SXE_SIGNING_KEY": "top"})
+
+    assert "s3cret" not in repr(given)
+    assert "top" not in repr(given)
+
+
+def test_a_child_inherits_no_login_and_no_secret(monkeypatch):
+    names = ("SXE_SOCIAL_DATABASE_URL", "DAGSTER_DATABASE_URL", "SXE_SIGNING_KEY", "SXE_TOKEN")
+    for name in names:
+        monkeypatch.setenv(name, "x")
+
+    assert not set(names) & set(settings.inherited())
+
+
+def test_exports_hold_exactly_the_logins_that_were_given(tmp_path):
+    given = settings.load({"SXE_SOCIAL_DATABASE_URL": MANAGED, "SXE_HOME": str(tmp_path)})
+
+    variables = settings.exports(given, tmp_path / "dagster")
+
+    assert variables["SXE_SOCIAL_DATABASE_URL"] == MANAGED
+    assert "DAGSTER_DATABASE_URL" not in variables
+    assert "SXE_CONTACTS_DATABASE_URL" not in variables
+
+
+def test_contracts_and_deploy_files_are_found():
+    assert (settings.contracts_root() / "lead_card").is_dir()
+    assert settings.deploy_file("dagster.yaml").is_file()
+    assert "telemetry" in settings.deploy_file("dagster.yaml").read_text()
+
+
+def test_the_dagster_home_is_made_from_the_shipped_file(tmp_path):
+    home = settings.dagster_home(settings.load({"SXE_HOME": str(tmp_path)}))
+
+    assert home == Path(tmp_path) / "dagster"
+    assert (home / "dagster.yaml").read_text() == settings.deploy_file("dagster.yaml").read_text()
