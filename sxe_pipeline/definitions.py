@@ -35,7 +35,6 @@ def social_tier(settings: Settings | None = None) -> dg.Definitions:
     day = dg.define_asset_job(
         DAY,
         selection=dg.AssetSelection.assets(*intake, handoff.lead_card_batches),
-        partitions_def=face.daily,
         tags=face.WRITES,
     )
     return dg.Definitions(
@@ -50,8 +49,7 @@ def social_tier(settings: Settings | None = None) -> dg.Definitions:
             dg.define_asset_job(
                 INTAKE,
                 selection=dg.AssetSelection.assets(*intake),
-                partitions_def=face.daily,
-                tags=face.WRITES,
+                        tags=face.WRITES,
             ),
             day,
         ],

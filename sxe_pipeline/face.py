@@ -6,6 +6,7 @@ of the event log. Not here: anything a stage decides, and anything that reads a 
 
 import functools
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +14,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 import dagster as dg
+from dagster_shared.utils.warnings import BetaWarning
 
 from sxe_pipeline import logs
 from sxe_pipeline.errors import SxeError, Transient
 
 FIRST_DAY = date(2020, 1, 1)
+# Used on purpose although it is beta: without it a range run computes the middle once a day.
+warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=BetaWarning)
+
 daily = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offset=1, timezone="UTC")
 one_run = dg.BackfillPolicy.single_run()
 """On all daily assets, or a range run of the job fails; see docs/decisions.md."""
@@ -75,7 +80,13 @@ def _value(value: float | str) -> dg.MetadataValue[Any]:
 
 def top(rows: Sequence[Mapping[str, Any]], limit: int = 10) -> dg.TableMetadataValue:
     """A table of the first rows. They hold counts and closed vocabularies only."""
-    return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows[:limit]])
+    records = [dg.TableRecord(dict(row)) for row in rows[:limit]]
+    kinds = {str: "string", float: "float", int: "int"}
+    columns = [
+        dg.TableColumn(name, kinds.get(type(value), "string"))
+        for name, value in (rows[0] if rows else {}).items()
+    ]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
 
 
 def summary(title: str, lines: Mapping[str, object]) -> dict[str, dg.MetadataValue[Any]]:

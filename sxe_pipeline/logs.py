@@ -48,7 +48,7 @@ def scrub(text: str) -> str:
 
 
 def start(*, verbose: bool = False) -> None:
-    """Configure logging for this process: ours to stderr, third parties from WARNING up."""
+    """Configure logging for this process: to stderr, ours and where nobody else has, the rest."""
     plain = sys.stderr.isatty()
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
@@ -74,16 +74,20 @@ def start(*, verbose: bool = False) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
+    ours = logging.getLogger("sxe")
+    ours.handlers, ours.propagate = [handler], False
+    ours.setLevel(logging.INFO if verbose else logging.WARNING)
     root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(logging.WARNING)
-    logging.getLogger("sxe").setLevel(logging.INFO if verbose else logging.WARNING)
+    if not root.handlers:
+        root.addHandler(handler)
 
 
 def get(stage: str) -> Any:
-    """The logger of a stage.
+    """The logger of a stage; the first one configures the process.
 
     Example:
         get("social").info("written", table="social/observations", rows=12)
     """
+    if not structlog.is_configured():
+        start()
     return cast(Any, structlog.get_logger(f"sxe.{stage}"))

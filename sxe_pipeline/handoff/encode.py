@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from sxe_pipeline.schema import Contract
 
 PART_ROWS = 1_000_000
+ZSTD_LEVEL = 3
 _RFC3339 = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
 
@@ -92,7 +93,7 @@ def parquet(rows: pa.Table) -> bytes:
         sink,
         version="2.6",
         compression="zstd",
-        compression_level=3,
+        compression_level=ZSTD_LEVEL,
         row_group_size=131_072,
         write_page_index=True,
         write_page_checksum=True,

@@ -154,7 +154,9 @@ def _domain(text: str, at: int) -> _Domain | None:
 def _holds_provider(label: str) -> bool:
     """'yahoocom': the provider and the top level run together."""
     lexicon = _lexicon()
-    stems = (label.removesuffix(tld) for tld in ("com", "net", "couk", "de", "fr"))
+    stems = (
+        label.removesuffix(tld) for tld in ("com", "net", "couk", "de", "fr", "dotcom", "puntocom")
+    )
     return any(
         stem != label and (stem in lexicon.sure or stem in lexicon.known - lexicon.weak)
         for stem in stems

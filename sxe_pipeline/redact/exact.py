@@ -24,6 +24,7 @@ from sxe_pipeline.redact.ruleset import BARRIER, TOKENS, Rules, tokens
 
 CHUNK = 2000
 OVERLAP = 512
+_ROUNDS = 40
 _TOKEN = re.compile("|".join(re.escape(token) for token in TOKENS))
 _PIECE = re.compile(f"[^{BARRIER}]+")
 _RANK = {
@@ -103,7 +104,7 @@ def find_spans(text: str, rules: Rules = _ALL, signs: int = filters.EVERYTHING) 
     masked = _TOKEN.sub(lambda token: BARRIER * len(token[0]), text)
     found = [span for span in plain.find(masked) if span[2] in asked.kinds]
     masked = _mask(masked, found)
-    for _ in range(8):
+    for _ in range(_ROUNDS):
         more = _search(masked, asked, found)
         if not more:
             break
@@ -145,7 +146,7 @@ def _read_chunks(piece: str, asked: _Asked, after_phone: bool) -> list[tuple[int
         low = 0 if begin == 0 else OVERLAP // 2
         high = CHUNK if last else CHUNK - OVERLAP // 2
         for start, end, kind in _read(piece[begin : begin + CHUNK], asked, False):
-            if low <= start < high:
+            if low <= start < high or (start < low and end > OVERLAP):
                 spans.append((begin + start, begin + end, kind))
         if last:
             break

@@ -14,7 +14,8 @@ from sxe_pipeline.redact.fold import fold
 from sxe_pipeline.redact.ruleset import hosts, raw_words, words
 
 _AT = (
-    r"(?i:[a-z0-9_)\]}>.\-]@|[a-z0-9_.\-)] {1,3}@ {0,2}[a-z0-9\-]+ ?\.[a-z]|@ {0,2}[a-z0-9\-]+ \. ?[a-z]|@ {1,2}[a-z0-9\-]+\.|\n@[a-z0-9\-]+\.|@\n)"
+    r"(?i:[a-z0-9_)\]}>.\-]@|[a-z0-9_.\-)] {1,3}@ {0,2}[a-z0-9\-]+ ?\.[a-z]"
+    r"|@ {0,2}[a-z0-9\-]+ \. ?[a-z]|@ {1,2}[a-z0-9\-]+\.|\n@[a-z0-9\-]+\.|@\n)"
     r"|[\[({<] ?@ ?[\])}>]|\p{L}@|@[^\x00-\x7f]|\n[.]|[A-Za-z0-9] @t "
     r"|[A-Za-z0-9]\p{So}\x{fe0f}?[A-Za-z0-9\-]+[.][A-Za-z]{2}"
 )
@@ -32,7 +33,8 @@ _UNUSUAL = (
     r"|[!-~][\x{200b}-\x{200f}\x{00ad}\x{2060}-\x{2064}\x{202a}-\x{202e}\x{feff}\x{034f}\x{180e}]+[!-~]"
     r"|[0-9][\x{0300}-\x{036f}\x{20d0}-\x{20ff}]"
 )
-_IDEOGRAPHS = r"[〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖](?:[^\p{L}]{0,3}[〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖]){5}"
+_HAN = "[〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖]"
+_IDEOGRAPHS = rf"{_HAN}(?:[^\p{{L}}]{{0,3}}{_HAN}){{5}}"
 _ENCODED = (
     r"(?:^"
     r"|[^A-Za-z0-9+/=_.\-@#:])[A-Za-z0-9+/_\-]{3,}[a-z0-9][A-Z][A-Za-z0-9+/_\-]{8,}={0,2}(?:$"
@@ -65,9 +67,11 @@ def _one_of(these: frozenset[str] | set[str]) -> str:
 def _slot_patterns() -> tuple[str, str, str]:
     at, dot = raw_words("at_words"), raw_words("dot_words")
     sure = {word for word in raw_words("bare_at_words") if len(word) > 3 or not word.isascii()}
+    bracketed = _one_of(at | words("bracket_at_words"))
     side = r"[\[({<|~_*/\-.=+ \n\])}>（【「『«‹《〔）】」』»›》〕]"
     strong_at = (
-        rf"(?i:[\[({{<|~_*/\-（【「『«‹《〔] ?(?:{_one_of(at | words('bracket_at_words'))}) ?[\])}}>|~_*/\-）】」』»›》〕])"
+        rf"(?i:[\[({{<|~_*/\-（【「『«‹《〔] ?(?:{bracketed})"
+        r" ?[\])}>|~_*/\-）】」』»›》〕])"
         rf"|(?i:{_one_of(sure)})"
     )
     return (
@@ -79,7 +83,7 @@ def _slot_patterns() -> tuple[str, str, str]:
 
 @lru_cache(maxsize=1)
 def _number_words() -> tuple[list[str], tuple[str, ...]]:
-    """Words of other scripts to count, and Latin ones side by side (syllables alone meet too much)."""
+    """Words of other scripts to count, and patterns of Latin ones side by side."""
     names = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     listed = {word for name in names for word in raw_words(name, "numbers")}
     dense = sorted(word for word in listed if word[0] >= "\u0250")

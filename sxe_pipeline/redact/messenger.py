@@ -103,8 +103,8 @@ def _is_id(text: str, found: re.Match[str]) -> bool:
         return False
     digit = any(char.isdigit() for char in handle)
     marked = digit or "_" in handle or "." in handle
-    signed = _SIGN.search(between) is not None
-    if name not in words("weak_messengers"):
+    signed = _SIGN.search(between) is not None or name.endswith((" id", "lineid", " pin"))
+    if name not in words("weak_messengers") or name.endswith(" id"):
         return signed or digit or not name.isascii()
     if "@" in between or re.search(r"id|user|pin|号", between):
         return True

@@ -206,8 +206,10 @@ def _surroundings_forbid(text: str, start: int, end: int) -> bool:
     """Part of a URL, a handle, a hashtag, a longer identifier; money; a counted thing."""
     floor = max(text.rfind(" ", 0, start), text.rfind("\n", 0, start)) + 1
     chunk = text[max(floor, start - 200) : start]
-    if chunk.endswith((",,", "#", "@", "_")) or text[max(0, start - 3) : start].rstrip().endswith(
-        "="
+    if (
+        chunk.endswith((",,", "@", "_"))
+        or (chunk.endswith("#") and "#" not in text[start:end])
+        or text[max(0, start - 3) : start].rstrip().endswith("=")
     ):
         return True
     if "://" in chunk or re.search(r"[\w-]\.[a-z]{2,}[/?]\S*\Z", chunk):
@@ -221,7 +223,7 @@ def _surroundings_forbid(text: str, start: int, end: int) -> bool:
     if unit and unit[0] in words("units_after") and text[end : end + 1] != "\n":
         return True
     money = text[max(0, start - 5) : start].rstrip()
-    return money.endswith(("$", "€", "£", "₹", "¥", "~")) or money.split(" ")[-1] in _CURRENCY
+    return money.endswith(("$", "€", "£", "₹", "¥")) or money.split(" ")[-1] in _CURRENCY
 
 
 def _is_named(text: str, start: int) -> bool:

@@ -146,6 +146,7 @@ def rebuild(
             profile_count=count.rows,
             profiles_version=version,
             observations_version=observations.version,
+            built_at=now,
         )
         tables.name_version(conn, TABLE, version)
     return Rebuilt(count.rows, version)

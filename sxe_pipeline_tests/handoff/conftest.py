@@ -115,3 +115,18 @@ def events(api_dsn):
             return [kind for (kind,) in rows]
 
     return read
+
+
+@pytest.fixture
+def social_dsn(database):
+    return database.dsn("sxe_social")
+
+
+@pytest.fixture
+def api_dsn(database):
+    return database.dsn("sxe_api")
+
+
+@pytest.fixture
+def admin_dsn(database):
+    return database.dsn("sxe_admin")

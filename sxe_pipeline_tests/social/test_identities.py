@@ -106,12 +106,21 @@ def test_fan_accounts_and_crowds_stay_alone(tier):
     assert {row["basis"] for row in rows.values()} == {"self"}
 
 
+def test_a_link_to_a_phone_number_is_no_evidence(tier):
+    link = {"links": ["https://facebook.com/15551234567"]}
+    pair = [sighting("id:1", **link), sighting("id:1", platform="tiktok", **link)]
+
+    rows = build(tier, *pair)
+
+    assert {row["evidence"] for row in rows.values()} == {None}
+
+
 CHILD = """
     import os, sys
     from datetime import UTC, datetime
     from sxe_pipeline.social import identities, observe, profiles
     from sxe_pipeline.store import sql, tables
-    from sxe_pipeline_tests.social import landing, test_identities as case
+    from sxe_pipeline_tests.social import landing
 
     def die(conn, name, version):
         os.kill(os.getpid(), 9)
