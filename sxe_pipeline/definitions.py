@@ -49,7 +49,7 @@ def social_tier(settings: Settings | None = None) -> dg.Definitions:
             dg.define_asset_job(
                 INTAKE,
                 selection=dg.AssetSelection.assets(*intake),
-                        tags=face.WRITES,
+                tags=face.WRITES,
             ),
             day,
         ],

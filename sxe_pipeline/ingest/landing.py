@@ -43,6 +43,13 @@ class LandingTier:
                 f"landing file {file.file_sha256[:12]} of collection {file.collection} is gone; "
                 "its day cannot be built again: restore the file, or leave the day as it stands"
             ) from None
+        with self._objects.open(file.path) as whole:
+            if register.sha256_of(whole) != file.file_sha256:
+                raise LandingGone(
+                    f"landing file {file.file_sha256[:12]} of collection {file.collection} was "
+                    "overwritten; a landed file does not change: land the new content under "
+                    "another name"
+                )
         with stream:
             yield from reading.read_file(
                 stream,

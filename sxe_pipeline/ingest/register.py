@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 import psycopg
@@ -93,7 +94,8 @@ def register(
         for entry in _within(unknown, limit_files, limit_bytes, now):
             tried += 1
             try:
-                digest = _sha256(landing, entry.key)
+                with landing.open(entry.key) as stream:
+                    digest = sha256_of(stream)
             except (NotFound, StoreUnavailable, OSError):
                 unreadable += 1
                 continue
@@ -269,11 +271,11 @@ def _within(
         yield entry
 
 
-def _sha256(landing: Objects, key: str) -> str:
+def sha256_of(stream: BinaryIO) -> str:
+    """The hash of everything that is left in a stream, in hex."""
     found = hashlib.sha256()
-    with landing.open(key) as stream:
-        while piece := stream.read(_CHUNK):
-            found.update(piece)
+    while piece := stream.read(_CHUNK):
+        found.update(piece)
     return found.hexdigest()
 
 

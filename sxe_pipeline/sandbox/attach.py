@@ -100,7 +100,7 @@ def _migrate_once(settings: Settings, state: dict[str, Any]) -> None:
         input=json.dumps(given),
         text=True,
         capture_output=True,
-        env=environment.inherited(),
+        env=environment.inherited(("SXE_SIGNING_KEY",)) | {"SXE_HOME": str(settings.home)},
         check=False,
     )
     if child.returncode:

@@ -5,15 +5,21 @@ Reads `{"admin": dsn, "passwords": {role: password}}` as JSON on stdin.
 
 import json
 import sys
+from datetime import UTC, datetime
 
-from sxe_pipeline.store import migrate, roles
+from sxe_pipeline import settings
+from sxe_pipeline.handoff import record, sign
+from sxe_pipeline.store import migrate, roles, sql
 
 
 def main() -> None:
-    """Make the roles, then run every missing revision."""
+    """Make the roles, run every missing revision, and register the signing key of this home."""
     given = json.load(sys.stdin)
     roles.ensure(given["admin"], given["passwords"])
     migrate.upgrade(given["admin"])
+    signer = sign.of_settings(settings.load())
+    with sql.connect(given["admin"]) as conn:
+        record.know_key(conn, signer, actor="sandbox:migrate", now=datetime.now(UTC))
 
 
 if __name__ == "__main__":

@@ -41,10 +41,12 @@ def read(folder: Path, key: Any, valid: jsonschema_rs.Draft202012Validator) -> d
     by_duckdb = duckdb.execute(
         f"select count(*), count(distinct card_id) from read_parquet({parquet})"
     ).fetchall()[0]
-    frames = [pd.read_json(f, lines=True, dtype={"platform_id": str}) for f in lines]
+    frames = [pd.read_json(f, lines=True, dtype=False) for f in lines]
     by_pandas = sum(len(frame) for frame in frames)
     errors = sum(
-        not valid.is_valid(json.loads(line)) for f in lines for line in f.read_text().splitlines()
+        not valid.is_valid(json.loads(line))
+        for f in lines
+        for line in f.read_bytes().split(b"\n")[:-1]
     )
     return {
         "batch_id": batch["batch_id"],

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from sxe_pipeline.redact import scan
 from sxe_pipeline.store.tables import Snapshot
 
-_TEXTS = ("display_name", "bio", "location", "category")
+_TEXTS = ("handle", "display_name", "bio", "location", "category", "region", "platform_language")
 _LISTS = ("links", "interests")
 
 

@@ -238,11 +238,6 @@ def test_abandoned_content_that_comes_back_is_the_same_batch(
     ]
 
 
-@pytest.mark.xfail(
-    raises=psycopg.errors.InsufficientPrivilege,
-    strict=False,
-    reason="sxe_social may not update the manifest of a row that nobody published",
-)
 def test_the_same_rows_in_another_librarys_bytes_replace_what_was_begun(
     run, cards, store, conn, events, signer, monkeypatch
 ):

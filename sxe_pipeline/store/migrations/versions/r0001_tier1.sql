@@ -203,7 +203,7 @@ grant select, insert, update on social.table_version, social.day_count, social.c
 grant select, insert, update, delete on social.alias to sxe_social;
 grant select, insert, update, delete on cards.audience_pool, cards.funnel to sxe_social;
 grant select, insert on handoff.batch to sxe_social;
-grant update (state, published_at) on handoff.batch to sxe_social;
+grant update (state, published_at, manifest, manifest_sha256) on handoff.batch to sxe_social;
 grant select on handoff.signing_key to sxe_social;
 
 grant insert (event_id, kind, actor, subject, payload) on audit.event
