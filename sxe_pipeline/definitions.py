@@ -4,6 +4,8 @@
 import nothing of each other: what one needs of another is handed over here, as a resource.
 """
 
+from datetime import timedelta
+
 import dagster as dg
 
 from sxe_pipeline import face
@@ -11,6 +13,18 @@ from sxe_pipeline.settings import Settings, load
 
 INTAKE = "tier1_intake"
 DAY = "tier1_day"
+
+
+@dg.schedule(
+    job_name=DAY,
+    cron_schedule="0 2 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def every_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Publish yesterday, once: Dagster's built schedule would take today, the newest partition."""
+    day = (context.scheduled_execution_time.date() - timedelta(days=1)).isoformat()
+    return dg.RunRequest(run_key=day, partition_key=day, tags=face.WRITES)
 
 
 def social_tier(settings: Settings | None = None) -> dg.Definitions:
@@ -32,11 +46,6 @@ def social_tier(settings: Settings | None = None) -> dg.Definitions:
         cards.lead_cards,
         cards.audience_pools,
     ]
-    day = dg.define_asset_job(
-        DAY,
-        selection=dg.AssetSelection.assets(*intake, handoff.lead_card_batches),
-        tags=face.WRITES,
-    )
     return dg.Definitions(
         assets=[*intake, handoff.lead_card_batches, *audit.SPECS],
         asset_checks=[
@@ -47,21 +56,16 @@ def social_tier(settings: Settings | None = None) -> dg.Definitions:
         ],
         jobs=[
             dg.define_asset_job(
-                INTAKE,
-                selection=dg.AssetSelection.assets(*intake),
+                INTAKE, selection=dg.AssetSelection.assets(*intake), tags=face.WRITES
+            ),
+            dg.define_asset_job(
+                DAY,
+                selection=dg.AssetSelection.assets(*intake, handoff.lead_card_batches),
                 tags=face.WRITES,
             ),
-            day,
         ],
         sensors=[sensors.landed_files, audit.mirrored_events],
-        schedules=[
-            dg.build_schedule_from_partitioned_job(
-                day,
-                name="every_day",
-                hour_of_day=2,
-                default_status=dg.DefaultScheduleStatus.RUNNING,
-            )
-        ],
+        schedules=[every_day],
         resources={
             "settings": settings,
             "landing": landing.LandingTier(settings.landing_url),

@@ -166,7 +166,9 @@ def sensor_tick(
 ) -> tuple[list[Wanted], str | None]:
     """Evaluate a real sensor once: (runs it wants, its reason to skip)."""
     sensor = tier.resolve_sensor_def(name)
-    with dg.build_sensor_context(instance=opened, definitions=tier, sensor_name=name) as context:
+    with dg.build_sensor_context(
+        instance=opened, definitions=tier, sensor_name=name, resources=tier.resources
+    ) as context:
         tick = sensor.evaluate_tick(context)
     return [_wanted(r, sensor.job_name) for r in tick.run_requests or []], tick.skip_message
 

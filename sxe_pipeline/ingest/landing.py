@@ -5,6 +5,7 @@ A file is read with the mapping that its collection brings, where it brings one.
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import BinaryIO
 
 import psycopg
 
@@ -36,21 +37,14 @@ class LandingTier:
         Raises:
             LandingGone: The file is registered and no longer there.
         """
-        try:
-            stream = self._objects.open(file.path)
-        except NotFound:
-            raise LandingGone(
-                f"landing file {file.file_sha256[:12]} of collection {file.collection} is gone; "
-                "its day cannot be built again: restore the file, or leave the day as it stands"
-            ) from None
-        with self._objects.open(file.path) as whole:
+        with self._opened(file) as whole:
             if register.sha256_of(whole) != file.file_sha256:
                 raise LandingGone(
                     f"landing file {file.file_sha256[:12]} of collection {file.collection} was "
-                    "overwritten; a landed file does not change: land the new content under "
-                    "another name"
+                    "overwritten; a landed file does not change: restore it, and land the new "
+                    "content under another name"
                 )
-        with stream:
+        with self._opened(file) as stream:
             yield from reading.read_file(
                 stream,
                 name=file.path,
@@ -59,6 +53,15 @@ class LandingTier:
                 registered_at=file.registered_at,
                 mappings=reading.mappings(self._own_mapping(file)),
             )
+
+    def _opened(self, file: register.LandingFile) -> BinaryIO:
+        try:
+            return self._objects.open(file.path)
+        except NotFound:
+            raise LandingGone(
+                f"landing file {file.file_sha256[:12]} of collection {file.collection} is gone; "
+                "its day cannot be built again: restore the file, or leave the day as it stands"
+            ) from None
 
     def _own_mapping(self, file: register.LandingFile) -> bytes | None:
         folder = file.path.split("/", 1)[0]

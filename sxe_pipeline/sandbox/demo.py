@@ -23,7 +23,7 @@ from sxe_pipeline.audit import verify
 from sxe_pipeline.cards import market
 from sxe_pipeline.errors import Terminal
 from sxe_pipeline.handoff import sign
-from sxe_pipeline.sandbox import attach, landing, plants
+from sxe_pipeline.sandbox import attach, dump, landing, search
 from sxe_pipeline.sandbox.report import Report
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import sql
@@ -246,5 +246,5 @@ def _search(settings: Settings, world: Any) -> list[Any]:
         and not p.is_relative_to(settings.home / "landing")
         and not p.is_relative_to(settings.home / "postgres")
     ]
-    dump = plants.dump_database(attach.superuser(settings))
-    return list(plants.find(world.plants, left, dump))
+    tables = dump.dump_database(attach.superuser(settings))
+    return list(search.find(world.plants, left, tables, root=settings.home))

@@ -257,6 +257,8 @@ def _opened(
         try:
             for piece in read(file):
                 yield file, piece
+        except LandingGone:
+            raise
         except (FileNotFoundError, NotFound):
             raise LandingGone(
                 f"a landing file of {day} is no longer in the landing store ({len(files)} are "

@@ -1,0 +1,259 @@
+"""Walks 1 and 3 through the real jobs: intake, a day, a range, a replay, a breach."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from sxe_pipeline import definitions, face, settings
+from sxe_pipeline.redact import Rules, redact_array
+from sxe_pipeline.sandbox import attach
+from sxe_pipeline.social import observe
+from sxe_pipeline.social.screen import Screen
+from sxe_pipeline.store import sql, tables
+
+TODAY = datetime.now(UTC).date()
+DAYS = [TODAY - timedelta(days=n) for n in (3, 2, 1)]
+
+
+def person(number, bio="Photographer from Lyon. I love hiking and trail running", **more):
+    return {
+        "id": str(2**60 + number),
+        "username": f"maker{number}",
+        "name": f"Maker {number}",
+        "description": bio,
+        "public_metrics": {"followers_count": 100, "following_count": 5, "tweet_count": 9},
+        **more,
+    }
+
+
+def land(home, day, people, name="page.json"):
+    folder = home / "landing" / "makers" / day.isoformat()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(json.dumps({"data": people}))
+
+
+class Place:
+    """A home with its own embedded server, and the real instance on it."""
+
+    def __init__(self, given, instance):
+        self.settings, self.instance = given, instance
+        self.tier = definitions.social_tier(given)
+
+    def tick(self):
+        wanted, _ = face.sensor_tick(self.tier, self.instance, "landed_files")
+        return wanted
+
+    def run(self, job, *days):
+        return face.run(self.tier, self.instance, job, list(days))
+
+    def rows(self, query, *values):
+        with sql.connect(self.settings.need("social_dsn")) as conn:
+            return conn.execute(query, values).fetchall()
+
+    def table(self, name):
+        with sql.connect(self.settings.need("social_dsn")) as conn:
+            return tables.snapshot(conn, self.settings.tier1_url, name).to_table()
+
+    def batches(self):
+        return self.rows(
+            "select market, day, row_count from handoff.batch "
+            "where state = 'published' order by day"
+        )
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    for name in (*settings.DATABASES.values(), "SXE_SIGNING_KEY", "SXE_POLICY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    given = settings.load({"SXE_HOME": str(tmp_path / "home")})
+    with attach.attached(given, "social", "dagster") as held:
+        home = settings.dagster_home(held.settings)
+        for name, value in settings.exports(held.settings, home).items():
+            monkeypatch.setenv(name, value)
+        with face.instance() as instance:
+            yield Place(held.settings, instance)
+    attach.stop(given, delete=True)
+
+
+def test_a_file_becomes_a_batch_and_everything_is_said_once(place):
+    home = place.settings.home
+    land(home, DAYS[2], [person(n) for n in range(12)])
+
+    wanted = place.tick()
+    first = place.run("tier1_intake", DAYS[2])
+    idle = place.tick()
+    assert place.batches() == []
+    morning = datetime.combine(DAYS[2] + timedelta(days=1), datetime.min.time(), UTC)
+    scheduled = face.schedule_tick(
+        place.tier, place.instance, "every_day", morning + timedelta(hours=2)
+    )
+    published = place.run(scheduled[0].job, date.fromisoformat(scheduled[0].partition))
+    again = place.run("tier1_day", DAYS[2])
+
+    assert [(w.job, w.partition) for w in wanted] == [("tier1_intake", DAYS[2].isoformat())]
+    assert first.is_success, first.failure
+    assert idle == [], "the same file twice asks for nothing"
+    assert scheduled[0].partition == DAYS[2].isoformat(), "the schedule publishes yesterday"
+    assert published.is_success, published.failure
+    assert again.is_success, again.failure
+    assert place.batches() == [("x_general", DAYS[2], 12)], "publishing twice is one batch"
+    kinds = dict(place.rows("select kind, count(*) from audit.event group by kind"))
+    assert kinds["landing_file.registered"] == 1
+    assert kinds["batch.published"] == 1
+    uncovered = place.rows(
+        "select count(*) from audit.event e left join audit.covered c using (event_id) "
+        "where c.event_id is null and e.kind <> 'key.created'"
+    )
+    assert uncovered == [(0,)]
+    digests = face.materializations(place.instance, ["handoff/lead_card_batches"])
+    stored = place.rows("select digest from audit.cover where asset_key like 'handoff/%%'")
+    assert {d for (d,) in stored} <= set(digests)
+
+
+def test_a_backfill_of_three_days_is_one_run_and_never_dates_cards_back(place):
+    home = place.settings.home
+    for number, day in enumerate(DAYS):
+        land(home, day, [person(10 * number + n) for n in range(10)])
+
+    wanted = place.tick()
+    run = place.run("tier1_day", *DAYS)
+    late = place.run("tier1_day", DAYS[0])
+
+    assert sorted(w.partition for w in wanted) == [d.isoformat() for d in DAYS]
+    assert run.is_success, run.failure
+    assert late.is_success, late.failure
+    assert place.batches() == [("x_general", DAYS[2], 30)]
+    assert place.table("social/observations").num_rows == 30
+
+
+def test_one_day_again_changes_only_that_day_and_keeps_every_card_id(place):
+    home = place.settings.home
+    land(home, DAYS[1], [person(n) for n in range(5)])
+    place.tick()
+    land(
+        home,
+        DAYS[2],
+        [person(n, bio="Chef in Lyon. I bake bread and love hiking") for n in range(5)],
+    )
+    place.tick()
+    place.run("tier1_intake", DAYS[1], DAYS[2])
+    before = place.table("cards/lead_cards").sort_by("card_id")
+
+    land(home, DAYS[1], [person(7)], name="more.json")
+    wanted = place.tick()
+    run = place.run("tier1_intake", DAYS[1])
+
+    after = place.table("cards/lead_cards").sort_by("card_id")
+    assert [w.partition for w in wanted] == [DAYS[1].isoformat()]
+    assert run.is_success, run.failure
+    assert set(before["card_id"].to_pylist()) < set(after["card_id"].to_pylist())
+    assert place.table("social/observations").num_rows == 11
+    bios = place.table("social/profiles").to_pylist()
+    assert sum("Chef" in row["bio"] for row in bios) == 5, "the newest sighting wins"
+
+
+def test_what_day_counts_remember_is_what_the_register_compares(place):
+    """Two rooms that may not import each other spell one digest."""
+    from sxe_pipeline.ingest import register
+
+    land(place.settings.home, DAYS[2], [person(1)])
+    place.tick()
+    with sql.connect(place.settings.need("social_dsn")) as conn:
+        files = register.files_of(conn, DAYS[2])
+
+    assert observe.files_digest(files) == register.digest_of(files)
+
+
+def test_a_landing_file_that_is_gone_or_overwritten_stops_its_day(place):
+    home = place.settings.home
+    land(home, DAYS[2], [person(1)])
+    place.tick()
+    land(home, DAYS[2], [person(2)])
+
+    overwritten = place.run("tier1_intake", DAYS[2])
+    next((home / "landing").rglob("page.json")).unlink()
+    gone = place.run("tier1_intake", DAYS[2])
+
+    assert "overwritten" in overwritten.failure
+    assert "gone" in gone.failure
+
+
+def test_a_rule_that_is_switched_off_is_caught_by_the_second_detector(place):
+    home = place.settings.home
+    land(home, DAYS[2], [person(1), person(2, bio="ask me: ana.writes.22@protonmail.com")])
+    place.tick()
+    blind = Rules().without("email")
+    landing = place.tier.resources["landing"]
+
+    def day_with(screen):
+        with sql.connect(place.settings.need("social_dsn")) as conn:
+            files = {DAYS[2]: landing.files_of(conn, DAYS[2])}
+            conn.commit()
+            counted = observe.observe(
+                conn,
+                place.settings.tier1_url,
+                days=[DAYS[2]],
+                files_by_day=files,
+                read=landing.read,
+                now=datetime.now(UTC),
+                actor="test",
+                screen=screen,
+            )
+        return observe.total(counted)
+
+    half_blind = Screen(redact_array=lambda texts: redact_array(texts, blind))
+    caught = day_with(half_blind)
+    all_blind = Screen(
+        redact_array=lambda texts: redact_array(texts, blind),
+        scan_array=lambda texts: pa.nulls(len(texts), pa.string()),
+    )
+    missed = day_with(all_blind)
+
+    assert caught.reasons == {"leak": 1}
+    assert caught.leak_count == 1
+    assert missed.reasons == {}
+    stored = place.table("social/observations")["bio"].to_pylist()
+    assert any("protonmail" in bio for bio in stored), (
+        "with both walls down it is there to be found"
+    )
+
+
+def test_the_check_fails_where_a_leak_was_kept_out(place):
+    land(place.settings.home, DAYS[2], [person(1)])
+    place.tick()
+    place.run("tier1_intake", DAYS[2])
+    with sql.connect(place.settings.need("social_dsn")) as conn:
+        conn.execute("update social.day_count set leak_count = 1")
+
+    with sql.connect(place.settings.need("social_dsn")) as conn:
+        from sxe_pipeline.social import checks
+
+        found = checks.contact_data(
+            conn, tables.snapshot(conn, place.settings.tier1_url, observe.TABLE)
+        )
+
+    assert (found.certain, found.leaks) == (0, 1)
+
+
+def test_nothing_personal_reaches_dagsters_event_log(place, monkeypatch):
+    """A foreign exception that quotes a profile is stored without its text."""
+    from sxe_pipeline.social import profiles
+
+    def broken(*_, **__):
+        raise ValueError("row: Ana, ana.writes@protonmail.com, +44 7700 900123")
+
+    land(place.settings.home, DAYS[2], [person(1)])
+    place.tick()
+    monkeypatch.setattr(profiles, "rebuild", broken)
+
+    run = place.run("tier1_intake", DAYS[2])
+
+    assert not run.is_success
+    with sql.connect(place.settings.need("dagster_dsn")) as conn:
+        found = conn.execute(
+            "select count(*) from event_logs where event like %s", ["%protonmail%"]
+        ).fetchone()
+    assert found == (0,)
+    assert "ValueError" in run.failure
