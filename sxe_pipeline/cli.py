@@ -114,7 +114,7 @@ def demo(inputs: tuple[Path, ...], accounts: int, seed: int, as_json: bool) -> N
     from sxe_pipeline.sandbox import demo as sandbox
 
     report = sandbox.run(
-        settings.load(), definitions.social_tier, inputs=inputs, accounts=accounts, seed=seed
+        settings.load(), definitions.assemble, inputs=inputs, accounts=accounts, seed=seed
     )
     _answer("demo", report.as_dict(), as_json, report.screen())
     sys.exit(0 if report.is_good else 1)
@@ -188,7 +188,7 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
             wanted = [_day(d) for d in days] or [p.day for p in register.pending_days(conn)]
         runs: list[dict[str, Any]] = []
         if wanted and not dry_run:
-            tier = definitions.social_tier(given)
+            tier = definitions.assemble(given)
             with _dagster(given) as instance:
                 for day in sorted(wanted):
                     run = face.run(tier, instance, job, [day])

@@ -27,8 +27,13 @@ def every_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(run_key=day, partition_key=day, tags=face.WRITES)
 
 
-def social_tier(settings: Settings | None = None) -> dg.Definitions:
-    """Everything that holds no contact data: ingest, social, cards, card batches."""
+def social_tier() -> dg.Definitions:
+    """The code location of everything that holds no contact data; reads the environment."""
+    return assemble(load())
+
+
+def assemble(settings: Settings) -> dg.Definitions:
+    """Ingest, social, cards and card batches on the given settings."""
     from sxe_pipeline.audit import sensors as audit
     from sxe_pipeline.cards import assets as cards
     from sxe_pipeline.cards import tier1
@@ -37,7 +42,6 @@ def social_tier(settings: Settings | None = None) -> dg.Definitions:
     from sxe_pipeline.ingest import landing, sensors
     from sxe_pipeline.social import assets as social
 
-    settings = settings or load()
     intake = [
         ingest.raw_profiles,
         social.observations,

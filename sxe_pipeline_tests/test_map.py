@@ -23,7 +23,7 @@ DUTIES = {spec.key.to_user_string() for spec in duties.SPECS}
 @pytest.fixture(scope="module")
 def tier(tmp_path_factory):
     given = settings.load({"SXE_HOME": str(tmp_path_factory.mktemp("map"))})
-    return definitions.social_tier(given)
+    return definitions.assemble(given)
 
 
 @pytest.fixture(scope="module")

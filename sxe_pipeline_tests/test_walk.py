@@ -39,7 +39,7 @@ class Place:
 
     def __init__(self, given, instance):
         self.settings, self.instance = given, instance
-        self.tier = definitions.social_tier(given)
+        self.tier = definitions.assemble(given)
 
     def tick(self):
         wanted, _ = face.sensor_tick(self.tier, self.instance, "landed_files")

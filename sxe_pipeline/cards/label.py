@@ -223,7 +223,7 @@ def _decide(voices: Sequence[Voice], cases: _Cases, taxonomy: Taxonomy) -> Label
         evidence += cases["tribe", tribe].top(1 if order else MAX_EVIDENCE)
     if type_case := cases.get(("account_type", account_type)):
         evidence += type_case.top(1)
-    # One category chosen from a list says one thing, and it is often a joke: never a pair by itself.
+    # One category chosen from a list says one thing, and is often a joke: no pair by itself.
     is_own_words = (
         persona is not None
         and topic is not None
@@ -272,10 +272,15 @@ def _choose_persona(
         else:
             found[name] = confidence
     personas = taxonomy.personas
+    is_somebody = cues.get("person", 0.0) > cues.get("organisation", 0.0) or any(
+        not personas[name].is_organisation for name in found
+    )
     if is_group:
         found = {n: c for n, c in found.items() if personas[n].is_organisation}
-    elif cues.get("person", 0.0) > cues.get("organisation", 0.0):
-        found = {n: c for n, c in found.items() if not personas[n].is_organisation}
+    elif is_somebody:
+        # "Correspondent, breaking news": words about an organisation lose to a person's own role;
+        # the category that the owner chose does not.
+        found = {n: c for n, c in found.items() if _can_be_a_persons(n, cases, taxonomy)}
     if not found:
         return None, is_weak
     best = min(
@@ -288,6 +293,11 @@ def _choose_persona(
         ),
     )
     return best, is_weak
+
+
+def _can_be_a_persons(name: str, cases: _Cases, taxonomy: Taxonomy) -> bool:
+    is_chosen = any(item.source == "platform" for item in cases["persona", name].items)
+    return is_chosen or not taxonomy.personas[name].is_organisation
 
 
 def _account_type(

@@ -73,7 +73,7 @@ def run(
 
     Args:
         settings: Of this process; only its home counts, the demo always uses embedded defaults.
-        tier: `definitions.social_tier`.
+        tier: `definitions.assemble`.
         inputs: Landing folders of the user; empty: generated profiles.
         accounts: How many accounts to generate.
         seed: Of the generator.

@@ -33,11 +33,19 @@ _NUMBERING = (
     ("90", "0", ("532", "542"), ("telefon", "cep", "GSM")),
     ("7", "8", ("916", "903"), ("тел.", "телефон", "звоните")),
     ("20", "0", ("100", "122"), ("هاتف", "جوال")),
+    ("98", "0", ("912", "935"), ("تلفن", "موبایل")),
     ("91", "", ("987", "981"), ("मोबाइल", "फोन")),
     ("81", "0", ("903", "803"), ("電話", "携帯")),
     ("82", "0", ("103",), ("전화", "연락처")),
     ("62", "0", ("812", "857"), ("telepon", "hubungi")),
 )
+# Who writes digits of a script lives where it is read.
+_AT_HOME = {
+    "phone_arabic_digits": "20",
+    "phone_persian_digits": "98",
+    "phone_devanagari_digits": "91",
+    "phone_fullwidth": "81",
+}
 _CHATS = ("WhatsApp", "whatsapp", "WA", "Whats", "واتساب", "Ватсап", "wsp")
 _LEADS = (
     "write me",
@@ -133,7 +141,9 @@ def plant(kind: str, number: int, rng: random.Random) -> Planted:
     if not 0 <= number < _MOST:
         raise ValueError(f"a plant's number is 0 to {_MOST - 1:,}")
     where, hide = _HIDING[kind]
-    country, trunk, leading, labels = rng.choice(_NUMBERING)
+    home = _AT_HOME.get(kind)
+    plans = [plan for plan in _NUMBERING if home in (None, plan[0])]
+    country, trunk, leading, labels = rng.choice(plans)
     person = _Person(
         name=_name(number),
         domain=rng.choice(_DOMAINS),

@@ -24,6 +24,7 @@ import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,7 +57,7 @@ _BINARY = (
     pa.types.is_fixed_size_binary,
 )
 _ESCAPES = re.compile(rb"(?:\\+u[0-9a-fA-F]{4})+")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]{88,}={0,2}")
+_BASE64 = re.compile(rb"[\s\",:=>'][A-Za-z0-9+/]{88,}={0,2}")
 
 
 def _odd() -> dict[bytes, bytes]:
@@ -199,8 +200,8 @@ def _digits(form: bytes) -> bytes:
 def _resolved(chunk: bytes) -> Iterator[bytes]:
     """The chunk, then what its base64 runs hold (signed envelopes); escapes are resolved."""
     yield _unescaped(chunk)
-    for run in _BASE64.finditer(chunk):
-        body = run[0].rstrip(b"=")
+    for run in _BASE64.finditer(b"\n" + chunk):
+        body = run[0][1:].rstrip(b"=")
         try:
             yield _unescaped(base64.b64decode(body[: len(body) // 4 * 4]))
         except binascii.Error:
@@ -208,11 +209,14 @@ def _resolved(chunk: bytes) -> Iterator[bytes]:
 
 
 def _unescaped(chunk: bytes) -> bytes:
-    return _ESCAPES.sub(_unescape, chunk) if b"\\u" in chunk else chunk
+    if b"\\u" not in chunk:
+        return chunk
+    return _ESCAPES.sub(lambda escapes: _unescape(escapes[0]), chunk)
 
 
-def _unescape(escapes: re.Match[bytes]) -> bytes:
-    units = bytes.fromhex(re.sub(rb"\\+u", b"", escapes[0]).decode())
+@lru_cache(maxsize=1 << 16)
+def _unescape(escapes: bytes) -> bytes:
+    units = bytes.fromhex(re.sub(rb"\\+u", b"", escapes).decode())
     return units.decode("utf-16-be", "replace").encode()
 
 

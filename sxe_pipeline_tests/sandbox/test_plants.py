@@ -250,10 +250,14 @@ def test_a_phone_that_became_a_number_column_is_found(tmp_path):
 def test_a_plant_across_the_edge_of_two_chunks_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr(search, "_CHUNK", 5000)
     planted = one_of_each()
+    body = bytearray(b"x" * 5000 * (len(planted) + 1))
+    for n, each in enumerate(planted, start=1):
+        text = each.text.encode()
+        needle = text.lower().find(each.plant.needles[-1][:3])
+        start = 5000 * n - max(needle, 0) - 5
+        body[start - 1 : start + len(text) + 1] = b"\n" + text + b"\n"
     path = tmp_path / "edges"
-    path.write_text(
-        "\n".join("x" * (70 + n % 13) + each.text for n, each in enumerate(planted * 9))
-    )
+    path.write_bytes(body)
 
     assert kinds_found(planted, path) == set(KINDS)
 
@@ -262,11 +266,11 @@ def test_a_hit_never_shows_the_value(tmp_path):
     planted = one_of_each()
     mail = planted[KINDS.index("mail_plain")]
     path = tmp_path / f"{mail.plant.value}.json"
-    path.write_text(mail.text)
+    path.write_text(mail.text + planted[-1].text)
 
     hits = list(find([each.plant for each in planted], [path], root=tmp_path))
 
-    assert [hit.kind for hit in hits] == ["mail_plain"], "one place, one hit"
+    assert [hit.kind for hit in hits] == ["mail_plain", KINDS[-1]], "one place, one hit"
     shown = repr(hits) + repr(planted)
     assert not any(each.plant.value in shown for each in planted)
     assert mail.plant.needles[0].decode() not in shown

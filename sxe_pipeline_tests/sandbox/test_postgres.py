@@ -1,0 +1,296 @@
+"""The embedded server under killed, racing and ordinary commands. Everything here is a real process."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from sxe_pipeline.errors import BadConfig, Busy
+from sxe_pipeline.sandbox import postgres
+
+ROOT = Path(__file__).parents[2]
+COMMAND = """
+import sys
+from pathlib import Path
+from sxe_pipeline.sandbox.postgres import Server
+with Server(Path(sys.argv[1]), durable=False).attached() as state:
+    print(state["port"], state["lock_fd"], flush=True)
+    sys.stdin.read()
+"""
+
+
+class Command:
+    """An attached process; it leaves when its stdin is closed."""
+
+    def __init__(self, home, **how):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, str(home)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            **how,
+        )
+
+    def port(self):
+        line = self.process.stdout.readline()
+        assert line, "the command ended before it was attached"
+        return int(line.split()[0])
+
+    def leave(self):
+        self.process.stdin.close()
+        self.process.stdout.read()
+        return self._ended()
+
+    def kill(self):
+        self.process.kill()
+        self.process.stdin.close()
+        return self._ended()
+
+    def _ended(self):
+        code = self.process.wait(timeout=60)
+        self.process.stdout.close()
+        return code
+
+
+@pytest.fixture
+def home():
+    # Short: the folder's name is part of what PostgreSQL puts into its files.
+    folder = Path(tempfile.mkdtemp(prefix="sxe"))
+    yield folder
+    server = postgres.Server(folder, durable=False)
+    with contextlib.suppress(Busy):
+        server.reset()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def start(home):
+    """`start()` runs a command on the home; whatever still runs at the end is killed."""
+    running = []
+
+    def started(**how):
+        running.append(Command(home, **how))
+        return running[-1]
+
+    yield started
+    for command in running:
+        if command.process.poll() is None:
+            command.kill()
+
+
+def pid_of(home):
+    file = postgres.Server(home, durable=False).data / "postmaster.pid"
+    return int(file.read_text().split()[0]) if file.exists() else None
+
+
+def is_alive(pid):
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def answers(home):
+    with postgres.Server(home, durable=False).attached() as state:
+        place = postgres.dsn(state, "sxe_admin")
+        with psycopg.connect(place) as conn:
+            return conn.execute("select 1").fetchone() == (1,), state["port"]
+
+
+def until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.002)
+    raise AssertionError("never happened")
+
+
+def test_six_first_commands_at_once_start_one_server_and_the_last_out_stops_it(home, start):
+    commands = [start() for _ in range(6)]
+    ports = {command.port() for command in commands}
+    pid = pid_of(home)
+    server = postgres.Server(home, durable=False)
+
+    assert len(ports) == 1
+    assert server.log.read_text().count("starting PostgreSQL") == 1
+    assert not list(server.pg.glob("new.*"))
+
+    codes = [command.leave() for command in commands[:5]]
+    assert pid_of(home) == pid
+    codes.append(commands[5].leave())
+    assert codes == [0] * 6
+    assert pid_of(home) is None
+    assert not is_alive(pid)
+
+
+def test_a_killed_command_neither_stops_the_server_of_others_nor_keeps_it_up(home, start):
+    killed, other = start(), start()
+    killed.port()
+    other.port()
+    pid = pid_of(home)
+
+    killed.kill()
+    assert pid_of(home) == pid
+    assert answers(home)[0]
+    assert pid_of(home) == pid
+
+    assert other.leave() == 0
+    assert not is_alive(pid)
+
+
+def test_after_the_only_command_was_killed_the_next_one_stops_the_server(home, start):
+    only = start()
+    port = only.port()
+    pid = pid_of(home)
+    only.kill()
+    assert is_alive(pid)
+
+    assert answers(home) == (True, port)
+    assert not is_alive(pid)
+
+
+def test_a_killed_postmaster_comes_back_on_its_port_with_the_next_command(home, start):
+    first = start()
+    port = first.port()
+    pid = pid_of(home)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not is_alive(pid))
+
+    second = start()
+    assert second.port() == port
+    assert pid_of(home) != pid
+    assert first.leave() == 0
+    assert answers(home) == (True, port)
+    assert second.leave() == 0
+    assert pid_of(home) is None
+
+
+@pytest.mark.parametrize("moment", ["passwords", "initdb", "data", "postmaster"])
+def test_a_kill_during_the_first_start_is_recovered_by_the_next_command(home, start, moment):
+    server = postgres.Server(home, durable=False)
+    seen = {
+        "passwords": lambda: (home / "state.json").exists(),
+        "initdb": lambda: any(server.pg.glob("new.*/global")),
+        "data": lambda: server.data.exists(),
+        "postmaster": lambda: (server.data / "postmaster.pid").exists(),
+    }[moment]
+    victim = start()
+    until(seen)
+    victim.kill()
+
+    assert answers(home)[0]
+    assert pid_of(home) is None
+    assert not (server.pg / "pw").exists()
+
+
+def test_a_child_that_inherited_the_lock_keeps_the_server_up(home):
+    with postgres.Server(home, durable=False).attached() as state:
+        pid = pid_of(home)
+        child = subprocess.Popen(
+            [sys.executable, "-c", "import sys; sys.stdin.read()"],
+            stdin=subprocess.PIPE,
+            pass_fds=[state["lock_fd"]],
+        )
+    try:
+        assert is_alive(pid)
+        assert answers(home)[0]
+        assert is_alive(pid)
+    finally:
+        child.communicate()
+    assert answers(home)[0]
+    assert not is_alive(pid)
+
+
+def test_reset_is_refused_while_the_server_is_used_and_then_deletes_its_data(home, start):
+    command = start()
+    command.port()
+    server = postgres.Server(home, durable=False)
+    with pytest.raises(Busy):
+        server.reset()
+    assert answers(home)[0]
+    command.leave()
+
+    assert server.data.exists()
+    server.reset()
+    assert not server.pg.exists()
+    assert not (home / "state.json").exists()
+
+
+def test_reset_stops_the_server_that_a_killed_command_left_behind(home, start):
+    command = start()
+    command.port()
+    pid = pid_of(home)
+    command.kill()
+
+    postgres.Server(home, durable=False).reset()
+
+    assert not is_alive(pid)
+    assert answers(home)[0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as somebody else")
+def test_root_keeps_the_data_of_a_closed_home_elsewhere_and_reset_deletes_it_there(home):
+    home.chmod(0o700)
+    closed = home / "inner"
+    server = postgres.Server(closed, durable=False)
+    assert closed not in server.pg.parents
+    assert answers(closed)[0]
+    assert server.data.stat().st_uid != 0
+    assert server.pg.stat().st_mode & 0o077 == 0
+
+    server.reset()
+    assert not server.pg.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a plain user already: every other test is this one")
+def test_a_plain_user_runs_a_server_of_its_own(home):
+    home.chmod(0o755)
+    shutil.chown(home, "nobody")
+    reachable = subprocess.run(
+        [sys.executable, "-c", "import sxe_pipeline.sandbox.postgres"],
+        cwd=ROOT,
+        user="nobody",
+        capture_output=True,
+        check=False,
+    )
+    if reachable.returncode:
+        pytest.skip("user nobody cannot read this checkout or its interpreter")
+    command = Command(home, user="nobody", group=home.stat().st_gid, extra_groups=[])
+    command.port()
+    pid = pid_of(home)
+
+    assert Path(f"/proc/{pid}").stat().st_uid == home.stat().st_uid
+    assert (home / "state.json").stat().st_uid == home.stat().st_uid
+    assert command.leave() == 0
+    assert not is_alive(pid)
+    shutil.rmtree(home / "pg")
+
+
+def test_files_with_secrets_are_readable_by_their_owner_only(home):
+    assert answers(home)[0]
+    assert (home / "state.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_number_that_another_program_took_over_is_no_postmaster(home):
+    """A stale postmaster.pid whose number was reused blocks PostgreSQL for ever otherwise."""
+    assert answers(home)[0]
+    server = postgres.Server(home, durable=False)
+    (server.data / "postmaster.pid").write_text(
+        f"{os.getpid()}\n{server.data}\n1\n5432\n\n\n\nready\n"
+    )
+
+    assert answers(home)[0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user")
+def test_an_unknown_user_for_the_server_is_a_wrong_setting(home):
+    with pytest.raises(BadConfig):
+        postgres.Server(home, user="no-such-user-here")

@@ -1,0 +1,81 @@
+"""The demo says what it measured, and would say so if it were bad."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+DEMO = [sys.executable, "-m", "sxe_pipeline.cli", "demo", "--json"]
+
+
+def demo(home, *arguments):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("SXE_", "DAGSTER_"))}
+    done = subprocess.run(
+        [*DEMO, *arguments],
+        env=env | {"SXE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory):
+    done = demo(tmp_path_factory.mktemp("demo"), "--accounts", "1500")
+    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
+    return json.loads(done.stdout)
+
+
+def test_every_input_row_is_stored_or_quarantined(answer):
+    assert answer["input_rows"] == answer["observations"] + answer["quarantined"]
+    assert answer["input_rows"] > 1_500
+    assert "unknown_shape" in answer["reasons"]
+
+
+def test_planted_contacts_were_looked_for_and_none_was_found(answer):
+    assert answer["planted"] >= 100
+    assert answer["planted_found"] == 0
+
+
+def test_two_days_of_batches_were_read_back_by_two_readers_without_a_schema_error(answer):
+    days = {batch["day"] for batch in answer["batches"]}
+
+    assert len(days) == 2
+    assert answer["schema_errors"] == 0
+    for batch in answer["batches"]:
+        assert batch["rows"] == batch["duckdb_rows"] == batch["pandas_rows"]
+        assert batch["rows"] == batch["distinct_cards"]
+
+
+def test_the_audit_cannot_tell_more_than_it_knows(answer):
+    audit = answer["audit"]
+
+    assert audit["status"] == "cannot_tell"
+    assert audit["findings"] == {}
+    assert audit["events"] > audit["waiting"]
+
+
+def test_people_on_several_platforms_are_one_card(answer):
+    funnel = {}
+    for row in answer["funnel"]:
+        funnel[row["stage"]] = funnel.get(row["stage"], 0) + row["value"]
+
+    assert funnel["identities"] < funnel["accounts"]
+    assert funnel["lead_cards"] + funnel["no_signal"] == funnel["identities"]
+    assert funnel["no_signal"] > 0.1 * funnel["identities"], "some bios say nothing"
+
+
+@pytest.mark.usefixtures("data")
+def test_real_files_take_the_same_road_and_nothing_is_invented_for_them(tmp_path, data):
+    done = demo(tmp_path, str(data / "tables"), str(data / "payloads"))
+
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert answer["data"] == "real"
+    assert answer["planted"] == 0
+    assert answer["observations"] > 8_000
+    assert answer["schema_errors"] == 0
