@@ -19,6 +19,7 @@ _NAME_FACTOR = 0.8
 _TAG_FACTOR = 0.9
 _BUSINESS_FLAG_WEIGHT = 0.4
 _PARODY_FLAG_WEIGHT = 0.95
+_SOME_DOUBT = 0.45
 
 
 class Voice(NamedTuple):
@@ -313,7 +314,7 @@ def _account_type(
         return "fan_or_parody", None
     if is_group or (persona and taxonomy.personas[persona].is_organisation):
         return "organisation", None
-    creator = _creator(voices, taxonomy)
+    creator = _creator(voices, taxonomy, is_plain=cues.get("organisation", 0.0) < _SOME_DOUBT)
     if creator or (persona and taxonomy.personas[persona].family == "creator"):
         return "creator", creator
     if persona or cues.get("person", 0.0) >= taxonomy.thresholds["account_type"]:
@@ -321,13 +322,14 @@ def _account_type(
     return "unknown", None
 
 
-def _creator(voices: Sequence[Voice], taxonomy: Taxonomy) -> Evidence | None:
+def _creator(voices: Sequence[Voice], taxonomy: Taxonomy, *, is_plain: bool) -> Evidence | None:
+    """The flag counts always; followers only where nothing sounds like an organisation."""
     for number, voice in enumerate(voices):
         place = (number * 4 + 2, 6, 7)
         if voice.category_kind == "creator":
             weight = taxonomy.creator_confidence["flag"]
             return Evidence("creator", "platform", "creator account", weight, place)
-    for number, voice in enumerate(voices):
+    for number, voice in enumerate(voices if is_plain else ()):
         place = (number * 4 + 2, 6, 7)
         if (voice.follower_count or 0) >= taxonomy.creator_follower_count:
             weight = taxonomy.creator_confidence["followers"]

@@ -124,6 +124,9 @@ class Context:
     evidence: int
     """1 a phone word, -1 a word of another number, 0 neither."""
     plus: bool
+    is_postal: bool = False
+    """That other number is a postal code, which has at most 9 digits: `cep` is one in Brazil, and a
+    mobile phone in Turkey."""
 
 
 @lru_cache(maxsize=1)
@@ -161,7 +164,8 @@ def context(text: str, start: int, inherited: bool = False) -> Context:
         if verdict < 0 and not _reaches(before[found[index].end() : place]):
             break
         if verdict:
-            return Context(verdict, plus)
+            is_postal = spoken[index].rstrip(".") in words("postal_code_words")
+            return Context(verdict, plus, is_postal)
         if spoken[index].strip(".") not in _FILLERS:
             break
         place = found[index].start()
@@ -242,7 +246,9 @@ def _accept(text: str, start: int, end: int, inherited: bool) -> bool:
     around = context(text, start, inherited)
     if around.plus and count >= 7:
         return True
-    if around.evidence < 0 or len(set(digits)) < 2 or digits.endswith("000000"):
+    if around.evidence < 0 and not (around.is_postal and count > 9):
+        return False
+    if len(set(digits)) < 2 or digits.endswith("000000"):
         return False
     if _is_named(text, start):
         return False

@@ -167,3 +167,14 @@ def test_a_family_switched_off_looks_no_more(family: str, text: str) -> None:
 def test_an_unknown_family_cannot_be_switched_off() -> None:
     with pytest.raises(KeyError):
         Rules().without("emails")
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        pytest.param("cep: 0532 481 93 27", "cep: [phone]", id="a mobile phone in Turkey"),
+        pytest.param("CEP 01310-100", "CEP 01310-100", id="a postal code in Brazil"),
+    ],
+)
+def test_a_postal_code_word_speaks_only_for_few_digits(text, stored):
+    assert redact_text(text)[0] == stored

@@ -47,18 +47,13 @@ class Command:
 
     def leave(self):
         self.process.stdin.close()
-        self.process.stdout.read()
-        return self._ended()
-
-    def kill(self):
-        self.process.kill()
-        self.process.stdin.close()
-        return self._ended()
-
-    def _ended(self):
         code = self.process.wait(timeout=60)
         self.process.stdout.close()
         return code
+
+    def kill(self):
+        self.process.kill()
+        return self.leave()
 
 
 @pytest.fixture
@@ -83,8 +78,7 @@ def start(home):
 
     yield started
     for command in running:
-        if command.process.poll() is None:
-            command.kill()
+        command.kill()
 
 
 def pid_of(home):
