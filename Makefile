@@ -30,7 +30,7 @@ check: $(DEV) ## format, lint, types, walls, Dagster definitions
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/sxe contracts check
-	@$(BIN)/sxe env --check
+	@$(BIN)/sxe env -- $(BIN)/dg check defs
 
 format: $(DEV) ## put the code into shape
 	@$(BIN)/ruff format .

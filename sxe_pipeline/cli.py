@@ -114,7 +114,12 @@ def demo(inputs: tuple[Path, ...], accounts: int, seed: int, as_json: bool) -> N
     from sxe_pipeline.sandbox import demo as sandbox
 
     report = sandbox.run(
-        settings.load(), definitions.assemble, inputs=inputs, accounts=accounts, seed=seed
+        settings.load(),
+        definitions.assemble,
+        inputs=inputs,
+        accounts=accounts,
+        seed=seed,
+        verbs=list(main.commands),
     )
     _answer("demo", report.as_dict(), as_json, report.screen())
     sys.exit(0 if report.is_good else 1)

@@ -68,7 +68,7 @@ def verify(conn: psycopg.Connection, find: Find) -> Verification:
     """Check the whole log.
 
     Args:
-        conn: A login that may read the audit log.
+        conn: A login that may read the audit log, in no transaction.
         find: Digest -> storage id of all materializations of some assets.
     """
     seen = Verification()

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sxe_pipeline import face
+from sxe_pipeline import face, schema
 from sxe_pipeline import settings as environment
 from sxe_pipeline.audit import verify
 from sxe_pipeline.cards import market
@@ -25,6 +25,7 @@ from sxe_pipeline.errors import Terminal
 from sxe_pipeline.handoff import sign
 from sxe_pipeline.sandbox import attach, dump, landing, search
 from sxe_pipeline.sandbox.report import Report
+from sxe_pipeline.schema import vocabulary
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import sql
 
@@ -67,7 +68,13 @@ def _shown(name: str) -> Iterator[None]:
 
 
 def run(
-    settings: Settings, tier: Tier, *, inputs: Sequence[Path], accounts: int, seed: int
+    settings: Settings,
+    tier: Tier,
+    *,
+    inputs: Sequence[Path],
+    accounts: int,
+    seed: int,
+    verbs: Sequence[str],
 ) -> Report:
     """Make `SXE_HOME/demo` anew and take the whole road there.
 
@@ -77,6 +84,7 @@ def run(
         inputs: Landing folders of the user; empty: generated profiles.
         accounts: How many accounts to generate.
         seed: Of the generator.
+        verbs: Of the command line, for the vocabulary guard.
 
     Returns:
         What was measured, on what, and where the files are.
@@ -87,19 +95,22 @@ def run(
     given = _fresh(settings, is_generated=not inputs)
     report = Report(home=given.home, is_generated=not inputs, seed=seed)
     clock = Clock(report)
-    with clock.stage("start the database"), attach.attached(given, "social", "dagster") as held:
-        given = held.settings
-        environment.enter(environment.exports(given, environment.dagster_home(given)))
-        definitions = tier(given)
-        with face.instance() as instance:
-            road = Road(given, definitions, instance, clock)
-            if inputs:
-                _land_folders(road, inputs)
-            else:
-                _land_generated(road, accounts, seed)
-            with clock.stage("read by a stranger"):
-                report.batches = _stranger(given)
-            _measure(given, instance, report)
+    with ExitStack() as stack:
+        with clock.stage("start the database"):
+            held = stack.enter_context(attach.attached(given, "social", "dagster"))
+            given = held.settings
+            environment.enter(environment.exports(given, environment.dagster_home(given)))
+            road = Road(given, tier(given), stack.enter_context(face.instance()), clock)
+        if inputs:
+            _land_folders(road, inputs)
+        else:
+            _land_generated(road, accounts, seed)
+        with clock.stage("read by a stranger"):
+            report.batches = _stranger(given)
+        with clock.stage("mirror and verify the audit"):
+            face.sensor_tick(road.tier, road.instance, "mirrored_events")
+            _measure(road, report)
+            report.offences = vocabulary.offences([*verbs, *_surface(road)])
         if road.world is not None:
             with clock.stage("look for planted contacts"):
                 report.hits = _search(given, road.world)
@@ -211,8 +222,8 @@ def _stranger(settings: Settings) -> list[dict[str, Any]]:
     return [json.loads(line) for line in child.stdout.splitlines()]
 
 
-def _measure(settings: Settings, instance: Any, report: Report) -> None:
-    with sql.connect(settings.need("social_dsn")) as conn:
+def _measure(road: Road, report: Report) -> None:
+    with sql.connect(road.settings.need("social_dsn")) as conn:
         for stage, platform, value in conn.execute(
             "select stage, platform, value from cards.funnel"
         ):
@@ -223,12 +234,23 @@ def _measure(settings: Settings, instance: Any, report: Report) -> None:
         ):
             report.count_day(row)
     with (
-        attach.attached(_logged_out(settings), "api") as held,
+        attach.attached(_logged_out(road.settings), "api") as held,
         sql.connect(held.settings.need("api_dsn")) as conn,
     ):
         report.markets = market.markets(conn)
-        seen = verify.verify(conn, lambda keys: face.materializations(instance, keys))
+        conn.commit()
+        seen = verify.verify(conn, lambda keys: face.materializations(road.instance, keys))
     report.audit = seen.as_dict()
+
+
+def _surface(road: Road) -> Iterator[str]:
+    """Names that others see: assets, checks, contracts and their columns, settings."""
+    graph = road.tier.resolve_asset_graph()
+    yield from (key.to_user_string() for key in graph.get_all_asset_keys())
+    yield from (key.name for key in graph.asset_check_keys)
+    for contract in schema.load_all():
+        yield from (contract.id, *contract.names)
+    yield from environment.DATABASES.values()
 
 
 def _logged_out(settings: Settings) -> Settings:

@@ -298,7 +298,8 @@ def _staged(binaries: Path) -> Path:
 
 
 def _open_to_all(path: Path) -> bool:
-    return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)
+    place = path.resolve()
+    return all(folder.stat().st_mode & 0o001 for folder in (place, *place.parents))
 
 
 def _var(kind: str, path: Path) -> Path:

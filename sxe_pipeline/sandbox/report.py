@@ -41,6 +41,7 @@ class Report:
     markets: list[dict[str, Any]] = field(default_factory=list)
     batches: list[dict[str, Any]] = field(default_factory=list)
     audit: Mapping[str, Any] = field(default_factory=dict)
+    offences: list[str] = field(default_factory=list)
     planted: int = 0
     hits: list[Any] = field(default_factory=list)
     seconds: float = 0.0
@@ -78,7 +79,8 @@ class Report:
         )
         whole = self.audit.get("status") != "tampered"
         even = self.input_rows == self.observations + self.quarantined
-        return not self.hits and not self.schema_errors and read_back and whole and even
+        is_clean = not self.hits and not self.offences and not self.schema_errors
+        return is_clean and read_back and whole and even
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
@@ -161,9 +163,9 @@ class Report:
         )
         yield _metric("audited", _audited(self.audit), "sxe audit verify: hashes, coverage, mirror")
         yield _metric(
-            "no outreach feature",
-            "guarded",
-            "test_vocabulary.py over verbs, assets, contracts, settings",
+            "nothing that writes or sells",
+            f"{len(self.offences)} denied words on the public surface",
+            "verbs, assets, checks, contract columns, settings; test_vocabulary.py reads more",
         )
 
     def _batches(self) -> Iterator[str]:

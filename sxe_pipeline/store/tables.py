@@ -8,6 +8,7 @@ version that a killed writer left behind is put aside by the next one. A table h
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,8 @@ def write(
         conn: The writing transaction.
         root: URL of the table store.
         name: Such as 'social/observations'.
-        reader: The rows, in the table's schema.
+        reader: The rows, in the table's schema. It is read on a thread of its own and may itself
+            read Delta tables.
         days: Partitions to overwrite; None replaces the table, schema included.
 
     Returns:
@@ -157,14 +159,14 @@ def write(
 
     if days is not None and not days:
         raise ValueError("days must name at least one day")
-    source = _Watched(reader)
+    source = _Watched(reader, name, days)
     try:
         return _write(_named(conn, name), root, name, source, days)
     except (DeltaError, OSError, ValueError) as error:
         if source.failure is not None:
             raise source.failure from None
         # Delta's texts print rows ("Preview of invalid data"): none of it may be passed on.
-        if isinstance(error, OSError) or "No space left" in str(error):
+        if _is_of_the_store(error):
             raise StoreUnavailable(
                 f"writing {name} failed ({type(error).__name__}); nothing was changed: check space "
                 "and rights of the Tier 1 store, then run it again"
@@ -221,24 +223,53 @@ def _write(
 
 
 class _Watched:
-    """Passes batches through and keeps the exception of whoever makes them.
+    """Passes batches through, refuses a row outside its days, and keeps the producer's exception.
 
-    Across the Arrow C interface an exception of the producer arrives as Delta's, with its text.
+    Across the Arrow C interface an exception of the producer arrives as Delta's, with its text. The
+    producer runs on a thread of its own: Delta panics where it is asked to read on the thread that
+    it writes on.
     """
 
-    def __init__(self, reader: pa.RecordBatchReader) -> None:
-        self._reader = reader
+    def __init__(
+        self, reader: pa.RecordBatchReader, name: str, days: Sequence[date] | None
+    ) -> None:
+        self._reader, self._name, self._days = reader, name, days and frozenset(days)
         self.failure: Exception | None = None
 
     def reader(self) -> pa.RecordBatchReader:
         return pa.RecordBatchReader.from_batches(self._reader.schema, self._batches())
 
     def _batches(self) -> Iterable[pa.RecordBatch]:
-        try:
-            yield from self._reader
-        except Exception as error:
-            self.failure = error
-            raise
+        batches = iter(self._reader)
+        with ThreadPoolExecutor(1, "sxe-batches") as producer:
+            try:
+                while (batch := producer.submit(next, batches, None).result()) is not None:
+                    self._check_days(batch)
+                    yield batch
+            except Exception as error:
+                self.failure = error
+                raise
+
+    def _check_days(self, batch: pa.RecordBatch) -> None:
+        # Delta checks it too, but not in the first write of a table.
+        if self._days is None or batch.schema.get_field_index(_PARTITION) < 0:
+            return
+        outside = set(batch.column(_PARTITION).unique().to_pylist()) - self._days
+        if outside:
+            raise ContractBroken(
+                f"{self._name} refused the new rows: {len(outside)} landing days that this run "
+                "does not write; nothing was changed"
+            )
+
+
+def _is_of_the_store(error: Exception) -> bool:
+    """Whether the store failed, not the rows. Delta has one exception type for both."""
+    from deltalake.exceptions import CommitFailedError, TableNotFoundError
+
+    if isinstance(error, OSError | TableNotFoundError | CommitFailedError):
+        return True
+    text = str(error)
+    return any(mark in text for mark in ("No space left", "os error", "Generic ", "Object store"))
 
 
 def _named(conn: psycopg.Connection, name: str) -> int | None:

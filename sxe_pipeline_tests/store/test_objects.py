@@ -52,7 +52,11 @@ def test_what_was_put_is_found_read_listed_and_deleted(store):
 
     assert store.exists("b/2")
     assert not store.exists("b")
-    assert [(entry.key, entry.size) for entry in store.list()] == [("a", 3), ("b/10", 0), ("b/2", 3)]
+    assert [(entry.key, entry.size) for entry in store.list()] == [
+        ("a", 3),
+        ("b/10", 0),
+        ("b/2", 3),
+    ]
     assert [entry.key for entry in store.list("b")] == ["b/10", "b/2"]
     assert [entry.key for entry in store.list("b/")] == ["b/10", "b/2"]
     assert store.list("nothing/here") == []

@@ -96,10 +96,10 @@ def event(database):
         return audit.append(conn, "observations.written", actor="t", subject="s", key="1")
 
 
-
-
 def test_a_login_is_refused_what_belongs_to_others(database):
-    said = {(role, statement): refusal(database.dsn(role), statement) for role, statement in FOREIGN}
+    said = {
+        (role, statement): refusal(database.dsn(role), statement) for role, statement in FOREIGN
+    }
 
     assert {case: state for case, state in said.items() if state != "42501"} == {}
 
@@ -187,9 +187,9 @@ def test_a_published_batch_does_not_change(database, role):
         "update handoff.batch set manifest = 'x'",
     ):
         assert refusal(database.dsn(role), statement, *before) == "42501"
-    assert refusal(database.dsn("sxe_admin"), "delete from handoff.batch", "set role sxe_owner") == (
-        "42501"
-    )
+    assert refusal(
+        database.dsn("sxe_admin"), "delete from handoff.batch", "set role sxe_owner"
+    ) == ("42501")
 
 
 def test_roles_and_migrations_run_twice_and_change_nothing(database, server):

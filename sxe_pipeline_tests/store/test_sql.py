@@ -72,7 +72,6 @@ def test_a_database_that_is_not_there_is_named(server):
     "dsn",
     [
         f"mysql://u:{SECRET}@h/db",
-        f"postgresql://u:{SECRET}@h:port/db",
         f"postgresql://u:{SECRET}@[h/db",
         f"postgresql://u:{SECRET}@h/db?nonsense={SECRET}",
         SECRET,

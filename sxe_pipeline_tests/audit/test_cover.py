@@ -1,0 +1,110 @@
+"""Every event is covered exactly once, whoever covers (promise P9)."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from sxe_pipeline import audit
+from sxe_pipeline.audit import payload as form
+from sxe_pipeline.errors import BadInput
+from sxe_pipeline.store import sql
+
+ASSET, KIND = "social/observations", "observations.written"
+
+
+@pytest.fixture
+def conn(database):
+    with sql.connect(database.dsn("sxe_social")) as opened:
+        opened.autocommit = True
+        yield opened
+
+
+def add(conn, number, kind=KIND):
+    with conn.transaction():
+        return audit.append(conn, kind, actor="t", subject="s", key=str(number))
+
+
+def cover(conn, asset=ASSET, **how):
+    with conn.transaction():
+        return audit.cover(conn, asset, "run", **how)
+
+
+def test_a_cover_answers_for_the_open_events_of_its_asset_only(conn):
+    mine = [add(conn, number) for number in range(3)]
+    add(conn, 1, "profiles.written")
+
+    covered = cover(conn)
+
+    assert covered.event_count == 3
+    assert covered.digest == form.digest(mine) == form.digest(mine[::-1])
+    assert covered.metadata == {"sxe/audit_events": 3, "sxe/audit_digest": covered.digest}
+    assert conn.execute("select asset_key, run_id, event_count from audit.cover").fetchall() == [
+        (ASSET, "run", 3)
+    ]
+    assert cover(conn, "social/profiles").event_count == 1
+
+
+def test_without_an_open_event_nothing_is_stored(conn):
+    add(conn, 1)
+    cover(conn)
+
+    assert cover(conn).event_count == 0
+    assert conn.execute("select count(*) from audit.cover").fetchone() == (1,)
+
+
+def test_young_events_are_left_to_their_run(conn):
+    add(conn, 1)
+
+    assert cover(conn, older_than=timedelta(minutes=1)).event_count == 0
+    assert cover(conn).event_count == 1
+
+
+def test_a_cover_falls_with_its_transaction(conn):
+    add(conn, 1)
+    with pytest.raises(RuntimeError), conn.transaction():
+        audit.cover(conn, ASSET, "run")
+        raise RuntimeError
+
+    assert cover(conn).event_count == 1
+
+
+def test_an_asset_that_answers_for_nothing_is_refused(conn):
+    with pytest.raises(BadInput), conn.transaction():
+        audit.cover(conn, "social/nothing", None)
+
+
+def test_every_kind_has_an_asset_that_covers_it(conn):
+    for number, kind in enumerate(audit.KINDS):
+        add(conn, number, kind)
+
+    counts = [cover(conn, asset).event_count for asset in set(audit.KINDS.values())]
+    assert sum(counts) == len(audit.KINDS)
+
+
+def test_two_coverers_and_a_writer_at_once_cover_each_event_once(database, conn):
+    def write(_):
+        with sql.connect(database.dsn("sxe_social")) as own:
+            own.autocommit = True
+            for number in range(60):
+                add(own, number)
+
+    def covering(_):
+        with sql.connect(database.dsn("sxe_social")) as own:
+            own.autocommit = True
+            return [cover(own) for _ in range(30)]
+
+    with ThreadPoolExecutor(3) as pool:
+        writing = pool.submit(write, 0)
+        results = [covered for part in pool.map(covering, range(2)) for covered in part]
+        writing.result()
+    results.append(cover(conn))
+
+    assert sum(covered.event_count for covered in results) == 60
+    stored = conn.execute("select digest, event_id from audit.covered").fetchall()
+    assert len(stored) == 60
+    per_digest = Counter(digest for digest, _ in stored)
+    assert per_digest == {c.digest: c.event_count for c in results if c.event_count}
+    for digest in per_digest:
+        assert form.digest([event for other, event in stored if other == digest]) == digest
