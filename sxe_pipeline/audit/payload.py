@@ -27,6 +27,7 @@ _MACHINE_MADE = re.compile(
     r"|[a-z_]+([./][a-z_]+)*"
 )
 """Hashes, ids, UTC dates and names of ours: nothing to scan, and digits that look like more."""
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def canonical(kind: str, *, actor: str, subject: str, key: str, data: Mapping[str, Value]) -> bytes:
@@ -36,6 +37,8 @@ def canonical(kind: str, *, actor: str, subject: str, key: str, data: Mapping[st
         BadInput: A value is no id, count, hash, flag or date, or the whole is over `MAX_BYTES`.
         Leak: A text looks like contact data.
     """
+    if not all(map(_NAME.fullmatch, data)):
+        raise BadInput(f"a value of the audit record {kind} has no plain name; use lower_case")
     record = {
         "actor": actor,
         "data": {name: _plain(name, value) for name, value in data.items()},

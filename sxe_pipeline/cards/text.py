@@ -119,7 +119,7 @@ def fold(text: str) -> str:
 
 def fold_phrase(phrase: str) -> str:
     """Fold a phrase of the taxonomy: as `fold`, without surrounding blanks."""
-    return phrase.translate(_FOLD).strip()
+    return phrase.translate(_FOLD_ASCII if phrase.isascii() else _FOLD).strip()
 
 
 def hashtags(text: str | None) -> list[str]:

@@ -233,7 +233,8 @@ class _Watched:
     def __init__(
         self, reader: pa.RecordBatchReader, name: str, days: Sequence[date] | None
     ) -> None:
-        self._reader, self._name, self._days = reader, name, days and frozenset(days)
+        self._reader, self._name = reader, name
+        self._days = None if days is None else frozenset(days)
         self.failure: Exception | None = None
 
     def reader(self) -> pa.RecordBatchReader:

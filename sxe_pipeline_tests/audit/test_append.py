@@ -26,14 +26,6 @@ CONTACTS = [
 ]
 
 
-@pytest.fixture
-def conn(database):
-    with sql.connect(database.dsn("sxe_social")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def reader(database):
     """The login that reads the log."""
     with sql.connect(database.dsn("sxe_api")) as opened:
         opened.autocommit = True

@@ -1,4 +1,4 @@
-"""What the card tests share: the shipped taxonomy and policy, and tables made of invented people."""
+"""What the card tests share: the shipped taxonomy and tables made of invented people."""
 
 import shutil
 from collections.abc import Callable

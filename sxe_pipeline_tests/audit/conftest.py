@@ -1,0 +1,90 @@
+"""A real Dagster instance on the embedded server, and an audit log to keep in step with it."""
+
+import secrets
+
+import dagster as dg
+import psycopg
+import pytest
+import yaml
+from psycopg import sql as compose
+
+from sxe_pipeline import audit, face
+from sxe_pipeline.sandbox import postgres
+from sxe_pipeline.settings import with_driver
+from sxe_pipeline.store import sql
+
+ASSETS = sorted(set(audit.KINDS.values()))
+
+
+class Catalog:
+    """Dagster's event log, as the mirror sees it."""
+
+    def __init__(self, instance):
+        self.instance = instance
+
+    def report(self, asset_key, metadata):
+        face.report_runless(self.instance, asset_key, metadata)
+
+    def find(self, asset_keys):
+        return face.materializations(self.instance, asset_keys)
+
+    def count(self):
+        keys = map(dg.AssetKey.from_user_string, ASSETS)
+        return sum(len(self.instance.fetch_materializations(k, limit=99).records) for k in keys)
+
+    def wipe(self):
+        self.instance.wipe_assets([dg.AssetKey.from_user_string(name) for name in ASSETS])
+
+
+@pytest.fixture(scope="session")
+def _instance(server, tmp_path_factory):
+    """One for all tests of a worker: its tables take seconds to make."""
+    name = compose.Identifier(f"dagster_{secrets.token_hex(6)}")
+    root = postgres.dsn(server, "postgres", "postgres")
+    with psycopg.connect(root, autocommit=True) as conn:
+        conn.execute(compose.SQL("create database {} template sxe_template").format(name))
+        dsn = postgres.dsn(server, "sxe_dagster", name.as_string().strip('"'))
+        with psycopg.connect(
+            postgres.dsn(server, "postgres", name.as_string().strip('"')), autocommit=True
+        ) as inside:
+            inside.execute(
+                compose.SQL("grant connect on database {} to sxe_dagster").format(name)
+            )
+        url = f"{with_driver(dsn, 'psycopg2')}?options=-csearch_path%3Ddagster"
+        folder = tmp_path_factory.mktemp("dagster")
+        config = {
+            "storage": {"postgres": {"postgres_url": url}},
+            "telemetry": {"enabled": False},
+        }
+        (folder / "dagster.yaml").write_text(yaml.safe_dump(config))
+        with dg.DagsterInstance.from_config(str(folder)) as opened:
+            yield opened
+        conn.execute(compose.SQL("drop database {} with (force)").format(name))
+
+
+@pytest.fixture
+def catalog(_instance):
+    """Empty at the start of each test."""
+    opened = Catalog(_instance)
+    opened.wipe()
+    return opened
+
+
+@pytest.fixture
+def conn(database):
+    """The social tier's login, as the sensor opens it."""
+    with sql.connect(database.dsn("sxe_social")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def add(conn):
+    """`add(number)` records one event."""
+
+    def added(number, kind="observations.written", **data):
+        with conn.transaction():
+            return audit.append(
+                conn, kind, actor="job", subject="social/observations", key=str(number), **data
+            )
+
+    return added

@@ -1,0 +1,165 @@
+"""Tampering is found, and what cannot be seen is said (promise P10 without its seals)."""
+
+import json
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from sxe_pipeline import audit
+from sxe_pipeline.audit import mirror
+from sxe_pipeline.audit import payload as form
+from sxe_pipeline.audit.verify import verify
+from sxe_pipeline.store import sql
+
+ASSET = "social/observations"
+MARK = "a_word_of_the_record"
+
+EDITS = {
+    "payload": "update audit.event set payload = convert_to(replace("
+    "convert_from(payload, 'UTF8'), '\"rows\":7', '\"rows\":8'), 'UTF8')",
+    "payload that is no JSON": "update audit.event set payload = 'xx'",
+    "hash": "update audit.event set leaf_hash = sha256('x')",
+    "time": "update audit.event set recorded_at = recorded_at - interval '1 microsecond'",
+    "time without end": "update audit.event set recorded_at = 'infinity'",
+    "time before all dates": "update audit.event set recorded_at = '2000-01-01 BC'",
+    "kind": "update audit.event set kind = 'profiles.written'",
+    "actor": "update audit.event set actor = 'somebody_else'",
+    "subject": "update audit.event set subject = 'other'",
+    "event gone": "delete from audit.event where event_id = (select min(event_id::text)::uuid "
+    "from audit.covered)",
+    "event and its line gone": "with gone as (delete from audit.covered where event_id = "
+    "(select min(event_id::text)::uuid from audit.covered) returning event_id) "
+    "delete from audit.event using gone where event.event_id = gone.event_id",
+    "line gone": "delete from audit.covered where event_id = "
+    "(select min(event_id::text)::uuid from audit.covered)",
+    "all events gone": "truncate audit.event cascade",
+    "count of a cover": "update audit.cover set event_count = event_count + 1",
+    "event moved to another cover": "update audit.covered set digest = (select max(digest) "
+    "from audit.cover) where digest = (select min(digest) from audit.cover)",
+    "cover gone": "delete from audit.cover where digest = (select min(digest) from audit.cover)",
+    "cover and its lines gone": "with gone as (delete from audit.covered returning digest) "
+    "delete from audit.cover",
+}
+
+
+@pytest.fixture
+def log(conn, catalog, add):
+    """Two mirrored covers over three events, and one event that waits."""
+    for number in (1, 2):
+        add(number, rows=7, word=MARK)
+    with conn.transaction():
+        audit.cover(conn, ASSET, "run")
+    add(3, rows=7)
+    mirror.reconcile(conn, catalog.report, catalog.find, older_than=timedelta(0))
+    add(4, rows=7)
+    return catalog
+
+
+def check(database, catalog):
+    with sql.connect(database.dsn("sxe_api")) as reader:
+        return verify(reader, catalog.find)
+
+
+def tamper(database, statement, *parameters):
+    """As a superuser who switches every trigger off, foreign keys included."""
+    with psycopg.connect(database.dsn("postgres")) as root:
+        tables = ("audit.event", "audit.cover", "audit.covered")
+        for table in tables:
+            root.execute(f"alter table {table} disable trigger all")
+        root.execute(statement, parameters or None)
+        for table in tables:
+            root.execute(f"alter table {table} enable trigger all")
+
+
+def test_a_log_that_stands_gives_counts_and_no_more_than_cannot_tell(database, log):
+    said = check(database, log)
+
+    assert said.findings == {}
+    assert (said.events, said.covered, said.waiting, said.mirrored) == (4, 3, 1, 2)
+    assert said.status == "cannot_tell"
+    assert "not sealed" in said.as_dict()["cannot_see"]
+
+
+def test_an_empty_log_stands_too(database, catalog):
+    said = check(database, catalog)
+
+    assert (said.status, said.events, dict(said.findings)) == ("cannot_tell", 0, {})
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_by_a_superuser_is_found_and_not_quoted(database, log, edit):
+    tamper(database, EDITS[edit])
+
+    said = check(database, log)
+
+    assert said.status == "tampered"
+    shown = json.dumps(said.as_dict()) + "".join(said.lines())
+    for value in (MARK, "somebody_else", "job", ASSET):
+        assert value not in shown
+
+
+def test_a_renamed_event_is_found(database, log):
+    tamper(
+        database,
+        "update audit.event set event_id = gen_random_uuid() where event_id not in "
+        "(select event_id from audit.covered)",
+    )
+
+    assert check(database, log).findings == {"columns do not match the payload": 1}
+
+
+@pytest.mark.parametrize("payload", [b"[]", b"{}", b'"text"', b"null", b"\xff\xfe", b"[" * 600])
+def test_a_payload_of_another_form_with_its_right_hash_is_found(database, log, payload):
+    with psycopg.connect(database.dsn("postgres")) as root:
+        event_id, recorded_at = root.execute(
+            "select event_id, recorded_at from audit.event limit 1"
+        ).fetchone()
+    leaf = form.leaf_hash(payload, recorded_at)
+    tamper(
+        database,
+        "update audit.event set payload = %s, leaf_hash = %s where event_id = %s",
+        *(payload, leaf, event_id),
+    )
+
+    assert check(database, log).findings == {"columns do not match the payload": 1}
+
+
+def test_a_forged_materialization_is_found(database, log):
+    log.report(ASSET, {"sxe/audit_events": 1, "sxe/audit_digest": "f" * 64})
+
+    assert check(database, log).findings == {
+        "a materialization claims events that were never covered": 1
+    }
+
+
+def test_a_materialization_without_events_is_no_forgery(database, log):
+    log.report(ASSET, audit.Cover(0, form.digest([])).metadata)
+
+    assert check(database, log).findings == {}
+
+
+def test_a_mirrored_materialization_that_is_gone_is_found(database, log):
+    log.wipe()
+
+    said = check(database, log)
+    assert said.findings == {"a mirrored materialization is gone from Dagster": 2}
+    assert said.mirrored == 0
+
+
+def test_what_only_a_seal_can_show_is_not_claimed(database, log):
+    """The owner rewrites an event with its hash: no finding, and the verdict does not say 'fine'."""
+    with psycopg.connect(database.dsn("postgres")) as root:
+        event_id, recorded_at, payload = root.execute(
+            "select event_id, recorded_at, payload from audit.event limit 1"
+        ).fetchone()
+    forged = payload.replace(b'"rows":7', b'"rows":9')
+    assert forged != payload
+    tamper(
+        database,
+        "update audit.event set payload = %s, leaf_hash = %s where event_id = %s",
+        *(forged, form.leaf_hash(forged, recorded_at), event_id),
+    )
+
+    said = check(database, log)
+    assert (said.status, said.findings) == ("cannot_tell", {})

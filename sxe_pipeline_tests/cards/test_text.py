@@ -1,0 +1,110 @@
+"""Text functions: they hold for any string, and for the strings that once broke them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sxe_pipeline.cards import text
+from sxe_pipeline.cards.taxonomy import Taxonomy
+
+
+@given(st.text(max_size=300))
+def test_cleaning_twice_is_cleaning_once(raw: str) -> None:
+    once = text.clean(raw)
+
+    assert text.clean(once) == once
+    assert once is None or (once == once.strip() and "\x00" not in once and "  " not in once)
+
+
+@given(st.text(max_size=300))
+def test_folding_keeps_the_length(raw: str) -> None:
+    assert len(text.fold(raw)) == len(raw)
+
+
+@given(st.text(max_size=300))
+def test_every_text_has_an_answer(raw: str) -> None:
+    folded = text.fold(raw)
+
+    assert text.informative_tokens(folded, frozenset()) >= 0
+    assert text.is_stated_minor(folded) in (True, False)
+    assert all(tag in raw for tag in text.hashtags(raw))
+    assert text.domain(raw) is None or "." in text.domain(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "folded"),
+    [
+        pytest.param("Élan & Ñandú", "elan   nandu", id="accents go"),
+        pytest.param("𝓐𝓻𝓽𝓲𝓼𝓽", "artist", id="styled letters are letters"),
+        pytest.param("собака", "собака", id="Cyrillic stays"),
+        pytest.param("편집자", "편집자", id="Hangul stays whole"),
+        pytest.param("at www.chef.com", "at " + "\n" * 12, id="a URL is blanked"),
+        pytest.param("with @chef_anna", "with " + "\n" * 10, id="a handle is blanked"),
+        pytest.param("mail [email] now", "mail " + "\n" * 7 + " now", id="a token is blanked"),
+        pytest.param("actor.writer", "actor\nwriter", id="words joined by a dot are two"),
+    ],
+)
+def test_folding_shows_what_phrases_may_match(raw: str, folded: str) -> None:
+    assert text.fold(raw) == folded
+
+
+@pytest.mark.parametrize(
+    ("raw", "count"),
+    [
+        pytest.param("I am what you are", 0, id="stop words say nothing"),
+        pytest.param("Potter. Tea. Rain.", 3, id="three words"),
+        pytest.param("a b c d", 0, id="single letters say nothing"),
+        pytest.param("@someone https://x.co/abc [email] [phone]", 0, id="nothing but masks"),
+        pytest.param("東京の写真家", 3, id="two characters of a script without spaces are one"),
+        pytest.param("🌊🌊🌊", 0, id="emoji are no words"),
+        pytest.param("नमस्ते दुनिया", 2, id="vowel signs do not cut words"),
+    ],
+)
+def test_informative_tokens_are_counted_as_defined(raw: str, count: int, shipped: Taxonomy) -> None:
+    assert text.informative_tokens(text.fold(raw), shipped.stop_words["en"]) == count
+
+
+@pytest.mark.parametrize(
+    ("raw", "is_minor"),
+    [
+        pytest.param("16 y/o dancer", True, id="y/o"),
+        pytest.param("17 | Lima | she", True, id="a lone number"),
+        pytest.param("Tengo 15 años", True, id="Spanish"),
+        pytest.param("I'm 14", True, id="I'm"),
+        pytest.param("18 years old", False, id="eighteen"),
+        pytest.param("15 años de experiencia", False, id="years of experience"),
+        pytest.param("Open 10/10, 14:30", False, id="a date and a time"),
+        pytest.param("Est. 2010", False, id="a year"),
+        pytest.param("23", False, id="a grown-up's lone number"),
+    ],
+)
+def test_a_stated_age_under_eighteen_is_seen(raw: str, is_minor: bool) -> None:
+    assert text.is_stated_minor(text.fold(raw)) is is_minor
+
+
+@pytest.mark.parametrize(
+    ("link", "host"),
+    [
+        ("https://www.Example.com/a?b", "example.com"),
+        ("linktr.ee", "linktr.ee"),
+        ("[link]", None),
+        ("", None),
+        ("http://[broken", None),
+        ("not a link.com at all", None),
+    ],
+)
+def test_a_domain_is_read_or_null(link: str, host: str | None) -> None:
+    assert text.domain(link) == host
+
+
+def test_tags_split_at_capitals() -> None:
+    assert text.split_tag("SoftwareEngineer") == "software engineer"
+    assert text.hashtags("#One two#no #One #123 #тест") == ["One", "тест"]
+
+
+def test_the_language_of_nothing_is_null() -> None:
+    assert text.language(text.fold("!!!"), "!!!") == (None, None)
+    code, score = text.language(text.fold("Soy periodista"), "Soy periodista y vivo en Lima")
+    assert code == "es"
+    assert score is not None
+    assert 0 < score <= 1

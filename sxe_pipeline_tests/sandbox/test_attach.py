@@ -1,0 +1,148 @@
+"""Which login a process gets, and what happens around the first one."""
+
+import dataclasses
+import os
+import secrets
+
+import psycopg
+import pytest
+
+from sxe_pipeline import settings as environment
+from sxe_pipeline.errors import BadConfig, Busy, StoreUnavailable
+from sxe_pipeline.sandbox import attach, postgres
+from sxe_pipeline.store import sql
+
+SECRET = "s3cr3t-w0rd"
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    """A home whose embedded server runs for all tests of this module."""
+    home = tmp_path_factory.mktemp("home")
+    given = environment.load({"SXE_HOME": str(home)})
+    with attach.attached(given):
+        yield given
+    attach.stop(given, delete=True)
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    given = environment.load({"SXE_HOME": str(tmp_path / "home")})
+    yield given
+    attach.stop(given, delete=True)
+
+
+def logins(given):
+    return {name for name in environment.DATABASES if getattr(given, name) is not None}
+
+
+def runs(given):
+    server = postgres.Server(given.home / "postgres")
+    return (server.data / "postmaster.pid").exists()
+
+
+def test_a_process_gets_the_logins_it_asks_for_and_no_other(settings):
+    with attach.attached(settings, "social", "dagster") as given:
+        assert logins(given.settings) == {"social_dsn", "dagster_dsn"}
+        with sql.connect(given.settings.need("social_dsn")) as conn:
+            assert conn.execute("select current_user").fetchone() == ("sxe_social",)
+        with sql.connect(given.settings.need("dagster_dsn")) as conn:
+            seen = conn.execute("select current_user, current_schema").fetchone()
+        assert seen == ("sxe_dagster", "dagster")
+        with pytest.raises(BadConfig, match="SXE_API_DATABASE_URL"):
+            given.settings.need("api_dsn")
+    with attach.attached(settings) as given:
+        assert logins(given.settings) == set()
+
+
+def test_no_text_of_what_was_given_shows_a_password(settings):
+    with attach.attached(settings, "social", "api", "dagster", "admin") as given:
+        password = psycopg.conninfo.conninfo_to_dict(given.settings.social_dsn)["password"]
+        assert password not in repr(given)
+
+
+def test_every_first_attach_migrates_and_the_next_does_not(settings):
+    marker = settings.home / "postgres" / "migrated"
+    before = marker.stat().st_mtime_ns
+    with attach.attached(settings, "social") as given, sql.connect(
+        given.settings.need("social_dsn")
+    ) as conn:
+        assert conn.execute("select count(*) from handoff.signing_key").fetchone() == (1,)
+
+    assert marker.stat().st_mtime_ns == before
+
+
+def test_a_newer_package_migrates_again_and_keeps_the_data(settings):
+    marker = settings.home / "postgres" / "migrated"
+    word = f"stage_{secrets.token_hex(4)}"
+    with attach.attached(settings, "social") as given, sql.connect(
+        given.settings.need("social_dsn")
+    ) as conn:
+        conn.execute("insert into cards.funnel (stage, value) values (%s, 1)", [word])
+    marker.write_text("an older package")
+
+    with attach.attached(settings, "social") as given, sql.connect(
+        given.settings.need("social_dsn")
+    ) as conn:
+        found = conn.execute("select value from cards.funnel where stage = %s", [word]).fetchone()
+        keys = conn.execute("select count(*) from handoff.signing_key").fetchone()
+
+    assert (found, keys) == ((1,), (1,))
+    assert marker.read_text() != "an older package"
+
+
+def test_a_child_inherits_what_keeps_the_server_up(settings):
+    with attach.attached(settings) as given:
+        (descriptor,) = given.descriptors
+        assert os.fstat(descriptor).st_ino == (settings.home / "postgres" / "use.lock").stat().st_ino
+
+
+def test_a_used_server_is_neither_deleted_nor_stopped(settings):
+    with pytest.raises(Busy):
+        attach.stop(settings, delete=True)
+    attach.stop(settings, delete=False)
+
+    assert runs(settings)
+
+
+def test_the_superuser_sees_every_table(settings):
+    with psycopg.connect(attach.superuser(settings)) as conn:
+        assert conn.execute("select usesuper from pg_user where usename = user").fetchone() == (
+            True,
+        )
+
+
+def test_given_logins_start_no_server_and_others_are_withheld(tmp_path):
+    given = dataclasses.replace(
+        environment.load({"SXE_HOME": str(tmp_path / "home")}),
+        social_dsn=f"postgresql://u:{SECRET}@db/sxe",
+        admin_dsn=f"postgresql://a:{SECRET}@db/sxe",
+    )
+    with attach.attached(given, "social") as attached:
+        assert logins(attached.settings) == {"social_dsn"}
+        assert attached.descriptors == ()
+        assert not (tmp_path / "home").exists()
+
+
+def test_a_failed_migration_names_its_log_and_may_be_tried_again(fresh, monkeypatch):
+    monkeypatch.setenv("SXE_SIGNING_KEY", SECRET)
+    with pytest.raises(StoreUnavailable) as caught, attach.attached(fresh, "social"):
+        pass
+
+    log = fresh.home / "migrate.log"
+    passwords = postgres.Server(fresh.home / "postgres").home / "state.json"
+    assert str(log) in str(caught.value)
+    assert not runs(fresh)
+    for password in [SECRET, *environment_passwords(passwords)]:
+        assert password not in log.read_text()
+
+    monkeypatch.delenv("SXE_SIGNING_KEY")
+    with attach.attached(fresh, "social") as given:
+        sql.connect(given.settings.need("social_dsn")).close()
+    assert not runs(fresh)
+
+
+def environment_passwords(file):
+    import json
+
+    return json.loads(file.read_text())["passwords"].values()

@@ -1,0 +1,93 @@
+"""The same day with all three stores in buckets, behind a real S3 protocol on a socket."""
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from sxe_pipeline import definitions, face, settings
+from sxe_pipeline.handoff import sign, verify
+from sxe_pipeline.sandbox import attach
+from sxe_pipeline.store import objects, sql, tables
+
+DAY = (datetime.now(UTC) - timedelta(days=1)).date()
+BUCKETS = {"landing": "sxe-landing", "tier1": "sxe-t1", "handoff": "sxe-handoff"}
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """S3 on a free port, with the usual variables of an S3 client."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+    for name in BUCKETS.values():
+        client.create_bucket(Bucket=name)
+    yield client
+    client.close()
+    server.stop()
+
+
+@pytest.fixture
+def place(bucket, tmp_path, monkeypatch):
+    for name in (*settings.DATABASES.values(), "SXE_SIGNING_KEY", "SXE_POLICY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    urls = {variable: f"s3://{BUCKETS[folder]}/at" for variable, folder in settings.STORES.values()}
+    given = settings.load({"SXE_HOME": str(tmp_path / "home"), **urls})
+    with attach.attached(given, "social", "dagster") as held:
+        home = settings.dagster_home(held.settings)
+        for name, value in settings.exports(held.settings, home).items():
+            monkeypatch.setenv(name, value)
+        with face.instance() as instance:
+            yield held.settings, instance
+    attach.stop(given, delete=True)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:boto.*", "ignore::ResourceWarning")
+def test_a_day_on_buckets_is_a_verified_batch(bucket, place):
+    given, instance = place
+    people = [
+        {
+            "id": str(2**60 + n),
+            "username": f"maker{n}",
+            "name": f"Maker {n}",
+            "description": "Photographer from Lyon. I love hiking and trail running",
+            "public_metrics": {"followers_count": 100},
+        }
+        for n in range(8)
+    ]
+    key = f"at/makers/{DAY.isoformat()}/page.json"
+    bucket.put_object(
+        Bucket=BUCKETS["landing"], Key=key, Body=json.dumps({"data": people}).encode()
+    )
+    tier = definitions.assemble(given)
+
+    wanted, _ = face.sensor_tick(tier, instance, "landed_files")
+    first = face.run(tier, instance, "tier1_day", [DAY])
+    again = face.run(tier, instance, "tier1_day", [DAY])
+
+    assert [w.partition for w in wanted] == [DAY.isoformat()]
+    assert first.is_success, first.failure
+    assert again.is_success, again.failure
+    with sql.connect(given.need("social_dsn")) as conn:
+        cards = tables.snapshot(conn, given.tier1_url, "cards/lead_cards").to_table()
+        batches = conn.execute("select batch_id, row_count from handoff.batch").fetchall()
+    assert cards.num_rows == 8
+    assert [rows for _, rows in batches] == [8]
+    prefix = verify.Prefix(objects.Objects(given.handoff_url), f"lead_card/v0/{batches[0][0]}")
+    seen = verify.verify(prefix, sign.of_settings(given).public_key)
+    assert seen.row_count == 8
