@@ -61,6 +61,15 @@ def search(
         {"kind": kind, "actor": actor, "subject": subject, "since": since, "limit": limit},
     )
     return [
-        Event(event_id, recorded_at, kind_, actor_, subject_, json.loads(payload).get("data", {}))
+        Event(event_id, recorded_at, kind_, actor_, subject_, _data(payload))
         for event_id, recorded_at, kind_, actor_, subject_, payload in rows
     ]
+
+
+def _data(payload: bytes) -> dict[str, Any]:
+    """What the record says; nothing where it was tampered with, which `verify` reports."""
+    try:
+        data = json.loads(payload)["data"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return data if isinstance(data, dict) else {}

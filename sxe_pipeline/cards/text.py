@@ -100,6 +100,10 @@ def _blank(match: re.Match[str]) -> str:
     return BREAK * (match.end() - match.start())
 
 
+def _may_hold_a_mask(text: str) -> bool:
+    return "." in text or "@" in text or "[" in text or "://" in text
+
+
 def fold(text: str) -> str:
     """Lower-case, unaccented form for matching, of exactly the same length.
 
@@ -112,7 +116,7 @@ def fold(text: str) -> str:
     Returns:
         The folded text.
     """
-    if "." in text or "@" in text or "[" in text or "://" in text:
+    if _may_hold_a_mask(text):
         text = _MASK.sub(_blank, text)
     return text.translate(_FOLD_ASCII if text.isascii() else _FOLD)
 
@@ -191,7 +195,9 @@ def language(folded: str, text: str) -> tuple[str | None, float | None]:
     """
     if not _WORD.search(folded):
         return None, None
-    best = _detector().detect(_MASK.sub(" ", text).replace("\n", " "), model="lite")
+    if _may_hold_a_mask(text):
+        text = _MASK.sub(" ", text)
+    best = _detector().detect(text.replace("\n", " "), model="lite")
     if not best:
         return None, None
     score = round(float(best[0]["score"]), 3)

@@ -11,26 +11,29 @@ from psycopg import sql as compose
 from sxe_pipeline import audit, face
 from sxe_pipeline.sandbox import postgres
 from sxe_pipeline.settings import with_driver
-from sxe_pipeline.store import sql
+from sxe_pipeline.store import migrate, sql
 
 ASSETS = sorted(set(audit.KINDS.values()))
 
 
 class Catalog:
-    """Dagster's event log, as the mirror sees it."""
+    """Dagster's event log since now, as the mirror sees it."""
 
     def __init__(self, instance):
-        self.instance = instance
+        self.instance, self.before = instance, 0
+        self.before = max(self.find(ASSETS).values(), default=0)
 
     def report(self, asset_key, metadata):
         face.report_runless(self.instance, asset_key, metadata)
 
     def find(self, asset_keys):
-        return face.materializations(self.instance, asset_keys)
+        found = face.materializations(self.instance, asset_keys)
+        return {digest: number for digest, number in found.items() if number > self.before}
 
     def count(self):
         keys = map(dg.AssetKey.from_user_string, ASSETS)
-        return sum(len(self.instance.fetch_materializations(k, limit=99).records) for k in keys)
+        pages = [self.instance.fetch_materializations(key, limit=99).records for key in keys]
+        return sum(record.storage_id > self.before for page in pages for record in page)
 
     def wipe(self):
         self.instance.wipe_assets([dg.AssetKey.from_user_string(name) for name in ASSETS])
@@ -39,18 +42,19 @@ class Catalog:
 @pytest.fixture(scope="session")
 def _instance(server, tmp_path_factory):
     """One for all tests of a worker: its tables take seconds to make."""
-    name = compose.Identifier(f"dagster_{secrets.token_hex(6)}")
+    name = f"dagster_{secrets.token_hex(6)}"
+    database = compose.Identifier(name)
     root = postgres.dsn(server, "postgres", "postgres")
     with psycopg.connect(root, autocommit=True) as conn:
-        conn.execute(compose.SQL("create database {} template sxe_template").format(name))
-        dsn = postgres.dsn(server, "sxe_dagster", name.as_string().strip('"'))
-        with psycopg.connect(
-            postgres.dsn(server, "postgres", name.as_string().strip('"')), autocommit=True
-        ) as inside:
-            inside.execute(
-                compose.SQL("grant connect on database {} to sxe_dagster").format(name)
+        conn.execute(
+            compose.SQL("create database {} template {} owner sxe_admin").format(
+                database, compose.Identifier("sxe_template")
             )
-        url = f"{with_driver(dsn, 'psycopg2')}?options=-csearch_path%3Ddagster"
+        )
+        # Grants on a database do not come with its template.
+        migrate.open_database(postgres.dsn(server, "sxe_admin", name))
+        dsn = with_driver(postgres.dsn(server, "sxe_dagster", name), "psycopg2")
+        url = f"{dsn}?options=-csearch_path%3Ddagster"
         folder = tmp_path_factory.mktemp("dagster")
         config = {
             "storage": {"postgres": {"postgres_url": url}},
@@ -59,15 +63,13 @@ def _instance(server, tmp_path_factory):
         (folder / "dagster.yaml").write_text(yaml.safe_dump(config))
         with dg.DagsterInstance.from_config(str(folder)) as opened:
             yield opened
-        conn.execute(compose.SQL("drop database {} with (force)").format(name))
+        conn.execute(compose.SQL("drop database {} with (force)").format(database))
 
 
 @pytest.fixture
 def catalog(_instance):
     """Empty at the start of each test."""
-    opened = Catalog(_instance)
-    opened.wipe()
-    return opened
+    return Catalog(_instance)
 
 
 @pytest.fixture

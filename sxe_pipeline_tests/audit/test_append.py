@@ -16,6 +16,7 @@ from sxe_pipeline.errors import BadInput, Leak
 from sxe_pipeline.store import sql
 
 KIND = "observations.written"
+NO_ZONE = dt.datetime(2026, 1, 1, tzinfo=dt.UTC).replace(tzinfo=None)
 CONTACTS = [
     "jane.doe@example.com",
     "mail jane.doe@example.com now",
@@ -26,6 +27,8 @@ CONTACTS = [
 ]
 
 
+@pytest.fixture
+def reader(database):
     """The login that reads the log."""
     with sql.connect(database.dsn("sxe_api")) as opened:
         opened.autocommit = True
@@ -103,9 +106,7 @@ def test_contact_data_in_the_name_of_a_value_is_refused():
         form.canonical(KIND, actor="a", subject="s", key="k", data={CONTACTS[0]: 1})
 
 
-@pytest.mark.parametrize(
-    "value", [1.5, b"x", {"a": 1}, {1}, object(), [[1.5]], dt.datetime(2026, 1, 1), "x" * 600]
-)
+@pytest.mark.parametrize("value", [1.5, b"x", {"a": 1}, {1}, object(), [[1.5]], NO_ZONE, "x" * 600])
 def test_a_value_that_is_no_fact_is_refused(value):
     with pytest.raises(BadInput):
         form.canonical(KIND, actor="a", subject="s", key="k", data={"value": value})
@@ -152,7 +153,10 @@ def test_the_bytes_do_not_depend_on_the_order_of_the_values(data):
     assert form.canonical(KIND, data=data, **given_) == form.canonical(KIND, data=same, **given_)
 
 
-@given(st.tuples(*[st.text("ab|\n[\"],", max_size=4)] * 3), st.tuples(*[st.text("ab|\n[\"],", max_size=4)] * 3))
+@given(
+    st.tuples(*[st.text('ab|\n["],', max_size=4)] * 3),
+    st.tuples(*[st.text('ab|\n["],', max_size=4)] * 3),
+)
 def test_two_facts_never_share_an_id(one, other):
     assert (form.event_id(*one) == form.event_id(*other)) == (one == other)
 

@@ -9,6 +9,7 @@ import pytest
 from sxe_pipeline import audit
 from sxe_pipeline.audit import mirror
 from sxe_pipeline.audit import payload as form
+from sxe_pipeline.audit.search import search
 from sxe_pipeline.audit.verify import verify
 from sxe_pipeline.store import sql
 
@@ -123,6 +124,8 @@ def test_a_payload_of_another_form_with_its_right_hash_is_found(database, log, p
     )
 
     assert check(database, log).findings == {"columns do not match the payload": 1}
+    with sql.connect(database.dsn("sxe_api")) as reader:
+        assert [event.data for event in search(reader) if event.event_id == event_id] == [{}]
 
 
 def test_a_forged_materialization_is_found(database, log):
@@ -148,7 +151,7 @@ def test_a_mirrored_materialization_that_is_gone_is_found(database, log):
 
 
 def test_what_only_a_seal_can_show_is_not_claimed(database, log):
-    """The owner rewrites an event with its hash: no finding, and the verdict does not say 'fine'."""
+    """The owner rewrites an event with its hash: no finding, and no verdict that says 'fine'."""
     with psycopg.connect(database.dsn("postgres")) as root:
         event_id, recorded_at, payload = root.execute(
             "select event_id, recorded_at, payload from audit.event limit 1"

@@ -1,6 +1,7 @@
 """Which login a process gets, and what happens around the first one."""
 
 import dataclasses
+import json
 import os
 import secrets
 
@@ -64,9 +65,10 @@ def test_no_text_of_what_was_given_shows_a_password(settings):
 def test_every_first_attach_migrates_and_the_next_does_not(settings):
     marker = settings.home / "postgres" / "migrated"
     before = marker.stat().st_mtime_ns
-    with attach.attached(settings, "social") as given, sql.connect(
-        given.settings.need("social_dsn")
-    ) as conn:
+    with (
+        attach.attached(settings, "social") as given,
+        sql.connect(given.settings.need("social_dsn")) as conn,
+    ):
         assert conn.execute("select count(*) from handoff.signing_key").fetchone() == (1,)
 
     assert marker.stat().st_mtime_ns == before
@@ -75,15 +77,17 @@ def test_every_first_attach_migrates_and_the_next_does_not(settings):
 def test_a_newer_package_migrates_again_and_keeps_the_data(settings):
     marker = settings.home / "postgres" / "migrated"
     word = f"stage_{secrets.token_hex(4)}"
-    with attach.attached(settings, "social") as given, sql.connect(
-        given.settings.need("social_dsn")
-    ) as conn:
+    with (
+        attach.attached(settings, "social") as given,
+        sql.connect(given.settings.need("social_dsn")) as conn,
+    ):
         conn.execute("insert into cards.funnel (stage, value) values (%s, 1)", [word])
     marker.write_text("an older package")
 
-    with attach.attached(settings, "social") as given, sql.connect(
-        given.settings.need("social_dsn")
-    ) as conn:
+    with (
+        attach.attached(settings, "social") as given,
+        sql.connect(given.settings.need("social_dsn")) as conn,
+    ):
         found = conn.execute("select value from cards.funnel where stage = %s", [word]).fetchone()
         keys = conn.execute("select count(*) from handoff.signing_key").fetchone()
 
@@ -94,7 +98,9 @@ def test_a_newer_package_migrates_again_and_keeps_the_data(settings):
 def test_a_child_inherits_what_keeps_the_server_up(settings):
     with attach.attached(settings) as given:
         (descriptor,) = given.descriptors
-        assert os.fstat(descriptor).st_ino == (settings.home / "postgres" / "use.lock").stat().st_ino
+        assert (
+            os.fstat(descriptor).st_ino == (settings.home / "postgres" / "use.lock").stat().st_ino
+        )
 
 
 def test_a_used_server_is_neither_deleted_nor_stopped(settings):
@@ -130,19 +136,13 @@ def test_a_failed_migration_names_its_log_and_may_be_tried_again(fresh, monkeypa
         pass
 
     log = fresh.home / "migrate.log"
-    passwords = postgres.Server(fresh.home / "postgres").home / "state.json"
+    state = json.loads((fresh.home / "postgres" / "state.json").read_text())
     assert str(log) in str(caught.value)
     assert not runs(fresh)
-    for password in [SECRET, *environment_passwords(passwords)]:
+    for password in [SECRET, *state["passwords"].values()]:
         assert password not in log.read_text()
 
     monkeypatch.delenv("SXE_SIGNING_KEY")
     with attach.attached(fresh, "social") as given:
         sql.connect(given.settings.need("social_dsn")).close()
     assert not runs(fresh)
-
-
-def environment_passwords(file):
-    import json
-
-    return json.loads(file.read_text())["passwords"].values()

@@ -1,4 +1,4 @@
-"""The embedded server under killed, racing and ordinary commands. Everything here is a real process."""
+"""The embedded server under killed, racing and ordinary commands; every one is a real process."""
 
 import contextlib
 import os
