@@ -87,6 +87,8 @@ def speed(tables: Path, rows: int) -> None:
 
 
 if __name__ == "__main__":
+    if "SXE_TEST_DATA" not in os.environ:
+        sys.exit("SXE_TEST_DATA is not set: this benchmark needs a folder of real profiles")
     data = Path(os.environ["SXE_TEST_DATA"])
     recall(data / "truth")
     speed(data / "tables", int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)

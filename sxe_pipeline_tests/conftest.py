@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql as compose
 
+from sxe_pipeline.errors import Busy
 from sxe_pipeline.sandbox import postgres
 from sxe_pipeline.store import migrate, roles
 
@@ -42,9 +43,13 @@ def server(tmp_path_factory):
     """One embedded server for all workers of a run; the last one out stops it."""
     base = tmp_path_factory.getbasetemp()
     home = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "postgres"
-    with postgres.Server(home, durable=False).attached() as state:
+    embedded = postgres.Server(home, durable=False)
+    with embedded.attached() as state:
         _make_template(state)
         yield state
+    # As root the data lies outside of pytest's folder, which nobody else would clean.
+    with contextlib.suppress(Busy):
+        embedded.reset()
 
 
 def _make_template(state):

@@ -112,7 +112,7 @@ def later(rng: random.Random, account: Account, *, may_rename: bool) -> Account:
             bios.joined(rng, account.voice, account.bio, fresh) if account.is_linked else fresh
         )
     if may_rename and not account.is_linked and rng.random() < 0.08:
-        now.handle = f"new_{account.handle}"[:24]
+        now.handle = f"new_{account.handle}"
     return now
 
 
@@ -239,3 +239,13 @@ def profile_url(account: Account) -> str:
         "threads": "https://www.threads.net/@",
     }
     return host[account.platform] + account.handle
+
+
+def masked(handle: str) -> str:
+    """A handle as a vendor hides it."""
+    return f"{handle[:3]}███{handle[-2:]}"
+
+
+def iso(account: Account) -> str:
+    """When an account was made, as official APIs write it."""
+    return account.created_at.strftime("%Y-%m-%dT%H:%M:%S.000Z")

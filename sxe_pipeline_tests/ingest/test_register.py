@@ -1,18 +1,15 @@
 """The register on a real Postgres: once per collection and content, with its audit event."""
 
-import secrets
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.ingest import register as registering
-from sxe_pipeline.sandbox import postgres
-from sxe_pipeline.store import migrate, roles, sql
+from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 
 TODAY = date(2027, 1, 5)
@@ -20,30 +17,9 @@ NOW = datetime(2027, 1, 5, 8, tzinfo=UTC)
 """Later than any file that a test writes: a file changed after its registration is new again."""
 
 
-def _in_database(dsn: str, name: str) -> str:
-    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[tuple[str, str]]:
-    home = tmp_path_factory.mktemp("postgres")
-    with postgres.Server(home, durable=False).attached() as state:
-        admin = postgres.dsn(state, "sxe_admin")
-        roles.ensure(admin, state["passwords"])
-        with psycopg.connect(admin, autocommit=True) as conn:
-            conn.execute("create database migrated")
-        migrate.upgrade(_in_database(admin, "migrated"))
-        yield admin, postgres.dsn(state, "sxe_social")
-
-
 @pytest.fixture
-def conn(server) -> Iterator[psycopg.Connection]:
-    admin, social = server
-    name = f"t_{secrets.token_hex(6)}"
-    with psycopg.connect(admin, autocommit=True) as owner:
-        owner.execute(f"create database {name} template migrated")
-    migrate.open_database(_in_database(admin, name))
-    with sql.connect(_in_database(social, name)) as conn:
+def conn(database) -> Iterator[psycopg.Connection]:
+    with sql.connect(database.dsn("sxe_social")) as conn:
         yield conn
 
 

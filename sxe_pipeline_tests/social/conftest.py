@@ -1,37 +1,18 @@
-"""A real Postgres of the suite's own, one database per test, and an empty Tier 1 store."""
+"""The social tier of one test: a database and an empty Tier 1 store."""
 
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pyarrow as pa
 import pytest
 
-from sxe_pipeline.sandbox import postgres
 from sxe_pipeline.social import identities, observe, profiles
-from sxe_pipeline.store import migrate, roles, sql, tables
+from sxe_pipeline.store import sql, tables
 from sxe_pipeline_tests.social import landing
-
-
-def _in_database(dsn: str, name: str) -> str:
-    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory) -> Iterator[dict[str, str]]:
-    """Logins of a fresh server, whose template database is migrated."""
-    home = tmp_path_factory.mktemp("postgres")
-    with postgres.Server(home, durable=False).attached() as state:
-        admin = postgres.dsn(state, "sxe_admin")
-        roles.ensure(admin, state["passwords"])
-        with psycopg.connect(admin, autocommit=True) as conn:
-            conn.execute("create database migrated")
-        migrate.upgrade(_in_database(admin, "migrated"))
-        yield {"admin": admin, "social": postgres.dsn(state, "sxe_social")}
 
 
 @dataclass
@@ -68,13 +49,7 @@ class Tier:
 
 
 @pytest.fixture
-def tier(server, tmp_path: Path) -> Iterator[Tier]:
-    name = f"t_{secrets.token_hex(6)}"
-    with psycopg.connect(server["admin"], autocommit=True) as conn:
-        conn.execute(f"create database {name} template migrated")
-    migrate.open_database(_in_database(server["admin"], name))
-    dsn = _in_database(server["social"], name)
+def tier(database, tmp_path: Path) -> Iterator[Tier]:
+    dsn = database.dsn("sxe_social")
     with sql.connect(dsn) as conn:
         yield Tier(conn, dsn, (tmp_path / "tier1").as_uri())
-    with psycopg.connect(server["admin"], autocommit=True) as conn:
-        conn.execute(f"drop database {name} with (force)")
