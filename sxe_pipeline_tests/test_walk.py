@@ -1,6 +1,7 @@
 """Walks 1 and 3 through the real jobs: intake, a day, a range, a replay, a breach."""
 
 import json
+import random
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pytest
 
 from sxe_pipeline import definitions, face, settings
 from sxe_pipeline.redact import Rules, redact_array
-from sxe_pipeline.sandbox import attach
+from sxe_pipeline.sandbox import attach, dump, plants, search
 from sxe_pipeline.social import observe
 from sxe_pipeline.social.screen import Screen
 from sxe_pipeline.store import sql, tables
@@ -180,61 +181,63 @@ def test_a_landing_file_that_is_gone_or_overwritten_stops_its_day(place):
     assert "gone" in gone.failure
 
 
-def test_a_rule_that_is_switched_off_is_caught_by_the_second_detector(place):
-    home = place.settings.home
-    land(home, DAYS[2], [person(1), person(2, bio="ask me: ana.writes.22@protonmail.com")])
+@pytest.fixture
+def hidden(place):
+    """Somebody with a planted address, in a landed and registered file."""
+    planted = plants.plant(plants.KINDS[0], 1, random.Random(1))
+    assert planted.field == "bio"
+    land(place.settings.home, DAYS[2], [person(1), person(2, bio=f"hello {planted.text} there")])
     place.tick()
-    blind = Rules().without("email")
-    landing = place.tier.resources["landing"]
+    return planted.plant
 
-    def day_with(screen):
-        with sql.connect(place.settings.need("social_dsn")) as conn:
-            files = {DAYS[2]: landing.files_of(conn, DAYS[2])}
-            conn.commit()
-            counted = observe.observe(
-                conn,
-                place.settings.tier1_url,
-                days=[DAYS[2]],
-                files_by_day=files,
-                read=landing.read,
-                now=datetime.now(UTC),
-                actor="test",
-                screen=screen,
-            )
-        return observe.total(counted)
 
-    half_blind = Screen(redact_array=lambda texts: redact_array(texts, blind))
-    caught = day_with(half_blind)
-    all_blind = Screen(
-        redact_array=lambda texts: redact_array(texts, blind),
+def left_behind(place, plant):
+    """Where the plant is found in everything but the landing tier and the server's own files."""
+    apart = [place.settings.home / name for name in ("landing", "postgres")]
+    files = [
+        file
+        for file in place.settings.home.rglob("*")
+        if file.is_file() and not any(file.is_relative_to(folder) for folder in apart)
+    ]
+    tables_of = dump.dump_database(attach.superuser(place.settings))
+    return list(search.find([plant], files, tables_of))
+
+
+BLIND = Rules().without("email")
+
+
+def test_with_all_rules_on_the_plant_is_nowhere(place, hidden):
+    run = place.run("tier1_intake", DAYS[2])
+
+    assert run.is_success, run.failure
+    assert run.failed_checks == ("cards/lead_cards:tagged_share",) or run.failed_checks == ()
+    assert left_behind(place, hidden) == []
+
+
+def test_a_rule_switched_off_makes_leaks_rise_and_the_check_fail(place, hidden, monkeypatch):
+    half_blind = Screen(redact_array=lambda texts: redact_array(texts, BLIND))
+    monkeypatch.setattr(observe, "Screen", lambda: half_blind)
+
+    run = place.run("tier1_intake", DAYS[2])
+
+    assert run.is_success, "the run goes on without the row"
+    assert "social/observations:no_contact_data" in run.failed_checks
+    assert place.rows("select leak_count, reasons from social.day_count") == [(1, {"leak": 1})]
+    assert left_behind(place, hidden) == []
+
+
+def test_with_rule_and_scan_off_the_plant_is_found(place, hidden, monkeypatch):
+    blind = Screen(
+        redact_array=lambda texts: redact_array(texts, BLIND),
         scan_array=lambda texts: pa.nulls(len(texts), pa.string()),
     )
-    missed = day_with(all_blind)
+    monkeypatch.setattr(observe, "Screen", lambda: blind)
 
-    assert caught.reasons == {"leak": 1}
-    assert caught.leak_count == 1
-    assert missed.reasons == {}
-    stored = place.table("social/observations")["bio"].to_pylist()
-    assert any("protonmail" in bio for bio in stored), (
-        "with both walls down it is there to be found"
-    )
+    run = place.run("tier1_intake", DAYS[2])
 
-
-def test_the_check_fails_where_a_leak_was_kept_out(place):
-    land(place.settings.home, DAYS[2], [person(1)])
-    place.tick()
-    place.run("tier1_intake", DAYS[2])
-    with sql.connect(place.settings.need("social_dsn")) as conn:
-        conn.execute("update social.day_count set leak_count = 1")
-
-    with sql.connect(place.settings.need("social_dsn")) as conn:
-        from sxe_pipeline.social import checks
-
-        found = checks.contact_data(
-            conn, tables.snapshot(conn, place.settings.tier1_url, observe.TABLE)
-        )
-
-    assert (found.certain, found.leaks) == (0, 1)
+    assert run.is_success, run.failure
+    assert "social/observations:no_contact_data" in run.failed_checks, "the check scans by itself"
+    assert any("observations" in hit.where for hit in left_behind(place, hidden))
 
 
 def test_nothing_personal_reaches_dagsters_event_log(place, monkeypatch):

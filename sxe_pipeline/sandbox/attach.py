@@ -61,6 +61,11 @@ def superuser(settings: Settings) -> str:
     return postgres.dsn(state, "postgres")
 
 
+def server_log(settings: Settings) -> Path:
+    """What the embedded server wrote down about itself and about statements that failed."""
+    return _server(settings).log
+
+
 def stop(settings: Settings, *, delete: bool) -> None:
     """Stop the embedded server, and delete its data where asked; refuses while it is used."""
     server = _server(settings)

@@ -260,13 +260,16 @@ def _logged_out(settings: Settings) -> Settings:
 
 
 def _search(settings: Settings, world: Any) -> list[Any]:
-    """Every byte that was left, but the landing tier, which alone may hold unredacted rows."""
+    """Every byte that was left, but the landing tier, which alone may hold unredacted rows.
+
+    The database is read table by table, and by the log of its server.
+    """
+    apart = [settings.home / "landing", settings.home / "postgres"]
     left = [
-        p
-        for p in sorted(settings.home.rglob("*"))
-        if p.is_file()
-        and not p.is_relative_to(settings.home / "landing")
-        and not p.is_relative_to(settings.home / "postgres")
+        file
+        for file in sorted(settings.home.rglob("*"))
+        if file.is_file() and not any(file.is_relative_to(folder) for folder in apart)
     ]
+    left.append(attach.server_log(settings))
     tables = dump.dump_database(attach.superuser(settings))
-    return list(search.find(world.plants, left, tables, root=settings.home))
+    return list(search.find(world.plants, left, tables))
