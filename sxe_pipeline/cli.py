@@ -103,6 +103,15 @@ def _day(text: str) -> date:
         raise BadInput("a day is written YYYY-MM-DD") from None
 
 
+def _landing_day(text: str) -> date:
+    from sxe_pipeline.schema.tables import FIRST_DAY
+
+    day, today = _day(text), datetime.now(UTC).date()
+    if not FIRST_DAY <= day <= today:
+        raise BadInput(f"a landing day lies between {FIRST_DAY} and {today}")
+    return day
+
+
 @main.command()
 @click.argument("inputs", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--accounts", default=12_000, show_default=True, help="Generated accounts.")
@@ -190,7 +199,7 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
             if not dry_run:
                 landing = objects.Objects(given.landing_url)
                 register.register_all(conn, landing, actor="cli:build")
-            wanted = [_day(d) for d in days] or [p.day for p in register.pending_days(conn)]
+            wanted = [_landing_day(d) for d in days] or [p.day for p in register.pending_days(conn)]
         runs: list[dict[str, Any]] = []
         if wanted and not dry_run:
             tier = definitions.assemble(given)

@@ -18,8 +18,8 @@ from dagster_shared.utils.warnings import BetaWarning
 
 from sxe_pipeline import logs
 from sxe_pipeline.errors import SxeError, Transient
+from sxe_pipeline.schema.tables import FIRST_DAY
 
-FIRST_DAY = date(2020, 1, 1)
 # Used on purpose although it is beta: without it a range run computes the middle once a day.
 warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=BetaWarning)
 

@@ -38,7 +38,8 @@ def land(
 
     Raises:
         NotFound: A path does not exist.
-        BadInput: A path lies inside the landing store; those files are registered as they are.
+        BadInput: A folder is empty, or a path lies inside the landing store, whose files are
+            registered as they are.
     """
     new = 0
     for path in paths:
@@ -52,7 +53,12 @@ def land(
             )
         root = path if path.is_dir() else path.parent
         name = collection or root.resolve().name
-        for file in _files(path):
+        files = list(_files(path))
+        if not files:
+            raise BadInput(
+                "a given folder holds no file; put JSON Lines, JSON, CSV or Parquet into it"
+            )
+        for file in files:
             data = file.read_bytes()
             key = _key(name, file.relative_to(root), data, day)
             if dry_run:

@@ -17,6 +17,7 @@ import psycopg
 from sxe_pipeline import audit
 from sxe_pipeline.errors import NotFound, StoreUnavailable
 from sxe_pipeline.ingest.collection import COLLECTION, MAPPING, Declared, declared
+from sxe_pipeline.schema.tables import FIRST_DAY
 from sxe_pipeline.store.objects import Entry, Objects
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -295,10 +296,14 @@ def _root_name(landing: Objects) -> str:
 
 
 def _landed_day(key: str, now: datetime) -> date:
+    """The day that a folder names, else today. A day that cannot be is just a folder."""
+    today = now.astimezone(UTC).date()
     for part in key.split("/")[:-1]:
         if _DAY.fullmatch(part):
             try:
-                return date.fromisoformat(part)
+                day = date.fromisoformat(part)
             except ValueError:
                 continue
-    return now.astimezone(UTC).date()
+            if FIRST_DAY <= day <= today:
+                return day
+    return today

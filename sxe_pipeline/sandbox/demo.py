@@ -21,7 +21,7 @@ from sxe_pipeline import face, schema
 from sxe_pipeline import settings as environment
 from sxe_pipeline.audit import verify
 from sxe_pipeline.cards import market
-from sxe_pipeline.errors import Terminal
+from sxe_pipeline.errors import BadInput, Terminal
 from sxe_pipeline.handoff import sign
 from sxe_pipeline.sandbox import attach, dump, landing, search
 from sxe_pipeline.sandbox.report import Report
@@ -192,6 +192,10 @@ def _move_day(incoming: Path, root: Path, day: date) -> None:
 def _land_folders(road: Road, inputs: Sequence[Path]) -> None:
     with road.clock.stage("copy the landing folders"):
         for folder in inputs:
+            if not any(file.is_file() for file in folder.rglob("*")):
+                raise BadInput(
+                    "a given folder holds no file; put JSON Lines, JSON, CSV or Parquet into it"
+                )
             target = road.settings.home / "landing" / folder.resolve().name
             shutil.copytree(folder, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
     days = road.intake("intake")

@@ -4,7 +4,12 @@ Here: column names, types and null meaning of internal Tier 1 tables. What cross
 consumer (`social_profile`, `lead_card`) is a contract in `contracts/`, not a schema in here.
 """
 
+from datetime import date
+
 import pyarrow as pa
+
+FIRST_DAY = date(2020, 1, 1)
+"""The first landing day there can be: where the daily partitions begin."""
 
 UTC = pa.timestamp("us", tz="UTC")
 WORDS = pa.list_(pa.field("element", pa.string(), nullable=False))

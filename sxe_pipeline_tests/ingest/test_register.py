@@ -136,3 +136,19 @@ def test_a_declaration_that_cannot_be_read_is_refused_and_nothing_registered(con
         register(conn, landing)
 
     assert registering.pending_days(conn) == []
+
+
+@pytest.mark.parametrize("folder", ["2019-12-31", "2099-01-01", "2026-02-30"])
+def test_a_folder_of_a_day_that_cannot_be_is_just_a_folder(conn, landing, folder):
+    put(landing, f"people/{folder}/a.json", '{"n": 1}')
+
+    done = registering.register(
+        conn,
+        Objects(landing.as_uri()),
+        actor="test",
+        limit_files=None,
+        limit_bytes=None,
+        now=NOW,
+    )
+
+    assert done.days == [TODAY]
