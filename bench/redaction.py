@@ -1,6 +1,7 @@
 """Redaction: recall per kind and bios a second, in one run.
 
 Usage: SXE_TEST_DATA=DIR python bench/redaction.py [ROWS]
+       SXE_TEST_DATA=DIR python bench/redaction.py --save    (the figures that the demo prints)
 
 Reads DIR/truth/pii_adversarial.jsonl (recall, false alarms) and the bios in DIR/tables (speed: the
 real mix, made distinct by a trailing word, so that no dictionary helps). Prints numbers only.
@@ -17,8 +18,10 @@ from pathlib import Path
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 import pyarrow as pa
+import yaml
 
-from sxe_pipeline.redact import redact_array, redact_text
+import sxe_pipeline.sandbox
+from sxe_pipeline.redact import RULESET_VERSION, redact_array, redact_text
 from sxe_pipeline.redact.stream import redact_lines
 
 _BIO_KEYS = ("description", "biography", "signature", "bio")
@@ -36,8 +39,8 @@ def _bios(value: object) -> Iterator[str]:
             yield from _bios(inner)
 
 
-def recall(truth: Path) -> None:
-    """Print flagged and span recall per kind, then the false alarms."""
+def recall(truth: Path, saved: Path | None = None) -> None:
+    """Print flagged and span recall per kind, then the false alarms; save them where asked."""
     lines = (truth / "pii_adversarial.jsonl").read_bytes().splitlines()
     kinds: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     alarms = negatives = 0
@@ -55,6 +58,15 @@ def recall(truth: Path) -> None:
     for kind, (count, flagged, covered) in sorted(kinds.items()):
         print(f"{kind:32} {flagged / count:.3f} flagged  {covered / count:.3f} covered  of {count}")
     print(f"false alarms {alarms} of {negatives}")
+    if saved is not None:
+        flagged_of = {kind: [flagged, count] for kind, (count, flagged, _) in sorted(kinds.items())}
+        measured = {
+            "ruleset_version": RULESET_VERSION,
+            "false_alarms": [alarms, negatives],
+            "flagged": flagged_of,
+        }
+        head = "# Written by bench/redaction.py --save: kind -> [texts flagged, texts].\n"
+        saved.write_text(head + yaml.safe_dump(measured, sort_keys=False, default_flow_style=None))
 
 
 def speed(tables: Path, rows: int) -> None:
@@ -90,5 +102,8 @@ if __name__ == "__main__":
     if "SXE_TEST_DATA" not in os.environ:
         sys.exit("SXE_TEST_DATA is not set: this benchmark needs a folder of real profiles")
     data = Path(os.environ["SXE_TEST_DATA"])
+    if "--save" in sys.argv:
+        recall(data / "truth", Path(sxe_pipeline.sandbox.__file__).with_name("recall.yaml"))
+        sys.exit()
     recall(data / "truth")
     speed(data / "tables", int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)

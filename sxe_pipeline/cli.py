@@ -167,6 +167,8 @@ def ingest(
             with sql.connect(given.need("social_dsn")) as conn:
                 done = register.register_all(conn, landing, actor="cli:ingest")
             data |= {"registered": done.new, "days": [d.isoformat() for d in done.days]}
+            if done.unreadable:
+                data["unreadable"] = f"{done.unreadable} files; check their rights, then again"
     _answer("ingest", data, as_json, (f"{name}: {value}" for name, value in data.items()))
 
 
