@@ -33,8 +33,11 @@ class Verbs(click.Group):
             return super().invoke(ctx)
         except SxeError as error:
             _fail(ctx, str(error), error.exit_code)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except KeyboardInterrupt:
+            click.echo("sxe: interrupted; run it again, what was finished stays", err=True)
+            sys.exit(130)
         except BrokenPipeError:
             sys.exit(0)
         except Exception as error:  # noqa: BLE001 - the border: its text may quote data

@@ -6,6 +6,7 @@ record. Not here: what a record means.
 
 import csv
 import itertools
+import json
 import re
 import tempfile
 from collections.abc import Iterator
@@ -119,7 +120,9 @@ def _documents(found: Iterator[bytes | Fault]) -> Iterator[Record | Fault]:
         if not text or text.isspace():
             continue
         value = _decode(text)
-        if type(value) is list:
+        if _repeats_a_key(text, value):
+            yield Fault.MALFORMED
+        elif type(value) is list:
             yield from value
         else:
             yield value
@@ -135,6 +138,41 @@ def _decode(text: bytes) -> Record | Fault:
         return Fault.ENCODING
     except (msgspec.MsgspecError, RecursionError, ValueError):
         return Fault.ENCODING if _LONE_SURROGATE.search(text) else Fault.MALFORMED
+
+
+def _repeats_a_key(text: bytes, value: Record | Fault) -> bool:
+    """Whether an object says two things under one key; the decoder keeps the last in silence.
+
+    More colons than keys are a suspicion only (a text may hold one); only then is it read again.
+    """
+    keys, open_values = 0, [value]
+    while open_values:
+        item = open_values.pop()
+        if type(item) is dict:
+            keys += len(item)
+            open_values += item.values()
+        elif type(item) is list:
+            open_values += item
+    if isinstance(value, Fault) or text.count(b'":') + text.count(b'" :') <= keys:
+        return False
+    try:
+        json.loads(text, object_pairs_hook=_unique)
+    except _RepeatedKey:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
+class _RepeatedKey(Exception):
+    """An object holds one key twice."""
+
+
+def _unique(pairs: list[tuple[str, Record]]) -> dict[str, Record]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _RepeatedKey
+    return found
 
 
 class _TooLong(Exception):

@@ -76,10 +76,24 @@ def test_a_bad_line_is_one_typed_reject_and_its_neighbours_land(line, reason):
     assert (rows, rejects) == ([1, 3], [(2, reason)])
 
 
-def test_duplicate_keys_take_the_last_value():
-    rows, _ = land(b'{"id":"1","id":"2","username":"a","name":"x"}', "f.jsonl")
+@pytest.mark.parametrize(
+    ("line", "reasons"),
+    [
+        pytest.param(b'{"id":"1","id":"2","username":"a","name":"x"}', ["malformed"], id="twice"),
+        pytest.param(
+            b'{"id":"1","username":"a","name":"x","public_metrics":{"b":1,"b" : 2}}',
+            ["malformed"],
+            id="twice, deep inside",
+        ),
+        pytest.param(
+            b'{"id":"1","username":"a","name":"say \\"id\\": \\"2\\""}', [], id="only quoted"
+        ),
+    ],
+)
+def test_a_key_that_is_said_twice_is_malformed(line, reasons):
+    _, rejects = land(line, "f.jsonl")
 
-    assert rows[0]["account_key"] == "id:2"
+    assert [reject.reason for reject in rejects] == reasons
 
 
 def test_a_time_within_a_day_of_registration_is_accepted():
