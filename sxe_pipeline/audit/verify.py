@@ -21,6 +21,9 @@ UNSEEN = (
     "the log is not sealed yet: events that were deleted together with their covers, or rewritten "
     "by the owner of the tables with new hashes, cannot be seen"
 )
+GUARDS = {"refuse_change", "seal_leaf"}
+"""The triggers of `audit.event`."""
+
 _PAGE = 10_000
 
 Find = Callable[[Sequence[str]], Mapping[str, int]]
@@ -76,15 +79,29 @@ def verify(conn: psycopg.Connection, find: Find) -> Verification:
         conn.execute("set transaction isolation level repeatable read, read only")
         rows = conn.execute("select event_id, digest from audit.covered").fetchall()
         digest_of: dict[UUID, str] = dict(rows)
+        _check_guards(conn, seen)
         covered = _check_events(conn, digest_of, seen)
         _check_covers(conn, covered, digest_of, find, seen)
     return seen
 
 
+def _check_guards(conn: psycopg.Connection, seen: Verification) -> None:
+    """The triggers that make the log append-only are there, and no setting switches them off."""
+    standing = {
+        name
+        for (name,) in conn.execute(
+            "select tgname from pg_catalog.pg_trigger "
+            "where tgrelid = 'audit.event'::regclass and tgenabled = 'A'"
+        )
+    }
+    if missing := len(GUARDS - standing):
+        seen.findings["a trigger that guards the log is off or gone"] += missing
+
+
 def _check_events(
     conn: psycopg.Connection, digest_of: Mapping[UUID, str], seen: Verification
-) -> dict[str, list[UUID]]:
-    covered: dict[str, list[UUID]] = defaultdict(list)
+) -> dict[str, list[tuple[UUID, str]]]:
+    covered: dict[str, list[tuple[UUID, str]]] = defaultdict(list)
     with conn.cursor(name="events") as cursor:
         cursor.itersize = _PAGE
         cursor.execute(
@@ -101,7 +118,7 @@ def _check_events(
             elif not _says(payload, event_id, kind, actor, subject):
                 seen.findings["columns do not match the payload"] += 1
             if digest := digest_of.get(event_id):
-                covered[digest].append(event_id)
+                covered[digest].append((event_id, kind))
                 seen.covered += 1
             else:
                 seen.waiting += 1
@@ -121,30 +138,31 @@ def _says(payload: bytes, event_id: UUID, kind: str, actor: str, subject: str) -
 
 def _check_covers(
     conn: psycopg.Connection,
-    covered: Mapping[str, list[UUID]],
+    covered: Mapping[str, list[tuple[UUID, str]]],
     digest_of: Mapping[UUID, str],
     find: Find,
     seen: Verification,
 ) -> None:
-    assets = sorted(set(KINDS.values()))
-    materialized = find(assets)
+    by_asset = {asset_key: find([asset_key]) for asset_key in sorted(set(KINDS.values()))}
     covers = conn.execute(
-        "select digest, event_count, dagster_storage_id from audit.cover"
+        "select digest, asset_key, event_count, dagster_storage_id from audit.cover"
     ).fetchall()
     known = set()
-    for digest, count, storage_id in covers:
-        known.add(digest)
-        ids = covered.get(digest, [])
-        if len(ids) != count or form.digest(ids) != digest:
+    for digest, asset_key, count, storage_id in covers:
+        known.add((asset_key, digest))
+        events = covered.get(digest, [])
+        ids = [event_id for event_id, _ in events]
+        answers = {KINDS.get(kind) for _, kind in events} <= {asset_key}
+        if len(ids) != count or form.digest(ids) != digest or not answers:
             seen.findings["a cover does not answer for the events it names"] += 1
-        if digest in materialized:
+        if digest in by_asset.get(asset_key, ()):
             seen.mirrored += 1
         elif storage_id is not None:
             seen.findings["a mirrored materialization is gone from Dagster"] += 1
     empty = form.digest([])
-    forged = [digest for digest in materialized if digest not in known and digest != empty]
-    if forged:
-        seen.findings["a materialization claims events that were never covered"] += len(forged)
+    claimed = {(asset_key, d) for asset_key, digests in by_asset.items() for d in digests}
+    if forged := sum(digest != empty for _, digest in claimed - known):
+        seen.findings["a materialization claims events that were never covered"] += forged
     missing = len(digest_of) - seen.covered
     if missing:
         seen.findings["a covered event is gone"] += missing

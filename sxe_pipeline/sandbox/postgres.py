@@ -89,7 +89,11 @@ class Server:
         with _flock(self.home / "boot.lock"):
             use = _open(self.home / "use.lock")
             fcntl.flock(use, fcntl.LOCK_SH)
-            state = self._up()
+            try:
+                state = self._up()
+            except BaseException:
+                os.close(use)  # or a start that failed would count as somebody who uses it
+                raise
         try:
             yield state | {"lock_fd": use}
         finally:

@@ -38,6 +38,7 @@ EDITS = {
     "count of a cover": "update audit.cover set event_count = event_count + 1",
     "event moved to another cover": "update audit.covered set digest = (select max(digest) "
     "from audit.cover) where digest = (select min(digest) from audit.cover)",
+    "asset of a cover": "update audit.cover set asset_key = 'social/profiles'",
     "cover gone": "delete from audit.cover where digest = (select min(digest) from audit.cover)",
     "cover and its lines gone": "with gone as (delete from audit.covered returning digest) "
     "delete from audit.cover",
@@ -63,7 +64,7 @@ def check(database, catalog):
 
 
 def tamper(database, statement, *parameters):
-    """As a superuser who switches every trigger off, foreign keys included."""
+    """As a superuser who switches every trigger off, and on again as it was."""
     with psycopg.connect(database.dsn("postgres")) as root:
         tables = ("audit.event", "audit.cover", "audit.covered")
         for table in tables:
@@ -71,6 +72,8 @@ def tamper(database, statement, *parameters):
         root.execute(statement, parameters or None)
         for table in tables:
             root.execute(f"alter table {table} enable trigger all")
+        for guard in ("refuse_change", "seal_leaf"):
+            root.execute(f"alter table audit.event enable always trigger {guard}")
 
 
 def test_a_log_that_stands_gives_counts_and_no_more_than_cannot_tell(database, log):
@@ -166,3 +169,14 @@ def test_what_only_a_seal_can_show_is_not_claimed(database, log):
 
     said = check(database, log)
     assert (said.status, said.findings) == ("cannot_tell", {})
+
+
+@pytest.mark.parametrize("guard", ["refuse_change", "seal_leaf"])
+def test_a_guard_that_was_switched_off_is_found(database, log, guard):
+    with psycopg.connect(database.dsn("postgres"), autocommit=True) as conn:
+        conn.execute(f"alter table audit.event disable trigger {guard}")
+
+    said = check(database, log)
+
+    assert said.status == "tampered"
+    assert said.findings == {"a trigger that guards the log is off or gone": 1}
