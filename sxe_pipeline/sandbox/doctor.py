@@ -15,7 +15,7 @@ import psycopg
 
 from sxe_pipeline.errors import SxeError
 from sxe_pipeline.sandbox import attach
-from sxe_pipeline.settings import STORES, Settings
+from sxe_pipeline.settings import DATABASES, STORES, Settings
 from sxe_pipeline.store import objects, sql
 
 FREE_BYTES = 2 * 1024**3
@@ -37,7 +37,7 @@ def examine(settings: Settings) -> list[Check]:
     found += [_store(name, getattr(settings, name)) for name in STORES]
     with ExitStack() as stack:
         try:
-            held = stack.enter_context(attach.attached(settings, "social", "api", "dagster"))
+            held = stack.enter_context(attach.attached(settings, *attach.ROLES))
         except SxeError as error:
             return [*found, Check("database", "fail", str(error), "see the message")]
         found += _database(held.settings)
@@ -74,29 +74,40 @@ def _store(name: str, url: str) -> Check:
 
 
 def _database(settings: Settings) -> Iterator[Check]:
-    names = {}
-    for name in ("social_dsn", "api_dsn", "dagster_dsn"):
+    places = set()
+    for name, variable in DATABASES.items():
+        title = f"login {name.removesuffix('_dsn')}"
+        if getattr(settings, name) is None:
+            yield Check(title, "warn", "not set for this process", f"set {variable} if it needs it")
+            continue
         try:
             with sql.connect(settings.need(name)) as conn:
-                row = conn.execute(
-                    "select current_user, current_database(), "
-                    "(select rolsuper from pg_roles where rolname = current_user), "
-                    "current_setting('server_version')"
-                ).fetchone()
+                user, place, is_super, version = _who(conn)
         except SxeError as error:
-            yield Check(f"login {name.removesuffix('_dsn')}", "fail", str(error), "check the URL")
+            yield Check(title, "fail", str(error), "check the URL")
             continue
-        user, database, is_super, version = row or ("?", "?", True, "?")
-        names[name] = database
-        state = "fail" if is_super else "ok"
-        fix = "use a login without superuser rights" if is_super else ""
+        places.add(place)
+        state, fix = ("fail", "use a login without superuser rights") if is_super else ("ok", "")
+        yield Check(title, state, f"{user}, PostgreSQL {version}", fix)
+    if len(places) > 1:
         yield Check(
-            f"login {name.removesuffix('_dsn')}", state, f"{user}, PostgreSQL {version}", fix
+            "one database", "fail", f"the logins reach {len(places)}", "point all at one database"
         )
-    if len(set(names.values())) > 1:
-        yield Check("one database", "fail", "logins reach several", "point all at one database")
+    else:
+        yield Check("one database", "ok", "every login reaches the same")
     yield _refused(settings, "audit is append-only", "update audit.event set actor = actor")
     yield _refused(settings, "no way into Dagster's tables", "select 1 from dagster.runs limit 1")
+
+
+def _who(conn: psycopg.Connection) -> tuple[str, tuple[str, ...], bool, str]:
+    """Who is logged in, to which database of which server, as a superuser or not."""
+    row = conn.execute(
+        "select current_user, current_database(), inet_server_addr()::text, "
+        "inet_server_port()::text, (select rolsuper from pg_roles where rolname = current_user), "
+        "current_setting('server_version')"
+    ).fetchone()
+    user, database, address, port, is_super, version = row or ("?", "?", "?", "?", True, "?")
+    return user, (database, address, port), is_super, version
 
 
 def _refused(settings: Settings, name: str, statement: str) -> Check:
