@@ -8,8 +8,10 @@ can only be killed.
 import contextlib
 import ctypes
 import signal
+import socket as socketlib
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -17,24 +19,31 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from sxe_pipeline import settings as environment
-from sxe_pipeline.errors import StoreUnavailable
+from sxe_pipeline.errors import BadInput, StoreUnavailable
 from sxe_pipeline.sandbox import attach
 from sxe_pipeline.settings import Settings
 
 READY_S = 90
 STOP_S = 12
 LOCATION = "social_tier"
+_SOCKET_PATH = 100
 
 
 def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
-    """Run until SIGINT or SIGTERM; `say` gets the address once it answers."""
+    """Run until SIGINT or SIGTERM; `say` gets the address once it answers.
+
+    Raises:
+        BadInput: The port is taken.
+        StoreUnavailable: The UI does not answer in time.
+    """
+    _must_be_free(port)
     stop = _Stop()
     with attach.attached(settings, "social", "dagster") as held:
         home = environment.dagster_home(held.settings)
         tier = environment.exports(held.settings, home)
         only_dagster = {k: v for k, v in tier.items() if k != "SXE_SOCIAL_DATABASE_URL"}
         workspace = home / "workspace.yaml"
-        socket = home / "code.sock"
+        socket = _socket(home)
         workspace.write_text(
             f"load_from:\n  - grpc_server:\n      socket: {socket}\n"
             f"      location_name: {LOCATION}\n"
@@ -50,6 +59,23 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
             while not stop.asked:
                 alive()
                 time.sleep(0.5)
+
+
+def _must_be_free(port: int) -> None:
+    with socketlib.socket() as probe:
+        probe.setsockopt(socketlib.SOL_SOCKET, socketlib.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise BadInput(f"port {port} is taken; choose another with --port") from None
+
+
+def _socket(home: Path) -> Path:
+    """A Unix socket's path may have about 100 characters, wherever the home is."""
+    wanted = home / "code.sock"
+    if len(str(wanted)) < _SOCKET_PATH:
+        return wanted
+    return Path(tempfile.mkdtemp(prefix="sxe-ui-")) / "code.sock"
 
 
 class _Stop:

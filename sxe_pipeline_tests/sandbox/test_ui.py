@@ -1,0 +1,89 @@
+"""The Dagster UI as a user starts it: real processes, a real page, and nothing left behind."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
+READY_S = 120
+
+
+def environment(home):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("SXE_", "DAGSTER_"))}
+    return env | {"SXE_HOME": str(home)}
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def ask(port, query):
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/graphql",
+        data=json.dumps({"query": query}).encode(),
+        headers={"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)["data"]
+
+
+def running(home):
+    """Processes that still name the home."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return [line for line in listed.stdout.splitlines() if str(home) in line]
+
+
+def test_the_ui_shows_the_assets_and_leaves_nothing_behind(tmp_path, port):
+    home = tmp_path / "h"
+    with subprocess.Popen(
+        [*SXE, "ui", "--port", str(port)],
+        env=environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as ui:
+        try:
+            said = ui.stdout.readline()
+            assets = []
+            end = time.monotonic() + READY_S
+            while not assets and time.monotonic() < end:
+                nodes = ask(port, "{ assetNodes { assetKey { path } } }")["assetNodes"]
+                assets = ["/".join(node["assetKey"]["path"]) for node in nodes]
+                time.sleep(0.5)
+        finally:
+            ui.send_signal(signal.SIGINT)
+            _, errors = ui.communicate(timeout=60)
+
+    assert str(port) in said, errors
+    assert "cards/lead_cards" in assets
+    assert ui.returncode == 0, errors
+    assert running(home) == []
+    subprocess.run([*SXE, "down", "--reset", "--yes"], env=environment(home), check=True)
+
+
+def test_a_taken_port_is_one_sentence(tmp_path, port):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+
+        done = subprocess.run(
+            [*SXE, "ui", "--port", str(port)],
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 2
+    assert "is taken" in done.stderr
+    assert "Traceback" not in done.stderr
