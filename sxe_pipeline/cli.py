@@ -439,12 +439,18 @@ def keys() -> None:
 @click.option(
     "--print", "printed", is_flag=True, help="Print it for SXE_SIGNING_KEY, keep no file."
 )
+@dry_run
 @as_json
-def keys_create(printed: bool, as_json: bool) -> None:
+def keys_create(printed: bool, dry_run: bool, as_json: bool) -> None:
     """Make the signing key of this home; an existing one stays."""
     from sxe_pipeline.handoff import sign
 
     given = settings.load()
+    if dry_run and not printed:
+        file = sign.public_file(given.home)
+        plan = {"public_key_file": str(file), "exists": file.exists(), "dry_run": True}
+        _answer("keys create", plan, as_json, (f"{k}: {v}" for k, v in plan.items()))
+        return
     signer = sign.Signer.generate() if printed else sign.of_home(given.home)
     data = {"key_id": signer.key_id}
     if printed:
@@ -476,7 +482,8 @@ def doctor(as_json: bool) -> None:
 
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def env(command: tuple[str, ...]) -> None:
+@as_json
+def env(command: tuple[str, ...], as_json: bool) -> None:
     """Print the variables that `dg` needs, or run COMMAND with them and the database up."""
     import shlex
     import subprocess
@@ -493,8 +500,8 @@ def env(command: tuple[str, ...]) -> None:
                 check=False,
             )
             sys.exit(child.returncode)
-    for name, value in variables.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+    lines = (f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+    _answer("env", {"variables": variables}, as_json, lines)
     if held.descriptors:
         click.echo("# the embedded database stops with its last user: sxe env -- bash", err=True)
 
@@ -502,24 +509,26 @@ def env(command: tuple[str, ...]) -> None:
 @main.command()
 @click.option("--reset", is_flag=True, help="Delete the embedded database and all embedded state.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def down(reset: bool, yes: bool) -> None:
+@dry_run
+@as_json
+def down(reset: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Stop the embedded database, and with --reset delete everything below SXE_HOME."""
     import shutil
 
     from sxe_pipeline.sandbox import attach
 
     given = settings.load()
-    if not given.home.exists():
-        click.echo("nothing is there")
-        return
-    if reset and not yes:
+    homes = [h for h in (given.home / "demo", given.home) if (h / "postgres").exists()]
+    done = "deleted" if reset else "stopped"
+    if reset and given.home.exists() and not (yes or dry_run):
         click.confirm(f"Delete {given.home} and its database?", abort=True)
-    for home in (given.home / "demo", given.home):
-        if (home / "postgres").exists():
+    if not dry_run:
+        for home in homes:
             attach.stop(given.under(home), delete=reset)
-    if reset:
-        shutil.rmtree(given.home)
-    click.echo("deleted" if reset else "stopped")
+        if reset:
+            shutil.rmtree(given.home, ignore_errors=True)
+    data = {"home": str(given.home), "databases": len(homes), "done": done, "dry_run": dry_run}
+    _answer("down", data, as_json, [f"would be {done}" if dry_run else done])
 
 
 @main.command()

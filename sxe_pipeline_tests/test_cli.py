@@ -200,3 +200,18 @@ def test_land_build_publish_and_read_back(tmp_path):
     assert sxe("doctor", home=home).returncode == 0
     assert sxe("down", "--reset", "--yes", home=home).returncode == 0
     assert not home.exists()
+
+
+def test_a_dry_run_writes_nothing(tmp_path):
+    home = tmp_path / "home"
+
+    planned = sxe("keys", "create", "--dry-run", "--json", home=home)
+    made = sxe("keys", "create", "--json", home=home)
+    spared = sxe("down", "--reset", "--dry-run", "--json", home=home)
+
+    assert json.loads(planned.stdout)["exists"] is False
+    assert json.loads(made.stdout)["key_id"]
+    assert json.loads(spared.stdout)["dry_run"] is True
+    assert (home / "keys" / "signing.key").is_file()
+    assert sxe("down", "--reset", "--yes", home=home).returncode == 0
+    assert not home.exists()
