@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from sxe_pipeline.cards import text
-from sxe_pipeline.cards.card import CARD, follower_band, is_stale, readiness
+from sxe_pipeline.cards.card import CARD, follower_band, is_stale, label_columns, readiness
 from sxe_pipeline.cards.label import MODEL_VERSION, Labels, Voice, label
 from sxe_pipeline.cards.places import ISO_COUNTRY, Place
 from sxe_pipeline.cards.policy import Policy
@@ -141,7 +141,10 @@ def build(
             card = {
                 "card_id": card_id,
                 **_facts_of(accounts, reading, taxonomy),
-                **_label_columns(labels),
+                **label_columns(labels),
+                "is_tagged": labels.is_tagged,
+                "is_own_words_tagged": labels.is_own_words,
+                "says_two_things": labels.says_two_things,
                 **versions,
             }
             card |= _place(card, accounts, labels, taxonomy, markets)
@@ -277,25 +280,6 @@ def _facts_of(accounts: Sequence[Account], reading: _Reading, taxonomy: Taxonomy
         "ruleset_version": primary.ruleset_version,
         "is_eligible": reading.is_eligible,
         "informative_token_count": reading.token_count,
-    }
-
-
-def _label_columns(labels: Labels) -> dict[str, Any]:
-    return {
-        "account_type": labels.account_type,
-        "persona_family": labels.persona_family,
-        "persona": labels.persona,
-        "persona_confidence": labels.persona_confidence,
-        "tribe": labels.tribe,
-        "tribe_confidence": labels.tribe_confidence,
-        "tribes": labels.tribes,
-        "evidence": [
-            {"label": e.label, "source": e.source, "text": e.text, "weight": e.weight}
-            for e in labels.evidence
-        ],
-        "is_tagged": labels.is_tagged,
-        "is_own_words_tagged": labels.is_own_words,
-        "says_two_things": labels.says_two_things,
     }
 
 

@@ -6,9 +6,11 @@ Here: the Arrow schema of `cards/lead_cards`, follower bands, readiness. The col
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 
+from sxe_pipeline.cards.label import Labels
 from sxe_pipeline.schema.tables import UTC, WORDS
 
 STALE_AFTER = timedelta(days=730)
@@ -134,3 +136,20 @@ def readiness(reasons: Sequence[str]) -> tuple[str, list[str]]:
     if any(reason in WITHHELD for reason in kept):
         return "withheld", kept
     return ("incomplete" if kept else "ready"), kept
+
+
+def label_columns(labels: Labels) -> dict[str, Any]:
+    """The labels in the columns of the `lead_card` contract; evidence without its place."""
+    return {
+        "account_type": labels.account_type,
+        "persona_family": labels.persona_family,
+        "persona": labels.persona,
+        "persona_confidence": labels.persona_confidence,
+        "tribe": labels.tribe,
+        "tribe_confidence": labels.tribe_confidence,
+        "tribes": labels.tribes,
+        "evidence": [
+            {"label": e.label, "source": e.source, "text": e.text, "weight": e.weight}
+            for e in labels.evidence
+        ],
+    }

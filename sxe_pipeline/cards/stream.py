@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sxe_pipeline.cards import text
+from sxe_pipeline.cards.card import label_columns
 from sxe_pipeline.cards.label import Voice, label
 from sxe_pipeline.cards.taxonomy import Taxonomy
 from sxe_pipeline.errors import BadInput
@@ -52,21 +53,7 @@ def _label_row(row: dict[str, Any], field: str, taxonomy: Taxonomy) -> dict[str,
         category=_text(row.get("category")),
         follower_count=followers if isinstance(followers, int) else None,
     )
-    labels = label([voice], taxonomy)
-    return {
-        "account_type": labels.account_type,
-        "persona_family": labels.persona_family,
-        "persona": labels.persona,
-        "persona_confidence": labels.persona_confidence,
-        "tribe": labels.tribe,
-        "tribe_confidence": labels.tribe_confidence,
-        "tribes": labels.tribes,
-        "evidence": [
-            {"label": e.label, "source": e.source, "text": e.text, "weight": e.weight}
-            for e in labels.evidence
-        ],
-        "language": language,
-    }
+    return {**label_columns(label([voice], taxonomy)), "language": language}
 
 
 def _text(value: object) -> str | None:
