@@ -30,6 +30,9 @@ LOGINS = ("postgres", "sxe_admin", "sxe_dagster", "sxe_social", "sxe_contacts", 
 """Roles that get a password; the last four are made by the migrations."""
 
 START_S = 60
+FILLING_S = 5
+"""Longer than a starting server leaves its lock file empty; an older empty file is a remnant."""
+
 _DURABLE_OFF = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
 
@@ -154,6 +157,11 @@ class Server:
     def _start(self, wanted: int) -> int:
         end, problem = time.monotonic() + START_S, ""
         while time.monotonic() < end:
+            if self._is_filling():
+                time.sleep(0.1)
+                continue
+            if found := self._port():
+                return found
             if self._pid() is None:
                 # The postmaster is dead, a zombie, or its number belongs to another program now.
                 (self.data / "postmaster.pid").unlink(missing_ok=True)
@@ -230,6 +238,17 @@ class Server:
             if state.split()[0] == "Z" or name != "postgres":
                 return None
         return pid
+
+    def _is_filling(self) -> bool:
+        """A starting postmaster made its file and has not written its number yet.
+
+        Taking the file from it would leave a second server waiting for the memory of the first.
+        """
+        try:
+            file = (self.data / "postmaster.pid").stat()
+        except FileNotFoundError:
+            return False
+        return file.st_size == 0 and time.time() - file.st_mtime < FILLING_S
 
     def _port(self) -> int | None:
         """The port that the running server says it is ready on."""

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -183,6 +184,31 @@ def test_a_kill_during_the_first_start_is_recovered_by_the_next_command(home, st
     assert answers(home)[0]
     assert pid_of(home) is None
     assert not (server.pg / "pw").exists()
+
+
+def test_a_server_that_has_not_filled_its_lock_file_yet_is_waited_for(home, start):
+    first = start()
+    port, pid = first.port(), pid_of(home)
+    file = postgres.Server(home, durable=False).data / "postmaster.pid"
+    said = file.read_bytes()
+    file.write_bytes(b"")  # as it is for a moment while a server starts
+    filled = threading.Timer(0.5, file.write_bytes, [said])
+    filled.start()
+
+    assert answers(home) == (True, port)
+    assert pid_of(home) == pid
+    filled.join()
+    assert first.leave() == 0
+    assert not is_alive(pid)
+
+
+def test_an_empty_lock_file_of_a_dead_server_is_taken_away(home):
+    assert answers(home)[0]
+    file = postgres.Server(home, durable=False).data / "postmaster.pid"
+    file.write_bytes(b"")
+    os.utime(file, (0, 0))
+
+    assert answers(home)[0]
 
 
 def test_a_child_that_inherited_the_lock_keeps_the_server_up(home):
