@@ -27,8 +27,27 @@ STORES = {
     "landing_url": ("SXE_LANDING_STORE_URL", "landing"),
     "tier1_url": ("SXE_TIER1_STORE_URL", "tier1"),
     "handoff_url": ("SXE_HANDOFF_STORE_URL", "handoff"),
+    "contact_handoff_url": ("SXE_CONTACT_HANDOFF_STORE_URL", "contact_handoff"),
 }
 """Field of `Settings` -> (environment variable, folder of the embedded default)."""
+
+PROVIDERS = {
+    "apollo": ("SXE_APOLLO_URL", "https://api.apollo.io", {"api_key": "APOLLO_API_KEY"}),
+    "enformion": (
+        "SXE_ENFORMION_URL",
+        "https://devapi.enformion.com",
+        {"name": "ENFORMION_AP_NAME", "password": "ENFORMION_AP_PASSWORD"},
+    ),
+}
+"""Provider -> (variable of its address, its address, credential -> variable)."""
+
+SECRETS = {
+    "SXE_SIGNING_KEY",
+    "SXE_KEYSET",
+    "SXE_TOKEN",
+    *(variable for _, _, names in PROVIDERS.values() for variable in names.values()),
+}
+"""What no child inherits unless it is named."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +58,17 @@ class Settings:
     landing_url: str
     tier1_url: str
     handoff_url: str
+    contact_handoff_url: str
     social_dsn: str | None = field(default=None, repr=False)
     contacts_dsn: str | None = field(default=None, repr=False)
     api_dsn: str | None = field(default=None, repr=False)
     admin_dsn: str | None = field(default=None, repr=False)
     dagster_dsn: str | None = field(default=None, repr=False)
     signing_key: str | None = field(default=None, repr=False)
+    keyset: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    provider_urls: Mapping[str, str] = field(default_factory=dict)
+    credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     policy_file: Path | None = None
     postgres_binaries: Path | None = None
     postgres_user: str = "nobody"
@@ -100,6 +124,13 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         **stores,
         **logins,
         signing_key=env.get("SXE_SIGNING_KEY") or None,
+        keyset=env.get("SXE_KEYSET") or None,
+        token=env.get("SXE_TOKEN") or None,
+        provider_urls={name: env.get(url) or at for name, (url, at, _) in PROVIDERS.items()},
+        credentials={
+            name: {key: env[variable] for key, variable in names.items() if env.get(variable)}
+            for name, (_, _, names) in PROVIDERS.items()
+        },
         policy_file=Path(policy) if policy else None,
         postgres_binaries=Path(binaries) if binaries else None,
         postgres_user=env.get("SXE_PG_USER") or "nobody",
@@ -148,7 +179,7 @@ def inherited(names: tuple[str, ...] = ()) -> dict[str, str]:
     Args:
         names: Variables to keep although they are ours.
     """
-    ours = {*DATABASES.values(), "SXE_SIGNING_KEY", "SXE_KEYSET", "SXE_TOKEN", "APOLLO_API_KEY"}
+    ours = {*DATABASES.values(), *SECRETS}
     return {k: v for k, v in os.environ.items() if k not in ours or k in names}
 
 

@@ -1,0 +1,123 @@
+"""Verbs of what crosses the border: the batches and the contracts that they keep.
+
+Here: listing, checking, printing. Not here: publishing (`tier1.build`) and the keys that sign
+(`keys`).
+"""
+
+import json
+from pathlib import Path
+
+import click
+
+from sxe_pipeline import settings
+from sxe_pipeline.cli.logins import logged_in
+from sxe_pipeline.cli.words import answer, as_json, dry_run, table
+
+
+@click.group()
+def batch() -> None:
+    """Batches that were handed off."""
+
+
+@batch.command("list")
+@click.option("--market", help="Only this market.")
+@as_json
+def batch_list(market: str | None, as_json: bool) -> None:
+    """Published batches, oldest first."""
+    from sxe_pipeline.handoff import batches
+    from sxe_pipeline.store import sql
+
+    with logged_in("api") as given, sql.connect(given.need("api_dsn")) as conn:
+        rows = [
+            {
+                "market": b.market,
+                "day": b.day.isoformat(),
+                "rows": b.row_count,
+                "batch_id": b.batch_id,
+                "folder": b.folder,
+            }
+            for b in batches.list_batches(conn, market=market)
+        ]
+    answer("batch list", {"rows": rows}, as_json, table(rows))
+
+
+@batch.command("verify")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--key",
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="The public key that you pinned; never one found beside the batch.",
+)
+@as_json
+def batch_verify(path: Path, key: Path, as_json: bool) -> None:
+    """Check signature, files, hashes, rows and schema of the batch in folder PATH."""
+    from sxe_pipeline.handoff import sign, verify
+
+    seen = verify.verify(path, sign.public_key(key.read_bytes()))
+    data = {
+        "batch_id": seen.batch_id,
+        "contract": seen.contract,
+        "rows": seen.row_count,
+        "market": seen.market,
+        "day": seen.day,
+        "verified": True,
+    }
+    answer("batch verify", data, as_json, (f"{name}: {value}" for name, value in data.items()))
+
+
+@click.group()
+def contracts() -> None:
+    """The contracts of what crosses the border."""
+
+
+@contracts.command("list")
+@as_json
+def contracts_list(as_json: bool) -> None:
+    """Contracts and versions."""
+    from sxe_pipeline import schema
+
+    rows = [
+        {"contract": c.id, "version": c.version, "columns": len(c.columns)}
+        for c in schema.load_all()
+    ]
+    answer("contracts list", {"rows": rows}, as_json, table(rows))
+
+
+@contracts.command("show")
+@click.argument("contract")
+@click.option("--version", help="Default: the newest.")
+@click.option("--json-schema", is_flag=True, help="As JSON Schema instead of Markdown.")
+def contracts_show(contract: str, version: str | None, json_schema: bool) -> None:
+    """A contract, as a page or as JSON Schema."""
+    from sxe_pipeline import schema
+
+    loaded = schema.load(contract, version)
+    click.echo(json.dumps(loaded.json_schema(), indent=2) if json_schema else loaded.markdown())
+
+
+@contracts.command("check")
+@as_json
+def contracts_check(as_json: bool) -> None:
+    """Check that every generated file is what its contract gives; exit 6 where one is not."""
+    from sxe_pipeline import schema
+    from sxe_pipeline.errors import ContractBroken
+
+    stale = schema.generate(settings.contracts_root(), check=True)
+    if stale:
+        raise ContractBroken(
+            f"{len(stale)} generated contract files differ; run `sxe contracts build`"
+        )
+    answer("contracts check", {"stale": stale}, as_json, ["up to date"])
+
+
+@contracts.command("build")
+@dry_run
+@as_json
+def contracts_build(dry_run: bool, as_json: bool) -> None:
+    """Generate JSON Schemas and pages from the contracts."""
+    from sxe_pipeline import schema
+
+    changed = schema.generate(settings.contracts_root(), check=dry_run)
+    data = {"changed": changed, "dry_run": dry_run}
+    answer("contracts build", data, as_json, changed or ["up to date"])

@@ -1,0 +1,47 @@
+"""How a verb gets to the database and to Dagster: by the logins it names, and no other.
+
+Here: two contexts around a verb's one call. Not here: where the database is and how an embedded one
+starts (`sandbox.attach`). What is heavy is imported when a context is entered.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sxe_pipeline import settings
+
+
+@contextmanager
+def logged_in(*logins: str, home: Path | None = None) -> Iterator[settings.Settings]:
+    """The settings of this process, logged in as a tier.
+
+    Args:
+        logins: Such as `social`; a verb asks for those of its tier.
+        home: Instead of `SXE_HOME`.
+
+    Yields:
+        Settings with an address for each of these logins; an embedded database stays up so long.
+    """
+    from sxe_pipeline.sandbox import attach
+
+    given = settings.load()
+    with attach.attached(given.under(home) if home else given, *logins) as held:
+        yield held.settings
+
+
+@contextmanager
+def dagster_instance(given: settings.Settings) -> Iterator[Any]:
+    """Dagster's instance on these settings, which need the login `dagster`.
+
+    Args:
+        given: From `logged_in`.
+
+    Yields:
+        The instance. The environment of this process becomes Dagster's, and stays so.
+    """
+    from sxe_pipeline import face
+
+    settings.enter(settings.exports(given, settings.dagster_home(given)))
+    with face.instance() as instance:
+        yield instance

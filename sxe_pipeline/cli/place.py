@@ -1,0 +1,126 @@
+"""Verbs of the place where the engine runs: demo, doctor, env, down, ui.
+
+Here: what somebody does with this machine and its `SXE_HOME`. Not here: work on data, which is the
+other modules' and is the same on any machine.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from sxe_pipeline import settings
+from sxe_pipeline.cli.words import answer, as_json, dry_run, table
+from sxe_pipeline.errors import NotFound
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--accounts", default=12_000, show_default=True, help="Generated accounts.")
+@click.option("--seed", default=20_261_124, show_default=True, help="Seed of the generator.")
+@as_json
+def demo(inputs: tuple[Path, ...], accounts: int, seed: int, as_json: bool) -> None:
+    """The whole road on generated profiles, or on your own landing folders INPUTS."""
+    from sxe_pipeline import cli, definitions
+    from sxe_pipeline.sandbox import demo as sandbox
+
+    report = sandbox.run(
+        settings.load(),
+        definitions.assemble,
+        inputs=inputs,
+        accounts=accounts,
+        seed=seed,
+        verbs=list(cli.main.commands),
+    )
+    answer("demo", report.as_dict(), as_json, report.screen())
+    sys.exit(0 if report.is_good else 1)
+
+
+@click.command()
+@as_json
+def doctor(as_json: bool) -> None:
+    """Look at everything a run needs, and say what to do where something is missing."""
+    from sxe_pipeline.sandbox import doctor as checks
+
+    found = checks.examine(settings.load())
+    rows = [{"check": c.name, "state": c.state, "seen": c.seen, "fix": c.fix} for c in found]
+    answer("doctor", {"rows": rows}, as_json, table(rows))
+    sys.exit(3 if any(c.state == "fail" for c in found) else 0)
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@as_json
+def env(command: tuple[str, ...], as_json: bool) -> None:
+    """Print the variables that `dg` needs, or run COMMAND with them and the database up."""
+    import shlex
+    import subprocess
+
+    from sxe_pipeline.sandbox import attach
+
+    with attach.attached(settings.load(), "social", "api", "dagster") as held:
+        variables = settings.exports(held.settings, settings.dagster_home(held.settings))
+        if command:
+            child = subprocess.run(
+                list(command),
+                env=settings.inherited() | variables,
+                pass_fds=held.descriptors,
+                check=False,
+            )
+            sys.exit(child.returncode)
+    lines = (f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+    answer("env", {"variables": variables}, as_json, lines)
+    if held.descriptors:
+        click.echo("# the embedded database stops with its last user: sxe env -- bash", err=True)
+
+
+@click.command()
+@click.option("--reset", is_flag=True, help="Delete the embedded database and all embedded state.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run
+@as_json
+def down(reset: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
+    """Stop the embedded database, and with --reset delete everything below SXE_HOME."""
+    import shutil
+
+    from sxe_pipeline.sandbox import attach
+
+    given = settings.load()
+    homes = [h for h in (given.home / "demo", given.home) if (h / "postgres").exists()]
+    done = "deleted" if reset else "stopped"
+    if reset and given.home.exists() and not (yes or dry_run):
+        click.confirm(f"Delete {given.home} and its database?", abort=True)
+    if not dry_run:
+        for home in homes:
+            attach.stop(given.under(home), delete=reset)
+        if reset:
+            shutil.rmtree(given.home, ignore_errors=True)
+    data = {"home": str(given.home), "databases": len(homes), "done": done, "dry_run": dry_run}
+    answer("down", data, as_json, [f"would be {done}" if dry_run else done])
+
+
+@click.command()
+@click.option("--port", default=3000, show_default=True)
+@click.option("--demo", "of_demo", is_flag=True, help="Over the state of the last demo.")
+def ui(port: int, of_demo: bool) -> None:
+    """The Dagster UI with code server and daemon, until Ctrl-C."""
+    from sxe_pipeline.sandbox import ui as screen
+
+    given = settings.load()
+    if of_demo:
+        given = given.under(given.home / "demo")
+        if not given.home.exists():
+            raise NotFound("there is no demo yet; run `make demo` first")
+    screen.serve(given, port=port, say=lambda url: click.echo(_where_to_click(url)))
+
+
+def _where_to_click(url: str) -> str:
+    return "\n".join(
+        [
+            f"Dagster UI: {url}   (Ctrl-C ends it)",
+            f"  the drawing        {url}/asset-groups",
+            f"  one table          {url}/assets/cards/lead_cards   numbers that plot, checks",
+            f"  what ran           {url}/runs",
+            f"  what waits         {url}/automation   landed_files, mirrored_events, every_day",
+        ]
+    )

@@ -1,0 +1,144 @@
+"""What every provider looks like from inside: questions out, answers in. Pure.
+
+Here: the types between the enrichment loop, the adapters and the wire. An adapter reads no clock,
+no environment and no database, and it never retries. What was asked and what was answered meet by
+evidence (a name, an id), never by position alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+Kind = Literal["email", "phone"]
+
+
+class Verdict(StrEnum):
+    """What is known about the money after a request."""
+
+    NOT_SENT = "not_sent"  # it never left: nothing was charged, another try is free
+    REJECTED = "rejected"  # the provider refused it and charged nothing
+    SETTLED = "settled"  # answered, and the charge is known
+    AWAITING = "awaiting"  # answered and charged in part; the rest comes by polling
+    UNKNOWN = "unknown"  # the charge cannot be known from here
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One card of a call. `inputs` is what the profile states, under the keys of `gate`.
+
+    `provider_person_id` is whom the provider's first answer named for it: the rest of an answer
+    speaks of people by that id alone.
+    """
+
+    position: int
+    card_id: str
+    inputs: Mapping[str, str] = field(repr=False)
+    provider_person_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An HTTP request without its host and without credentials."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. Without a status, `failure` says whether the request can have left us."""
+
+    status: int | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+    failure: Literal["not_sent", "no_answer"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One contact value as the provider gave it, in canonical form (lower case, E.164).
+
+    `status` is 'verified', 'unverified' or 'unknown'. The flags are null where nobody said: that is
+    not false. `flags_checked_at` is null where no flag was given.
+    """
+
+    kind: Kind
+    value: str = field(repr=False)
+    status: str = "unknown"
+    confidence: float | None = None
+    verified_at: datetime | None = None
+    dnc: bool | None = None
+    tcpa: bool | None = None
+    litigator: bool | None = None
+    flags_checked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a call says about one item. `mismatch`: the answer speaks of somebody else."""
+
+    position: int
+    outcome: Literal["match", "no_match", "mismatch"]
+    values: Sequence[Value] = ()
+    provider_person_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reading of one reply.
+
+    `units_micro` is the charge in millionths of the provider's unit (a fraction is rounded up),
+    null where the reply does not say: then the verdict is UNKNOWN, for a missing figure is not 0.
+    `provider_request_id` names the result to poll for. `stops_lane`: no further request of this
+    provider makes sense until somebody looked (no credit, no right). `retry_after_s`: when a poll
+    or a refused request may be tried again. `reason` is a word of ours, never the provider's text.
+    """
+
+    verdict: Verdict
+    reason: str
+    found: Sequence[Found] = ()
+    units_micro: int | None = None
+    provider_request_id: str | None = None
+    retry_after_s: float | None = None
+    stops_lane: bool = False
+
+
+class Adapter(Protocol):
+    """A provider. `name` is its slug in price cards, budgets and `contact_point.provider`."""
+
+    name: str
+
+    def headers(self, credentials: Mapping[str, str]) -> dict[str, str]:
+        """The credential headers; the wire adds them, so that no `Ask` ever holds a secret."""
+        ...
+
+    def ask(self, items: Sequence[Item], groups: Sequence[str]) -> Ask:
+        """The paid request for these items and field groups."""
+        ...
+
+    def read(
+        self, items: Sequence[Item], groups: Sequence[str], reply: Reply, now: datetime
+    ) -> Answer:
+        """What the reply to the paid request says, about the money and about each item."""
+        ...
+
+    def ask_result(self, provider_request_id: str) -> Ask:
+        """The free request for the rest of an answer."""
+        ...
+
+    def read_result(self, items: Sequence[Item], reply: Reply, now: datetime) -> Answer:
+        """What the rest says. AWAITING: not there yet. UNKNOWN: it will never come (410)."""
+        ...
+
+    def ask_counter(self) -> Ask | None:
+        """The free request for the account's counter; None where the provider has none."""
+        ...
+
+    def read_counter(self, reply: Reply) -> int | None:
+        """Units consumed so far, in millionths; None where the reply does not say."""
+        ...

@@ -1,0 +1,86 @@
+"""How the gate is asked: one function of the database, one transaction, errors in our own words.
+
+Here: the call and the translation of refusals. What is allowed is decided in `migrations/`, where a
+login that may run a function can reach nothing else of the gate.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql as compose
+from psycopg.types.json import Jsonb
+
+from sxe_pipeline.errors import BadInput, Busy, NotFound, Refused, StoreUnavailable, SxeError
+
+_CLASSES: dict[str, type[SxeError]] = {
+    "SXBAD": BadInput,
+    "SXNOF": NotFound,
+    "SXREF": Refused,
+    "SXBSY": Busy,
+    "40P01": Busy,
+    "55P03": Busy,
+    "42501": Refused,
+}
+
+
+@contextmanager
+def speaking() -> Iterator[None]:
+    """Turn what the gate refuses into errors of ours; its texts hold counts, never a value."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if error.sqlstate in _CLASSES:
+            raise Busy("another run is at the same cards; try again") from None
+        raise StoreUnavailable(
+            "the database went away; run it again, what was committed stays"
+        ) from None
+    except psycopg.Error as error:
+        known = _CLASSES.get(error.sqlstate or "")
+        if known is None:
+            raise
+        if error.sqlstate == "42501":
+            raise Refused("this login may not do that; see docs/decisions.md for who may") from None
+        raise known(error.diag.message_primary or "refused") from None
+
+
+def ask(conn: psycopg.Connection, function: str, *arguments: object) -> Any:
+    """The single value that a function of the gate answers, inside the caller's transaction.
+
+    Args:
+        conn: The login whose function it is.
+        function: Such as 'gate.submit'.
+        *arguments: In order; a dict or list of dicts travels as jsonb.
+
+    Raises:
+        BadInput: What was asked for cannot be.
+        NotFound: There is no such thing.
+        Refused: The gate says no.
+        Busy: Somebody else holds it; another try may help.
+        StoreUnavailable: The database went away.
+    """
+    row = _execute(conn, "select {}({})", function, arguments).fetchone()
+    return row[0] if row else None
+
+
+def rows(conn: psycopg.Connection, function: str, *arguments: object) -> list[Any]:
+    """Every row of a function that answers several: the bare value of each one-column row."""
+    found = _execute(conn, "select * from {}({})", function, arguments).fetchall()
+    return [row[0] if len(row) == 1 else row for row in found]
+
+
+def _execute(
+    conn: psycopg.Connection, form: str, function: str, arguments: tuple[object, ...]
+) -> psycopg.Cursor[Any]:
+    schema, name = function.split(".")
+    statement = compose.SQL(form).format(
+        compose.Identifier(schema, name),
+        compose.SQL(", ").join(compose.Placeholder() for _ in arguments),
+    )
+    with speaking():
+        return conn.execute(statement, [_sent(value) for value in arguments])
+
+
+def _sent(value: object) -> object:
+    return Jsonb(value) if isinstance(value, dict) else value

@@ -1,0 +1,305 @@
+"""A gate with people, prices, caps and cards: what the tests of gate and contacts start from."""
+
+import contextlib
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+
+from sxe_pipeline.gate import candidates, people, permits, requests
+from sxe_pipeline.store import sql
+
+MARKET = "x_general"
+NAMES = ("first_name", "last_name", "city", "region", "country", "domain", "linkedin_url")
+
+APOLLO = {
+    "provider": "apollo",
+    "version": "t1",
+    "currency": "USD",
+    "micros_per_unit": 50_000,
+    "batch_max": 10,
+    "has_counter": True,
+    "needs": [["first_name", "last_name", "domain"], ["linkedin_url"]],
+    "sells": {
+        "email": {
+            "worst_units_micro": 1_000_000,
+            "part": "sync",
+            "gives": ["email"],
+            "hit_share": 0.6,
+        },
+        "phone": {
+            "worst_units_micro": 8_000_000,
+            "part": "async",
+            "gives": ["phone"],
+            "hit_share": 0.4,
+        },
+    },
+}
+ENFORMION = {
+    "provider": "enformion",
+    "version": "t1",
+    "currency": "USD",
+    "micros_per_unit": 150_000,
+    "batch_max": 1,
+    "has_counter": False,
+    "needs": [["first_name", "last_name", "city"], ["first_name", "last_name", "region"]],
+    "sells": {
+        "person": {
+            "worst_units_micro": 1_000_000,
+            "part": "sync",
+            "gives": ["email", "phone"],
+            "hit_share": 0.5,
+        }
+    },
+}
+POLICY = {
+    "version": "t1",
+    "loopback_only": True,
+    "platforms": {
+        "x": {"enrichment": {"match_bases": ["public_data"], "purposes": ["market_research"]}},
+        "tiktok": {"enrichment": {"match_bases": [], "purposes": []}},
+    },
+}
+SPEC = {
+    "market": MARKET,
+    "fields": ["email"],
+    "purpose": "market_research",
+    "legal_basis": "legitimate_interest",
+    "match_basis": "public_data",
+    "permissible_purpose": "none",
+}
+
+
+class World:
+    """People with tokens, and every login of the database."""
+
+    def __init__(self, database):
+        self.database = database
+        self.tokens = {}
+        self._stack = contextlib.ExitStack()
+        self._open = {}
+
+    def close(self):
+        self._stack.close()
+
+    def login(self, role):
+        """A connection of a role, kept for the test."""
+        if role not in self._open:
+            self._open[role] = self._stack.enter_context(self.fresh(role))
+        return self._open[role]
+
+    def fresh(self, role):
+        """A new connection of a role."""
+        return contextlib.closing(sql.connect(self.database.dsn(role)))
+
+    @property
+    def api(self):
+        return self.login("sxe_api")
+
+    @property
+    def contacts(self):
+        return self.login("sxe_contacts")
+
+    @property
+    def social(self):
+        return self.login("sxe_social")
+
+    def owner(self, statement, *values):
+        """Run a statement as the superuser: for looking, and for what only an attacker would do."""
+        with psycopg.connect(self.database.dsn("postgres"), autocommit=True) as conn:
+            done = conn.execute(statement, values)
+            return done.fetchall() if done.description else []
+
+    def one(self, statement, *values):
+        return self.owner(statement, *values)[0][0]
+
+    # people
+
+    def bootstrap(self):
+        cho, dan = people.make_token(), people.make_token()
+        with self.fresh("sxe_admin") as conn:
+            people.bootstrap(conn, ("cho", cho.sha256), ("dan", dan.sha256), _next_year())
+        self.tokens |= {"cho": cho.text, "dan": dan.text}
+
+    def person(self, name, *scopes):
+        token = people.make_token()
+        content = {
+            "principal": name,
+            "scopes": list(scopes),
+            "token_sha256": token.sha256,
+            "expires_at": _next_year().isoformat(),
+        }
+        self.agree("principal", content)
+        self.tokens[name] = token.text
+
+    def agree(self, kind, content, first="cho", second="dan"):
+        """Two people change something."""
+        made = people.propose(self.api, self.tokens[first], kind, content, "test")
+        people.decide(self.api, self.tokens[second], made, is_confirmed=True)
+
+    def open(self, *, cap=10_000_000, market=MARKET, prices=(APOLLO, ENFORMION), policy=POLICY):
+        """Everything that a request needs: people, policy, prices, caps."""
+        self.bootstrap()
+        self.person("ana", "request")
+        self.person("ben", "approve")
+        self.person("eve", "approve", "request")
+        self.agree("policy", policy)
+        for price in prices:
+            self.agree("price", price)
+        self.cap(cap, market=market)
+        for price in prices:
+            self.cap(cap, provider=price["provider"])
+            self.cap(cap, market=market, provider=price["provider"])
+
+    def cap(self, micros, **scope):
+        self.agree("cap", scope | {"cap_micros": micros})
+
+    def settings(self, **values):
+        for name, value in values.items():
+            self.owner(f"update gate.setting set {name} = %s", value)
+
+    # cards and requests
+
+    def cards(self, count, market=MARKET, prefix="card", platforms=("x",), **inputs):
+        """Make cards that every provider can match, and put them before the gate."""
+        made = [
+            candidates.Candidate(
+                f"{prefix}-{n:04d}",
+                market,
+                "founders",
+                platforms,
+                {
+                    "first_name": _name(f"{prefix}{n}"),
+                    "last_name": "Tester",
+                    "city": "Austin",
+                    "region": "TX",
+                    "country": "US",
+                    "domain": f"{prefix}{n}.example",
+                }
+                | inputs,
+            )
+            for n in range(count)
+        ]
+        self.put(made)
+        return [c.card_id for c in made]
+
+    def put(self, made):
+        self.known = {c.card_id: c for c in [*getattr(self, "known", {}).values(), *made]}
+        for card in made:
+            self.owner(
+                "insert into social.card (card_id, anchor_platform, anchor_account_key, generation, "
+                "minted_at) values (%s, 'x', %s, 1, now()) on conflict do nothing",
+                card.card_id,
+                f"id:{card.card_id}",
+            )
+        self.replace(self.known.values())
+
+    def replace(self, made):
+        with self.social.transaction():
+            candidates.replace(self.social, made)
+
+    def merge(self, lost, survivor):
+        self.owner("insert into social.alias values (%s, %s, 'merge', now())", lost, survivor)
+
+    def spec(self, **changes):
+        return requests.Spec(**(SPEC | {"limit": None} | changes))
+
+    def submit(self, limit=250, who="ana", **changes):
+        spec = self.spec(**({} if "card_ids" in changes else {"limit": limit}), **changes)
+        return requests.submit(self.api, self.tokens[who], spec)
+
+    def approve(self, made, who="ben", **more):
+        return requests.approve(
+            self.api,
+            self.tokens[who],
+            made["request_id"],
+            made["version"],
+            made["content_sha256"],
+            "looked at it",
+            **more,
+        )
+
+    def launch(self, run_id="run", conn=None):
+        """The launches of one tick, begun."""
+        conn = conn or self.contacts
+        return [
+            permits.begin(conn, launch.request_id, launch.attempt, f"{run_id}-{launch.attempt}")
+            for launch in permits.claim_launches(conn)
+        ]
+
+    def approved(self, limit=250, **changes):
+        """Asked, approved, launched and begun."""
+        made = self.submit(limit, **changes)
+        self.approve(made)
+        begun = [b for b in self.launch() if str(b.request_id) == made["request_id"]]
+        return made, begun[0]
+
+    def permit(self, begun, provider="apollo", conn=None):
+        return permits.permit(conn or self.contacts, begun, provider)
+
+    def send(self, begun, provider="apollo"):
+        leave = self.permit(begun, provider)
+        assert isinstance(leave, permits.Permit), leave
+        sent = permits.sending(self.contacts, leave)
+        assert isinstance(sent, permits.Sent), sent
+        return leave, sent
+
+    def settle(self, leave, sent, units_micro=None, outcome="match", fields=("email",), **more):
+        found = [
+            {"position": i["position"], "outcome": outcome, "fields": list(fields)}
+            for i in sent.items
+        ]
+        if units_micro is None:
+            units_micro = 1_000_000 * len(sent.items)
+        with self.contacts.transaction():
+            return permits.settle(
+                self.contacts,
+                leave.call_id,
+                leave.fence,
+                {"units_micro": units_micro, "found": found, "http_status": 200} | more,
+            )
+
+    def lease_over(self):
+        """Time passes: every lease has run out."""
+        self.owner("update gate.call set lease_until = now() - interval '1 hour'")
+        self.owner(
+            "update gate.request set lease_until = now() - interval '1 hour' "
+            "where lease_until is not null"
+        )
+        self.owner(
+            "update gate.request set launch_until = now() - interval '1 hour' "
+            "where launch_until is not null"
+        )
+
+    # what must always hold
+
+    def money(self, provider="apollo"):
+        """(reserved, spent, overrun) of a provider's month."""
+        rows = self.owner(
+            "select reserved, spent, overrun from gate.budget "
+            "where provider = %s and market is null",
+            provider,
+        )
+        return rows[0]
+
+    def assert_books_are_right(self):
+        """Caps hold, and every budget equals its transfers."""
+        bad = self.owner(
+            "select b.budget_id from gate.budget b cross join lateral gate.balance_of(b.budget_id) t "
+            "where b.reserved <> t.reserved or b.spent <> t.spent or b.overrun <> t.overrun "
+            "or b.reserved + b.spent > b.cap"
+        )
+        assert bad == []
+        loose = self.owner(
+            "select c.call_id from gate.call c where c.state in ('SETTLED', 'RELEASED') and exists ("
+            "select from gate.transfer t where t.call_id = c.call_id and t.kind = 'reserve' "
+            "and not exists (select from gate.transfer x where x.pending_id = t.transfer_id))"
+        )
+        assert loose == []
+
+
+def _next_year():
+    return datetime.now(UTC) + timedelta(days=90)
+
+
+def _name(text):
+    return "".join(chr(ord("a") + int(c)) if c.isdigit() else c for c in text).capitalize()
