@@ -1,18 +1,24 @@
 """The one assembly point: the stages in the order of the flow, and what they need of each other.
 
-`social_tier` is a code location of its own (see workspace.yaml); `defs` is what `dg` loads. Stages
-import nothing of each other: what one needs of another is handed over here, as a resource.
+`social_tier` and `contact_tier` are code locations of their own (see workspace.yaml), each with its
+own logins; `defs` is what `dg` loads. Stages import nothing of each other: what one needs of
+another is handed over here, as a resource.
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
+from uuid import UUID
 
 import dagster as dg
+import psycopg
+import pyarrow as pa
 
 from sxe_pipeline import face
+from sxe_pipeline.schema import Contract
 from sxe_pipeline.settings import Settings, load
 
 INTAKE = "tier1_intake"
 DAY = "tier1_day"
+APPROVED = "approved_requests"
 
 
 @dg.schedule(
@@ -32,6 +38,11 @@ def social_tier() -> dg.Definitions:
     return assemble(load())
 
 
+def contact_tier() -> dg.Definitions:
+    """The code location of everything that may hold contact data; reads the environment."""
+    return assemble_contacts(load())
+
+
 def assemble(settings: Settings) -> dg.Definitions:
     """Ingest, social, cards and card batches on the given settings."""
     from sxe_pipeline.audit import sensors as audit
@@ -49,6 +60,7 @@ def assemble(settings: Settings) -> dg.Definitions:
         social.card_identities,
         cards.lead_cards,
         cards.audience_pools,
+        cards.enrichment_candidates,
     ]
     return dg.Definitions(
         assets=[*intake, handoff.lead_card_batches, *audit.SPECS],
@@ -79,7 +91,40 @@ def assemble(settings: Settings) -> dg.Definitions:
     )
 
 
+def assemble_contacts(settings: Settings) -> dg.Definitions:
+    """Contact points and contact batches on the given settings; loads no room of the social tier.
+
+    No job crosses the border: what the contact side knows of a card is in the request.
+    """
+    from sxe_pipeline.contacts import assets as contacts
+    from sxe_pipeline.contacts import points, sensors, tier
+    from sxe_pipeline.handoff import assets as handoff
+
+    held = tier.ContactTier(settings)
+
+    def contact_rows(
+        conn: psycopg.Connection, _: Settings, request_id: UUID, contract: Contract
+    ) -> tuple[pa.Table, str, date]:
+        return points.of_request(conn, held.vault(), request_id, contract)
+
+    return dg.Definitions(
+        assets=[contacts.contact_points, handoff.lead_contact_batches],
+        jobs=[
+            dg.define_asset_job(
+                sensors.JOB,
+                selection=dg.AssetSelection.assets(
+                    contacts.contact_points, handoff.lead_contact_batches
+                ),
+            )
+        ],
+        sensors=[sensors.approved_requests],
+        resources={"settings": settings, "contact_tier": held, "contact_rows": contact_rows},
+        executor=dg.in_process_executor,
+    )
+
+
 @dg.definitions
 def defs() -> dg.Definitions:
     """All code locations merged: what `dg check defs` loads."""
-    return social_tier()
+    given = load()
+    return dg.Definitions.merge(assemble(given), assemble_contacts(given))

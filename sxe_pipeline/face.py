@@ -27,6 +27,9 @@ daily = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offse
 one_run = dg.BackfillPolicy.single_run()
 """On all daily assets, or a range run of the job fails; see docs/decisions.md."""
 
+requests = dg.DynamicPartitionsDefinition(name="enrichment_request")
+"""One partition per request; the key is its id."""
+
 WRITES = {"sxe/writes": "social"}
 """The tag that the run queue limits to one at a time."""
 
@@ -173,6 +176,23 @@ def sensor_tick(
     return [_wanted(r, sensor.job_name) for r in tick.run_requests or []], tick.skip_message
 
 
+def request_tick(tier: dg.Definitions, opened: dg.DagsterInstance, name: str) -> list[Wanted]:
+    """Evaluate a real sensor that adds partitions, and add them as the daemon would.
+
+    Its own `evaluate_tick` finds no instance for them outside of the daemon, so it is called.
+    """
+    sensor = tier.resolve_sensor_def(name)
+    with dg.build_sensor_context(
+        instance=opened, definitions=tier, sensor_name=name, resources=tier.resources
+    ) as context:
+        tick = sensor(context)
+    if not isinstance(tick, dg.SensorResult):
+        return []
+    for added in tick.dynamic_partitions_requests or []:
+        opened.add_dynamic_partitions(added.partitions_def_name, list(added.partition_keys))
+    return [_wanted(r, sensor.job_name) for r in tick.run_requests or []]
+
+
 def schedule_tick(
     tier: dg.Definitions, opened: dg.DagsterInstance, name: str, at: datetime
 ) -> list[Wanted]:
@@ -211,11 +231,19 @@ def run(
             "dagster/asset_partition_range_start": first,
             "dagster/asset_partition_range_end": last,
         }
+    return run_partition(tier, opened, job, first if first == last else None, extra)
+
+
+def run_partition(
+    tier: dg.Definitions,
+    opened: dg.DagsterInstance,
+    job: str,
+    partition: str | None,
+    tags: Mapping[str, str],
+) -> Run:
+    """Run a job in this process, for one partition or for what its tags say."""
     result = tier.resolve_job_def(job).execute_in_process(
-        instance=opened,
-        partition_key=first if first == last else None,
-        raise_on_error=False,
-        tags=extra,
+        instance=opened, partition_key=partition, raise_on_error=False, tags=dict(tags)
     )
     failed = [e for e in result.all_node_events if e.is_step_failure]
     checks = tuple(

@@ -69,6 +69,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     provider_urls: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    apollo_sink_url: str = ""
     policy_file: Path | None = None
     postgres_binaries: Path | None = None
     postgres_user: str = "nobody"
@@ -131,6 +132,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
             name: {key: env[variable] for key, variable in names.items() if env.get(variable)}
             for name, (_, _, names) in PROVIDERS.items()
         },
+        apollo_sink_url=env.get("SXE_APOLLO_SINK_URL") or "",
         policy_file=Path(policy) if policy else None,
         postgres_binaries=Path(binaries) if binaries else None,
         postgres_user=env.get("SXE_PG_USER") or "nobody",
@@ -198,6 +200,12 @@ def exports(settings: Settings, dagster_home: Path) -> dict[str, str]:
     if settings.policy_file:
         env["SXE_POLICY_FILE"] = str(settings.policy_file)
     return env
+
+
+def logged_out(settings: Settings) -> Settings:
+    """The same place, before anybody logged in: for another login to the embedded server."""
+    without: dict[str, Any] = {name: None for name in DATABASES}
+    return dataclasses.replace(settings, **without)
 
 
 def enter(variables: Mapping[str, str]) -> None:

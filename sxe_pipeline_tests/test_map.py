@@ -13,8 +13,14 @@ ARROWS = {
     "social/identities": {"social/profiles"},
     "cards/lead_cards": {"social/profiles", "social/identities"},
     "cards/audience_pools": {"cards/lead_cards"},
+    "cards/enrichment_candidates": {"cards/lead_cards"},
     "handoff/lead_card_batches": {"cards/lead_cards", "social/observations"},
     "audit/events": set(),
+}
+CONTACT_ARROWS = {
+    "cards/enrichment_candidates": set(),  # the border: known by name, made elsewhere
+    "contacts/contact_points": {"cards/enrichment_candidates"},
+    "handoff/lead_contact_batches": {"contacts/contact_points"},
 }
 DAILY = {"ingest/raw_profiles", "social/observations", "handoff/lead_card_batches"}
 DUTIES = {spec.key.to_user_string() for spec in duties.SPECS}
@@ -29,6 +35,12 @@ def tier(tmp_path_factory):
 @pytest.fixture(scope="module")
 def graph(tier):
     return tier.resolve_asset_graph()
+
+
+@pytest.fixture(scope="module")
+def contact_graph(tmp_path_factory):
+    given = settings.load({"SXE_HOME": str(tmp_path_factory.mktemp("map"))})
+    return definitions.assemble_contacts(given).resolve_asset_graph()
 
 
 def names(keys):
@@ -46,6 +58,15 @@ def test_only_the_duties_are_external_or_a_dependency_is_misspelt(graph, tier):
     merged = definitions.defs()
     merged = merged.load_fn() if hasattr(merged, "load_fn") else merged
     assert names(merged.resolve_asset_graph().external_asset_keys) == DUTIES
+
+
+def test_the_contact_tier_is_the_other_half_of_the_drawing(contact_graph):
+    drawn = {
+        node.key.to_user_string(): names(node.parent_keys) for node in contact_graph.asset_nodes
+    }
+
+    assert drawn == CONTACT_ARROWS
+    assert names(contact_graph.external_asset_keys) == {"cards/enrichment_candidates"}
 
 
 def test_daily_assets_are_daily_in_one_run_and_the_middle_is_whole(graph):

@@ -34,14 +34,16 @@ def cover(
     run_id: str | None,
     *,
     older_than: timedelta = timedelta(0),
+    subject: str | None = None,
 ) -> Cover:
-    """Cover every open event of an asset, in the caller's transaction.
+    """Cover every open event of an asset, or of one subject of it, in the caller's transaction.
 
     Args:
         conn: A transaction of its own, after the work was committed.
         asset_key: Such as 'social/observations'.
         run_id: The Dagster run; None for a materialization outside any run.
         older_than: Leave younger events to the run that is about to cover them.
+        subject: Such as a request id; None is every subject.
 
     Returns:
         What to put into the materialization. Without an open event the count is 0 and nothing is
@@ -56,8 +58,9 @@ def cover(
         for (event_id,) in conn.execute(
             "select e.event_id from audit.event e left join audit.covered c using (event_id) "
             "where c.event_id is null and e.kind = any(%s) "
-            "and e.recorded_at <= clock_timestamp() - %s",
-            [kinds, older_than],
+            "and e.recorded_at <= clock_timestamp() - %s "
+            "and (%s::text is null or e.subject = %s)",
+            [kinds, older_than, subject, subject],
         )
     ]
     covered = Cover(len(ids), digest(ids))

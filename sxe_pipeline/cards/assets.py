@@ -74,6 +74,34 @@ def audience_pools(
     )
 
 
+@dg.asset(
+    deps=[lead_cards],
+    kinds={"postgres"},
+    tags={"sxe/tier": "social"},
+    code_version="1",
+    key_prefix="cards",
+    group_name="cards",
+    owners=["team:market-ops"],
+)
+@face.speaking_dagster
+def enrichment_candidates(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+) -> dg.MaterializeResult[None]:
+    """Ready cards before the gate, with what a provider may be told to recognise them."""
+    with sql.connect(settings.need("social_dsn")) as conn:
+        written = tier1.rebuild_candidates(
+            conn, settings, actor="asset:cards/enrichment_candidates", now=datetime.now(UTC)
+        )
+        cover = audit.cover(conn, "cards/enrichment_candidates", context.run.run_id)
+    return dg.MaterializeResult(
+        metadata={
+            **face.counts(**written.numbers()),
+            **cover.metadata,
+            **face.summary("Candidates that state", written.with_inputs),
+        }
+    )
+
+
 @dg.asset_check(asset=lead_cards, name="no_contact_data")
 @face.speaking_dagster
 def no_contact_data_on_cards(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:

@@ -30,6 +30,7 @@ class Gazetteer:
     names: Mapping[str, Place]
     codes: Mapping[str, Place]
     countries: frozenset[str]
+    cities: frozenset[str]
 
     def find(self, location: str | None) -> Place:
         """Read a location field.
@@ -52,6 +53,13 @@ class Gazetteer:
         regions = {place.region for place in found if place.region}
         return Place(countries.pop(), regions.pop() if len(regions) == 1 else None)
 
+    def city(self, location: str | None) -> str | None:
+        """The city that a location field names, as written there; None where it names none."""
+        if not location or len(location) > _MAX_LENGTH:
+            return None
+        parts = (part.strip() for part in _PARTS.split(location))
+        return next((p for p in parts if fold_phrase(p.replace(".", "")) in self.cities), None)
+
     def _by_code(self, code: str, found: list[Place]) -> list[Place]:
         """A state code counts unless a city of another country stands before it."""
         is_elsewhere = any(place.country == code.upper() for place in found)
@@ -64,8 +72,11 @@ def read_gazetteer(rows: Iterable[Mapping[str, str]]) -> Gazetteer:
     """Compile `places.csv` (place, country, region, kind)."""
     names: dict[str, Place] = {}
     codes: dict[str, Place] = {}
+    cities: set[str] = set()
     for row in rows:
+        if row["kind"] == "city":
+            cities.add(fold_phrase(row["place"]))
         target = codes if row["kind"] == "state_code" else names
         target[fold_phrase(row["place"])] = Place(row["country"], row["region"] or None)
     countries = frozenset(place.country for place in names.values() if place.country)
-    return Gazetteer(names, codes, countries)
+    return Gazetteer(names, codes, countries, frozenset(cities))

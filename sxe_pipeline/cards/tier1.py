@@ -14,13 +14,15 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline import audit
-from sxe_pipeline.cards import build, policy, pools, release, taxonomy
+from sxe_pipeline.cards import build, candidates, policy, pools, release, taxonomy
 from sxe_pipeline.errors import NotFound
+from sxe_pipeline.gate import candidates as gate
 from sxe_pipeline.settings import Settings, contracts_root
 from sxe_pipeline.store import tables
 
 CARDS = "cards/lead_cards"
 POOLS = "cards/audience_pools"
+CANDIDATES = "cards/enrichment_candidates"
 
 Count = Mapping[str, int | str]
 
@@ -139,6 +141,51 @@ def rebuild_pools(
         sum(counted["card_count"].to_pylist()),
         [{name: row[name] or "-" for name in shown} for row in largest],
     )
+
+
+@dataclass(frozen=True)
+class CandidatesWritten:
+    """What one run put before the gate. `with_inputs`: candidate counts by input name."""
+
+    candidate_count: int
+    withdrawn_count: int
+    with_inputs: Mapping[str, int]
+
+    def numbers(self) -> dict[str, int]:
+        """Counts for metadata."""
+        return {"candidates": self.candidate_count, "withdrawn": self.withdrawn_count}
+
+
+def rebuild_candidates(
+    conn: psycopg.Connection, settings: Settings, *, actor: str, now: datetime
+) -> CandidatesWritten:
+    """Put the ready cards before the gate; cards that are no longer ready are withdrawn."""
+    labels = taxonomy.load(contracts_root() / "taxonomy")
+    with conn.transaction():
+        tables.lock(conn, CANDIDATES)
+        gone = gate.suppressed(conn)
+        found = [
+            candidate
+            for candidate in candidates.candidates(
+                _read(conn, settings, CARDS),
+                _read(conn, settings, "social/identities"),
+                _read(conn, settings, "social/profiles"),
+                labels.gazetteer,
+            )
+            if candidate.card_id not in gone
+        ]
+        put, withdrawn = gate.replace(conn, found)
+        audit.append(
+            conn,
+            "candidates.written",
+            actor=actor,
+            subject=CANDIDATES,
+            key=now.isoformat(),
+            candidates=put,
+            withdrawn=withdrawn,
+        )
+    known = Counter(name for candidate in found for name in candidate.inputs)
+    return CandidatesWritten(put, withdrawn, dict(sorted(known.items())))
 
 
 def ready_cards(conn: psycopg.Connection, settings: Settings) -> pa.Table:

@@ -1,14 +1,15 @@
-"""The face of the handoff: one signed batch per market and day."""
+"""The face of the handoff: a signed batch per market and day, and one per finished request."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol
+from uuid import UUID
 
 import dagster as dg
 import psycopg
 import pyarrow as pa
 
 from sxe_pipeline import audit, face, schema
-from sxe_pipeline.handoff import publish, sign
+from sxe_pipeline.handoff import publish, requests, sign
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import objects, sql
 
@@ -18,6 +19,20 @@ class Ready(Protocol):
 
     def __call__(self, conn: psycopg.Connection, settings: Settings) -> pa.Table:
         """Ready rows in the contract's columns, every market."""
+        ...
+
+
+class OfRequest(Protocol):
+    """The rows of one finished request; `definitions` hands in the one of the contacts."""
+
+    def __call__(
+        self,
+        conn: psycopg.Connection,
+        settings: Settings,
+        request_id: UUID,
+        contract: schema.Contract,
+    ) -> tuple[pa.Table, str, date]:
+        """Rows in the contract's columns, the market, and the day that the batch is of."""
         ...
 
 
@@ -68,5 +83,48 @@ def lead_card_batches(
             ),
             **cover.metadata,
             "sxe/batches": face.top(table, limit=25),
+        }
+    )
+
+
+@dg.asset(
+    key_prefix="handoff",
+    group_name="handoff",
+    deps=[["contacts", "contact_points"]],
+    partitions_def=face.requests,
+    kinds={"parquet", "json"},
+    owners=["team:integrations"],
+    tags={"sxe/tier": "contact", "sxe/contract": "lead_contact"},
+    code_version="1",
+)
+@face.speaking_dagster
+def lead_contact_batches(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    contact_rows: dg.ResourceParam[OfRequest],
+) -> dg.MaterializeResult[None]:
+    """The contact points of one finished request, as a signed batch of the contact bucket."""
+    request_id, contract = UUID(context.partition_key), schema.load("lead_contact")
+    with sql.connect(settings.need("contacts_dsn")) as conn:
+        rows, market, day = contact_rows(conn, settings, request_id, contract)
+        conn.commit()
+        done = requests.publish_request(
+            conn,
+            objects.Objects(settings.contact_handoff_url),
+            contract=contract,
+            request_id=request_id,
+            market=market,
+            day=day,
+            rows=rows,
+            signer=sign.of_settings(settings),
+            actor="asset:handoff/lead_contact_batches",
+            now=datetime.now(UTC),
+        )
+        cover = audit.cover(conn, "handoff/lead_contact_batches", context.run.run_id)
+    return dg.MaterializeResult(
+        metadata={
+            **face.counts(rows=done.row_count, seq=done.slot.seq, state=done.state),
+            **face.counts(batch_id=done.batch_id, is_new=int(not done.already)),
+            **cover.metadata,
         }
     )

@@ -7,19 +7,25 @@ change to them (`publish`).
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, LiteralString
+from uuid import UUID
 
 import psycopg
 from psycopg.rows import class_row
 
+from sxe_pipeline.handoff.slot import Slot
+
 _COLUMNS: LiteralString = (
     "batch_id, contract, contract_version, market, day, prev_batch_id, state, row_count, "
-    "manifest_sha256, created_at, published_at"
+    "manifest_sha256, created_at, published_at, request_id, seq"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One row of `handoff.batch`. `published_at` is null until it is published."""
+    """One row of `handoff.batch`. `published_at` is null until it is published.
+
+    `request_id` and `seq` are null for a batch of a market and day.
+    """
 
     batch_id: str
     contract: str
@@ -32,6 +38,13 @@ class Batch:
     manifest_sha256: str
     created_at: datetime
     published_at: datetime | None
+    request_id: UUID | None = None
+    seq: int | None = None
+
+    @property
+    def slot(self) -> Slot:
+        """Where it stands."""
+        return Slot(self.market, self.day, self.request_id, self.seq)
 
     @property
     def folder(self) -> str:
@@ -52,18 +65,20 @@ def list_batches(
         f"SELECT {_COLUMNS} FROM handoff.batch WHERE state = 'published' "
         "AND (%(market)s::text IS NULL OR market = %(market)s) "
         "AND (%(contract)s::text IS NULL OR contract = %(contract)s) "
-        "ORDER BY contract, market, day"
+        "ORDER BY contract, market, day, request_id, seq"
     )
     return _read(conn, query, {"market": market, "contract": contract})
 
 
-def building(conn: psycopg.Connection, contract: str, market: str) -> list[Batch]:
-    """Batches of a chain that were begun and not finished, oldest day first."""
+def in_chain(conn: psycopg.Connection, contract: str, slot: Slot, state: str) -> list[Batch]:
+    """The batches in one state of the chain that a slot is in, in the order of their places."""
     query: LiteralString = (
-        f"SELECT {_COLUMNS} FROM handoff.batch WHERE state = 'building' "
-        "AND contract = %(contract)s AND market = %(market)s ORDER BY day"
+        f"SELECT {_COLUMNS} FROM handoff.batch WHERE state = %(state)s "
+        "AND contract = %(contract)s AND request_id IS NOT DISTINCT FROM %(request_id)s "
+        "AND (request_id IS NOT NULL OR market = %(market)s) ORDER BY seq, day"
     )
-    return _read(conn, query, {"market": market, "contract": contract})
+    given = {"market": slot.market, "request_id": slot.request_id}
+    return _read(conn, query, {**given, "contract": contract, "state": state})
 
 
 def find(conn: psycopg.Connection, batch_id: str) -> Batch | None:

@@ -7,15 +7,17 @@ Parquet file is the small one, and no compressor's version changes the bytes tha
 
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sxe_pipeline.handoff.slot import Slot
 from sxe_pipeline.schema import Contract
 
 PART_ROWS = 1_000_000
@@ -113,22 +115,25 @@ def jsonl(contract: Contract, rows: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def content_id(
-    contract: Contract, market: str, day: str, prev: str | None, parts: list[Part]
-) -> str:
-    """The batch id: first 32 hex of SHA-256 over contract version, market, day, predecessor, rows.
+def content_id(contract: Contract, slot: Slot, prev: str | None, parts: list[Part]) -> str:
+    """The batch id: first 32 hex of SHA-256 over contract version, slot, predecessor, rows.
 
     Not over Parquet bytes: those change with the library that wrote them.
     """
+    said = {"contract": contract.id, "contract_version": contract.version, **slot.told()}
     lines = (part.data for part in parts if part.format == "jsonl")
-    return batch_id(contract.id, contract.version, market, day, prev, lines)
+    return batch_id(said | {"prev_batch_id": prev}, lines)
 
 
-def batch_id(
-    contract_id: str, version: str, market: str, day: str, prev: str | None, lines: Iterable[bytes]
-) -> str:
+def batch_id(said: Mapping[str, Any], lines: Iterable[bytes]) -> str:
     """The same from the manifest's own fields and the JSON Lines: how a consumer recomputes it."""
-    head = f"{contract_id} {version}\n{market}\n{day}\n{prev or '-'}\n"
+    head = (
+        f"{said['contract']} {said['contract_version']}\n{said['market']}\n{said['day']}\n"
+        f"{said['prev_batch_id'] or '-'}\n"
+    )
+    if "request_id" in said:
+        # A row begins with a brace, so no rows of a batch without a request read like this line.
+        head += f"{said['request_id']} {said['seq']}\n"
     digest = hashlib.sha256(head.encode())
     for data in lines:
         digest.update(data)

@@ -21,6 +21,7 @@ from sxe_pipeline import __version__
 from sxe_pipeline.errors import Tampered
 from sxe_pipeline.handoff.encode import Part
 from sxe_pipeline.handoff.sign import Signer, key_id
+from sxe_pipeline.handoff.slot import Slot
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.settings import contracts_root
 
@@ -37,8 +38,7 @@ def predicate(
     parts: Sequence[Part],
     *,
     batch_id: str,
-    market: str,
-    day: str,
+    slot: Slot,
     prev_batch_id: str | None,
 ) -> dict[str, Any]:
     """What the manifest says. `versions` holds every column of the contract named `*_version`."""
@@ -48,8 +48,7 @@ def predicate(
         "contract_version": contract.version,
         "schema_sha256": contract.schema_sha256(),
         "batch_id": batch_id,
-        "market": market,
-        "day": day,
+        **slot.told(),
         "prev_batch_id": prev_batch_id,
         "kind": "full",
         "row_count": rows.num_rows,

@@ -19,34 +19,44 @@ from sxe_pipeline.errors import BadInput, Busy, Tampered
 from sxe_pipeline.handoff import manifest, record
 from sxe_pipeline.handoff.batches import (
     Batch,
-    building,
     find,
     folder_of,
+    in_chain,
     list_batches,
     newest_landed_day,
 )
 from sxe_pipeline.handoff.chain import day_to_publish
 from sxe_pipeline.handoff.encode import Part, canonical, content_id, encode
 from sxe_pipeline.handoff.sign import Signer
+from sxe_pipeline.handoff.slot import Slot
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.store.objects import Objects
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What became of one (contract, market, day).
+    """What became of one slot of a contract.
 
     `published`: the batch is visible; `already` where an earlier run, or another process, published
-    the day. `closed`: the chain has a later day. `empty`: no rows and no chain to tell about it.
+    the slot. `closed`: the chain has a later one. `empty`: no rows and no chain to tell about it.
     `batch_id` is null in the last two.
     """
 
-    market: str
-    day: date
+    slot: Slot
     state: Literal["published", "closed", "empty"]
     batch_id: str | None = None
     row_count: int = 0
     already: bool = False
+
+    @property
+    def market(self) -> str:
+        """The market of the slot."""
+        return self.slot.market
+
+    @property
+    def day(self) -> date:
+        """The day of the slot."""
+        return self.slot.day
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +65,7 @@ class _Job:
 
     objects: Objects
     contract: Contract
-    market: str
-    day: date
+    slot: Slot
     signer: Signer
     actor: str
     now: datetime
@@ -67,30 +76,30 @@ def publish(
     objects: Objects,
     *,
     contract: Contract,
-    market: str,
-    day: date,
+    slot: Slot,
     rows: pa.Table,
     signer: Signer,
     actor: str,
     now: datetime,
 ) -> Published:
-    """Publish all rows of a market and day as one full batch.
+    """Publish all rows of a market and day, or of a request and seq, as one full batch.
 
-    A published day is never published again: asking for it a second time answers `already`,
+    A published slot is never published again: asking for it a second time answers `already`,
     whatever the rows. The same rows in another order, or from two processes, are the same batch.
 
     Args:
         conn: A connection that is in no transaction; this function makes its own two.
         objects: The handoff store.
         contract: What the rows must meet.
-        market: The chain, together with the contract.
-        day: The landing day that the batch is for; whether it may still be published is `chain`'s.
-        rows: All rows, in any order.
+        slot: The place in its chain. Whether a day may still be published is `chain`'s; a seq
+            follows the published one before it.
+        rows: All rows, in any order; those of a request are of no other one.
         signer: The key of this deployment.
         actor: Who asked, for the audit log.
         now: The time, for the batch's row and events; no byte of the batch depends on it.
 
     Raises:
+        BadInput: The slot is none of this contract, leaves a gap, or rows are of another request.
         ContractBroken: The rows do not meet the contract; nothing was written.
         Busy: Another run replaced this one's content while it was writing.
         Tampered: The store holds other bytes under a name of this batch.
@@ -98,7 +107,8 @@ def publish(
     if conn.info.transaction_status != TransactionStatus.IDLE:
         raise BadInput("publishing needs a connection without an open transaction; commit it first")
     checked = canonical(contract, contract.check(rows))
-    job = _Job(objects, contract, market, day, signer, actor, now)
+    _refuse_strangers(contract, slot, checked)
+    job = _Job(objects, contract, slot, signer, actor, now)
     parts = encode(contract, checked)
     with record.speaking(), conn.transaction():
         begun = _begin(conn, job, checked, parts)
@@ -108,9 +118,9 @@ def publish(
     for part in parts:
         _put(objects, f"{folder}/{part.name}", part.data)
     with record.speaking(), conn.transaction():
-        record.lock(conn, contract.id, market)
+        record.lock(conn, contract.id, slot)
         already = _complete(conn, objects, begun, actor=actor, now=now)
-    return Published(market, day, "published", begun, checked.num_rows, already)
+    return Published(slot, "published", begun, checked.num_rows, already)
 
 
 def publish_day(
@@ -148,14 +158,14 @@ def publish_day(
     answers = []
     for market in sorted({*chains, *pc.unique(rows["market"]).to_pylist()}):
         chosen = day_to_publish(days, chains.get(market, set()), newest)
-        answers += [Published(market, day, "closed") for day in sorted(set(days) - {chosen})]
+        closed = sorted(set(days) - {chosen})
+        answers += [Published(Slot(market, day), "closed") for day in closed]
         if chosen is not None:
             done = publish(
                 conn,
                 objects,
                 contract=contract,
-                market=market,
-                day=chosen,
+                slot=Slot(market, chosen),
                 rows=rows.filter(pc.equal(rows["market"], market)),
                 signer=signer,
                 actor=actor,
@@ -165,19 +175,35 @@ def publish_day(
     return sorted(answers, key=lambda answer: (answer.market, answer.day))
 
 
+def _refuse_strangers(contract: Contract, slot: Slot, rows: pa.Table) -> None:
+    """A batch of a request holds rows of that one; a contract has a request in all or no batch."""
+    if ("request_id" in contract.names) != (slot.request_id is not None):
+        raise BadInput(
+            f"a batch of {contract.id} is named by "
+            + ("market and day" if slot.request_id else "request and seq")
+            + "; give the slot in that form"
+        )
+    if slot.request_id is not None:
+        strange = pc.sum(pc.not_equal(rows["request_id"], str(slot.request_id))).as_py()
+        if strange:
+            raise BadInput(
+                f"{strange} rows are not of request {slot.request_id}; publish each request alone"
+            )
+
+
 def _begin(
     conn: psycopg.Connection, job: _Job, rows: pa.Table, parts: list[Part]
 ) -> str | Published:
     """Settle what earlier runs left, then name the batch to build; its row is `building`."""
-    record.lock(conn, job.contract.id, job.market)
+    record.lock(conn, job.contract.id, job.slot)
     left = []
-    for batch in building(conn, job.contract.id, job.market):
+    for batch in in_chain(conn, job.contract.id, job.slot, "building"):
         if job.objects.exists(f"{batch.folder}/{manifest.NAME}"):
             _complete(conn, job.objects, batch.batch_id, actor=job.actor, now=job.now)
         else:
             left.append(batch)
-    chain = list_batches(conn, job.market, job.contract.id)
-    newest = chain[-1] if chain else None
+    published = in_chain(conn, job.contract.id, job.slot, "published")
+    newest = published[-1] if published else None
     answer = _answered(job, newest, rows.num_rows)
     batch_id, sealed = None, b""
     if answer is None:
@@ -189,13 +215,15 @@ def _begin(
         else:
             return batch.batch_id
     if answer is not None or batch_id is None:
-        return answer or Published(job.market, job.day, "closed")
+        return answer or Published(job.slot, "closed")
     made = Batch(
         batch_id=batch_id,
         contract=job.contract.id,
         contract_version=job.contract.version,
-        market=job.market,
-        day=job.day,
+        market=job.slot.market,
+        day=job.slot.day,
+        request_id=job.slot.request_id,
+        seq=job.slot.seq,
         prev_batch_id=newest.batch_id if newest else None,
         state="building",
         row_count=rows.num_rows,
@@ -210,25 +238,27 @@ def _begin(
 
 def _answered(job: _Job, newest: Batch | None, row_count: int) -> Published | None:
     """The answer where there is nothing to build."""
-    if newest is None:
-        return None if row_count else Published(job.market, job.day, "empty")
-    if newest.day == job.day:
-        return Published(
-            job.market, job.day, "published", newest.batch_id, newest.row_count, already=True
+    last, asked = newest.slot.place if newest else 0, job.slot.place
+    if newest is not None and last == asked:
+        return Published(newest.slot, "published", newest.batch_id, newest.row_count, already=True)
+    if last > asked:
+        return Published(job.slot, "closed")
+    if job.slot.seq is not None and asked > last + 1:
+        raise BadInput(
+            f"seq {asked} of request {job.slot.request_id} follows {last} published; publish "
+            f"seq {last + 1} first"
         )
-    return Published(job.market, job.day, "closed") if newest.day > job.day else None
+    return None if newest or row_count else Published(job.slot, "empty")
 
 
 def _sealed(job: _Job, rows: pa.Table, parts: list[Part], prev: str | None) -> tuple[str, bytes]:
-    day = job.day.isoformat()
-    batch_id = content_id(job.contract, job.market, day, prev, parts)
+    batch_id = content_id(job.contract, job.slot, prev, parts)
     said = manifest.predicate(
         job.contract,
         rows,
         parts,
         batch_id=batch_id,
-        market=job.market,
-        day=day,
+        slot=job.slot,
         prev_batch_id=prev,
     )
     return batch_id, manifest.seal(said, job.signer)

@@ -14,13 +14,18 @@ from sxe_pipeline import audit
 from sxe_pipeline.errors import Busy, NotFound, Refused, StoreUnavailable
 from sxe_pipeline.handoff.batches import Batch
 from sxe_pipeline.handoff.sign import Signer
+from sxe_pipeline.handoff.slot import Slot
 
 
 @contextmanager
 def speaking() -> Iterator[None]:
-    """Turn a lost connection or a lock that does not come into our own errors."""
+    """Turn a lost connection, a lock that does not come or a missing right into our own errors."""
     try:
         yield
+    except psycopg.errors.InsufficientPrivilege:
+        raise Refused(
+            "this login may not publish batches of that contract; use the login of its tier"
+        ) from None
     except psycopg.errors.LockNotAvailable:
         raise Busy("another run publishes this chain; try again when it is done") from None
     except psycopg.OperationalError:
@@ -29,10 +34,11 @@ def speaking() -> Iterator[None]:
         ) from None
 
 
-def lock(conn: psycopg.Connection, contract: str, market: str) -> None:
+def lock(conn: psycopg.Connection, contract: str, slot: Slot) -> None:
     """One writer per chain until the transaction ends."""
     conn.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"handoff/{contract}/{market}"]
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+        [f"handoff/{contract}/{slot.chain}"],
     )
 
 
@@ -44,8 +50,8 @@ def build(conn: psycopg.Connection, batch: Batch, sealed: bytes, *, actor: str) 
     """
     made = conn.execute(
         "INSERT INTO handoff.batch (batch_id, contract, contract_version, market, day, "
-        "prev_batch_id, state, row_count, manifest, manifest_sha256, created_at) "
-        "VALUES (%s, %s, %s, %s, %s, %s, 'building', %s, %s, %s, %s) "
+        "request_id, seq, prev_batch_id, state, row_count, manifest, manifest_sha256, created_at) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 'building', %s, %s, %s, %s) "
         "ON CONFLICT (batch_id) DO UPDATE SET state = 'building' "
         "WHERE handoff.batch.state = 'abandoned' AND handoff.batch.manifest = EXCLUDED.manifest "
         "RETURNING batch_id",
@@ -55,6 +61,8 @@ def build(conn: psycopg.Connection, batch: Batch, sealed: bytes, *, actor: str) 
             batch.contract_version,
             batch.market,
             batch.day,
+            batch.request_id,
+            batch.seq,
             batch.prev_batch_id,
             batch.row_count,
             sealed,
@@ -68,7 +76,7 @@ def build(conn: psycopg.Connection, batch: Batch, sealed: bytes, *, actor: str) 
             "WHERE batch_id = %s AND state = 'abandoned'",
             [sealed, batch.manifest_sha256, batch.batch_id],
         )
-    _say(conn, "batch.building", batch, actor, batch.created_at.isoformat())
+    _say(conn, "building", batch, actor, batch.created_at.isoformat())
 
 
 def abandon(conn: psycopg.Connection, batch: Batch, *, actor: str, now: datetime) -> None:
@@ -77,7 +85,7 @@ def abandon(conn: psycopg.Connection, batch: Batch, *, actor: str, now: datetime
         "UPDATE handoff.batch SET state = 'abandoned' WHERE batch_id = %s AND state = 'building'",
         [batch.batch_id],
     )
-    _say(conn, "batch.abandoned", batch, actor, now.isoformat())
+    _say(conn, "abandoned", batch, actor, now.isoformat())
 
 
 def finish(conn: psycopg.Connection, batch: Batch, *, actor: str, now: datetime) -> None:
@@ -86,7 +94,7 @@ def finish(conn: psycopg.Connection, batch: Batch, *, actor: str, now: datetime)
         "UPDATE handoff.batch SET state = 'published', published_at = %s WHERE batch_id = %s",
         [now, batch.batch_id],
     )
-    _say(conn, "batch.published", batch, actor, batch.batch_id)
+    _say(conn, "published", batch, actor, batch.batch_id)
 
 
 def manifest_of(conn: psycopg.Connection, batch_id: str) -> bytes:
@@ -128,17 +136,21 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _say(conn: psycopg.Connection, kind: str, batch: Batch, actor: str, key: str) -> None:
+def _say(conn: psycopg.Connection, state: str, batch: Batch, actor: str, key: str) -> None:
+    """One event; only a batch of a request says which one, and has kinds of its own."""
+    slot = batch.slot
+    of = {} if slot.request_id is None else {"request_id": slot.request_id, "seq": slot.seq}
     audit.append(
         conn,
-        kind,
+        f"contact_batch.{state}" if of else f"batch.{state}",
         actor=actor,
         subject=batch.batch_id,
         key=key,
         contract=batch.contract,
         contract_version=batch.contract_version,
-        market=batch.market,
-        day=batch.day.isoformat(),
+        market=slot.market,
+        day=slot.day.isoformat(),
+        **of,
         prev_batch_id=batch.prev_batch_id,
         row_count=batch.row_count,
         manifest_sha256=batch.manifest_sha256,

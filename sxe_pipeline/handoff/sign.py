@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -92,28 +93,37 @@ def public_key(pem: bytes) -> Ed25519PublicKey:
 
 
 def of_settings(settings: Settings) -> Signer:
-    """The signer of this deployment: `SXE_SIGNING_KEY`, else the key file of its home.
+    """The signer of this process: `SXE_SIGNING_KEY`, else the key file of its home.
+
+    The setting holds a key, or `file:///path` of a key file that is made at the first use.
 
     Raises:
         BadConfig: The setting or the key file holds no key.
     """
-    if settings.signing_key is not None:
-        return Signer.from_text(settings.signing_key)
-    return of_home(settings.home)
+    given = settings.signing_key
+    if given is None:
+        return of_home(settings.home)
+    if given.startswith("file://"):
+        return of_file(Path(unquote(urlsplit(given).path)))
+    return Signer.from_text(given)
 
 
 def of_home(home: Path) -> Signer:
-    """The embedded default: `keys/signing.key` (0600) below the home, made at the first use.
+    """The embedded default: `keys/signing.key` below the home."""
+    return of_file(home / "keys" / "signing.key")
+
+
+def of_file(file: Path) -> Signer:
+    """The key in a file (0600), made at the first use; its public key lies beside it as `.pub`.
 
     Raises:
         BadConfig: The key file holds no key.
     """
-    file = home / "keys" / "signing.key"
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not file.exists():
         _keep(file, Signer.generate().text())
     signer = Signer.from_text(file.read_text())
-    public = public_file(home)
+    public = file.with_suffix(".pub")
     if not public.exists() or public.read_bytes() != signer.public_pem():
         public.write_bytes(signer.public_pem())
     return signer
@@ -124,9 +134,14 @@ def public_file(home: Path) -> Path:
     return home / "keys" / "signing.pub"
 
 
+def contact_file(home: Path) -> Path:
+    """The embedded default of the contact tier's own key."""
+    return home / "keys" / "contact.key"
+
+
 def _keep(file: Path, text: str) -> None:
     """Write the whole file or nothing; of two processes the first one's key stays."""
-    new = file.with_name(f"signing.key.{os.getpid()}")
+    new = file.with_name(f"{file.name}.{os.getpid()}")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
         out.write(text)

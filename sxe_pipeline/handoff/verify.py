@@ -37,7 +37,10 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A batch whose every byte was checked; `versions` as in the manifest."""
+    """A batch whose every byte was checked; `versions` as in the manifest.
+
+    `request_id` and `seq` are null for a batch of a market and day.
+    """
 
     batch_id: str
     contract: str
@@ -49,6 +52,8 @@ class Verified:
     files: tuple[str, ...]
     key_id: str
     versions: dict[str, list[str]]
+    request_id: str | None = None
+    seq: int | None = None
 
 
 class _Files(Protocol):
@@ -94,6 +99,8 @@ def verify(source: Path | Prefix, public_key: Ed25519PublicKey) -> Verified:
         files=tuple(entry["name"] for entry in said["files"]),
         key_id=key_id(public_key),
         versions=said["versions"],
+        request_id=said.get("request_id"),
+        seq=said.get("seq"),
     )
 
 
@@ -201,8 +208,7 @@ def _same_content(files: _Files, said: dict[str, Any], contract: Contract) -> No
     if not rows.num_rows == lines == said["row_count"]:
         raise Tampered("Parquet, JSON Lines and manifest count differently; do not use the batch")
     streams = (chunk for entry in by_format["jsonl"] for chunk in _chunks(files, entry["name"]))
-    given = said["contract"], said["contract_version"], said["market"], said["day"]
-    if id_of(*given, said["prev_batch_id"], streams) != said["batch_id"]:
+    if id_of(said, streams) != said["batch_id"]:
         raise Tampered("the batch id is not the one of these rows; do not use the batch")
 
 

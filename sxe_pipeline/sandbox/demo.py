@@ -23,7 +23,7 @@ from sxe_pipeline.audit import verify
 from sxe_pipeline.cards import market
 from sxe_pipeline.errors import BadInput, Terminal
 from sxe_pipeline.handoff import sign
-from sxe_pipeline.sandbox import attach, dump, landing, search
+from sxe_pipeline.sandbox import attach, dump, enrichment, landing, plants, search
 from sxe_pipeline.sandbox.report import Report
 from sxe_pipeline.schema import vocabulary
 from sxe_pipeline.settings import Settings
@@ -105,15 +105,27 @@ def run(
             _land_folders(road, inputs)
         else:
             _land_generated(road, accounts, seed)
+        if road.world is not None:
+            with clock.stage("request, approval, enrichment"):
+                report.enrichment = enrichment.run(
+                    environment.logged_out(given), _markets(given, road)
+                )
         with clock.stage("read by a stranger"):
-            report.batches = _stranger(given)
+            report.batches = _stranger(given, "handoff", "lead_card", sign.public_file(given.home))
+            report.contact_batches = _stranger(
+                given,
+                "contact_handoff",
+                "lead_contact",
+                sign.contact_file(given.home).with_suffix(".pub"),
+                *("card_id", "kind", "value"),
+            )
         with clock.stage("mirror and verify the audit"):
             face.sensor_tick(road.tier, road.instance, "mirrored_events")
             _measure(road, report)
             report.offences = vocabulary.offences([*verbs, *_surface(road)])
         if road.world is not None:
             with clock.stage("look for planted contacts"):
-                report.hits = _search(given, road.world)
+                report.hits = _search(given, [*road.world.plants, *_bought(report)])
                 report.planted = len(road.world.plants)
     report.seconds = sum(s for _, s in report.stages)
     return report
@@ -203,16 +215,18 @@ def _land_folders(road: Road, inputs: Sequence[Path]) -> None:
         road.publish("publish", max(days))
 
 
-def _stranger(settings: Settings) -> list[dict[str, Any]]:
-    """A child without our settings reads every batch from the files and the pinned key."""
-    handoff = settings.home / "handoff"
+def _stranger(
+    settings: Settings, folder: str, contract: str, key: Path, *columns: str
+) -> list[dict[str, Any]]:
+    """A child without our settings reads every batch from the files and the pinned key alone."""
+    handoff = settings.home / folder
     if not handoff.exists():
         return []
-    schema = environment.contracts_root() / "lead_card" / "generated" / "0.1.0" / "schema.json"
+    schema_file = environment.contracts_root() / contract / "generated" / "0.1.0" / "schema.json"
     child = subprocess.run(
         [
             *(sys.executable, "-I", str(Path(__file__).with_name("stranger.py"))),
-            *(str(handoff), str(sign.public_file(settings.home)), str(schema)),
+            *(str(handoff), str(key), str(schema_file), *columns),
         ],
         capture_output=True,
         text=True,
@@ -224,6 +238,11 @@ def _stranger(settings: Settings) -> list[dict[str, Any]]:
         (settings.home / "stranger.log").write_text(child.stderr)
         raise DemoFailed(f"the consumer could not read the batches; see {settings.home}")
     return [json.loads(line) for line in child.stdout.splitlines()]
+
+
+def _markets(settings: Settings, road: Road) -> list[str]:
+    with sql.connect(road.settings.need("social_dsn")) as conn:
+        return [m["market"] for m in market.markets(conn)]
 
 
 def _measure(road: Road, report: Report) -> None:
@@ -238,7 +257,7 @@ def _measure(road: Road, report: Report) -> None:
         ):
             report.count_day(row)
     with (
-        attach.attached(_logged_out(road.settings), "api") as held,
+        attach.attached(environment.logged_out(road.settings), "api") as held,
         sql.connect(held.settings.need("api_dsn")) as conn,
     ):
         report.markets = market.markets(conn)
@@ -257,18 +276,21 @@ def _surface(road: Road) -> Iterator[str]:
     yield from environment.DATABASES.values()
 
 
-def _logged_out(settings: Settings) -> Settings:
-    """The same place, before anybody logged in."""
-    without: dict[str, Any] = {name: None for name in environment.DATABASES}
-    return replace(settings, **without)
+def _bought(report: Report) -> list[plants.Plant]:
+    """What the providers gave out: it may stand in the contact batch, and nowhere else readable."""
+    given = report.enrichment.handed_out if report.enrichment else set()
+    return [
+        plants.Plant("provider_value", value, (value.lower().lstrip("+").encode(),))
+        for value in sorted(given)
+    ]
 
 
-def _search(settings: Settings, world: Any) -> list[Any]:
-    """Every byte that was left, but the landing tier, which alone may hold unredacted rows.
+def _search(settings: Settings, wanted: Sequence[plants.Plant]) -> list[Any]:
+    """Every byte that was left, but where it belongs: the landing tier, and the contact batches.
 
     The database is read table by table, and by the log of its server.
     """
-    apart = [settings.home / "landing", settings.home / "postgres"]
+    apart = [settings.home / folder for folder in ("landing", "postgres", "contact_handoff")]
     left = [
         file
         for file in sorted(settings.home.rglob("*"))
@@ -276,4 +298,4 @@ def _search(settings: Settings, world: Any) -> list[Any]:
     ]
     left.append(attach.server_log(settings))
     tables = dump.dump_database(attach.superuser(settings))
-    return list(search.find(world.plants, left, tables))
+    return list(search.find(wanted, left, tables))

@@ -13,13 +13,14 @@ from sxe_pipeline.store import migrate, roles, sql
 
 
 def main() -> None:
-    """Make the roles, run every missing revision, and register the signing key of this home."""
-    given = json.load(sys.stdin)
+    """Make the roles, run every missing revision, and register both signing keys of this home."""
+    given, here = json.load(sys.stdin), settings.load()
     roles.ensure(given["admin"], given["passwords"])
     migrate.upgrade(given["admin"])
-    signer = sign.of_settings(settings.load())
+    signers = (sign.of_settings(here), sign.of_file(sign.contact_file(here.home)))
     with sql.connect(given["admin"]) as conn:
-        record.know_key(conn, signer, actor="sandbox:migrate", now=datetime.now(UTC))
+        for signer in signers:
+            record.know_key(conn, signer, actor="sandbox:migrate", now=datetime.now(UTC))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Run as a script of its own, in a process without our settings. It imports nothing of the engine, and
 is what docs/consumer.md shows.
 
-usage: stranger.py HANDOFF_FOLDER PUBLIC_KEY_FILE SCHEMA_FILE
+usage: stranger.py HANDOFF_FOLDER PUBLIC_KEY_FILE SCHEMA_FILE [KEY_COLUMN ...]
 """
 
 import base64
@@ -28,7 +28,9 @@ def opened(envelope: Any, key: Any) -> Any:
     return json.loads(payload)
 
 
-def read(folder: Path, key: Any, valid: jsonschema_rs.Draft202012Validator) -> dict[str, Any]:
+def read(
+    folder: Path, key: Any, valid: jsonschema_rs.Draft202012Validator, columns: str
+) -> dict[str, Any]:
     """Verify one batch and read it back twice: Parquet with DuckDB, JSON Lines with pandas."""
     statement = opened(json.loads((folder / "manifest.json").read_bytes()), key)
     batch = statement["predicate"]
@@ -39,7 +41,7 @@ def read(folder: Path, key: Any, valid: jsonschema_rs.Draft202012Validator) -> d
     parquet = [str(folder / f["name"]) for f in batch["files"] if f["format"] == "parquet"]
     lines = [folder / f["name"] for f in batch["files"] if f["format"] == "jsonl"]
     by_duckdb = duckdb.execute(
-        f"select count(*), count(distinct card_id) from read_parquet({parquet})"
+        f"select count(*), count(distinct ({columns})) from read_parquet({parquet})"
     ).fetchall()[0]
     frames = [pd.read_json(f, lines=True, dtype=False) for f in lines]
     by_pandas = sum(len(frame) for frame in frames)
@@ -50,22 +52,24 @@ def read(folder: Path, key: Any, valid: jsonschema_rs.Draft202012Validator) -> d
     )
     return {
         "batch_id": batch["batch_id"],
+        "contract": batch["contract"],
         "market": batch["market"],
         "day": batch["day"],
         "rows": batch["row_count"],
         "duckdb_rows": by_duckdb[0],
-        "distinct_cards": by_duckdb[1],
+        "distinct_keys": by_duckdb[1],
         "pandas_rows": by_pandas,
         "schema_errors": errors,
     }
 
 
-def main(root: str, key_file: str, schema_file: str) -> None:
+def main(root: str, key_file: str, schema_file: str, *columns: str) -> None:
     """Print what was read, one JSON line a batch."""
     key = load_pem_public_key(Path(key_file).read_bytes())
     valid = jsonschema_rs.Draft202012Validator(json.loads(Path(schema_file).read_text()))
-    for manifest in sorted(Path(root).glob("lead_card/v*/*/manifest.json")):
-        sys.stdout.write(json.dumps(read(manifest.parent, key, valid)) + "\n")
+    names = ", ".join(columns or ("card_id",))
+    for manifest in sorted(Path(root).glob("*/v*/*/manifest.json")):
+        sys.stdout.write(json.dumps(read(manifest.parent, key, valid, names)) + "\n")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.types.json import Jsonb
 
 from sxe_pipeline import audit
 from sxe_pipeline.audit import payload as form
@@ -153,12 +155,28 @@ def test_the_bytes_do_not_depend_on_the_order_of_the_values(data):
     assert form.canonical(KIND, data=data, **given_) == form.canonical(KIND, data=same, **given_)
 
 
-@given(
-    st.tuples(*[st.text('ab|\n["],', max_size=4)] * 3),
-    st.tuples(*[st.text('ab|\n["],', max_size=4)] * 3),
-)
+LINE, TEXT = st.text('ab|["],', max_size=4), st.text('ab|\n["],', max_size=4)
+
+
+@given(st.tuples(LINE, LINE, TEXT), st.tuples(LINE, LINE, TEXT))
 def test_two_facts_never_share_an_id(one, other):
     assert (form.event_id(*one) == form.event_id(*other)) == (one == other)
+
+
+def test_a_subject_of_two_lines_is_refused_for_it_could_be_read_as_two_facts():
+    with pytest.raises(BadInput):
+        form.event_id(KIND, "a\nb", "k")
+
+
+def test_the_database_gives_a_fact_the_id_and_the_form_that_we_give_it(database):
+    record = {"b": [1, "x", None], "a": 'é"\\ \t', "z": {"k": True}}
+    with psycopg.connect(database.dsn("postgres")) as root:
+        [(made, form_)] = root.execute(
+            "select audit.event_id('a.b', 's', 'k'), audit.canonical(%s)", [Jsonb(record)]
+        ).fetchall()
+
+    assert made == form.event_id("a.b", "s", "k")
+    assert form_.encode() == form.encode(record)
 
 
 def test_a_search_narrows_by_every_term(conn, reader):

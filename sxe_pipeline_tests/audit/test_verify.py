@@ -10,7 +10,7 @@ from sxe_pipeline import audit
 from sxe_pipeline.audit import mirror
 from sxe_pipeline.audit import payload as form
 from sxe_pipeline.audit.search import search
-from sxe_pipeline.audit.verify import verify
+from sxe_pipeline.audit.verify import GUARDS, verify
 from sxe_pipeline.store import sql
 
 ASSET = "social/observations"
@@ -72,7 +72,7 @@ def tamper(database, statement, *parameters):
         root.execute(statement, parameters or None)
         for table in tables:
             root.execute(f"alter table {table} enable trigger all")
-        for guard in ("refuse_change", "seal_leaf"):
+        for guard in GUARDS:
             root.execute(f"alter table audit.event enable always trigger {guard}")
 
 
@@ -171,7 +171,7 @@ def test_what_only_a_seal_can_show_is_not_claimed(database, log):
     assert (said.status, said.findings) == ("cannot_tell", {})
 
 
-@pytest.mark.parametrize("guard", ["refuse_change", "seal_leaf"])
+@pytest.mark.parametrize("guard", sorted(GUARDS))
 def test_a_guard_that_was_switched_off_is_found(database, log, guard):
     with psycopg.connect(database.dsn("postgres"), autocommit=True) as conn:
         conn.execute(f"alter table audit.event disable trigger {guard}")

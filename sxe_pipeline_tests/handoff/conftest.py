@@ -7,9 +7,11 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline import schema
+from sxe_pipeline.handoff import publish
 from sxe_pipeline.handoff.sign import Signer
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests.handoff.contacts import CONTRACT, NOW, at
 
 SEEN = dt.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=dt.UTC)
 TEXTS = [
@@ -104,6 +106,32 @@ def conn(social_dsn):
 
 
 @pytest.fixture
+def login(contacts_dsn):
+    """The contact tier's own connection."""
+    with sql.connect(contacts_dsn) as connection:
+        yield connection
+
+
+@pytest.fixture
+def publish_contacts(login, store, signer):
+    """`publish_contacts(rows, slot)`: as the contact tier does, into the test's own store."""
+
+    def call(rows, slot=None, objects=store, by=login, now=NOW, contract=CONTRACT):
+        return publish.publish(
+            by,
+            objects,
+            contract=contract,
+            slot=slot or at(),
+            rows=rows,
+            signer=signer,
+            actor="test",
+            now=now,
+        )
+
+    return call
+
+
+@pytest.fixture
 def events(api_dsn):
     """`events(batch_id)`: the kinds of its audit events, in the order of recording."""
 
@@ -120,6 +148,11 @@ def events(api_dsn):
 @pytest.fixture
 def social_dsn(database):
     return database.dsn("sxe_social")
+
+
+@pytest.fixture
+def contacts_dsn(database):
+    return database.dsn("sxe_contacts")
 
 
 @pytest.fixture

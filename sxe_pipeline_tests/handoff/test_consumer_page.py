@@ -8,6 +8,7 @@ import pytest
 
 from sxe_pipeline import settings
 from sxe_pipeline.handoff import publish
+from sxe_pipeline.handoff.slot import Slot
 
 PAGE = settings.contracts_root().parent / "docs" / "consumer.md"
 
@@ -20,8 +21,7 @@ def test_every_example_of_the_page_runs_on_a_published_batch(
         conn,
         store,
         contract=contract,
-        market="x_general",
-        day=dt.date(2026, 3, 10),
+        slot=Slot("x_general", dt.date(2026, 3, 10)),
         rows=cards(20),
         signer=signer,
         actor="test",

@@ -11,34 +11,15 @@ import pytest
 from sxe_pipeline.errors import BadInput, Busy, ContractBroken, Refused, StoreUnavailable, Tampered
 from sxe_pipeline.handoff import encode, manifest, publish, record
 from sxe_pipeline.handoff.batches import list_batches
+from sxe_pipeline.handoff.slot import Slot
 from sxe_pipeline.handoff.verify import Prefix, verify
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests.handoff.crashing import Cut, Faulty
 
 DAY = dt.date(2026, 3, 10)
 NOW = dt.datetime(2026, 3, 11, 4, 0, tzinfo=dt.UTC)
 NEXT = dt.timedelta(days=1)
-
-
-class Cut(Exception):
-    """The process ends here."""
-
-
-class Faulty(Objects):
-    """A store that dies before or after its n-th put."""
-
-    def __init__(self, url, put, when):
-        super().__init__(url)
-        self._left, self._when = put, when
-
-    def put_new(self, key, data):
-        self._left -= 1
-        if self._left == 0 and self._when == "before":
-            raise Cut
-        made = super().put_new(key, data)
-        if self._left == 0:
-            raise Cut
-        return made
 
 
 @pytest.fixture
@@ -50,8 +31,7 @@ def run(conn, store, contract, signer):
             by,
             objects,
             contract=contract,
-            market=market,
-            day=day,
+            slot=Slot(market, day),
             rows=rows,
             signer=signer,
             actor="test",
@@ -68,14 +48,14 @@ def expected(contract, signer):
     def files(rows, day=DAY, prev=None, market="x_general"):
         rows = encode.canonical(contract, contract.check(rows))
         parts = encode.encode(contract, rows)
-        batch_id = encode.content_id(contract, market, day.isoformat(), prev, parts)
+        slot = Slot(market, day)
+        batch_id = encode.content_id(contract, slot, prev, parts)
         said = manifest.predicate(
             contract,
             rows,
             parts,
             batch_id=batch_id,
-            market=market,
-            day=day.isoformat(),
+            slot=slot,
             prev_batch_id=prev,
         )
         folder = f"lead_card/v0/{batch_id}"
@@ -131,6 +111,7 @@ import datetime as dt, os, signal, sys
 import pyarrow.parquet as pq
 from sxe_pipeline import schema
 from sxe_pipeline.handoff import publish, sign
+from sxe_pipeline.handoff.slot import Slot
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 
@@ -150,7 +131,7 @@ class Dying(Objects):
 
 with sql.connect(dsn) as conn:
     done = publish.publish(conn, Dying(url), contract=schema.load("lead_card", "0.1.0"),
-        market="x_general", day=dt.date(2026, 3, 10), rows=pq.read_table(rows),
+        slot=Slot("x_general", dt.date(2026, 3, 10)), rows=pq.read_table(rows),
         signer=sign.Signer.from_text(key), actor="child",
         now=dt.datetime(2026, 3, 11, tzinfo=dt.UTC))
     print(done.batch_id, done.already)

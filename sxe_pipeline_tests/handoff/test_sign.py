@@ -1,4 +1,5 @@
 import base64
+import datetime as dt
 import json
 import stat
 import subprocess
@@ -10,13 +11,15 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from sxe_pipeline import settings
 from sxe_pipeline.errors import BadConfig, BadInput, Tampered
 from sxe_pipeline.handoff import encode, manifest, sign
+from sxe_pipeline.handoff.slot import Slot
 
 
 def predicate(contract, cards, **changes):
     rows = encode.canonical(contract, contract.check(cards(3)))
     parts = encode.encode(contract, rows)
-    given = {"batch_id": "a" * 32, "market": "m", "day": "2026-01-01", "prev_batch_id": None}
-    return manifest.predicate(contract, rows, parts, **given | changes)
+    slot = Slot("m", dt.date(2026, 1, 1))
+    given = {"batch_id": "a" * 32, "slot": slot, "prev_batch_id": None}
+    return manifest.predicate(contract, rows, parts, **given) | changes
 
 
 def test_a_stranger_verifies_the_envelope_with_cryptography_alone(contract, cards, signer):
@@ -80,7 +83,7 @@ def test_what_is_no_envelope_is_refused(data, signer):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"batch_id": "x"}, {"market": "../m"}, {"day": "yesterday"}, {"prev_batch_id": 3}],
+    [{"batch_id": "x"}, {"market": "../m"}, {"day": "yesterday"}, {"prev_batch_id": 3}, {"seq": 1}],
     ids=str,
 )
 def test_a_signed_payload_that_is_no_manifest_is_refused(contract, cards, signer, changes):

@@ -1,3 +1,4 @@
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -13,8 +14,10 @@ import pytest
 from sxe_pipeline.errors import ContractBroken, NotFound, Tampered
 from sxe_pipeline.handoff import encode, manifest
 from sxe_pipeline.handoff.sign import Signer
+from sxe_pipeline.handoff.slot import Slot
 from sxe_pipeline.handoff.verify import Prefix, verify
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests.handoff.contacts import CONTRACT, OTHER, at, contacts
 
 
 @pytest.fixture(scope="session")
@@ -22,16 +25,16 @@ def write(contract, signer):
     """`write(root, rows, day, prev, lies)`: a batch as it is published, without a database."""
 
     def batch(root: Path, rows, day="2026-01-01", prev=None, by=signer, lies=None) -> Path:
+        slot = Slot("x_general", dt.date.fromisoformat(day))
         rows = encode.canonical(contract, rows)
         parts = encode.encode(contract, rows)
-        batch_id = encode.content_id(contract, "x_general", day, prev, parts)
+        batch_id = encode.content_id(contract, slot, prev, parts)
         said = manifest.predicate(
             contract,
             rows,
             parts,
             batch_id=batch_id,
-            market="x_general",
-            day=day,
+            slot=slot,
             prev_batch_id=prev,
         )
         folder = root / "lead_card" / "v0" / batch_id
@@ -120,6 +123,8 @@ def test_without_a_manifest_there_is_no_batch(write, cards, signer, tmp_path):
         ({"market": "other"}, Tampered),
         ({"prev_batch_id": "b" * 32}, Tampered),
         ({"batch_id": "b" * 32}, Tampered),
+        ({"request_id": "00000000-0000-4000-8000-000000000001", "seq": 1}, Tampered),
+        ({"seq": 1}, Tampered),
         ({"schema_sha256": "0" * 64}, ContractBroken),
         ({"contract_version": "9.9.9"}, NotFound),
     ],
@@ -130,6 +135,40 @@ def test_a_signed_lie_is_refused(write, cards, signer, tmp_path, changes, error)
 
     with pytest.raises(error):
         verify(folder, signer.public_key)
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        {"seq": 2},
+        {"request_id": str(OTHER)},
+        {"market": "other"},
+        {"day": "2026-03-11"},
+        {"prev_batch_id": "b" * 32},
+        {"request_id": "zanzibar"},
+        {"seq": 0},
+        {"seq": "1"},
+        {"seq": None},
+    ],
+    ids=lambda lie: str(lie),
+)
+def test_a_signed_lie_about_the_slot_is_refused(signer, tmp_path, lies):
+    rows = encode.canonical(CONTRACT, contacts(6))
+    parts = encode.encode(CONTRACT, rows)
+    batch_id = encode.content_id(CONTRACT, at(), None, parts)
+    said = manifest.predicate(
+        CONTRACT, rows, parts, batch_id=batch_id, slot=at(), prev_batch_id=None
+    )
+    for part in parts:
+        (tmp_path / part.name).write_bytes(part.data)
+    file = tmp_path / manifest.NAME
+
+    file.write_bytes(manifest.seal(said, signer))
+    assert verify(tmp_path, signer.public_key).seq == 1
+    for given in (said | lies, {k: v for k, v in said.items() if k not in lies}):
+        file.write_bytes(manifest.seal(given, signer))
+        with pytest.raises(Tampered):
+            verify(tmp_path, signer.public_key)
 
 
 def test_signed_rows_that_break_the_contract_are_refused(write, cards, signer, tmp_path):

@@ -51,11 +51,12 @@ def test_a_changed_a_missing_and_a_stray_generated_file_are_told(tmp_path):
 
 
 @pytest.mark.parametrize("contract", ALL)
-def test_no_column_is_classified_as_contact_data(contract):
+def test_contact_data_is_in_contracts_of_the_second_tier_only(contract):
     classes = {column.classification for _, column in contract.walk()}
 
-    assert classes <= {"id", "public", "label", "technical"}
-    assert contract.tier == "tier1"
+    assert classes <= {"id", "public", "label", "technical", "contact"}
+    assert contract.tier == ("tier2" if "contact" in classes else "tier1")
+    assert ("contact" in classes) == (contract.id == "lead_contact")
 
 
 def test_a_field_id_is_one_column_in_every_version():
@@ -108,6 +109,19 @@ def test_exactly_four_enums_of_the_lead_card_are_closed():
     closed = {path for path, c in schema.load("lead_card").walk() if c.values}
 
     assert closed == {"account_type", "execution_label", "follower_band", "readiness_state"}
+
+
+def test_a_lead_contact_says_kind_and_flags_in_closed_terms():
+    contract = schema.load("lead_contact")
+    columns = {column.name: column for column in contract.columns}
+
+    assert contract.key == ("card_id", "kind", "value")
+    assert {n: c.values for n, c in columns.items() if c.values} == {"kind": ("email", "phone")}
+    for flag in ("dnc", "tcpa", "litigator"):
+        assert (columns[flag].kind, columns[flag].nullable) == ("boolean", True)
+        assert "nobody said, which is not false" in columns[flag].description
+    assert "must" in contract.usage, "what a consumer does about a stale flag"
+    assert "stale" in columns["flags_valid_until"].description
 
 
 def test_social_profile_is_the_table_of_profiles():

@@ -69,6 +69,7 @@ create table gate.setting (
     launch_lease interval not null default '2 minutes',
     send_deadline interval not null default '75 seconds',
     reconcile_wait interval not null default '60 seconds',
+    poll_wait interval not null default '10 seconds',
     unknown_after interval not null default '72 hours',
     await_for interval not null default '30 days',
     forget_after interval not null default '30 days',

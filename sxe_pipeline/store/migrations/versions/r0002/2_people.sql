@@ -130,8 +130,8 @@ begin
         end if;
     end loop;
 exception
-    when invalid_text_representation or numeric_value_out_of_range then
-        perform gate.refuse('SXBAD', 'a figure of the price card is no number');
+    when invalid_text_representation or numeric_value_out_of_range or invalid_parameter_value then
+        perform gate.refuse('SXBAD', 'a figure of the price card is no number, or a list is none');
 end $$;
 
 create function gate.check_policy(_policy jsonb) returns void
@@ -223,9 +223,10 @@ begin
         insert into gate.price_card (provider, sha256, content, proposal_id)
         values (c->>'provider', gate.sha256_of(c), c, _p.proposal_id)
         on conflict (provider, sha256) do update set in_force_since = clock_timestamp();
-        insert into gate.lane (provider, event_id)
-        values (c->>'provider', audit.say('lane.made', _actor, c->>'provider', 'made', '{}'))
-        on conflict (provider) do nothing;
+        if not exists (select from gate.lane where provider = c->>'provider') then
+            insert into gate.lane (provider, event_id)
+            values (c->>'provider', audit.say('lane.made', _actor, c->>'provider', 'made', '{}'));
+        end if;
     when 'policy' then
         insert into gate.policy (sha256, content, proposal_id)
         values (gate.sha256_of(c), c, _p.proposal_id)
@@ -240,20 +241,27 @@ begin
             decide_within = coalesce((c->>'decide_within')::interval, decide_within),
             run_within = coalesce((c->>'run_within')::interval, run_within),
             reconcile_wait = coalesce((c->>'reconcile_wait')::interval, reconcile_wait),
+            poll_wait = coalesce((c->>'poll_wait')::interval, poll_wait),
             email_fresh_for = coalesce((c->>'email_fresh_for')::interval, email_fresh_for),
             phone_fresh_for = coalesce((c->>'phone_fresh_for')::interval, phone_fresh_for),
             negative_for = coalesce((c->>'negative_for')::interval, negative_for);
     when 'lane' then
+        -- Who opens a lane that drifted accepts the drift, so its counter starts anew; but not while
+        -- it may hold the charge of a call that nobody has booked yet.
+        update gate.lane l set failures = 0,
+            agreed_units_micro = case when cause = 'drift' and not exists (
+                select from gate.call k where k.provider = l.provider
+                  and k.state in ('SENDING', 'AWAITING', 'UNKNOWN')) then null
+                else agreed_units_micro end
+        where l.provider = c->>'provider';
         perform gate.move_lane(c->>'provider', 'closed', 'reopened', _actor);
-        update gate.lane set failures = 0, agreed_units_micro = read_units_micro,
-            agreed_booked_micro = booked_units_micro
-        where provider = c->>'provider' and read_units_micro is not null;
     when 'resolve' then
         perform gate.resolve_unknown((c->>'call_id')::uuid, (c->>'units_micro')::bigint, _actor);
     end case;
 exception
     when not_null_violation or check_violation or invalid_text_representation
-         or invalid_datetime_format or numeric_value_out_of_range then
+         or invalid_datetime_format or datetime_field_overflow or invalid_parameter_value
+         or numeric_value_out_of_range then
         perform gate.refuse('SXBAD', 'the proposal does not hold what its kind needs; '
             'nothing was changed');
 end $$;
@@ -281,9 +289,12 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     event uuid;
 begin
-    -- What is killed opens by two people alone, and an open lane keeps its first cause.
+    -- What is killed opens by two people alone. An open lane keeps its first cause, unless that was
+    -- failures: those end by themselves after a rest, and a charge that nobody granted must not.
     if exists (select from gate.lane where provider = _provider
-               and (state = _state or (state = 'killed' and _cause <> 'reopened'))) then
+               and ((state = _state and (state <> 'open' or cause <> 'failures'
+                                         or _cause = 'failures'))
+                    or (state = 'killed' and _cause <> 'reopened'))) then
         return;
     end if;
     event := audit.say('lane.' || _state, _actor, _provider, clock_timestamp()::text,

@@ -264,6 +264,9 @@ begin
             where request_id = _request and version = r.version and position = i.position;
             continue;
         end if;
+        if sha256(i.nonce || i.inputs) <> i.item_sha256 then
+            return gate.no_permit(_request, _provider, 'tampered');
+        end if;
         wanted := case
             when not gate.is_matchable(price, convert_from(i.inputs, 'UTF8')::jsonb) then '{}'
             when gate.is_lost(r, family, _provider) then '{}'
@@ -360,6 +363,7 @@ declare
     h jsonb;
     l gate.lane;
     why text;
+    approved int[];
     items jsonb;
 begin
     select * into s from gate.setting;
@@ -389,6 +393,13 @@ begin
                          and (i.card_id <> ci.card_id or i.inputs is null
                               or sha256(i.nonce || i.inputs) <> i.item_sha256))) then
         why := 'tampered';
+    end if;
+    approved := gate.approved_positions(c.request_id, c.version);
+    -- What approved these items may have run out since the permit, while another approval lives.
+    if why is null and approved is not null and exists (
+            select from gate.call_item ci
+            where ci.call_id = _call and ci.position <> all (approved)) then
+        why := 'expired';
     end if;
     if why is null and exists (
             select from gate.call_item ci

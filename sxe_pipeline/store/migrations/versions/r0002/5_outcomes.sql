@@ -30,6 +30,16 @@ begin
     return due;
 end $$;
 
+-- What is still reserved for a call: a part of it may be resolved.
+create function gate.pending_of(_call uuid) returns bigint
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    select coalesce(max(due), 0) from (
+        select sum(amount)::bigint as due from gate.transfer t
+        where call_id = _call and kind = 'reserve'
+          and not exists (select from gate.transfer x where x.pending_id = t.transfer_id)
+        group by budget_id) b;
+$$;
+
 create function gate.charge_late(_call uuid, _charge bigint) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -37,6 +47,10 @@ begin
     select budget_id, _call, 'sync', 'late', _charge
     from (select distinct budget_id from gate.transfer
           where call_id = _call and kind = 'reserve' order by budget_id) b;
+    perform from gate.budget
+    where budget_id in (select budget_id from gate.transfer
+                        where call_id = _call and kind = 'reserve')
+    order by budget_id for no key update;
     update gate.budget set overrun = overrun + _charge
     where budget_id in (select budget_id from gate.transfer
                         where call_id = _call and kind = 'reserve');
@@ -204,8 +218,8 @@ begin
         response_sha256 = decode(_o->>'response_sha256', 'hex'),
         provider_request_id = coalesce(_o->>'provider_request_id', provider_request_id),
         resolved_at = case when is_awaiting then null else clock_timestamp() end,
-        poll_after = case when is_awaiting then clock_timestamp() + make_interval(
-            secs => coalesce((_o->>'retry_after_s')::float, 10)) end
+        poll_after = case when is_awaiting then clock_timestamp() + coalesce(make_interval(
+            secs => (_o->>'retry_after_s')::float), s.poll_wait) end
     where call_id = _call;
     perform gate.step(c, case when is_awaiting then 'AWAITING' else 'SETTLED' end,
         case when is_awaiting then 'call.awaiting' else 'call.settled' end, 'fence:' || _fence,
@@ -230,14 +244,16 @@ begin
     return jsonb_build_object('keep', keep, 'charged_micros', micros, 'overrun_micros', over);
 end $$;
 
--- The rest of an answer is not there yet.
+-- The rest of an answer is not there yet: later, and later each time.
 create function gate.wait(_call uuid, _fence bigint, _retry_after_s double precision)
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    base interval := (select poll_wait from gate.setting);
 begin
     perform gate.own_call(_call, _fence, '{AWAITING}');
-    update gate.call set polls = polls + 1, poll_after = clock_timestamp() + make_interval(
-        secs => greatest(coalesce(_retry_after_s, 10), least(10 * 2.0 ^ least(polls, 20), 3600)
-                         * (polls > 2)::int))
+    update gate.call set polls = polls + 1, poll_after = clock_timestamp() + greatest(
+        coalesce(make_interval(secs => _retry_after_s), base),
+        case when polls > 2 then least(base * 2.0 ^ least(polls, 16), interval '1 hour') end)
     where call_id = _call;
 end $$;
 
@@ -249,7 +265,8 @@ declare
     micros bigint;
 begin
     select * into c from gate.call where call_id = _call for update;
-    if c.call_id is null or c.state not in ('SETTLED', 'RELEASED') or not _units_micro > 0 then
+    if c.call_id is null or c.state not in ('SETTLED', 'RELEASED')
+       or coalesce(_units_micro, 0) <= 0 then
         perform gate.refuse('SXBAD', 'a late charge is positive and of a resolved call');
     end if;
     micros := gate.micros(_units_micro, c.micros_per_unit);
@@ -422,8 +439,9 @@ begin
              where k.state = 'UNKNOWN' and s.unknown_after <= moment - (
                 select max(at) from gate.call_step t where t.call_id = k.call_id)
              order by call_id limit _limit for update skip locked loop
-        perform gate.resolve_unknown(c.call_id, ceil((c.sync_micros + c.async_micros
-            - c.charged_micros)::numeric * 1000000 / c.micros_per_unit)::bigint, 'sweep');
+        -- Rounded down, so that rounding up the price of it meets the reservation and never passes it.
+        perform gate.resolve_unknown(c.call_id, floor(
+            gate.pending_of(c.call_id)::numeric * 1000000 / c.micros_per_unit)::bigint, 'sweep');
         charged := charged + 1;
     end loop;
     for r in select * from gate.request

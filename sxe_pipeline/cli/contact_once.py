@@ -1,0 +1,39 @@
+"""The contact process, once: ticks of its sensor, and the runs that they ask for.
+
+No verb: `sxe enrich run` and the demo start it as a child, with the logins of the contact tier and
+nothing else. Each run is a line of JSON on stdout.
+"""
+
+import json
+from typing import Any
+
+from sxe_pipeline import definitions, face
+
+MOST_TICKS = 5
+
+
+def main() -> None:
+    """Tick, run, report, until a tick asks for nothing or the answers that are due take longer."""
+    tier = definitions.contact_tier()
+    with face.instance() as instance:
+        for _ in range(MOST_TICKS):
+            asked = face.request_tick(tier, instance, definitions.APPROVED)
+            if not asked:
+                return
+            for wanted in asked:
+                _run(tier, instance, wanted)
+
+
+def _run(tier: Any, instance: Any, wanted: face.Wanted) -> None:
+    done = face.run_partition(tier, instance, wanted.job, wanted.partition, wanted.tags)
+    said = {
+        "request_id": wanted.partition,
+        "run_id": done.run_id,
+        "ok": done.is_success,
+        "failure": done.failure,
+    }
+    print(json.dumps(said), flush=True)  # noqa: T201 - its only output
+
+
+if __name__ == "__main__":
+    main()

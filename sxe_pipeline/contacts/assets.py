@@ -1,0 +1,57 @@
+"""The face of the contact tier: one partition per request."""
+
+from uuid import UUID
+
+import dagster as dg
+
+from sxe_pipeline import audit, face
+from sxe_pipeline.contacts import enrich
+from sxe_pipeline.contacts.sensors import ATTEMPT
+from sxe_pipeline.contacts.tier import ContactTier
+from sxe_pipeline.settings import Settings
+from sxe_pipeline.store import sql
+
+
+@dg.asset(
+    key_prefix="contacts",
+    group_name="contacts",
+    deps=[["cards", "enrichment_candidates"]],
+    partitions_def=face.requests,
+    kinds={"postgres"},
+    owners=["team:data-ops"],
+    tags={"sxe/tier": "contact"},
+    code_version="1",
+)
+@face.speaking_dagster
+def contact_points(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    contact_tier: dg.ResourceParam[ContactTier],
+) -> dg.MaterializeResult[None]:
+    """Contact values of one approved request, each paid for by a permit; encrypted, with receipt.
+
+    A run that the gate did not launch (by hand, a backfill, a second daemon) calls nobody.
+    """
+    request_id = UUID(context.partition_key)
+    attempt = context.run.tags.get(ATTEMPT)
+    with sql.connect(settings.need("contacts_dsn")) as conn:
+        report = enrich.enrich(
+            conn,
+            contact_tier.vault(),
+            contact_tier.providers(),
+            request_id=request_id,
+            attempt=int(attempt) if attempt else None,
+            run_id=context.run.run_id,
+        )
+        cover = audit.cover(
+            conn, "contacts/contact_points", context.run.run_id, subject=str(request_id)
+        )
+    return dg.MaterializeResult(
+        metadata={
+            **face.counts(state=report.state, **report.numbers()),
+            **cover.metadata,
+            **face.summary(
+                "Enrichment", report.numbers() | {"state": report.state, **report.stops}
+            ),
+        }
+    )

@@ -1,0 +1,163 @@
+"""Enformion: one person per question, e-mail addresses and phone numbers in one answer. Pure.
+
+Here: what is asked, and what an answer means. Not here: the wire, the price, the permit. This
+provider bills a match whoever it is, has no counter and gives no flags; it covers the United
+States, so a number without country code is one of there.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sxe_pipeline.contacts import normalise, replies
+from sxe_pipeline.contacts.adapter import Answer, Ask, Found, Item, Reply, Value, Verdict
+from sxe_pipeline.errors import BadConfig, BadInput
+
+GROUPS = ("person",)
+BATCH_MAX = 1
+_MOST_VALUES = 10
+_MOST_READ = 200
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_STATUS = {True: "verified", False: "unverified"}
+
+
+class Enformion:
+    """The adapter of Contact Enrichment; see `adapter.Adapter` for what each function is for."""
+
+    name = "enformion"
+
+    def headers(self, credentials: Mapping[str, str]) -> dict[str, str]:
+        """The access profile's name and password.
+
+        Raises:
+            BadConfig: One of them is not set.
+        """
+        if not credentials.get("name") or not credentials.get("password"):
+            raise BadConfig("the access profile of Enformion is not set; set its name and password")
+        return {
+            "galaxy-ap-name": credentials["name"],
+            "galaxy-ap-password": credentials["password"],
+        }
+
+    def ask(self, items: Sequence[Item], groups: Sequence[str]) -> Ask:
+        """The paid question about one person.
+
+        Raises:
+            BadInput: It is not one item, another group, or no name with a city or region.
+        """
+        if len(items) != 1:
+            raise BadInput(f"Enformion takes one person per call, not {len(items)}; split them")
+        if set(groups) != set(GROUPS):
+            raise BadInput("Enformion sells the group 'person' only; ask for that")
+        given = items[0].inputs
+        place = ", ".join(given[key] for key in ("city", "region") if given.get(key))
+        if not (given.get("first_name") and given.get("last_name") and place):
+            raise BadInput("Enformion needs both names and a city or region; leave the item out")
+        return Ask(
+            "POST",
+            "/Contact/Enrich",
+            body={
+                "FirstName": given["first_name"],
+                "LastName": given["last_name"],
+                "Address": {"addressLine2": place},
+            },
+            headers={"galaxy-search-type": "DevAPIContactEnrich"},
+        )
+
+    def read(
+        self, items: Sequence[Item], groups: Sequence[str], reply: Reply, now: datetime
+    ) -> Answer:
+        """What the answer says: a match costs one unit, also where it is somebody else."""
+        other = replies.unanswered(reply, now)
+        if other:
+            return other
+        body = replies.parsed(reply.body)
+        if body is None:
+            return Answer(Verdict.UNKNOWN, "bad_body")
+        person, is_error = body.get("person"), body.get("isError")
+        if is_error is True and person is None:
+            return replies.refused(reply)
+        if person is None and is_error is False:
+            found = [Found(item.position, "no_match") for item in items]
+            return Answer(Verdict.SETTLED, "answered", found, 0)
+        if not isinstance(person, dict) or is_error is True:
+            return Answer(Verdict.UNKNOWN, "no_charge_figure")
+        found = [_found(item, person) for item in items]
+        return Answer(Verdict.SETTLED, "answered", found, replies.MICRO)
+
+    def ask_result(self, provider_request_id: str) -> Ask:
+        """Nothing comes later.
+
+        Raises:
+            BadInput: Always.
+        """
+        raise BadInput("Enformion answers at once; there is no result to ask for")
+
+    def read_result(self, items: Sequence[Item], reply: Reply, now: datetime) -> Answer:
+        """Nothing comes later.
+
+        Raises:
+            BadInput: Always.
+        """
+        raise BadInput("Enformion answers at once; there is no result to read")
+
+    def ask_counter(self) -> Ask | None:
+        """None: the provider shows no counter."""
+        return None
+
+    def read_counter(self, reply: Reply) -> int | None:
+        """None: the provider shows no counter."""
+        return None
+
+
+def _found(item: Item, person: Mapping[str, Any]) -> Found:
+    if not _is_asked(item, person.get("name")):
+        return Found(item.position, "mismatch")
+    return Found(item.position, "match", [*_emails(person), *_phones(person)])
+
+
+def _is_asked(item: Item, given: object) -> bool:
+    if not isinstance(given, dict):
+        return False
+    for ours, theirs in (("first_name", "firstName"), ("last_name", "lastName")):
+        said = given.get(theirs)
+        wanted = normalise.name(item.inputs.get(ours, ""))
+        if not isinstance(said, str) or not wanted or normalise.name(said) != wanted:
+            return False
+    return True
+
+
+def _emails(person: Mapping[str, Any]) -> list[Value]:
+    found: dict[str, Value] = {}
+    for one in replies.objects(person.get("emails"), _MOST_READ):
+        text = one.get("email")
+        address = normalise.email(text) if isinstance(text, str) else None
+        if address:
+            found.setdefault(address, Value("email", address, _status(one.get("isValidated"))))
+    return list(found.values())[:_MOST_VALUES]
+
+
+def _phones(person: Mapping[str, Any]) -> list[Value]:
+    listed = replies.objects(person.get("phones"), _MOST_READ)
+    found: dict[str, Value] = {}
+    for one in sorted(listed, key=_worth, reverse=True):
+        text = one.get("number")
+        number = normalise.phone(text, "US") if isinstance(text, str) else None
+        if number:
+            found.setdefault(number, Value("phone", number, _status(one.get("isConnected"))))
+    return list(found.values())[:_MOST_VALUES]
+
+
+def _worth(phone: Mapping[str, Any]) -> tuple[int, bool, datetime]:
+    """Connected before not stated before disconnected; then mobile; then lately reported."""
+    kind, stated = phone.get("type"), phone.get("isConnected")
+    return (
+        1 if stated is True else -1 if stated is False else 0,
+        isinstance(kind, str) and kind.strip().lower() in ("mobile", "wireless", "cell"),
+        replies.moment(phone.get("lastReportedDate")) or _NEVER,
+    )
+
+
+def _status(stated: object) -> str:
+    """Only true and false say something; anything else is not known, which is not false."""
+    return _STATUS[stated] if isinstance(stated, bool) else "unknown"

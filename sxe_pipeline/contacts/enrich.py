@@ -1,0 +1,346 @@
+"""The enrichment loop: poll what is open, then permit, call and booking, until nothing is left.
+
+Here: the order of the transactions around a provider call, and what each verdict does. The gate
+decides whether, at what price and about whom; adapters say what to ask and what was answered.
+"""
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import psycopg
+
+from sxe_pipeline import logs
+from sxe_pipeline.contacts import points
+from sxe_pipeline.contacts.adapter import Adapter, Answer, Item, Reply, Verdict
+from sxe_pipeline.contacts.vault import Vault
+from sxe_pipeline.contacts.wire import Wire
+from sxe_pipeline.errors import Busy, StoreUnavailable, SxeError
+from sxe_pipeline.gate import permits
+
+MOST_REFUSALS = 3
+LONGEST_PAUSE_S = 60.0
+LANE_WAIT_S = 90.0
+MOST_MEETINGS = 4
+
+Granted = TypeVar("Granted")
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An adapter, its address and its credentials."""
+
+    adapter: Adapter
+    url: str
+    credentials: Mapping[str, str] = field(repr=False)
+    read_timeout_s: float = 60.0
+
+
+@dataclass
+class Report:
+    """What one run did: counts, never a value."""
+
+    request_id: UUID
+    state: str = ""
+    stops: Mapping[str, str] = field(default_factory=dict)
+    calls: int = 0
+    polls: int = 0
+    matched: int = 0
+    mismatched: int = 0
+    values: int = 0
+    released: int = 0
+    unknown: int = 0
+    charged_micros: int = 0
+    overrun_micros: int = 0
+
+    def numbers(self) -> dict[str, int]:
+        """Counts for metadata."""
+        names = ("calls", "polls", "matched", "mismatched", "values", "released", "unknown")
+        money = ("charged_micros", "overrun_micros")
+        return {name: getattr(self, name) for name in (*names, *money)}
+
+
+Reached = Callable[[str], None]
+"""Called at every point at which a process can die; tests make it die there."""
+
+
+def enrich(
+    conn: psycopg.Connection,
+    vault: Vault,
+    providers: Mapping[str, Provider],
+    *,
+    request_id: UUID,
+    attempt: int | None,
+    run_id: str,
+    reached: Reached = lambda point: None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Report:
+    """Do what the gate launched this run for.
+
+    Args:
+        conn: The contact tier's login, in no transaction.
+        vault: Encrypts what is found.
+        providers: Slug -> provider; one that a request names and this lacks is not asked.
+        request_id: The request.
+        attempt: The launch that the gate claimed; None is a run that somebody started by hand.
+        run_id: The Dagster run.
+        reached: For tests.
+        pause: Waits so many seconds.
+
+    Raises:
+        Refused: The gate did not launch this run: nobody was called.
+        StoreUnavailable: A provider or the database cannot be reached; the gate launches again.
+        Busy: Another run took the request over.
+    """
+    begun = permits.begin(conn, request_id, attempt, run_id)
+    reached("begun")
+    with ExitStack() as stack:
+        run = _Run(conn, vault, begun, Report(request_id, begun.state), reached, pause)
+        for name in dict.fromkeys([*begun.waterfall, *(c.provider for c in begun.open_calls)]):
+            if name in providers:
+                run.open(stack, name, providers[name])
+        run.poll()
+        run.reconcile()
+        if begun.state == "EXECUTING":
+            for name in begun.waterfall:
+                run.spend(name)
+            run.reconcile()
+        ended = permits.finish(conn, begun)
+        reached("finished")
+    run.report.state, run.report.stops = ended["state"], ended["stops"]
+    return run.report
+
+
+@dataclass
+class _Lane:
+    """A provider within one run: how to ask it."""
+
+    provider: Provider
+    wire: Wire
+
+
+class _Run:
+    """One run of one request."""
+
+    def __init__(
+        self,
+        conn: psycopg.Connection,
+        vault: Vault,
+        begun: permits.Begun,
+        report: Report,
+        reached: Reached,
+        pause: Callable[[float], None],
+    ) -> None:
+        self.conn, self.vault, self.begun, self.report = conn, vault, begun, report
+        self.reached, self.pause = reached, pause
+        self.lanes: dict[str, _Lane] = {}
+
+    def open(self, stack: ExitStack, name: str, provider: Provider) -> None:
+        """Make the wire to a provider; nothing is sent."""
+        headers = provider.adapter.headers(provider.credentials)
+        wire = Wire(
+            provider.url,
+            headers,
+            loopback_only=self.begun.loopback_only,
+            read_timeout_s=provider.read_timeout_s,
+        )
+        self.lanes[name] = _Lane(provider, stack.enter_context(wire))
+
+    # what is open from earlier runs
+
+    def poll(self) -> None:
+        """Ask for the rest of answers that were paid for; free, and after every revocation too."""
+        for call in self.begun.open_calls:
+            if call.state != "AWAITING" or call.provider not in self.lanes:
+                continue
+            lane = self.lanes[call.provider]
+            items = [
+                Item(i["position"], i["card_id"], {}, provider_person_id=i["person"])
+                for i in call.items
+            ]
+            ask = lane.provider.adapter.ask_result(call.provider_request_id or "")
+            reply = lane.wire.send(ask, str(call.call_id))
+            self.report.polls += 1
+            self.reached("polled")
+            answer = lane.provider.adapter.read_result(items, reply, datetime.now(UTC))
+            if answer.verdict is Verdict.AWAITING:
+                permits.wait(self.conn, call.call_id, self.begun.fence, answer.retry_after_s)
+            elif answer.verdict is Verdict.SETTLED:
+                self.settle(call.call_id, call.provider, items, answer, reply)
+            else:
+                self.lose(call.call_id, answer, reply)
+
+    def reconcile(self) -> None:
+        """Read the counters, twice where the first reading only asks for a second."""
+        for name, lane in self.lanes.items():
+            ask = lane.provider.adapter.ask_counter()
+            for _ in range(2):
+                if ask is None:
+                    break
+                reply = lane.wire.send(ask, self._reference(name))
+                units = lane.provider.adapter.read_counter(reply)
+                if units is None:
+                    break
+                verdict = permits.reconcile(self.conn, name, units)["verdict"]
+                self.reached("reconciled")
+                if verdict != "read_again":
+                    break
+
+    def _reference(self, provider: str) -> str:
+        """A free question carries the paid call that it is about, else the request."""
+        about = [c.call_id for c in self.begun.open_calls if c.provider == provider]
+        return str(about[0] if about else self.begun.request_id)
+
+    # paid calls
+
+    def spend(self, name: str) -> None:
+        """Call one provider until the gate gives no further permit."""
+        if name not in self.lanes:
+            logs.get("contacts").warning("provider not configured", provider=name)
+            return
+        refused = 0
+        while refused < MOST_REFUSALS:
+            leave = _asked(lambda: permits.permit(self.conn, self.begun, name), self.pause)
+            if isinstance(leave, permits.Denied):
+                return
+            self.reached("reserved")
+            sent = self._sending(leave)
+            if isinstance(sent, permits.Denied):
+                continue
+            self.reached("sending")
+            answer = self._call(self.lanes[name], leave, sent)
+            if answer.verdict in (Verdict.NOT_SENT, Verdict.REJECTED) and not answer.stops_lane:
+                refused += 1
+                self.pause(_wait_for(answer, refused))
+            else:
+                refused = 0
+        raise StoreUnavailable(
+            f"provider {name} refused or could not be reached {MOST_REFUSALS} times in a row; "
+            "nothing was charged, and the gate launches the request again"
+        )
+
+    def _sending(self, leave: permits.Permit) -> permits.Sent | permits.Denied:
+        """Commit SENDING, waiting while another call of the same account is in flight."""
+        end = time.monotonic() + LANE_WAIT_S
+        while True:
+            sent = permits.sending(self.conn, leave)
+            if not isinstance(sent, permits.Denied) or sent.reason != "lane_busy":
+                return sent
+            if time.monotonic() > end:
+                permits.release(self.conn, leave.call_id, leave.fence, "lane_busy")
+                raise Busy("the provider's lane stays busy; the gate launches the request again")
+            self.pause(0.2)
+
+    def _call(self, lane: _Lane, leave: permits.Permit, sent: permits.Sent) -> Answer:
+        adapter = lane.provider.adapter
+        items = [Item(i["position"], i["card_id"], i["inputs"]) for i in sent.items]
+        self.report.calls += 1
+        try:
+            ask = adapter.ask(items, sent.groups)
+            reply = lane.wire.send(ask, str(leave.call_id))
+        except SxeError:
+            # It cannot be asked, and nothing has left.
+            permits.release(self.conn, leave.call_id, leave.fence, "not_asked")
+            self.report.released += 1
+            return Answer(Verdict.REJECTED, "not_asked")
+        self.reached("answered")
+        answer = adapter.read(items, sent.groups, reply, datetime.now(UTC))
+        if answer.verdict in (Verdict.SETTLED, Verdict.AWAITING):
+            self.settle(leave.call_id, leave.provider, items, answer, reply)
+        elif answer.verdict is Verdict.UNKNOWN:
+            self.lose(leave.call_id, answer, reply)
+        else:
+            permits.release(
+                self.conn,
+                leave.call_id,
+                leave.fence,
+                answer.reason,
+                http_status=reply.status,
+                stops_lane=answer.stops_lane,
+            )
+            self.report.released += 1
+        self.reached("booked")
+        return answer
+
+    # booking
+
+    def settle(
+        self, call_id: UUID, provider: str, items: Sequence[Item], answer: Answer, reply: Reply
+    ) -> None:
+        """Transaction 3: the charge, the outcomes, the event and the values, all or nothing."""
+        with self.conn.transaction():
+            settled = permits.settle(self.conn, call_id, self.begun.fence, _told(answer, reply))
+            kept = points.keep(
+                self.conn,
+                self.vault,
+                provenance={
+                    "provider": provider,
+                    "call_id": call_id,
+                    "request_id": self.begun.request_id,
+                    "purpose": self.begun.header["purpose"],
+                    "legal_basis": self.begun.header["legal_basis"],
+                },
+                items=items,
+                found=answer.found,
+                settled=settled,
+            )
+            self.reached("settling")
+        self.report.values += kept
+        self.report.charged_micros += settled.charged_micros
+        self.report.overrun_micros += settled.overrun_micros
+        self.report.matched += sum(f.outcome == "match" for f in answer.found)
+        self.report.mismatched += sum(f.outcome == "mismatch" for f in answer.found)
+
+    def lose(self, call_id: UUID, answer: Answer, reply: Reply) -> None:
+        """Nobody can say from here what it cost."""
+        permits.unknown(self.conn, call_id, self.begun.fence, answer.reason, reply.status)
+        self.report.unknown += 1
+
+
+def _told(answer: Answer, reply: Reply) -> dict[str, Any]:
+    """An answer in the words of `gate.settle`: which fields were found, no value of them."""
+    return {
+        "awaiting": answer.verdict is Verdict.AWAITING,
+        "units_micro": answer.units_micro,
+        "provider_request_id": answer.provider_request_id,
+        "retry_after_s": answer.retry_after_s,
+        "http_status": reply.status,
+        "response_sha256": hashlib.sha256(reply.body).hexdigest(),
+        "reason": answer.reason,
+        "found": [
+            {
+                "position": f.position,
+                "outcome": f.outcome,
+                "fields": sorted({value.kind for value in f.values}),
+                "person": f.provider_person_id,
+            }
+            for f in answer.found
+        ],
+    }
+
+
+def _wait_for(answer: Answer, refused: int) -> float:
+    """Seconds before a refused request is asked again: what the provider says, else backing off."""
+    if answer.retry_after_s is None:
+        return float(2**refused) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+    if answer.retry_after_s > LONGEST_PAUSE_S:
+        raise StoreUnavailable(
+            "the provider asks for a longer pause than a run waits; the gate launches again"
+        )
+    return answer.retry_after_s
+
+
+def _asked(ask: Callable[[], Granted], pause: Callable[[float], None]) -> Granted:
+    """Ask the gate again where two permits met; nothing has left yet, so it costs nothing."""
+    for attempt in range(MOST_MEETINGS):
+        try:
+            return ask()
+        except Busy:
+            pause(0.05 * 2**attempt)
+    return ask()

@@ -1,0 +1,162 @@
+"""Contact points: values at rest, and the rows of a contact batch.
+
+Here: `contacts.contact_point` and `contacts.quarantine`, written in the transaction that books the
+call, and what a finished request hands over. Not here: what may be kept (the gate says), how a
+value is encrypted (`vault`).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pyarrow as pa
+
+from sxe_pipeline.contacts.adapter import Found, Item, Value
+from sxe_pipeline.contacts.vault import Vault
+from sxe_pipeline.errors import NotFound
+from sxe_pipeline.gate import permits
+from sxe_pipeline.schema import Contract
+
+FLAGS_VALID_FOR = timedelta(days=31)
+"""A do-not-call check is good for 31 days (47 CFR 64.1200, 16 CFR 310.4)."""
+
+_COLUMNS = (
+    "contact_point_id, card_id, kind, ciphertext, lookup_hash, status, confidence, provider, "
+    "call_id, request_id, price_micros, verified_at, dnc, tcpa, litigator, flags_checked_at, "
+    "flags_valid_until, purpose, legal_basis"
+)
+_NAMES = [name.strip() for name in _COLUMNS.split(",")]
+
+
+def keep(
+    conn: psycopg.Connection,
+    vault: Vault,
+    *,
+    provenance: Mapping[str, Any],
+    items: Sequence[Item],
+    found: Sequence[Found],
+    settled: permits.Settled,
+) -> int:
+    """Write the values that may be kept, in the caller's transaction.
+
+    Args:
+        conn: In the transaction that settled the call.
+        vault: Encrypts them.
+        provenance: provider, call_id, request_id, purpose, legal_basis.
+        items: Who was asked about.
+        found: What the answer says of each.
+        settled: Positions that may be kept, and the charge, which is shared out among the values.
+
+    Returns:
+        How many values were written.
+    """
+    card_of = {item.position: item.card_id for item in items}
+    kept = [(f, v) for f in found if f.position in settled.keep for v in _distinct(f.values)]
+    price = settled.charged_micros // len(kept) if kept else 0
+    rows = [
+        _row(vault, card_of[f.position], value, dict(provenance) | {"price_micros": price})
+        for f, value in kept
+    ]
+    places = ", ".join(["%s"] * len(_NAMES))
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            f"insert into contacts.contact_point ({_COLUMNS}) values ({places})",
+            [[row[name] for name in _NAMES] for row in rows],
+        )
+        cursor.executemany(
+            "insert into contacts.quarantine (call_id, position, reason, value_count) "
+            "values (%s, %s, %s, %s)",
+            [
+                [provenance["call_id"], f.position, reason, len(f.values)]
+                for f in found
+                if (reason := _why_not(f, settled.keep))
+            ],
+        )
+    return len(rows)
+
+
+def _distinct(values: Sequence[Value]) -> list[Value]:
+    return list({(value.kind, value.value): value for value in reversed(values)}.values())[::-1]
+
+
+def _why_not(found: Found, keep: frozenset[int]) -> str | None:
+    if found.outcome == "mismatch":
+        return "name_mismatch"
+    return "discarded" if found.values and found.position not in keep else None
+
+
+def _row(vault: Vault, card_id: str, value: Value, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    made = uuid4()
+    checked = value.flags_checked_at
+    return {
+        **provenance,
+        "contact_point_id": made,
+        "card_id": card_id,
+        "kind": value.kind,
+        "ciphertext": vault.encrypt(made, value.kind, value.value),
+        "lookup_hash": vault.lookup(value.kind, value.value),
+        "status": value.status,
+        "confidence": value.confidence,
+        "verified_at": value.verified_at,
+        "dnc": value.dnc if checked else None,
+        "tcpa": value.tcpa if checked else None,
+        "litigator": value.litigator if checked else None,
+        "flags_checked_at": checked,
+        "flags_valid_until": checked + FLAGS_VALID_FOR if checked else None,
+    }
+
+
+def of_request(
+    conn: psycopg.Connection, vault: Vault, request_id: UUID, contract: Contract
+) -> tuple[pa.Table, str, date]:
+    """What a finished request hands over, decrypted: every known value of its approved cards.
+
+    A value that an earlier request paid for is part of it; the purpose is the one of this request.
+    A value known from several calls is one row, the newest.
+
+    Args:
+        conn: The contact tier's login.
+        vault: Decrypts the values.
+        request_id: The request.
+        contract: `lead_contact`.
+
+    Returns:
+        The rows in the contract's columns, the market, and the day of the newest value.
+
+    Raises:
+        NotFound: The request is not finished, or nothing of it may leave.
+    """
+    cards = permits.deliverable(conn, request_id)
+    if not cards:
+        raise NotFound("nothing of this request may be handed over; see sxe enrich status")
+    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    newest = datetime(2020, 1, 1, tzinfo=UTC)
+    for card in cards:
+        for point in _known(conn, list(card.family), list(card.fields)):
+            value = vault.decrypt(point.pop("contact_point_id"), point["kind"], point.pop("bytes"))
+            newest = max(newest, point["obtained_at"])
+            rows[card.card_id, point["kind"], value] = point | {
+                "card_id": card.card_id,
+                "value": value,
+                "request_id": str(request_id),
+                "purpose": card.purpose,
+                "legal_basis": card.legal_basis,
+            }
+    table = pa.Table.from_pylist(list(rows.values()), schema=contract.arrow())
+    return table, cards[0].market, newest.date()
+
+
+def _known(conn: psycopg.Connection, family: list[str], fields: list[str]) -> list[dict[str, Any]]:
+    names = (
+        "contact_point_id, ciphertext, kind, status, confidence, provider, obtained_at, "
+        "verified_at, dnc, tcpa, litigator, flags_checked_at, flags_valid_until"
+    )
+    keys = [name.strip() for name in names.replace("ciphertext", "bytes").split(",")]
+    found = conn.execute(
+        f"select {names} from contacts.contact_point "
+        "where card_id = any(%s) and kind = any(%s) order by obtained_at, contact_point_id",
+        [family, fields],
+    )
+    return [dict(zip(keys, row, strict=True)) for row in found]

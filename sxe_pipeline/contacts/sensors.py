@@ -1,0 +1,43 @@
+"""The sensor of the contact tier: what the gate wants to run.
+
+Here: a tick of bounded work. Every tick looks at the whole open set, since an approval may be
+committed after a younger one was seen; what is launched is decided by rows of the gate, never by
+the partitions that exist.
+"""
+
+import dagster as dg
+
+from sxe_pipeline import face
+from sxe_pipeline.gate import permits
+from sxe_pipeline.settings import Settings
+from sxe_pipeline.store import sql
+
+JOB = "enrichment"
+ATTEMPT = "sxe/attempt"
+
+
+@dg.sensor(job_name=JOB, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+@face.speaking_dagster
+def approved_requests(
+    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
+) -> dg.SensorResult | dg.SkipReason:
+    """Move what clocks left behind; launch what is approved, was left, or has an answer due."""
+    del context
+    with sql.connect(settings.need("contacts_dsn")) as conn:
+        swept = permits.sweep(conn)
+        launches = permits.claim_launches(conn)
+    if not launches:
+        moved = ", ".join(f"{name} {n}" for name, n in swept.items() if n)
+        return dg.SkipReason(f"nothing to launch; {moved or 'nothing left behind'}")
+    keys = sorted({str(launch.request_id) for launch in launches})
+    return dg.SensorResult(
+        dynamic_partitions_requests=[face.requests.build_add_request(keys)],
+        run_requests=[
+            dg.RunRequest(
+                run_key=launch.run_key,
+                partition_key=str(launch.request_id),
+                tags={ATTEMPT: str(launch.attempt), "sxe/writes": "contacts"},
+            )
+            for launch in launches
+        ],
+    )

@@ -1,0 +1,46 @@
+"""What the contact process alone holds: the keyset and the providers' credentials.
+
+Here: settings become a vault and providers. Nothing is opened before a run needs it.
+"""
+
+from dataclasses import dataclass
+
+from sxe_pipeline.contacts.apollo import Apollo
+from sxe_pipeline.contacts.enformion import Enformion
+from sxe_pipeline.contacts.enrich import Provider
+from sxe_pipeline.contacts.vault import Vault
+from sxe_pipeline.errors import BadConfig
+from sxe_pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class ContactTier:
+    """The contact tier of these settings."""
+
+    settings: Settings
+
+    def vault(self) -> Vault:
+        """The keyset, opened.
+
+        Raises:
+            BadConfig: `SXE_KEYSET` is not set or no keyset.
+        """
+        if self.settings.keyset is None:
+            raise BadConfig(
+                "SXE_KEYSET is not set: contact values are never stored unencrypted; set it to "
+                "file:///path in the contact process"
+            )
+        return Vault.of(self.settings.keyset)
+
+    def providers(self) -> dict[str, Provider]:
+        """The providers that this process holds credentials for."""
+        adapters = (Apollo(self.settings.apollo_sink_url), Enformion())
+        return {
+            adapter.name: Provider(
+                adapter,
+                self.settings.provider_urls[adapter.name],
+                self.settings.credentials[adapter.name],
+            )
+            for adapter in adapters
+            if self.settings.credentials.get(adapter.name)
+        }

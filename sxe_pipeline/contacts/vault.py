@@ -1,0 +1,210 @@
+"""Contact values at rest: encrypted, and found again by a keyed hash.
+
+Here: the keyset, its text and its file, and what it does to one value. Not here: which rows there
+are (`store`), and what a canonical value is (`normalise`): `lookup` hashes what it is given.
+
+The two halves of a keyset live differently. Encryption rotates: the primary key encrypts, every
+key of the keyset decrypts. The hash does not: a new primary there finds no old row, so all rows
+have to be hashed anew with it.
+"""
+
+import base64
+import binascii
+import json
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+import tink
+from tink import aead, prf, secret_key_access
+
+from sxe_pipeline.errors import BadConfig, BadInput, Tampered
+
+PREFIX = "sxe-keyset:"
+KINDS = ("email", "phone")
+
+_HASH_BYTES = 32
+_UNUSABLE = (tink.TinkError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
+class Vault:
+    """Both halves of a keyset. Its `repr` shows nothing, and no error holds a value."""
+
+    __slots__ = ("_aead", "_prf")
+
+    def __init__(self, encryption: aead.Aead, hashing: prf.Prf) -> None:
+        self._aead, self._prf = encryption, hashing
+
+    def __repr__(self) -> str:
+        return "Vault()"
+
+    @classmethod
+    def of(cls, text: str) -> "Vault":
+        """The vault of a keyset in the form of `SXE_KEYSET`.
+
+        Args:
+            text: `file:///path`, made at the first use, or `sxe-keyset:` and the same content in
+                base64.
+
+        Raises:
+            BadConfig: It is no usable keyset. The error does not repeat it.
+        """
+        given = text.strip()
+        if given.startswith("file:"):
+            return _opened(_content_of(_path(given)))
+        content = _decoded(given)
+        if content is None:
+            raise BadConfig(
+                f"the keyset is neither a file:///path nor '{PREFIX}' and base64; "
+                "correct SXE_KEYSET"
+            )
+        return _opened(content)
+
+    @classmethod
+    def generate_text(cls) -> str:
+        """A new keyset as one line for `SXE_KEYSET`: secret."""
+        return PREFIX + base64.b64encode(_generated()).decode()
+
+    def encrypt(self, contact_point_id: UUID, kind: str, value: str) -> bytes:
+        """The value as it is stored; the same value never gives the same bytes.
+
+        Raises:
+            BadInput: The kind is unknown, or the value is no text that can be stored.
+        """
+        sealed: bytes = self._aead.encrypt(_bytes(value), _bound_to(contact_point_id, kind))
+        return sealed
+
+    def decrypt(self, contact_point_id: UUID, kind: str, sealed: bytes) -> str:
+        """The value of exactly this contact point and kind.
+
+        Raises:
+            Tampered: The bytes were changed, belong to another row, or to another keyset.
+        """
+        bound = _bound_to(contact_point_id, kind)
+        try:
+            plain: bytes = self._aead.decrypt(bytes(sealed), bound)
+            return plain.decode()
+        except (tink.TinkError, UnicodeDecodeError):
+            pass
+        raise Tampered(
+            f"contact point {contact_point_id} does not open; it was changed, moved from another "
+            "row, or written under another keyset: check SXE_KEYSET, then restore the row"
+        )
+
+    def lookup(self, kind: str, value: str) -> bytes:
+        """32 bytes that are equal for equal canonical values of one kind, and say nothing else.
+
+        Raises:
+            BadInput: The kind is unknown, or the value is no text that can be stored.
+        """
+        hashed: bytes = self._prf.compute(_known(kind) + b"\0" + _bytes(value), _HASH_BYTES)
+        return hashed
+
+
+def _known(kind: str) -> bytes:
+    if kind not in KINDS:
+        raise BadInput(f"a contact point is one of {', '.join(KINDS)}; correct its kind")
+    return kind.encode()
+
+
+def _bytes(value: str) -> bytes:
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        pass  # its own text holds the value
+    raise BadInput("a contact value holds half a character; read the provider's answer as UTF-8")
+
+
+def _bound_to(contact_point_id: UUID, kind: str) -> bytes:
+    """The associated data: 16 bytes and the kind, so no two rows can share it."""
+    return contact_point_id.bytes + _known(kind)
+
+
+def _generated() -> bytes:
+    aead.register()
+    prf.register()
+    made = {
+        "aead": tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM),
+        "lookup": tink.new_keyset_handle(prf.prf_key_templates.HMAC_SHA256),
+    }
+    token = secret_key_access.TOKEN
+    content = {
+        name: json.loads(tink.json_proto_keyset_format.serialize(handle, token))
+        for name, handle in made.items()
+    }
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def _opened(content: bytes) -> Vault:
+    """Raises without a cause: the errors of the parsers quote what they could not read."""
+    aead.register()
+    prf.register()
+    token = secret_key_access.TOKEN
+    try:
+        both = json.loads(content)
+        handles = [
+            tink.json_proto_keyset_format.parse(json.dumps(both[name]), token)
+            for name in ("aead", "lookup")
+        ]
+        vault = Vault(handles[0].primitive(aead.Aead), handles[1].primitive(prf.PrfSet).primary())
+        # A keyset of another function has the form as well, and would fail at the first value.
+        vault.lookup(KINDS[0], "")
+        vault.encrypt(UUID(int=0), KINDS[0], "")
+        return vault
+    except _UNUSABLE:
+        pass
+    raise BadConfig(
+        "the keyset does not hold an 'aead' and a 'lookup' keyset that can be used; restore it: "
+        "under a new one no stored value opens"
+    )
+
+
+def _decoded(text: str) -> bytes | None:
+    if not text.startswith(PREFIX):
+        return None
+    try:
+        return base64.b64decode(text.removeprefix(PREFIX), validate=True)
+    except (ValueError, binascii.Error):
+        return None
+
+
+def _path(url: str) -> Path:
+    parts = urlsplit(url)
+    path = Path(unquote(parts.path))
+    if parts.netloc not in ("", "localhost") or not path.is_absolute() or not path.name:
+        raise BadConfig("the keyset's file:// URL needs an absolute path, file:///path; correct it")
+    return path
+
+
+def _content_of(file: Path) -> bytes:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not file.exists():
+            _keep(file, _generated())
+        return file.read_bytes()
+    except OSError as error:
+        kind = type(error).__name__
+    raise BadConfig(f"the keyset file cannot be read or made ({kind}); correct SXE_KEYSET")
+
+
+def _keep(file: Path, content: bytes) -> None:
+    """Write the whole file or nothing; of two processes the first one's keyset stays."""
+    new = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        os.link(new, file)
+        # Values are encrypted from now on: their only key must outlive a power cut.
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except FileExistsError:
+        pass
+    finally:
+        new.unlink(missing_ok=True)

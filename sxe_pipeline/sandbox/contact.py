@@ -1,0 +1,78 @@
+"""The contact half in a process of its own: its environment is built from nothing.
+
+Here: what that process may know, and one tick of it. It gets the logins of its tier, the places of
+its keys and the credentials of the providers; no login of another tier, no home, no state file. The
+keyset is made and read in there and nowhere else.
+"""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from sxe_pipeline import settings as environment
+from sxe_pipeline.errors import StoreUnavailable
+from sxe_pipeline.handoff import sign
+from sxe_pipeline.sandbox import attach
+from sxe_pipeline.settings import PROVIDERS, Settings
+
+CHILD = "sxe_pipeline.cli.contact_once"
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """Everything that the contact process is told.
+
+    Args:
+        settings: With the logins of the contact tier and of Dagster.
+    """
+    home = environment.dagster_home(settings)
+    keys = settings.home / "keys"
+    told = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONUTF8": "1",
+        "DAGSTER_HOME": str(home),
+        "SXE_CONTACTS_DATABASE_URL": settings.need("contacts_dsn"),
+        "DAGSTER_DATABASE_URL": settings.need("dagster_dsn"),
+        "DAGSTER_STORAGE_URL": environment.with_driver(settings.need("dagster_dsn"), "psycopg2"),
+        "SXE_CONTACT_HANDOFF_STORE_URL": settings.contact_handoff_url,
+        "SXE_KEYSET": settings.keyset or (keys / "contacts.keyset").as_uri(),
+        "SXE_SIGNING_KEY": sign.contact_file(settings.home).as_uri(),
+    }
+    for name, (address, _, credentials) in PROVIDERS.items():
+        told[address] = settings.provider_urls[name]
+        for key, variable in credentials.items():
+            if value := settings.credentials[name].get(key):
+                told[variable] = value
+    if settings.apollo_sink_url:
+        told["SXE_APOLLO_SINK_URL"] = settings.apollo_sink_url
+    return told
+
+
+def run_once(settings: Settings) -> list[dict[str, Any]]:
+    """One tick of the contact tier's sensor, and the runs that it asks for, in a child process.
+
+    Args:
+        settings: As loaded, before any login.
+
+    Returns:
+        One row per run: request_id, ok, failure, run_id.
+
+    Raises:
+        StoreUnavailable: The child could not do its work; its log says why.
+    """
+    with attach.attached(settings, "contacts", "dagster") as held:
+        child = subprocess.run(
+            [sys.executable, "-m", CHILD],
+            env=variables(held.settings),
+            cwd="/",
+            pass_fds=held.descriptors,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    log = settings.home / "contact.log"
+    log.write_text(child.stderr)
+    if child.returncode:
+        raise StoreUnavailable(f"the contact process could not run; {log} says why")
+    return [json.loads(line) for line in child.stdout.splitlines() if line.startswith("{")]

@@ -1,0 +1,24 @@
+"""Stores that die in the middle of a batch."""
+
+from sxe_pipeline.store.objects import Objects
+
+
+class Cut(Exception):
+    """The process ends here."""
+
+
+class Faulty(Objects):
+    """A store that dies before or after its n-th put."""
+
+    def __init__(self, url, put, when):
+        super().__init__(url)
+        self._left, self._when = put, when
+
+    def put_new(self, key, data):
+        self._left -= 1
+        if self._left == 0 and self._when == "before":
+            raise Cut
+        made = super().put_new(key, data)
+        if self._left == 0:
+            raise Cut
+        return made
