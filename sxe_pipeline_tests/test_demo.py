@@ -49,7 +49,31 @@ def test_two_days_of_batches_were_read_back_by_two_readers_without_a_schema_erro
     assert answer["schema_errors"] == 0
     for batch in answer["batches"]:
         assert batch["rows"] == batch["duckdb_rows"] == batch["pandas_rows"]
-        assert batch["rows"] == batch["distinct_cards"]
+        assert batch["rows"] == batch["distinct_keys"]
+
+
+def test_contact_data_was_paid_for_to_the_micro_and_handed_over(answer):
+    done = answer["enrichment"]
+
+    assert done["state"] == "DONE"
+    assert done["spent_micros"] == done["provider_micros"] > 0
+    assert done["values"]["email"] > 0
+    assert done["values"]["phone"] > 0
+    assert [b["contract"] for b in answer["contact_batches"]] == ["lead_contact"] * len(
+        answer["contact_batches"]
+    )
+    newest = max(answer["contact_batches"], key=lambda batch: batch["rows"])
+    assert newest["rows"] == newest["duckdb_rows"] == newest["distinct_keys"]
+
+
+def test_every_paid_call_was_approved_before_and_is_audited(answer):
+    claims = answer["enrichment"]["claims"]
+
+    assert claims["faults"] == []
+    assert claims["paid_calls"] > 0
+    assert {claims[c] for c in ("audited", "approved_before", "one_outcome")} == {
+        claims["paid_calls"]
+    }
 
 
 def test_the_audit_cannot_tell_more_than_it_knows(answer):
@@ -78,6 +102,8 @@ def test_real_files_take_the_same_road_and_nothing_is_invented_for_them(tmp_path
     assert done.returncode == 0, done.stderr[-2000:]
     assert answer["data"] == "real"
     assert answer["planted"] == 0
+    assert answer["enrichment"] is None
+    assert answer["contact_batches"] == []
     assert answer["observations"] > 8_000
     assert answer["schema_errors"] == 0
 

@@ -107,6 +107,7 @@ def run(settings: Settings, markets: Sequence[str]) -> Enrichment:
         sql.connect(held.settings.need("api_dsn")) as conn,
     ):
         tokens = _hire(settings, conn)
+        _keep(settings.home / "keys", tokens)
         _open(conn, tokens)
         done.market, spec = _choose(conn, tokens["ana"], markets)
         for scope in _scopes(done.market):
@@ -152,6 +153,14 @@ def _hire(settings: Settings, conn: psycopg.Connection) -> dict[str, str]:
         _agree(conn, tokens, "principal", person | {"expires_at": expires_at})
         tokens[name] = token.text
     return tokens
+
+
+def _keep(folder: Path, tokens: Mapping[str, str]) -> None:
+    """Leave the tokens of these people who do not exist, so that a user can go on as them."""
+    for name, token in tokens.items():
+        file = folder / f"{name}.token"
+        file.touch(mode=0o600)
+        file.write_text(token)
 
 
 def _open(conn: psycopg.Connection, tokens: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from sxe_pipeline.redact import RULESET_VERSION
+from sxe_pipeline.sandbox.enrichment import CAP_MICROS, Enrichment
 
 FAMILIES = {"e": "e-mail", "p": "phone, messenger", "l": "link", "a": "address"}
 """First letter of a way of hiding -> what is hidden."""
@@ -47,6 +48,8 @@ class Report:
     reasons: dict[str, int] = field(default_factory=dict)
     markets: list[dict[str, Any]] = field(default_factory=list)
     batches: list[dict[str, Any]] = field(default_factory=list)
+    contact_batches: list[dict[str, Any]] = field(default_factory=list)
+    enrichment: Enrichment | None = None
     audit: Mapping[str, Any] = field(default_factory=dict)
     offences: list[str] = field(default_factory=list)
     planted: int = 0
@@ -75,19 +78,22 @@ class Report:
     @property
     def schema_errors(self) -> int:
         """Rows that the consumer's own validator refused."""
-        return sum(b["schema_errors"] for b in self.batches)
+        return sum(b["schema_errors"] for b in [*self.batches, *self.contact_batches])
 
     @property
     def is_good(self) -> bool:
         """Whether nothing is wrong that the demo can see."""
         read_back = all(
-            b["rows"] == b["duckdb_rows"] == b["pandas_rows"] == b["distinct_cards"]
-            for b in self.batches
+            b["rows"] == b["duckdb_rows"] == b["pandas_rows"] == b["distinct_keys"]
+            for b in [*self.batches, *self.contact_batches]
+        )
+        is_paid_right = self.enrichment is None or (
+            self.enrichment.is_good and len(self.contact_batches) > 0
         )
         whole = self.audit.get("status") != "tampered"
         even = self.input_rows == self.observations + self.quarantined
         is_clean = not self.hits and not self.offences and not self.schema_errors
-        return is_clean and read_back and whole and even
+        return is_clean and read_back and whole and even and is_paid_right
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
@@ -109,6 +115,8 @@ class Report:
             "scan_open": self.scan_open,
             "leaks": self.leaks,
             "batches": self.batches,
+            "contact_batches": self.contact_batches,
+            "enrichment": self.enrichment.as_dict() if self.enrichment else None,
             "schema_errors": self.schema_errors,
             "audit": dict(self.audit),
             "failed_checks": sorted(self.failed_checks),
@@ -123,7 +131,57 @@ class Report:
         yield from self._funnel()
         yield from self._metrics()
         yield from self._batches()
+        yield from self._enrichment()
         yield from self._places()
+
+    def _enrichment(self) -> Iterator[str]:
+        done = self.enrichment
+        if done is None:
+            yield "\n  no contact data was asked for: nothing is invented for real people, and the"
+            yield "  shipped policy is closed; docs/enrichment.md says how two people open it"
+            return
+        ask, asks = done.request, done.request["asks"]
+        yield "\n  contact data: asked, approved, paid, handed over"
+        yield f"    policy       {asks['policy_sha256'][:12]} of the sandbox: this machine only"
+        for lane in done.lanes:
+            price, sold = lane["price_card"], lane["price_card"]["sells"]
+            worst = ", ".join(
+                f"{group} {_money(price['micros_per_unit'] * s['worst_units_micro'] // 1_000_000)}"
+                for group, s in sold.items()
+            )
+            yield f"    price        {lane['provider']:12} at most {worst} a person"
+        yield (
+            f"    request      {ask['item_count']} cards of {done.market}, "
+            f"{' and '.join(asks['fields'])}; at most {_money(asks['max_micros'])}; asked by "
+            f"{ask['created_by']}, approved by {ask['approvals'][0]['principal']}"
+        )
+        for line in done.plan["forecast"]:
+            yield (
+                f"    forecast     {line['provider']:12}{line['group']:8}"
+                f"{line['matchable']:>4} matchable, expected {_money(line['expected_micros'])}, "
+                f"worst {_money(line['worst_micros'])}"
+            )
+        outcomes = ", ".join(f"{name} {n}" for name, n in sorted(ask["outcomes"].items()))
+        yield f"    outcome      {done.paid_calls} paid calls: {outcomes}"
+        kinds = ", ".join(f"{kind} {n}" for kind, n in done.values.items())
+        batches = self.contact_batches
+        yield (
+            f"    values       {kinds}; encrypted at rest; {len(batches)} contact batches, "
+            f"the newest of {max((b['rows'] for b in batches), default=0)} rows, read by a stranger"
+        )
+        yield _metric(
+            "money: ledger = providers",
+            f"{_money(done.spent_micros)} = {_money(done.provider_micros)} "
+            f"({done.spent_micros:,} micros on both sides), of a cap of {_money(CAP_MICROS)}",
+            "the ledger against the emulated providers' own log, to the micro",
+        )
+        yield _metric(
+            "calls audited, none unapproved",
+            f"{done.claims['audited']} of {done.claims['paid_calls']} audited, "
+            f"{done.claims['approved_before']} approved before, "
+            f"{done.claims['one_outcome']} with one outcome",
+            "from the providers' own log and the database's clock",
+        )
 
     def _funnel(self) -> Iterator[str]:
         yield f"\n  {'funnel':34}{'all':>9}" + "".join(f"{p:>9}" for p in PLATFORMS)
@@ -146,6 +204,14 @@ class Report:
                 f"{self.total('accounts'):,}; {found} of {self.planted} planted contacts found",
                 f"{data}; every byte left but the landing tier, all of Postgres",
             )
+            if self.enrichment:
+                yield _metric(
+                    "contact values in one place",
+                    f"0 of {len(self.enrichment.handed_out)} values of providers found elsewhere"
+                    if not found
+                    else "see the finds above",
+                    "the same search, outside of the contact batches; encrypted in Postgres",
+                )
             yield from (f"      found: {hit.kind} in {hit.where}" for hit in self.hits[:20])
         else:
             yield _metric("profiles", f"{self.total('accounts'):,}", f"{data}; nothing was planted")
@@ -188,6 +254,8 @@ class Report:
     def _places(self) -> Iterator[str]:
         yield f"\n  tables   {self.home / 'tier1'}"
         yield f"  batches  {self.home / 'handoff'}"
+        if self.contact_batches:
+            yield f"  contacts {self.home / 'contact_handoff'}"
         yield "\n  try next"
         yield "    make ui                               the assets, their numbers and checks"
         if self.batches:
@@ -195,6 +263,10 @@ class Report:
             yield f"    sxe batch verify {self.home}/handoff/lead_card/v0/{one} \\"
             yield f"        --key {self.home}/keys/signing.pub"
         yield '    make demo INPUT="DIR"                 the same road on your own landing folder'
+
+
+def _money(micros: int) -> str:
+    return f"${micros / 1_000_000:,.2f}"
 
 
 def _recall() -> Iterator[str]:

@@ -1,12 +1,13 @@
-"""The Dagster UI on this machine: one code server, the webserver and the daemon, and their parent.
+"""The Dagster UI on this machine: two code servers, the webserver and the daemon, and their parent.
 
-The code server is ours, not Dagster's: then it has exactly the logins of its tier, and it ends
+The code servers are ours, not Dagster's: then each has exactly the logins of its tier, and they end
 with us. Handlers stand before the first child starts, or a child that inherits an ignored SIGINT
 can only be killed.
 """
 
 import contextlib
 import ctypes
+import functools
 import signal
 import socket as socketlib
 import subprocess
@@ -20,12 +21,12 @@ from pathlib import Path
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import BadInput, StoreUnavailable
-from sxe_pipeline.sandbox import attach
+from sxe_pipeline.sandbox import attach, contact
 from sxe_pipeline.settings import Settings
 
 READY_S = 90
 STOP_S = 12
-LOCATION = "social_tier"
+LOCATIONS = ("social_tier", "contact_tier")
 _SOCKET_PATH = 100
 
 
@@ -38,20 +39,38 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
     """
     _must_be_free(port)
     stop = _Stop()
-    with attach.attached(settings, "social", "dagster") as held:
-        home = environment.dagster_home(held.settings)
-        tier = environment.exports(held.settings, home)
-        only_dagster = {k: v for k, v in tier.items() if k != "SXE_SOCIAL_DATABASE_URL"}
+    with attach.attached(settings, "social", "contacts", "dagster") as held:
+        given, home = held.settings, environment.dagster_home(held.settings)
+        exports = environment.exports(given, home)
+        inherited = environment.inherited()
+        logins = {name: environment.DATABASES[f"{name}_dsn"] for name in ("social", "contacts")}
+        only_dagster = {k: v for k, v in exports.items() if k not in logins.values()}
+        environments = {
+            "social_tier": inherited | only_dagster | {logins["social"]: given.need("social_dsn")},
+            "contact_tier": contact.variables(given),
+        }
+        sockets = {location: _socket(home, location) for location in LOCATIONS}
         workspace = home / "workspace.yaml"
-        socket = _socket(home)
         workspace.write_text(
-            f"load_from:\n  - grpc_server:\n      socket: {socket}\n"
-            f"      location_name: {LOCATION}\n"
+            "load_from:\n"
+            + "".join(
+                f"  - grpc_server:\n      socket: {socket}\n      location_name: {location}\n"
+                for location, socket in sockets.items()
+            )
         )
+        both = inherited | only_dagster
         children = {
-            "code": lambda: _start(_code_server(socket), tier, home / "code.log", held),
-            "web": lambda: _start(_web(port, workspace), only_dagster, home / "web.log", held),
-            "daemon": lambda: _start(_daemon(workspace), only_dagster, home / "daemon.log", held),
+            location: functools.partial(
+                _start,
+                _code_server(location, sockets[location]),
+                environments[location],
+                home / f"{location}.log",
+                held,
+            )
+            for location in LOCATIONS
+        } | {
+            "web": lambda: _start(_web(port, workspace), both, home / "web.log", held),
+            "daemon": lambda: _start(_daemon(workspace), both, home / "daemon.log", held),
         }
         with _family(children, stop) as alive:
             _wait_ready(port, stop, alive)
@@ -70,9 +89,9 @@ def _must_be_free(port: int) -> None:
             raise BadInput(f"port {port} is taken; choose another with --port") from None
 
 
-def _socket(home: Path) -> Path:
+def _socket(home: Path, location: str) -> Path:
     """A Unix socket's path may have about 100 characters, wherever the home is."""
-    wanted = home / "code.sock"
+    wanted = home / f"{location}.sock"
     if len(str(wanted)) < _SOCKET_PATH:
         return wanted
     return Path(tempfile.mkdtemp(prefix="sxe-ui-")) / "code.sock"
@@ -88,12 +107,11 @@ class _Stop:
         self.asked = True
 
 
-def _code_server(socket: Path) -> list[str]:
-    socket.unlink(missing_ok=True)
+def _code_server(location: str, socket: Path) -> list[str]:
     return [
         *("-m", "dagster", "api", "grpc", "--socket", str(socket)),
-        *("--module-name", "sxe_pipeline.definitions", "--attribute", LOCATION),
-        *("--location-name", LOCATION, "--lazy-load-user-code"),
+        *("--module-name", "sxe_pipeline.definitions", "--attribute", location),
+        *("--location-name", location, "--lazy-load-user-code"),
     ]
 
 
@@ -108,10 +126,13 @@ def _daemon(workspace: Path) -> list[str]:
 def _start(
     arguments: list[str], env: Mapping[str, str], log: Path, held: attach.Attached
 ) -> "subprocess.Popen[bytes]":
+    if "--socket" in arguments:
+        # Of a server that was killed, perhaps by us: a new one would not bind.
+        Path(arguments[arguments.index("--socket") + 1]).unlink(missing_ok=True)
     with log.open("ab") as out:
         return subprocess.Popen(
             [sys.executable, *arguments],
-            env=environment.inherited() | dict(env),
+            env=dict(env),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,

@@ -3,8 +3,8 @@
 import pytest
 
 from sxe_pipeline.sandbox import providers
-from sxe_pipeline_tests.contacts.desk import Desk
-from sxe_pipeline_tests.gate.world import World
+from sxe_pipeline_tests.contacts.desk import as_minted, desk_on, telling_pairs
+from sxe_pipeline_tests.gate.world import World, database_from, drop
 
 
 @pytest.fixture
@@ -14,11 +14,74 @@ def emulator():
         yield running
 
 
-@pytest.fixture
-def desk(database, emulator):
-    """An open gate without cards, and the loop before it."""
+def _furnished(server):
+    database = database_from(server, "sxe_template")
     world = World(database)
     world.open(cap=100_000_000)
     world.settings(reconcile_wait="0 seconds", poll_wait="0 seconds")
-    yield Desk(world, emulator)
+    return database, world
+
+
+@pytest.fixture(scope="session")
+def furnished(server):
+    """An open gate without cards: what each test copies."""
+    database, world = _furnished(server)
     world.close()
+    yield database, world.tokens, {}
+    drop(database)
+
+
+@pytest.fixture(scope="session")
+def asked(server):
+    """The same with three cards, about whom somebody asks and somebody else said yes.
+
+    At Apollo the first has an address and a number, the second an address; Enformion knows the
+    third, whom Apollo does not know.
+    """
+    database, world = _furnished(server)
+    world.put([as_minted(n) for n in range(3)])
+    made = world.submit(3, fields=["email", "phone"])
+    world.approve(made)
+    world.close()
+    yield database, world.tokens, world.known, made
+    drop(database)
+
+
+@pytest.fixture(scope="session")
+def paired(server):
+    """An open gate with pairs of cards of which each provider sells something."""
+    database, world = _furnished(server)
+    pairs = [world.cards(2, prefix=prefix) for prefix in telling_pairs(12)]
+    world.close()
+    yield database, world.tokens, world.known, pairs
+    drop(database)
+
+
+@pytest.fixture
+def pairs(paired, emulator):
+    """(desk, pairs of cards): nobody asked about them yet."""
+    template, tokens, known, cards = paired
+    database = database_from(template.state, template.name)
+    with desk_on(database, tokens, emulator, known) as opened:
+        yield opened, cards
+    drop(database)
+
+
+@pytest.fixture
+def desk(furnished, emulator):
+    """An open gate without cards, and the loop before it."""
+    template, tokens, known = furnished
+    database = database_from(template.state, template.name)
+    with desk_on(database, tokens, emulator, known) as made:
+        yield made
+    drop(database)
+
+
+@pytest.fixture
+def due(asked, emulator):
+    """(desk, request): three cards, approved, nothing sent."""
+    template, tokens, known, made = asked
+    database = database_from(template.state, template.name)
+    with desk_on(database, tokens, emulator, known) as opened:
+        yield opened, made
+    drop(database)

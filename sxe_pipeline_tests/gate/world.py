@@ -1,12 +1,16 @@
 """A gate with people, prices, caps and cards: what the tests of gate and contacts start from."""
 
 import contextlib
+import dataclasses
+import secrets
 from datetime import UTC, datetime, timedelta
 
 import psycopg
+from psycopg import sql as compose
 
 from sxe_pipeline.gate import candidates, people, permits, requests
-from sxe_pipeline.store import sql
+from sxe_pipeline.sandbox import postgres
+from sxe_pipeline.store import migrate, sql
 
 MARKET = "x_general"
 NAMES = ("first_name", "last_name", "city", "region", "country", "domain", "linkedin_url")
@@ -105,9 +109,11 @@ class World:
 
     def owner(self, statement, *values):
         """Run a statement as the superuser: for looking, and for what only an attacker would do."""
-        with psycopg.connect(self.database.dsn("postgres"), autocommit=True) as conn:
-            done = conn.execute(statement, values)
-            return done.fetchall() if done.description else []
+        if "postgres" not in self._open:
+            conn = psycopg.connect(self.database.dsn("postgres"), autocommit=True)
+            self._open["postgres"] = self._stack.enter_context(contextlib.closing(conn))
+        done = self._open["postgres"].execute(statement, values)
+        return done.fetchall() if done.description else []
 
     def one(self, statement, *values):
         return self.owner(statement, *values)[0][0]
@@ -184,13 +190,12 @@ class World:
 
     def put(self, made):
         self.known = {c.card_id: c for c in [*getattr(self, "known", {}).values(), *made]}
-        for card in made:
-            self.owner(
-                "insert into social.card (card_id, anchor_platform, anchor_account_key, generation, "
-                "minted_at) values (%s, 'x', %s, 1, now()) on conflict do nothing",
-                card.card_id,
-                f"id:{card.card_id}",
-            )
+        self.owner(
+            "insert into social.card (card_id, anchor_platform, anchor_account_key, generation, "
+            "minted_at) select id, 'x', 'id:' || id, 1, now() from unnest(%s::text[]) id "
+            "on conflict do nothing",
+            [card.card_id for card in made],
+        )
         self.replace(self.known.values())
 
     def replace(self, made):
@@ -270,6 +275,49 @@ class World:
             "where launch_until is not null"
         )
 
+    # looking
+
+    def call(self, leave, column="state"):
+        """One column of a call."""
+        return self.one(f"select {column} from gate.call where call_id = %s", leave.call_id)
+
+    def request(self, made, column="state"):
+        """One column of a request."""
+        return self.one(
+            f"select {column} from gate.request where request_id = %s", made["request_id"]
+        )
+
+    def outcomes(self, leave):
+        """What became of the items of a call."""
+        return {
+            outcome
+            for (outcome,) in self.owner(
+                "select outcome from gate.call_item where call_id = %s", leave.call_id
+            )
+        }
+
+    def skipped(self, made):
+        """Reason -> number of items that are closed."""
+        return requests.find(self.api, made["request_id"])["skipped"]
+
+    def begun_again(self, made):
+        """The next attempt of a request that is due."""
+        return next(b for b in self.launch() if str(b.request_id) == made["request_id"])
+
+    def sent_calls(self):
+        """How many calls ever left."""
+        return self.one("select count(*) from gate.call where sent_at is not null")
+
+    def approvals_over(self, who):
+        """Time passes: the approvals of that person have run out."""
+        self.owner("alter table gate.approval disable trigger refuse_change")
+        self.owner(
+            "update gate.approval set expires_at = now() - interval '1 second' "
+            "where principal = %s and decision = 'approve'",
+            who,
+        )
+        self.owner("alter table gate.approval enable trigger refuse_change")
+
     # what must always hold
 
     def money(self, provider="apollo"):
@@ -295,6 +343,35 @@ class World:
             "and not exists (select from gate.transfer x where x.pending_id = t.transfer_id))"
         )
         assert loose == []
+
+
+@dataclasses.dataclass(frozen=True)
+class Copy:
+    """A copy of a database, as the fixture `database` is one."""
+
+    state: dict
+    name: str
+
+    def dsn(self, role):
+        return postgres.dsn(self.state, role, self.name)
+
+
+def database_from(state, template):
+    """A database with all that the template holds; nobody may be logged in to that one."""
+    made = Copy(state, f"t_{secrets.token_hex(6)}")
+    names = (compose.Identifier(made.name), compose.Identifier(template))
+    with psycopg.connect(postgres.dsn(state, "postgres", "postgres"), autocommit=True) as conn:
+        conn.execute(compose.SQL("create database {} template {} owner sxe_admin").format(*names))
+    migrate.open_database(made.dsn("sxe_admin"))
+    return made
+
+
+def drop(database):
+    """Away with it, and with whoever is logged in."""
+    root = postgres.dsn(database.state, "postgres", "postgres")
+    with psycopg.connect(root, autocommit=True) as conn, contextlib.suppress(psycopg.Error):
+        gone = compose.SQL("drop database {} with (force)")
+        conn.execute(gone.format(compose.Identifier(database.name)))
 
 
 def _next_year():

@@ -308,6 +308,7 @@ create table gate.call_item (
 create unique index call_item_live on gate.call_item (survivor_id, provider, field_group)
     where live;
 create index call_item_card on gate.call_item (card_id);
+create index call_item_survivor on gate.call_item (survivor_id);
 
 create table gate.transfer (
     transfer_id bigint generated always as identity primary key,

@@ -155,18 +155,27 @@ begin
             else c.market = _spec->>'market'
                  and (_spec->>'pool' is null or c.audience_pool = _spec->>'pool') end
     ), judged as materialized (
-        select l.*, f.family,
+        select l.*, f.family, h.has_history,
             privacy.is_suppressed(f.family) as is_suppressed,
             gate.policy_allows(policy.content, l.platforms, _spec->>'match_basis',
                                _spec->>'purpose') as is_allowed,
             (select bool_or(gate.is_matchable((gate.current_price(w)).content, l.inputs))
              from jsonb_array_elements_text(_spec->'waterfall') w) as is_matchable,
+            (select bool_or(gate.is_matchable(p.content, l.inputs) and (
+                not h.has_history or coalesce(gate.wanted_groups(f.family, l.fingerprint, w,
+                    p.content, _spec->'fields'), '{}') <> '{}'))
+             from jsonb_array_elements_text(_spec->'waterfall') w
+             cross join lateral gate.current_price(w) p) as is_askable,
             (select bool_and(gate.is_known(f.family, field)) from unnest(fields) field) as is_known
         from looked l cross join lateral (select gate.family(l.survivor) as family) f
+        cross join lateral (select
+            exists (select from gate.answer a where a.card_id = any (f.family))
+            or exists (select from gate.call_item i
+                       where i.survivor_id = any (f.family) and i.live) as has_history) h
     ), chosen as materialized (
         -- Two ids of one person are one card: the lowest id stands for both.
         select distinct on (survivor) * from judged
-        where is_allowed and not is_suppressed and (is_matchable or is_known)
+        where is_allowed and not is_suppressed and (is_askable or is_known)
         order by survivor, card_id
     ), taken as materialized (
         -- In the order of the ids, so that two permits lock their cards in one order.
@@ -182,6 +191,8 @@ begin
             'closed_by_policy', (select count(*) from judged where not is_allowed),
             'not_matchable', (select count(*) from judged
                 where is_allowed and not is_suppressed and not is_matchable and not is_known),
+            'asked_before', (select count(*) from judged where is_allowed and not is_suppressed
+                and is_matchable and not is_askable and not is_known),
             'known_and_fresh', (select count(*) from taken where is_known),
             'chosen', (select count(*) from taken)),
         (select jsonb_agg(jsonb_build_object('card_id', card_id, 'inputs', inputs,
@@ -199,6 +210,8 @@ begin
             cross join lateral (select gate.micros((g.value->>'worst_units_micro')::bigint,
                 (p.content->>'micros_per_unit')::bigint) as micros) m
             join taken t on gate.is_matchable(p.content, t.inputs)
+                and (not t.has_history or g.key = any (gate.wanted_groups(t.family, t.fingerprint,
+                    w.provider, p.content, _spec->'fields')))
             where exists (select from unnest(fields) f
                 where g.value->'gives' ? f and not gate.is_known(t.family, f))
             group by 1, 2, 3) priced)
@@ -242,10 +255,12 @@ begin
     if lost > 0 and lost <> jsonb_array_length(plan->'items') then
         perform gate.refuse('SXREF', format(
             '%s of %s cards cannot be asked for: %s unknown, %s withdrawn, %s suppressed, '
-            '%s closed by policy, %s without what a provider needs; the rest are one person twice',
+            '%s closed by policy, %s without what a provider needs, %s asked before without an '
+            'answer; the rest are one person twice',
             lost - jsonb_array_length(plan->'items'), lost, plan->>'unknown_cards',
             plan->>'withdrawn_cards', plan->'counts'->>'suppressed',
-            plan->'counts'->>'closed_by_policy', plan->'counts'->>'not_matchable'));
+            plan->'counts'->>'closed_by_policy', plan->'counts'->>'not_matchable',
+            plan->'counts'->>'asked_before'));
     end if;
     spec := spec || jsonb_build_object('max_micros',
         coalesce((spec->>'max_micros')::bigint, greatest((plan->>'worst_micros')::bigint, 1)));
@@ -255,9 +270,11 @@ begin
     end if;
     if jsonb_array_length(plan->'items') = 0 then
         perform gate.refuse('SXREF', format('no card can be asked for: %s looked at, %s '
-            'suppressed, %s closed by policy, %s without what a provider needs',
+            'suppressed, %s closed by policy, %s without what a provider needs, %s asked before '
+            'without an answer',
             plan->'counts'->>'looked_at', plan->'counts'->>'suppressed',
-            plan->'counts'->>'closed_by_policy', plan->'counts'->>'not_matchable'));
+            plan->'counts'->>'closed_by_policy', plan->'counts'->>'not_matchable',
+            plan->'counts'->>'asked_before'));
     end if;
     select * into before from gate.request where request_id = made for update;
     if before.request_id is not null then

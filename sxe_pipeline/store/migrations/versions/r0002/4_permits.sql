@@ -60,6 +60,11 @@ begin
                           then 'EXECUTING' else 'HALTED' end;
     end if;
     -- What an earlier run reserved and did not send is free again: its fence is gone.
+    perform from gate.lane where provider in (
+        select provider from gate.call where request_id = _request and state = 'RESERVED')
+    order by provider for update;
+    perform gate.hold_budgets(array(
+        select call_id from gate.call where request_id = _request and state = 'RESERVED'));
     for left_over in select call_id from gate.call
                      where request_id = _request and state = 'RESERVED' for update loop
         perform gate.let_go(left_over, 'taken_over', null, 'run:' || _run_id);
@@ -229,7 +234,10 @@ declare
     async_each bigint;
     budgets bigint[];
     room bigint;
+    held int;
     n int;
+    policy jsonb;
+    has_past boolean;
     made uuid := gen_random_uuid();
 begin
     select * into s from gate.setting;
@@ -243,6 +251,7 @@ begin
     select content into price from gate.price_card
     where provider = _provider and sha256 = decode(h->'price_cards'->>_provider, 'hex');
     approved := gate.approved_positions(_request, r.version);
+    policy := (gate.current_policy()).content;
 
     for i in select * from gate.request_item
              where request_id = _request and version = r.version and skip_reason is null
@@ -257,8 +266,8 @@ begin
             when privacy.is_suppressed(family) then 'suppressed'
             when not exists (select from gate.candidate c where c.card_id = i.card_id
                              and c.withdrawn_at is null) then 'withdrawn'
-            when not gate.policy_allows((gate.current_policy()).content, i.platforms,
-                h->>'match_basis', h->>'purpose') then 'policy' end;
+            when not gate.policy_allows(policy, i.platforms, h->>'match_basis', h->>'purpose')
+                then 'policy' end;
         if why is not null then
             update gate.request_item set skip_reason = why
             where request_id = _request and version = r.version and position = i.position;
@@ -267,10 +276,11 @@ begin
         if sha256(i.nonce || i.inputs) <> i.item_sha256 then
             return gate.no_permit(_request, _provider, 'tampered');
         end if;
+        has_past := exists (select from gate.call_item ci where ci.survivor_id = any (family));
         wanted := case
             when not gate.is_matchable(price, convert_from(i.inputs, 'UTF8')::jsonb) then '{}'
-            when gate.is_lost(r, family, _provider) then '{}'
-            when (select count(distinct c.call_id) from gate.call_item ci
+            when has_past and gate.is_lost(r, family, _provider) then '{}'
+            when has_past and (select count(distinct c.call_id) from gate.call_item ci
                   join gate.call c using (call_id)
                   where ci.card_id = i.card_id and c.fence = _fence and c.provider = _provider
                     and c.state = 'RELEASED') >= s.max_tries then '{}'
@@ -331,15 +341,18 @@ begin
         update gate.request set lease_until = clock_timestamp() + s.call_lease
         where request_id = _request;
     end if;
-    -- The rows that everybody wants come last, in the order of their ids.
-    for k in 1 .. cardinality(budgets) loop
-        update gate.budget set reserved = reserved + n * (sync_each + async_each)
-        where budget_id = budgets[k]
-          and reserved + spent + overrun + n * (sync_each + async_each) <= cap;
-        if not found then
-            perform gate.refuse('SXBSY', 'another call took what was left of a budget; ask again');
-        end if;
-    end loop;
+    -- The rows that everybody wants come last, in the order of their ids. A row that waited for
+    -- another transaction is compared as that one left it.
+    perform from gate.budget
+    where budget_id = any (budgets)
+      and reserved + spent + overrun + n * (sync_each + async_each) <= cap
+    order by budget_id for no key update;
+    get diagnostics held = row_count;
+    if held < cardinality(budgets) then
+        perform gate.refuse('SXBSY', 'another call took what was left of a budget; ask again');
+    end if;
+    update gate.budget set reserved = reserved + n * (sync_each + async_each)
+    where budget_id = any (budgets);
     return jsonb_build_object('granted', true, 'call_id', made, 'items', n, 'groups', groups,
         'reserved_micros', n * (sync_each + async_each));
 end $$;
@@ -370,6 +383,7 @@ begin
     select * into c from gate.call where call_id = _call;
     if c.call_id is null then perform gate.refuse('SXNOF', 'there is no such call'); end if;
     r := gate.hold(c.request_id, _fence);
+    select * into l from gate.lane where provider = c.provider for update;
     select * into c from gate.call where call_id = _call for update;
     if c.state <> 'RESERVED' or c.fence <> _fence or c.lease_until <= clock_timestamp() then
         perform gate.refuse('SXBSY', 'the call is no longer this run''s');
@@ -380,7 +394,6 @@ begin
     select * into v from gate.request_version
     where request_id = c.request_id and version = c.version;
     h := convert_from(v.header, 'UTF8')::jsonb;
-    select * into l from gate.lane where provider = c.provider for update;
     if l.busy_call is not null then
         return jsonb_build_object('send', false, 'reason', 'lane_busy');
     end if;

@@ -3,6 +3,24 @@ set local role sxe_owner;
 -- Booking. A reservation is resolved once: by a post of at most its amount, or by a void. What a
 -- provider takes beyond it is an overrun, which never needs room under a cap.
 
+-- Everybody locks in one order, so that no booking meets another: request, lane, call, then budgets
+-- by their ids. What holds a lane never waits for a request.
+create function gate.hold_lane(_call uuid) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform from gate.lane
+    where provider = (select provider from gate.call where call_id = _call) for update;
+end $$;
+
+create function gate.hold_budgets(_calls uuid[]) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform from gate.budget
+    where budget_id in (select budget_id from gate.transfer
+                        where call_id = any (_calls) and kind = 'reserve')
+    order by budget_id for no key update;
+end $$;
+
 create function gate.charge(_call uuid, _parts text[], _charge bigint) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -47,10 +65,7 @@ begin
     select budget_id, _call, 'sync', 'late', _charge
     from (select distinct budget_id from gate.transfer
           where call_id = _call and kind = 'reserve' order by budget_id) b;
-    perform from gate.budget
-    where budget_id in (select budget_id from gate.transfer
-                        where call_id = _call and kind = 'reserve')
-    order by budget_id for no key update;
+    perform gate.hold_budgets(array[_call]);
     update gate.budget set overrun = overrun + _charge
     where budget_id in (select budget_id from gate.transfer
                         where call_id = _call and kind = 'reserve');
@@ -79,6 +94,7 @@ declare
 begin
     select q.* into r from gate.request q join gate.call k using (request_id)
     where k.call_id = _call for no key update of q;
+    perform gate.hold_lane(_call);
     select * into c from gate.call where call_id = _call for update;
     -- A call in flight belongs to the run that sent it; one that waits, to the run that polls.
     if c.call_id is null or c.state <> all (_states) or _fence is distinct from
@@ -264,6 +280,7 @@ declare
     c gate.call;
     micros bigint;
 begin
+    perform gate.hold_lane(_call);
     select * into c from gate.call where call_id = _call for update;
     if c.call_id is null or c.state not in ('SETTLED', 'RELEASED')
        or coalesce(_units_micro, 0) <= 0 then
@@ -290,6 +307,7 @@ declare
     micros bigint;
     over bigint;
 begin
+    perform gate.hold_lane(_call);
     select * into c from gate.call where call_id = _call for update;
     if c.call_id is null or c.state <> 'UNKNOWN' then
         perform gate.refuse('SXREF', 'only a call whose outcome is unknown is resolved');
@@ -314,10 +332,19 @@ begin
         jsonb_build_object('reason', 'resolved', 'charged_micros', micros,
             'units_micro', _units_micro, 'overrun_micros', nullif(over, 0)));
     if over > 0 then perform gate.move_lane(c.provider, 'open', 'overrun', _actor); end if;
-    update gate.request set state = 'DONE' where request_id = c.request_id
-        and state = 'DONE_UNKNOWN' and not exists (
-            select from gate.call o where o.request_id = c.request_id and o.state = 'UNKNOWN');
+    perform gate.close_known(1, c.request_id);
 end $$;
+
+-- Nothing is unknown about them any more. One that a run holds is for the next sweep.
+create function gate.close_known(_limit int, _request uuid) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+    update gate.request set state = 'DONE' where request_id in (
+        select q.request_id from gate.request q
+        where q.state = 'DONE_UNKNOWN' and (_request is null or q.request_id = _request)
+          and not exists (select from gate.call k
+                          where k.request_id = q.request_id and k.state = 'UNKNOWN')
+        order by q.request_id limit _limit for no key update skip locked);
+$$;
 
 -- A reading of the provider's own counter. Two equal readings some time apart are believed: they
 -- either agree with the ledger, or tell what the one unknown call cost, or stop the lane.
@@ -421,6 +448,10 @@ declare
     released int := 0; lost int := 0; charged int := 0; expired int := 0; forgotten int := 0;
 begin
     select * into s from gate.setting;
+    perform from gate.lane order by provider for update;
+    perform gate.hold_budgets(array(
+        select call_id from gate.call
+        where (state = 'RESERVED' and lease_until <= moment) or state = 'UNKNOWN'));
     for c in select * from gate.call
              where state = 'RESERVED' and lease_until <= moment
              order by call_id limit _limit for update skip locked loop
@@ -456,6 +487,7 @@ begin
         where request_id = r.request_id;
         expired := expired + 1;
     end loop;
+    perform gate.close_known(_limit, null);
     -- Names are personal data: a request keeps its inputs until a month after its last call.
     for r in select * from gate.request q
              where q.forgotten_at is null

@@ -1,0 +1,380 @@
+"""Verbs of money: caps, prices, policies and lanes, and what two people change about them.
+
+Here: reading arguments and files, showing proposals. Not here: principals, who come with a token
+(`keys`), and requests (`gate`).
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from sxe_pipeline.cli.gate import (
+    looking,
+    micros_of,
+    money,
+    one_of,
+    plain,
+    reason,
+    speaking_as_oneself,
+)
+from sxe_pipeline.cli.words import answer, as_json, dry_run, table
+from sxe_pipeline.errors import BadInput, NotFound
+
+if TYPE_CHECKING:
+    import psycopg
+
+SETTINGS = (
+    *("quorum", "decide_within", "run_within", "reconcile_wait"),
+    *("email_fresh_for", "phone_fresh_for", "negative_for"),
+)
+
+
+@click.group()
+def budget() -> None:
+    """Caps, prices, policy and providers: one person proposes, another confirms."""
+
+
+@budget.command("show")
+@as_json
+def budget_show(as_json: bool) -> None:
+    """What may be spent, what is reserved and spent, and what the providers count."""
+    from sxe_pipeline.gate import requests
+
+    with looking() as conn:
+        budgets, lanes = requests.budgets(conn), requests.lanes(conn)
+        policy = requests.policy(conn)
+    data = {"budgets": budgets, "lanes": lanes, "policy": policy}
+    answer("budget show", data, as_json, map(plain, _show_lines(budgets, lanes, policy)))
+
+
+def _show_lines(
+    budgets: list[dict[str, Any]], lanes: list[dict[str, Any]], policy: Mapping[str, Any] | None
+) -> Iterator[str]:
+    yield from table(
+        [
+            {
+                "market": b["market"] or "*",
+                "provider": b["provider"] or "*",
+                "month": b["month"][:7],
+                **{n: money(b[f"{n}_micros"]) for n in ("cap", "reserved", "spent", "overrun")},
+                "balanced": "yes" if b["is_balanced"] else "NO",
+            }
+            for b in budgets
+        ]
+    )
+    yield ""
+    yield from table(
+        [
+            {
+                "provider": lane["provider"],
+                "lane": _lane_state(lane["state"]),
+                "cause": lane["cause"],
+                "unit": money((lane["price_card"] or {}).get("micros_per_unit", 0)),
+                "booked": money(lane["booked_micros"]),
+                "booked units": _units(lane["booked_units_micro"]),
+                "counter": _units(lane["counter_units_micro"]),
+                "drift": _units(lane["drift_units_micro"]),
+                "open calls": lane["open_calls"],
+                "unknown": ", ".join(lane["unknown_calls"]) or None,
+            }
+            for lane in lanes
+        ]
+    )
+    yield ""
+    yield f"policy {policy['sha256']}" if policy else "no policy: every platform is closed"
+
+
+def _lane_state(state: str) -> str:
+    """The gate speaks of a breaker, where open means stopped; a person reads what it does."""
+    return {"closed": "runs", "half_open": "probes", "open": "stopped"}.get(state, state)
+
+
+def _units(micro: int | None) -> str | None:
+    return None if micro is None else money(micro).replace("$", "")
+
+
+@budget.group("propose")
+def propose() -> None:
+    """Propose a change; it holds once another person has confirmed it."""
+
+
+def send(
+    verb: str, kind: str, content: dict[str, Any], reason: str, dry_run: bool, as_json: bool
+) -> None:
+    """Make a proposal of a kind with what that kind needs, and say how it is confirmed."""
+    from sxe_pipeline.gate import people
+
+    made = None
+    if not dry_run:
+        with speaking_as_oneself() as (conn, token):
+            made = people.propose(conn, token, kind, content, reason)
+    data = {"proposal_id": made, "kind": kind, "content": content, "dry_run": dry_run}
+    confirm = "keys" if kind == "principal" else "budget"
+    lines = [
+        f"{'would propose' if dry_run else 'proposed'}: {said(kind, content)}",
+        *([] if made is None else [f"another person runs: sxe {confirm} confirm {made}"]),
+    ]
+    answer(verb, data, as_json, lines)
+
+
+@propose.command("cap")
+@click.option("--market", help="Of this market; with --provider: of the two together.")
+@click.option("--provider", help="Of this provider.")
+@click.option("--amount", required=True, help="Such as 250 or 12.50.")
+@click.option("--month", help="YYYY-MM; default: the month in which it is confirmed.")
+@reason
+@dry_run
+@as_json
+def propose_cap(
+    market: str | None,
+    provider: str | None,
+    amount: str,
+    month: str | None,
+    reason: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """How much may be spent in a month; what has no cap may spend nothing."""
+    if not (market or provider):
+        raise BadInput("a cap is of a market, of a provider, or of both: --market, --provider")
+    content: dict[str, Any] = {"cap_micros": micros_of(amount)}
+    content |= {n: v for n, v in (("market", market), ("provider", provider)) if v}
+    if month is not None:
+        content["month"] = _month(month)
+    send("budget propose cap", "cap", content, reason, dry_run, as_json)
+
+
+def _month(text: str) -> str:
+    try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}", text):
+            raise ValueError
+        return date.fromisoformat(f"{text}-01").isoformat()
+    except ValueError:
+        raise BadInput("a month is written YYYY-MM") from None
+
+
+@propose.command("price")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@reason
+@dry_run
+@as_json
+def propose_price(file: Path, reason: str, dry_run: bool, as_json: bool) -> None:
+    """The price card of a provider, from YAML; docs/enrichment.md shows one."""
+    send("budget propose price", "price", read_yaml(file), reason, dry_run, as_json)
+
+
+@propose.command("policy")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@reason
+@dry_run
+@as_json
+def propose_policy(file: Path, reason: str, dry_run: bool, as_json: bool) -> None:
+    """What each platform lets us ask for, from YAML; what it leaves out is closed."""
+    send("budget propose policy", "policy", read_yaml(file), reason, dry_run, as_json)
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """A YAML file as the gate takes it; a date is its text.
+
+    Raises:
+        BadInput: It is no YAML, no mapping, or holds what JSON does not know.
+    """
+    import yaml
+
+    try:
+        read = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = json.loads(json.dumps(read, default=date.isoformat, allow_nan=False))
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+        raise BadInput(f"{file.name} is not YAML that can be written as JSON") from None
+    if not isinstance(content, dict) or "\\u0000" in json.dumps(content):
+        raise BadInput(f"{file.name} holds no mapping of names to values")
+    return content
+
+
+@propose.command("setting")
+@click.argument("name", type=click.Choice(SETTINGS))
+@click.argument("value")
+@reason
+@dry_run
+@as_json
+def propose_setting(name: str, value: str, reason: str, dry_run: bool, as_json: bool) -> None:
+    """How many must approve, how long things wait: '2', '48 hours', '90 days'. By admins."""
+    if not re.fullmatch(r"[1-9][0-9]{0,4}" + ("" if name == "quorum" else r" [a-z]{3,9}"), value):
+        raise BadInput("a quorum is a number; a time is a number and a unit, such as '48 hours'")
+    send("budget propose setting", "setting", {name: value}, reason, dry_run, as_json)
+
+
+@propose.command("lane")
+@click.argument("provider")
+@reason
+@dry_run
+@as_json
+def propose_lane(provider: str, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Let a stopped PROVIDER be asked again."""
+    send("budget propose lane", "lane", {"provider": provider}, reason, dry_run, as_json)
+
+
+@propose.command("resolve")
+@click.argument("call")
+@click.option("--charged", required=True, help="Units that the provider's invoice says; 0 is none.")
+@reason
+@dry_run
+@as_json
+def propose_resolve(call: str, charged: str, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Say what an unknown CALL cost, by the provider's own word."""
+    resolve("budget propose resolve", call, charged, reason, dry_run, as_json)
+
+
+def resolve(verb: str, call: str, charged: str, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Propose what an unknown call cost, in units of the provider as they are typed.
+
+    Raises:
+        NotFound: No call whose id begins so is unknown.
+    """
+    from sxe_pipeline.gate import requests
+
+    units = micros_of(charged, "a charge")
+    with looking() as conn:
+        lanes = requests.lanes(conn)
+    unknown = [{"call_id": call_id} for lane in lanes for call_id in lane["unknown_calls"]]
+    found = one_of(unknown, "call_id", call, "call that is UNKNOWN", "sxe budget show")
+    content = {"call_id": found["call_id"], "units_micro": units}
+    send(verb, "resolve", content, reason, dry_run, as_json)
+
+
+@budget.command("proposals")
+@click.argument("proposal", required=False)
+@click.option("--all", "has_all", is_flag=True, help="Those that were decided as well.")
+@as_json
+def budget_proposals(proposal: str | None, has_all: bool, as_json: bool) -> None:
+    """What waits for a second person; with PROPOSAL, the whole of it."""
+    from sxe_pipeline.gate import people
+
+    with looking() as conn:
+        rows = people.proposals(conn, is_open=not has_all and proposal is None)
+    if proposal is not None:
+        row = one_of(rows, "proposal_id", proposal, "proposal", "sxe budget proposals")
+        answer("budget proposals", {"rows": [row]}, as_json, proposal_lines(row))
+        return
+    shown = [
+        {
+            "proposal": row["proposal_id"],
+            "by": row["proposed_by"],
+            "until": row["expires_at"][:16],
+            "state": row["decision"] or "waits",
+            "what": said(row["kind"], row["content"]),
+        }
+        for row in rows
+    ]
+    answer("budget proposals", {"rows": rows}, as_json, map(plain, table(shown)))
+
+
+@budget.command("confirm")
+@click.argument("proposal")
+@dry_run
+@as_json
+def budget_confirm(proposal: str, dry_run: bool, as_json: bool) -> None:
+    """Confirm PROPOSAL of another person; from then on it holds."""
+    decide("budget confirm", proposal, is_confirmed=True, dry_run=dry_run, as_json=as_json)
+
+
+@budget.command("decline")
+@click.argument("proposal")
+@dry_run
+@as_json
+def budget_decline(proposal: str, dry_run: bool, as_json: bool) -> None:
+    """Say no to PROPOSAL, also to one's own."""
+    decide("budget decline", proposal, is_confirmed=False, dry_run=dry_run, as_json=as_json)
+
+
+def decide(
+    verb: str,
+    start: str,
+    *,
+    is_confirmed: bool,
+    dry_run: bool,
+    as_json: bool,
+    kind: str | None = None,
+) -> None:
+    """Show the proposal (of this kind) whose id begins so, then confirm or decline it."""
+    from sxe_pipeline.gate import people
+
+    with speaking_as_oneself() as (conn, token):
+        row = _find_proposal(conn, start, kind)
+        for line in () if as_json else proposal_lines(row):
+            click.echo(line)
+        done = {"proposal_id": row["proposal_id"], "kind": row["kind"], "decision": row["decision"]}
+        if not dry_run:
+            done = people.decide(conn, token, UUID(row["proposal_id"]), is_confirmed=is_confirmed)
+    data = done | {"content": row["content"], "dry_run": dry_run}
+    answer(verb, data, as_json, [done["decision"] or "would be decided"])
+
+
+def _find_proposal(conn: "psycopg.Connection", start: str, kind: str | None) -> dict[str, Any]:
+    from sxe_pipeline.gate import people
+
+    rows = [p for p in people.proposals(conn) if kind in (None, p["kind"])]
+    return one_of(rows, "proposal_id", start, kind or "proposal", "sxe budget proposals")
+
+
+def said(kind: str, content: Mapping[str, Any]) -> str:
+    """A proposal in one line."""
+    if kind == "cap":
+        of = "/".join(content.get(n) or "*" for n in ("market", "provider"))
+        month = str(content.get("month", "the month it is confirmed in"))
+        return f"cap {of}, {month}: {money(int(content['cap_micros']))}"
+    named = {
+        "price": ("provider", "version"),
+        "policy": ("version",),
+        "principal": ("principal", "scopes"),
+        "lane": ("provider",),
+        "resolve": ("call_id",),
+    }.get(kind, tuple(content))
+    words = " ".join(_word(content[n]) for n in named if n in content)
+    if kind == "resolve":
+        words += f": {_units(int(content['units_micro']))} units charged"
+    if kind == "setting":
+        words = ", ".join(f"{name} = {value}" for name, value in content.items())
+    return f"{kind} {words}"
+
+
+def _word(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def proposal_lines(row: Mapping[str, Any]) -> Iterator[str]:
+    """A proposal in full, as whoever confirms it needs to see it."""
+    yield f"proposal {row['proposal_id']}, until {row['expires_at']}"
+    yield plain(f"{row['proposed_by']} proposes: {said(row['kind'], row['content'])}")
+    yield plain(f"because: {row['reason']}")
+    yield json.dumps(row["content"], indent=2, sort_keys=True)
+
+
+@budget.command("stop")
+@click.argument("provider", required=False)
+@reason
+@dry_run
+@as_json
+def budget_stop(provider: str | None, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Stop PROVIDER, or all of them, before the next call. One person is enough."""
+    from sxe_pipeline.gate import people, requests
+
+    with speaking_as_oneself() as (conn, token):
+        lanes = requests.lanes(conn)
+        stopped = [n["provider"] for n in lanes if provider in (None, n["provider"])]
+        if not stopped:
+            raise NotFound("there is no such provider; see `sxe budget show`")
+        if not dry_run:
+            people.kill(conn, token, provider, reason)
+    data = {"stopped": stopped, "dry_run": dry_run}
+    lines = [
+        f"{'would stop' if dry_run else 'stopped'}: {', '.join(stopped)}",
+        "two people let one run again: sxe budget propose lane PROVIDER, then confirm",
+    ]
+    answer("budget stop", data, as_json, lines)

@@ -1,0 +1,388 @@
+"""Verbs of a request: ask for contact data, approve it, reject it, revoke it.
+
+Here: reading arguments, showing what is asked, and what every verb of the gate shares: who speaks,
+money as it is typed and shown, ids by prefix. Not here: what is allowed; the database decides.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+import click
+
+from sxe_pipeline import settings
+from sxe_pipeline.cli.logins import logged_in
+from sxe_pipeline.cli.words import answer, as_json, dry_run, table
+from sxe_pipeline.errors import BadInput, NotFound
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from sxe_pipeline.gate.requests import Spec
+
+MOST_ITEMS = 250
+MILLION = 1_000_000
+
+reason = click.option("--reason", required=True, help="Why; kept in the record.")
+"""Of every verb that decides or stops."""
+
+_Row = TypeVar("_Row", bound=Mapping[str, Any])
+
+
+@contextmanager
+def looking() -> "Iterator[psycopg.Connection]":
+    """The api's connection: what anybody may look at."""
+    from sxe_pipeline.store import sql
+
+    with logged_in("api") as given, sql.connect(given.need("api_dsn")) as conn:
+        yield conn
+
+
+@contextmanager
+def speaking_as_oneself() -> "Iterator[tuple[psycopg.Connection, str]]":
+    """The api's connection and the token of whoever types.
+
+    Raises:
+        BadConfig: `SXE_TOKEN` is not set; no database was started for that.
+    """
+    from sxe_pipeline.gate import people
+
+    token = people.token_of(settings.load())
+    with looking() as conn:
+        yield conn, token
+
+
+def money(micros: int) -> str:
+    """Millionths as an amount, with as many digits as it has and two at least.
+
+    Example:
+        >>> money(1_200_000), money(1), money(-50_000)
+        ('$1.20', '$0.000001', '-$0.05')
+    """
+    whole, rest = divmod(abs(micros), MILLION)
+    digits = f"{rest:06d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if micros < 0 else ''}${whole:,}.{digits}"
+
+
+def micros_of(text: str, what: str = "an amount") -> int:
+    """Millionths of an amount as it is typed; never through a float.
+
+    Raises:
+        BadInput: It is no plain number with at most six digits after the point.
+
+    Example:
+        >>> micros_of("12.50"), micros_of("$0.000001")
+        (12500000, 1)
+    """
+    if not re.fullmatch(r"\$?[0-9]{1,12}(\.[0-9]{1,6})?", text):
+        raise BadInput(f"{what} is written 12 or 12.50, with up to six digits after the point")
+    whole, _, rest = text.removeprefix("$").partition(".")
+    return int(whole) * MILLION + int(rest.ljust(6, "0"))
+
+
+def plain(line: str) -> str:
+    r"""A line with marks for what a terminal would obey: who asks writes some of its words.
+
+    Example:
+        >>> plain("none\nhash  00\x1b[2K")
+        'none?hash  00?[2K'
+    """
+    return "".join(c if c.isprintable() else "?" for c in line)
+
+
+def names_of(text: str) -> list[str]:
+    """The names between commas.
+
+    Example:
+        >>> names_of("email, phone")
+        ['email', 'phone']
+    """
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def matching(found: Iterable[_Row], key: str, start: str) -> list[_Row]:
+    """The rows whose id begins so; an id is given by four letters or more."""
+    start = start.lower()
+    if len(start) < 4:
+        return []
+    return [row for row in found if str(row[key]).lower().startswith(start)]
+
+
+def one_of(found: Iterable[_Row], key: str, start: str, what: str, where: str) -> _Row:
+    """The one row whose id begins so.
+
+    Args:
+        found: What the gate lists.
+        key: The name of its id.
+        start: An id, or a unique beginning of one.
+        what: Such as `request`, for the error.
+        where: The verb that lists them, for the error.
+
+    Raises:
+        NotFound: None does.
+        BadInput: Several do.
+    """
+    rows = matching(found, key, start)
+    if not rows:
+        raise NotFound(f"there is no {what} whose id begins so (4 letters at least); see `{where}`")
+    if len(rows) > 1:
+        raise BadInput(f"{len(rows)} ids of a {what} begin so; give more of the id")
+    return rows[0]
+
+
+def find_request(conn: "psycopg.Connection", start: str) -> dict[str, Any]:
+    """The request with that id, or with that unique beginning of one."""
+    from sxe_pipeline.gate import requests
+
+    found = requests.all_requests(conn)
+    return one_of(found, "request_id", start, "request", "sxe enrich status")
+
+
+def asked_lines(row: Mapping[str, Any]) -> Iterator[str]:
+    """What a request asks and where it stands, for whoever decides on it."""
+    yield from map(plain, _asked(row))
+
+
+def _asked(row: Mapping[str, Any]) -> Iterator[str]:
+    asks = row["asks"]
+    yield f"request   {row['request_id']} version {row['version']}: {row['state']}"
+    yield f"asked by  {row['created_by']} at {row['created_at']}, decide by {row['decide_by']}"
+    yield f"about     {row['item_count']} cards of {row['market']}: {', '.join(asks['fields'])}"
+    yield f"from      {', '.join(asks['waterfall'])}, in this order"
+    yield f"at most   {money(asks['max_micros'])}"
+    yield (
+        f"because   {asks['purpose']} / {asks['legal_basis']} / {asks['match_basis']} / "
+        f"{asks['permissible_purpose']}"
+    )
+    yield f"policy    {asks['policy_sha256']}"
+    yield f"hash      {row['content_sha256']}"
+    for one in row["approvals"]:
+        most = f", at most {money(one['max_micros'])}" if one["max_micros"] else ""
+        yield (
+            f"{one['decision']:<9} {one['principal']}, version {one['version']}, "
+            f"{one['items']} cards{most}, at {one['made_at']}: {one['reason']}"
+        )
+    if row["lost_cards"]:
+        yield f"lost      {len(row['lost_cards'])} cards were paid for and their answer was lost;"
+        yield "          --again CARD asks, and pays, again:"
+        yield from (f"          {card}" for card in row["lost_cards"])
+
+
+@click.command()
+@click.option("--market", required=True, help="Whose budget pays, and whose cards.")
+@click.option("--pool", help="Only this audience pool.")
+@click.option("--card", "cards", multiple=True, help="This card; may be given up to 250 times.")
+@click.option("--limit", type=int, help="So many cards, 1 to 250; instead of --card.")
+@click.option("--fields", required=True, help="email, phone, or email,phone.")
+@click.option("--purpose", required=True, help="One that the policy allows.")
+@click.option("--legal-basis", required=True, help="Such as consent or legitimate_interest.")
+@click.option("--match-basis", required=True, help="consent, user_provided or public_data.")
+@click.option("--permissible-purpose", required=True, help="Of a skip trace; none otherwise.")
+@click.option("--max", "amount", help="At most so much, 12.50; default: the forecast's worst case.")
+@click.option("--waterfall", help="Providers in order, a,b; default: cheapest expected hit first.")
+@click.option("--edit", metavar="REQUEST", help="Replace this request; its approvals are void.")
+@click.option("--submit", "is_final", is_flag=True, help="Freeze it and hand it to an approver.")
+@dry_run
+@as_json
+def request(
+    *,
+    limit: int | None,
+    cards: tuple[str, ...],
+    edit: str | None,
+    is_final: bool,
+    dry_run: bool,
+    as_json: bool,
+    **given: str | None,
+) -> None:
+    """Ask for contact data of ready cards; without --submit, only say what it would cost."""
+    from sxe_pipeline.gate import requests
+
+    if not cards and limit is None:
+        raise BadInput("say how many cards (--limit N), or which (--card ID)")
+    if cards and (limit is not None or given["pool"]):
+        raise BadInput("--card names the cards; leave out --limit and --pool")
+    is_final, spec = is_final and not dry_run, _spec(limit, cards, given)
+    with speaking_as_oneself() as (conn, token):
+        if edit is not None:
+            spec = replace(spec, request_id=UUID(find_request(conn, edit)["request_id"]))
+        made = (requests.submit if is_final else requests.plan)(conn, token, spec)
+    data = {"is_submitted": is_final, **made}
+    answer("request", data, as_json, _plan_lines(data))
+
+
+def _spec(limit: int | None, cards: Sequence[str], given: Mapping[str, str | None]) -> "Spec":
+    from sxe_pipeline.gate.requests import Spec
+
+    same = ("market", "pool", "purpose", "legal_basis", "match_basis", "permissible_purpose")
+    words: dict[str, Any] = {name: given[name] for name in same}
+    return Spec(
+        **words,
+        fields=names_of(given["fields"] or ""),
+        limit=limit,
+        card_ids=cards or None,
+        waterfall=names_of(given["waterfall"]) if given["waterfall"] is not None else None,
+        max_micros=micros_of(given["amount"]) if given["amount"] is not None else None,
+    )
+
+
+def _plan_lines(data: Mapping[str, Any]) -> Iterator[str]:
+    counts = data["counts"]
+    yield (
+        f"{counts['chosen']} cards chosen of {counts['looked_at']} looked at; "
+        f"{counts['known_and_fresh']} of them known and fresh: free"
+    )
+    yield (
+        f"left out: {counts['not_matchable']} without what a provider needs, "
+        f"{counts['suppressed']} suppressed, {counts['closed_by_policy']} closed by policy"
+    )
+    yield from table(
+        [
+            {
+                "provider": f["provider"],
+                "group": f["group"],
+                "matchable": f["matchable"],
+                "min": money(f["min_micros"]),
+                "expected": money(f["expected_micros"]),
+                "worst": money(f["worst_micros"]),
+            }
+            for f in data["forecast"]
+        ]
+    )
+    yield f"asked in this order: {', '.join(data['waterfall'])}"
+    yield f"worst case {money(data['worst_micros'])}, maximum {money(data['max_micros'])}"
+    if not data["is_submitted"]:
+        yield "nothing was submitted; the same again with --submit freezes it for an approver"
+        return
+    made, sha256 = data["request_id"], data["content_sha256"]
+    yield f"request {made} version {data['version']}, {data['item_count']} cards"
+    yield f"hash    {sha256}"
+    yield "another person, who may approve, runs:"
+    yield f"  sxe approve {made} --hash {sha256} --reason '..'"
+
+
+@click.command()
+@click.argument("request")
+@click.option("--items", help="Only these, 1-10,15; default: all.")
+@click.option("--max", "amount", help="At most so much, 12.50; the lowest of all approvals counts.")
+@click.option("--again", multiple=True, metavar="CARD", help="Paid and lost: ask and pay again.")
+@click.option("--hash", "pinned", metavar="HEX", help="What was looked at elsewhere, and no other.")
+@click.option("--reason", help="Why; kept in the record.")
+@click.option("--show", "--dry-run", "show", is_flag=True, help="Only show what is asked.")
+@as_json
+def approve(
+    request: str,
+    items: str | None,
+    amount: str | None,
+    again: tuple[str, ...],
+    pinned: str | None,
+    reason: str | None,
+    show: bool,
+    as_json: bool,
+) -> None:
+    """Show what REQUEST asks, and approve exactly that; never one's own."""
+    from sxe_pipeline.gate import requests
+
+    if show:
+        with looking() as conn:
+            asked = find_request(conn, request)
+        answer("approve", {"asked": asked, "approval": None}, as_json, asked_lines(asked))
+        return
+    if reason is None:
+        raise BadInput("say why: --reason is part of the record (--show only shows)")
+    positions = positions_of(items) if items is not None else None
+    most = micros_of(amount) if amount is not None else None
+    with speaking_as_oneself() as (conn, token):
+        asked = _shown(conn, request, as_json)
+        done = requests.approve(
+            conn,
+            token,
+            UUID(asked["request_id"]),
+            asked["version"],
+            _hash(pinned, asked),
+            reason,
+            positions=positions,
+            max_micros=most,
+            lost_cards=again,
+        )
+    lines = [
+        f"approved: {done['approved_items']} of {done['item_count']} cards may be asked for, "
+        f"until {done['expires_at']}; the request is {done['state']}"
+    ]
+    answer("approve", {"asked": asked, "approval": done}, as_json, lines)
+
+
+def _shown(conn: "psycopg.Connection", request: str, as_json: bool) -> dict[str, Any]:
+    """What is asked; a person sees it before the decision is sent, so also where it is refused."""
+    asked = find_request(conn, request)
+    for line in () if as_json else asked_lines(asked):
+        click.echo(line)
+    return asked
+
+
+def _hash(pinned: str | None, asked: Mapping[str, Any]) -> str:
+    # An empty one is a variable that somebody forgot to set, never leave to take what there is.
+    return str(asked["content_sha256"]) if pinned is None else pinned.lower()
+
+
+def positions_of(text: str) -> list[int]:
+    """Item numbers as they are typed.
+
+    Raises:
+        BadInput: Not a list of numbers and ranges between 1 and 250.
+
+    Example:
+        >>> positions_of("1-3,7")
+        [1, 2, 3, 7]
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", part.strip())
+        first = int(match[1]) if match else 0
+        last = int(match[2] or first) if match else 0
+        if not 1 <= first <= last <= MOST_ITEMS:
+            raise BadInput(f"items are written 1-10,15 and lie between 1 and {MOST_ITEMS}")
+        found.update(range(first, last + 1))
+    return sorted(found)
+
+
+@click.command()
+@click.argument("request")
+@click.option("--hash", "pinned", metavar="HEX", help="What was looked at elsewhere, and no other.")
+@reason
+@dry_run
+@as_json
+def reject(request: str, pinned: str | None, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Say no to REQUEST, while nothing was sent for it."""
+    from sxe_pipeline.gate import requests
+
+    with speaking_as_oneself() as (conn, token):
+        asked = _shown(conn, request, as_json)
+        done = {"request_id": asked["request_id"], "state": asked["state"]}
+        if not dry_run:
+            request_id, sha256 = UUID(asked["request_id"]), _hash(pinned, asked)
+            done = requests.reject(conn, token, request_id, asked["version"], sha256, reason)
+    answer("reject", done | {"dry_run": dry_run}, as_json, [_state_line(done, dry_run)])
+
+
+@click.command()
+@click.argument("request")
+@reason
+@dry_run
+@as_json
+def revoke(request: str, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Stop REQUEST before its next call; whoever asked may, and whoever may approve."""
+    from sxe_pipeline.gate import requests
+
+    with speaking_as_oneself() as (conn, token):
+        asked = _shown(conn, request, as_json)
+        done = {"request_id": asked["request_id"], "state": asked["state"]}
+        if not dry_run:
+            done = requests.revoke(conn, token, UUID(asked["request_id"]), reason)
+    answer("revoke", done | {"dry_run": dry_run}, as_json, [_state_line(done, dry_run)])
+
+
+def _state_line(done: Mapping[str, Any], dry_run: bool) -> str:
+    return f"the request {'stays' if dry_run else 'is'} {done['state']}"

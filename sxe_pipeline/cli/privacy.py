@@ -1,0 +1,28 @@
+"""Verbs of privacy: a person who is not to be asked about.
+
+Here: reading arguments. Not here: where a suppression is looked up; the gate and every stage ask
+one function of the database.
+"""
+
+import click
+
+from sxe_pipeline.cli.gate import reason, speaking_as_oneself
+from sxe_pipeline.cli.words import answer, as_json
+
+
+@click.group()
+def privacy() -> None:
+    """Who is not asked about, nor handed over."""
+
+
+@privacy.command("suppress")
+@click.argument("card")
+@reason
+@as_json
+def privacy_suppress(card: str, reason: str, as_json: bool) -> None:
+    """Never ask about the person of CARD again, nor hand over what is known."""
+    from sxe_pipeline.gate import requests
+
+    with speaking_as_oneself() as (conn, token):
+        requests.suppress(conn, token, card, reason)
+    answer("privacy suppress", {"card_id": card}, as_json, ["suppressed, under every id it had"])

@@ -1,0 +1,117 @@
+"""The claim "every paid call is audited, none came before its approval", held against the outside.
+
+Here: the emulated providers' own log against what people may look at: receipts and audit events.
+Not here: whether the money is the same on both sides (`enrichment`). It starts from the log and not
+from the ledger, so that a call which never asked the gate is found.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from sxe_pipeline.gate import requests
+
+_RESOLVED = ("call.settled", "call.released")
+
+
+def examine(conn: psycopg.Connection, log: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Fetch both sides and compare them.
+
+    Args:
+        conn: A login that may look at receipts and audit events, such as `sxe_api`.
+        log: The emulator's calls.
+
+    Returns:
+        As `audited`.
+    """
+    receipts = [
+        row
+        for made in requests.all_requests(conn)
+        for row in requests.receipt(conn, request_id=UUID(made["request_id"]))
+    ]
+    events = conn.execute("select event_id::text, kind from audit.event where kind like 'call.%'")
+    return audited(log, receipts, dict(events.fetchall()))
+
+
+def audited(
+    log: Sequence[Mapping[str, Any]],
+    receipts: Sequence[Mapping[str, Any]],
+    kinds: Mapping[str, str],
+) -> dict[str, Any]:
+    """Hold every paid request of a provider's log against the gate's account of it.
+
+    Args:
+        log: Entries with seq, provider, kind and x_request_id.
+        receipts: Rows of `gate.receipt`, one per item and group of a call.
+        kinds: Event id -> kind, of the audit log.
+
+    Returns:
+        paid_calls, audited, approved_before, one_outcome: counts of the paid requests; faults: what
+        is wrong with which of them, by the number that the provider's log gives it.
+    """
+    calls: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in receipts:
+        calls[row["call_id"]].append(row)
+    paid = [entry for entry in log if entry["kind"] == "paid"]
+    seen = Counter(entry["x_request_id"] for entry in paid)
+    counts = Counter(paid_calls=len(paid), audited=0, approved_before=0, one_outcome=0)
+    faults = []
+    for entry in paid:
+        rows = calls.get(entry["x_request_id"] or "", [])
+        said = Counter(kinds.get(event) for row in rows[:1] for event in row["events"] or ())
+        found = {
+            "audited": list(_reference(entry, rows, seen, said)),
+            "approved_before": [] if _is_approved(rows) else ["no approval before it was sent"],
+            "one_outcome": [] if _has_one_outcome(said) else ["not exactly one outcome"],
+        }
+        counts.update(claim for claim, wrong in found.items() if not wrong)
+        faults += [
+            f"{entry['provider']} call {entry['seq']}: {what}"
+            for wrong in found.values()
+            for what in wrong
+        ]
+    return dict(counts) | {"faults": faults}
+
+
+def _reference(
+    entry: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    seen: Mapping[str | None, int],
+    said: Mapping[str | None, int],
+) -> Iterator[str]:
+    """What is wrong with the reference under which a request came, and with what it refers to."""
+    if not entry["x_request_id"]:
+        yield "no reference"
+        return
+    if not rows:
+        yield "the gate knows no such call"
+        return
+    if seen[entry["x_request_id"]] > 1:
+        yield "the same call came more than once"
+    if rows[0]["provider"] != entry["provider"]:
+        yield "the call was meant for another provider"
+    if said["call.sending"] != 1 or said[None]:
+        yield "not every step of it has its event"
+
+
+def _is_approved(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether each item was approved before the call left, by the database's clock."""
+    return bool(rows) and all(
+        row["sent_at"] is not None
+        and any(_moment(a["made_at"]) < _moment(row["sent_at"]) for a in row["approvals"])
+        for row in rows
+    )
+
+
+def _has_one_outcome(said: Mapping[str | None, int]) -> bool:
+    """Resolved once; or unknown, which may be resolved later, but never becomes unknown twice."""
+    resolved, unknown = sum(said.get(kind, 0) for kind in _RESOLVED), said.get("call.unknown", 0)
+    return resolved + unknown > 0 and resolved <= 1 and unknown <= 1
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

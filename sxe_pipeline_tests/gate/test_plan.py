@@ -1,0 +1,89 @@
+"""What is asked for before money is asked for: counts, and a forecast that is never too low."""
+
+import pytest
+
+from sxe_pipeline.errors import BadInput, Refused
+from sxe_pipeline.gate import permits, requests
+
+
+def plan(world, **changes):
+    return requests.plan(world.api, world.tokens["ana"], world.spec(**changes))
+
+
+def test_a_plan_counts_what_is_left_out_and_prices_what_is_chosen(world):
+    world.cards(10)
+    world.cards(3, prefix="closed", platforms=("x", "tiktok"))
+    world.cards(2, prefix="unplaced", city="", domain="")
+    world.owner(
+        "update gate.candidate set inputs = inputs - 'city' - 'region' - 'domain' "
+        "where card_id like 'unplaced%%'"
+    )
+
+    said = plan(world, limit=5)
+
+    assert said["counts"] == {
+        "looked_at": 15,
+        "chosen": 5,
+        "closed_by_policy": 3,
+        "not_matchable": 2,
+        "suppressed": 0,
+        "known_and_fresh": 0,
+        "asked_before": 0,
+    }
+    worst = {(f["provider"], f["group"]): f["worst_micros"] for f in said["forecast"]}
+    assert worst == {("apollo", "email"): 5 * 50_000, ("enformion", "person"): 5 * 150_000}
+    assert said["max_micros"] == sum(worst.values())
+
+
+def test_who_was_asked_about_without_an_answer_is_not_asked_about_again(world):
+    world.cards(25)
+    _, begun = world.approved(12)
+    for provider, calls in (("apollo", 2), ("enformion", 12)):
+        for _ in range(calls):
+            leave, sent = world.send(begun, provider)
+            world.settle(leave, sent, 0, outcome="no_match", fields=())
+    permits.finish(world.contacts, begun)
+
+    counts = plan(world, limit=25)["counts"]
+
+    assert (counts["asked_before"], counts["chosen"]) == (12, 13)
+
+
+def test_what_is_known_and_fresh_is_free(world):
+    world.cards(4)
+    _, begun = world.approved(4)
+    leave, sent = world.send(begun)
+    world.settle(leave, sent)
+    permits.finish(world.contacts, begun)
+
+    said = plan(world, limit=4)
+
+    assert said["counts"]["known_and_fresh"] == 4
+    assert said["forecast"] == []
+
+
+@pytest.mark.parametrize("limit", [0, 251, -1])
+def test_a_request_has_1_to_250_cards(world, limit):
+    world.cards(3)
+    with pytest.raises(BadInput):
+        world.submit(limit)
+
+
+def test_a_card_that_is_unknown_withdrawn_or_suppressed_refuses_the_whole_list(world):
+    cards = world.cards(3)
+    requests.suppress(world.api, world.tokens["ana"], cards[0], "asked to be left alone")
+    for other in ("nobody", cards[0]):
+        with pytest.raises(Refused, match="1 of 2 cards"):
+            world.submit(card_ids=[cards[1], other])
+
+
+def test_without_a_policy_every_platform_is_closed(empty):
+    empty.bootstrap()
+    empty.person("ana", "request")
+    with pytest.raises(BadInput, match="price card"):
+        empty.submit(5)
+    from sxe_pipeline_tests.gate.world import APOLLO
+
+    empty.agree("price", APOLLO)
+    with pytest.raises(Refused, match="no policy"):
+        empty.submit(5)
