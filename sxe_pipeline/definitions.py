@@ -104,7 +104,7 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
 
     def contact_rows(
         conn: psycopg.Connection, _: Settings, request_id: UUID, contract: Contract
-    ) -> tuple[pa.Table, str, date]:
+    ) -> tuple[pa.Table, str, date] | None:
         return points.of_request(conn, held.vault(), request_id, contract)
 
     return dg.Definitions(

@@ -42,6 +42,7 @@ KINDS = MappingProxyType(
         "call.released": "contacts/contact_points",
         "call.unknown": "contacts/contact_points",
         "call.late": "contacts/contact_points",
+        "call.adjusted": "contacts/contact_points",
         "key.created": "audit/events",
         "principal.added": "audit/events",
         "principal.token_added": "audit/events",

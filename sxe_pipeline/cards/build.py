@@ -6,7 +6,7 @@ Pure: tables and rules in, tables out; no clock, no store. Not here: how a text 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from operator import attrgetter
@@ -100,6 +100,7 @@ def build(
     collections: Mapping[str, Declared],
     newest_day: date,
     policy: Policy,
+    suppressed: Set[str] = frozenset(),
 ) -> Built:
     """Make one card of every identity that says something.
 
@@ -110,6 +111,7 @@ def build(
         collections: What each collection declares; a collection that is missing declares nothing.
         newest_day: The newest landed day; staleness counts from it.
         policy: What each platform allows.
+        suppressed: Ids of cards that asked to be left alone: withheld.
 
     Returns:
         The cards, sorted by card_id, and the funnel.
@@ -149,6 +151,8 @@ def build(
             }
             card |= _place(card, accounts, labels, taxonomy, markets)
             reasons = _reasons(card, accounts, reading, labels, newest_day, policy)
+            if card_id in suppressed:
+                reasons.append("suppressed")
             card["readiness_state"], card["readiness_reasons"] = readiness(reasons)
             for name, values in columns.items():
                 values.append(card[name])

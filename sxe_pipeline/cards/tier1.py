@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sxe_pipeline import audit
 from sxe_pipeline.cards import build, candidates, policy, pools, release, taxonomy
@@ -79,6 +80,7 @@ def rebuild_cards(
             collections=_declared(conn),
             newest_day=_newest_day(conn),
             policy=active_policy(settings),
+            suppressed=gate.suppressed(conn),
         )
         version = tables.write(conn, settings.tier1_url, CARDS, built.cards.to_reader(), days=None)
         written = CardsWritten(
@@ -163,17 +165,14 @@ def rebuild_candidates(
     labels = taxonomy.load(contracts_root() / "taxonomy")
     with conn.transaction():
         tables.lock(conn, CANDIDATES)
-        gone = gate.suppressed(conn)
-        found = [
-            candidate
-            for candidate in candidates.candidates(
-                _read(conn, settings, CARDS),
+        found = list(
+            candidates.candidates(
+                _allowed(conn, _read(conn, settings, CARDS)),
                 _read(conn, settings, "social/identities"),
                 _read(conn, settings, "social/profiles"),
                 labels.gazetteer,
             )
-            if candidate.card_id not in gone
-        ]
+        )
         put, withdrawn = gate.replace(conn, found)
         audit.append(
             conn,
@@ -190,7 +189,14 @@ def rebuild_candidates(
 
 def ready_cards(conn: psycopg.Connection, settings: Settings) -> pa.Table:
     """The cards that may leave, in the columns of the `lead_card` contract."""
-    return release.release(_read(conn, settings, CARDS), active_policy(settings))
+    cards = _allowed(conn, _read(conn, settings, CARDS))
+    return release.release(cards, active_policy(settings))
+
+
+def _allowed(conn: psycopg.Connection, cards: pa.Table) -> pa.Table:
+    """Without those that were suppressed since they were built."""
+    gone = pa.array(sorted(gate.suppressed(conn)), pa.string())
+    return cards.filter(pc.invert(pc.is_in(cards["card_id"], gone)))
 
 
 def active_policy(settings: Settings) -> policy.Policy:

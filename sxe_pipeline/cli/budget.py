@@ -14,23 +14,25 @@ from uuid import UUID
 
 import click
 
-from sxe_pipeline.cli.gate import (
-    looking,
+from sxe_pipeline.cli.logins import looking, speaking_as_oneself
+from sxe_pipeline.cli.words import (
+    answer,
+    as_json,
+    dry_run,
     micros_of,
     money,
     one_of,
     plain,
     reason,
-    speaking_as_oneself,
+    table,
 )
-from sxe_pipeline.cli.words import answer, as_json, dry_run, table
 from sxe_pipeline.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
     import psycopg
 
 SETTINGS = (
-    *("quorum", "decide_within", "run_within", "reconcile_wait"),
+    *("quorum", "decide_within", "run_within", "reconcile_wait", "poll_wait"),
     *("email_fresh_for", "phone_fresh_for", "negative_for"),
 )
 
@@ -231,6 +233,25 @@ def propose_resolve(call: str, charged: str, reason: str, dry_run: bool, as_json
     resolve("budget propose resolve", call, charged, reason, dry_run, as_json)
 
 
+@propose.command("adjust")
+@click.argument("call")
+@click.option("--credit", required=True, help="Units that the provider gave back.")
+@reason
+@dry_run
+@as_json
+def propose_adjust(call: str, credit: str, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Less than was booked: give units of the settled CALL back to its budgets."""
+    content = {"call_id": str(_call_id(call)), "units_micro": micros_of(credit, "a credit")}
+    send("budget propose adjust", "adjust", content, reason, dry_run, as_json)
+
+
+def _call_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise BadInput("the call is named by its whole id; `sxe enrich receipt` shows it") from None
+
+
 def resolve(verb: str, call: str, charged: str, reason: str, dry_run: bool, as_json: bool) -> None:
     """Propose what an unknown call cost, in units of the provider as they are typed.
 
@@ -335,10 +356,13 @@ def said(kind: str, content: Mapping[str, Any]) -> str:
         "principal": ("principal", "scopes"),
         "lane": ("provider",),
         "resolve": ("call_id",),
+        "adjust": ("call_id",),
     }.get(kind, tuple(content))
     words = " ".join(_word(content[n]) for n in named if n in content)
     if kind == "resolve":
         words += f": {_units(int(content['units_micro']))} units charged"
+    if kind == "adjust":
+        words += f": {_units(int(content['units_micro']))} units given back"
     if kind == "setting":
         words = ", ".join(f"{name} = {value}" for name, value in content.items())
     return f"{kind} {words}"

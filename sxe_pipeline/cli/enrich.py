@@ -13,8 +13,9 @@ import click
 
 from sxe_pipeline import settings
 from sxe_pipeline.cli.budget import resolve
-from sxe_pipeline.cli.gate import asked_lines, find_request, looking, matching, money, plain, reason
-from sxe_pipeline.cli.words import answer, as_json, dry_run, table
+from sxe_pipeline.cli.gate import asked_lines, find_request
+from sxe_pipeline.cli.logins import looking
+from sxe_pipeline.cli.words import answer, as_json, dry_run, matching, money, plain, reason, table
 from sxe_pipeline.errors import BadInput, NotFound
 
 

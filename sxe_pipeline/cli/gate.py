@@ -1,22 +1,30 @@
 """Verbs of a request: ask for contact data, approve it, reject it, revoke it.
 
-Here: reading arguments, showing what is asked, and what every verb of the gate shares: who speaks,
-money as it is typed and shown, ids by prefix. Not here: what is allowed; the database decides.
+Here: reading arguments and showing what is asked. Not here: what is allowed; the database decides.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
-from sxe_pipeline import settings
-from sxe_pipeline.cli.logins import logged_in
-from sxe_pipeline.cli.words import answer, as_json, dry_run, table
-from sxe_pipeline.errors import BadInput, NotFound
+from sxe_pipeline.cli.logins import looking, speaking_as_oneself
+from sxe_pipeline.cli.words import (
+    answer,
+    as_json,
+    dry_run,
+    micros_of,
+    money,
+    names_of,
+    one_of,
+    plain,
+    reason,
+    table,
+)
+from sxe_pipeline.errors import BadInput
 
 if TYPE_CHECKING:
     import psycopg
@@ -24,113 +32,6 @@ if TYPE_CHECKING:
     from sxe_pipeline.gate.requests import Spec
 
 MOST_ITEMS = 250
-MILLION = 1_000_000
-
-reason = click.option("--reason", required=True, help="Why; kept in the record.")
-"""Of every verb that decides or stops."""
-
-_Row = TypeVar("_Row", bound=Mapping[str, Any])
-
-
-@contextmanager
-def looking() -> "Iterator[psycopg.Connection]":
-    """The api's connection: what anybody may look at."""
-    from sxe_pipeline.store import sql
-
-    with logged_in("api") as given, sql.connect(given.need("api_dsn")) as conn:
-        yield conn
-
-
-@contextmanager
-def speaking_as_oneself() -> "Iterator[tuple[psycopg.Connection, str]]":
-    """The api's connection and the token of whoever types.
-
-    Raises:
-        BadConfig: `SXE_TOKEN` is not set; no database was started for that.
-    """
-    from sxe_pipeline.gate import people
-
-    token = people.token_of(settings.load())
-    with looking() as conn:
-        yield conn, token
-
-
-def money(micros: int) -> str:
-    """Millionths as an amount, with as many digits as it has and two at least.
-
-    Example:
-        >>> money(1_200_000), money(1), money(-50_000)
-        ('$1.20', '$0.000001', '-$0.05')
-    """
-    whole, rest = divmod(abs(micros), MILLION)
-    digits = f"{rest:06d}".rstrip("0").ljust(2, "0")
-    return f"{'-' if micros < 0 else ''}${whole:,}.{digits}"
-
-
-def micros_of(text: str, what: str = "an amount") -> int:
-    """Millionths of an amount as it is typed; never through a float.
-
-    Raises:
-        BadInput: It is no plain number with at most six digits after the point.
-
-    Example:
-        >>> micros_of("12.50"), micros_of("$0.000001")
-        (12500000, 1)
-    """
-    if not re.fullmatch(r"\$?[0-9]{1,12}(\.[0-9]{1,6})?", text):
-        raise BadInput(f"{what} is written 12 or 12.50, with up to six digits after the point")
-    whole, _, rest = text.removeprefix("$").partition(".")
-    return int(whole) * MILLION + int(rest.ljust(6, "0"))
-
-
-def plain(line: str) -> str:
-    r"""A line with marks for what a terminal would obey: who asks writes some of its words.
-
-    Example:
-        >>> plain("none\nhash  00\x1b[2K")
-        'none?hash  00?[2K'
-    """
-    return "".join(c if c.isprintable() else "?" for c in line)
-
-
-def names_of(text: str) -> list[str]:
-    """The names between commas.
-
-    Example:
-        >>> names_of("email, phone")
-        ['email', 'phone']
-    """
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def matching(found: Iterable[_Row], key: str, start: str) -> list[_Row]:
-    """The rows whose id begins so; an id is given by four letters or more."""
-    start = start.lower()
-    if len(start) < 4:
-        return []
-    return [row for row in found if str(row[key]).lower().startswith(start)]
-
-
-def one_of(found: Iterable[_Row], key: str, start: str, what: str, where: str) -> _Row:
-    """The one row whose id begins so.
-
-    Args:
-        found: What the gate lists.
-        key: The name of its id.
-        start: An id, or a unique beginning of one.
-        what: Such as `request`, for the error.
-        where: The verb that lists them, for the error.
-
-    Raises:
-        NotFound: None does.
-        BadInput: Several do.
-    """
-    rows = matching(found, key, start)
-    if not rows:
-        raise NotFound(f"there is no {what} whose id begins so (4 letters at least); see `{where}`")
-    if len(rows) > 1:
-        raise BadInput(f"{len(rows)} ids of a {what} begin so; give more of the id")
-    return rows[0]
 
 
 def find_request(conn: "psycopg.Connection", start: str) -> dict[str, Any]:
@@ -236,7 +137,8 @@ def _plan_lines(data: Mapping[str, Any]) -> Iterator[str]:
     )
     yield (
         f"left out: {counts['not_matchable']} without what a provider needs, "
-        f"{counts['suppressed']} suppressed, {counts['closed_by_policy']} closed by policy"
+        f"{counts['suppressed']} suppressed, {counts['closed_by_policy']} closed by policy, "
+        f"{counts.get('asked_before', 0)} asked before without an answer"
     )
     yield from table(
         [

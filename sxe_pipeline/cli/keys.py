@@ -13,8 +13,7 @@ import click
 
 from sxe_pipeline import settings
 from sxe_pipeline.cli.budget import decide, send
-from sxe_pipeline.cli.gate import looking, speaking_as_oneself
-from sxe_pipeline.cli.logins import logged_in
+from sxe_pipeline.cli.logins import logged_in, looking, speaking_as_oneself
 from sxe_pipeline.cli.words import answer, as_json, dry_run, table
 from sxe_pipeline.errors import BadInput
 

@@ -1,15 +1,18 @@
 """How a verb gets to the database and to Dagster: by the logins it names, and no other.
 
-Here: two contexts around a verb's one call. Not here: where the database is and how an embedded one
+Here: the contexts around a verb's one call. Not here: where the database is and how an embedded one
 starts (`sandbox.attach`). What is heavy is imported when a context is entered.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sxe_pipeline import settings
+
+if TYPE_CHECKING:
+    import psycopg
 
 
 @contextmanager
@@ -28,6 +31,29 @@ def logged_in(*logins: str, home: Path | None = None) -> Iterator[settings.Setti
     given = settings.load()
     with attach.attached(given.under(home) if home else given, *logins) as held:
         yield held.settings
+
+
+@contextmanager
+def looking() -> "Iterator[psycopg.Connection]":
+    """The api's connection: what anybody may look at."""
+    from sxe_pipeline.store import sql
+
+    with logged_in("api") as given, sql.connect(given.need("api_dsn")) as conn:
+        yield conn
+
+
+@contextmanager
+def speaking_as_oneself() -> "Iterator[tuple[psycopg.Connection, str]]":
+    """The api's connection and the token of whoever types.
+
+    Raises:
+        BadConfig: `SXE_TOKEN` is not set; no database was started for that.
+    """
+    from sxe_pipeline.gate import people
+
+    token = people.token_of(settings.load())
+    with looking() as conn:
+        yield conn, token
 
 
 @contextmanager

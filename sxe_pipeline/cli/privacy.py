@@ -6,8 +6,8 @@ one function of the database.
 
 import click
 
-from sxe_pipeline.cli.gate import reason, speaking_as_oneself
-from sxe_pipeline.cli.words import answer, as_json
+from sxe_pipeline.cli.logins import speaking_as_oneself
+from sxe_pipeline.cli.words import answer, as_json, reason
 
 
 @click.group()

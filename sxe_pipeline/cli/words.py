@@ -5,16 +5,23 @@ exit codes (`Verbs`).
 """
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from sxe_pipeline.errors import BadInput
+from sxe_pipeline.errors import BadInput, NotFound
+
+MILLION = 1_000_000
+_Row = TypeVar("_Row", bound=Mapping[str, Any])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 """Of every verb that ends in `answer`."""
+
+reason = click.option("--reason", required=True, help="Why; kept in the record.")
+"""Of every verb that decides or stops."""
 
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, write nothing.")
 """Of every verb that writes."""
@@ -75,3 +82,81 @@ def parse_day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise BadInput("a day is written YYYY-MM-DD") from None
+
+
+def money(micros: int) -> str:
+    """Millionths as an amount, with as many digits as it has and two at least.
+
+    Example:
+        >>> money(1_200_000), money(1), money(-50_000)
+        ('$1.20', '$0.000001', '-$0.05')
+    """
+    whole, rest = divmod(abs(micros), MILLION)
+    digits = f"{rest:06d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if micros < 0 else ''}${whole:,}.{digits}"
+
+
+def micros_of(text: str, what: str = "an amount") -> int:
+    """Millionths of an amount as it is typed; never through a float.
+
+    Raises:
+        BadInput: It is no plain number with at most six digits after the point.
+
+    Example:
+        >>> micros_of("12.50"), micros_of("$0.000001")
+        (12500000, 1)
+    """
+    if not re.fullmatch(r"\$?[0-9]{1,12}(\.[0-9]{1,6})?", text):
+        raise BadInput(f"{what} is written 12 or 12.50, with up to six digits after the point")
+    whole, _, rest = text.removeprefix("$").partition(".")
+    return int(whole) * MILLION + int(rest.ljust(6, "0"))
+
+
+def plain(line: str) -> str:
+    r"""A line with marks for what a terminal would obey: who asks writes some of its words.
+
+    Example:
+        >>> plain("none\nhash  00\x1b[2K")
+        'none?hash  00?[2K'
+    """
+    return "".join(c if c.isprintable() else "?" for c in line)
+
+
+def names_of(text: str) -> list[str]:
+    """The names between commas.
+
+    Example:
+        >>> names_of("email, phone")
+        ['email', 'phone']
+    """
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def matching(found: Iterable[_Row], key: str, start: str) -> list[_Row]:
+    """The rows whose id begins so; an id is given by four letters or more."""
+    start = start.lower()
+    if len(start) < 4:
+        return []
+    return [row for row in found if str(row[key]).lower().startswith(start)]
+
+
+def one_of(found: Iterable[_Row], key: str, start: str, what: str, where: str) -> _Row:
+    """The one row whose id begins so.
+
+    Args:
+        found: What the gate lists.
+        key: The name of its id.
+        start: An id, or a unique beginning of one.
+        what: Such as `request`, for the error.
+        where: The verb that lists them, for the error.
+
+    Raises:
+        NotFound: None does.
+        BadInput: Several do.
+    """
+    rows = matching(found, key, start)
+    if not rows:
+        raise NotFound(f"there is no {what} whose id begins so (4 letters at least); see `{where}`")
+    if len(rows) > 1:
+        raise BadInput(f"{len(rows)} ids of a {what} begin so; give more of the id")
+    return rows[0]

@@ -16,13 +16,13 @@ from uuid import UUID
 
 import psycopg
 
-from sxe_pipeline import logs
 from sxe_pipeline.contacts import points
 from sxe_pipeline.contacts.adapter import Adapter, Answer, Item, Reply, Verdict
 from sxe_pipeline.contacts.vault import Vault
 from sxe_pipeline.contacts.wire import Wire
-from sxe_pipeline.errors import Busy, StoreUnavailable, SxeError
+from sxe_pipeline.errors import BadInput, Busy, StoreUnavailable, SxeError
 from sxe_pipeline.gate import permits
+from sxe_pipeline.gate.ask import speaking
 
 MOST_REFUSALS = 3
 LONGEST_PAUSE_S = 60.0
@@ -98,9 +98,9 @@ def enrich(
         StoreUnavailable: A provider or the database cannot be reached; the gate launches again.
         Busy: Another run took the request over.
     """
-    begun = permits.begin(conn, request_id, attempt, run_id)
-    reached("begun")
-    with ExitStack() as stack:
+    with speaking(), ExitStack() as stack:
+        begun = permits.begin(conn, request_id, attempt, run_id)
+        reached("begun")
         run = _Run(conn, vault, begun, Report(request_id, begun.state), reached, pause)
         for name in dict.fromkeys([*begun.waterfall, *(c.provider for c in begun.open_calls)]):
             if name in providers:
@@ -202,7 +202,7 @@ class _Run:
     def spend(self, name: str) -> None:
         """Call one provider until the gate gives no further permit."""
         if name not in self.lanes:
-            logs.get("contacts").warning("provider not configured", provider=name)
+            permits.stop(self.conn, self.begun, name, "not_configured")
             return
         refused = 0
         while refused < MOST_REFUSALS:
@@ -244,10 +244,12 @@ class _Run:
         try:
             ask = adapter.ask(items, sent.groups)
             reply = lane.wire.send(ask, str(leave.call_id))
-        except SxeError:
+        except SxeError as error:
             # It cannot be asked, and nothing has left.
             permits.release(self.conn, leave.call_id, leave.fence, "not_asked")
             self.report.released += 1
+            if not isinstance(error, BadInput):
+                raise  # a setting is wrong, and the next items would end here, too
             return Answer(Verdict.REJECTED, "not_asked")
         self.reached("answered")
         answer = adapter.read(items, sent.groups, reply, datetime.now(UTC))

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from sxe_pipeline.contacts.adapter import Found, Item, Value
 from sxe_pipeline.contacts.vault import Vault
-from sxe_pipeline.errors import NotFound
 from sxe_pipeline.gate import permits
 from sxe_pipeline.schema import Contract
 
@@ -110,7 +109,7 @@ def _row(vault: Vault, card_id: str, value: Value, provenance: Mapping[str, Any]
 
 def of_request(
     conn: psycopg.Connection, vault: Vault, request_id: UUID, contract: Contract
-) -> tuple[pa.Table, str, date]:
+) -> tuple[pa.Table, str, date] | None:
     """What a finished request hands over, decrypted: every known value of its approved cards.
 
     A value that an earlier request paid for is part of it; the purpose is the one of this request.
@@ -123,14 +122,12 @@ def of_request(
         contract: `lead_contact`.
 
     Returns:
-        The rows in the contract's columns, the market, and the day of the newest value.
-
-    Raises:
-        NotFound: The request is not finished, or nothing of it may leave.
+        The rows in the contract's columns, the market, and the day of the newest value; None where
+        nothing may leave: the request is not finished, was revoked, or every card said no since.
     """
     cards = permits.deliverable(conn, request_id)
     if not cards:
-        raise NotFound("nothing of this request may be handed over; see sxe enrich status")
+        return None
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     newest = datetime(2020, 1, 1, tzinfo=UTC)
     for card in cards:

@@ -78,7 +78,7 @@ def propose(
     Args:
         conn: The api's login.
         token: Of the person who proposes.
-        kind: cap, price, policy, setting, principal, lane or resolve.
+        kind: cap, price, policy, setting, principal, lane, resolve or adjust.
         content: What its kind needs; see docs/enrichment.md.
         reason: Kept in the record.
 

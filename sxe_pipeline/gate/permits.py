@@ -212,6 +212,12 @@ def wait(conn: psycopg.Connection, call_id: UUID, fence: int, retry_after_s: flo
         ask(conn, "gate.wait", call_id, fence, retry_after_s)
 
 
+def stop(conn: psycopg.Connection, begun: Begun, provider: str, reason: str) -> None:
+    """This run cannot ask a provider; what it was approved for stays open, and is seen."""
+    with conn.transaction():
+        ask(conn, "gate.stop", begun.request_id, begun.fence, provider, reason)
+
+
 def late(conn: psycopg.Connection, call_id: UUID, units_micro: int) -> None:
     """A charge that was learned when everything was resolved."""
     with conn.transaction():

@@ -31,8 +31,8 @@ class OfRequest(Protocol):
         settings: Settings,
         request_id: UUID,
         contract: schema.Contract,
-    ) -> tuple[pa.Table, str, date]:
-        """Rows in the contract's columns, the market, and the day that the batch is of."""
+    ) -> tuple[pa.Table, str, date] | None:
+        """Rows in the contract's columns, market and day of the batch; None: nothing may leave."""
         ...
 
 
@@ -106,8 +106,11 @@ def lead_contact_batches(
     """The contact points of one finished request, as a signed batch of the contact bucket."""
     request_id, contract = UUID(context.partition_key), schema.load("lead_contact")
     with sql.connect(settings.need("contacts_dsn")) as conn:
-        rows, market, day = contact_rows(conn, settings, request_id, contract)
+        found = contact_rows(conn, settings, request_id, contract)
         conn.commit()
+        if found is None:
+            return dg.MaterializeResult(metadata=face.counts(rows=0, state="nothing may leave"))
+        rows, market, day = found
         done = requests.publish_request(
             conn,
             objects.Objects(settings.contact_handoff_url),

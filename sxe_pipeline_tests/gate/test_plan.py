@@ -87,3 +87,23 @@ def test_without_a_policy_every_platform_is_closed(empty):
     empty.agree("price", APOLLO)
     with pytest.raises(Refused, match="no policy"):
         empty.submit(5)
+
+
+def test_a_card_of_another_market_is_not_paid_from_this_one(world):
+    [other] = world.cards(1, market="elsewhere", prefix="other")
+    cards = world.cards(1)
+    with pytest.raises(Refused, match="1 unknown in this market"):
+        world.submit(card_ids=[*cards, other])
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"quorums": 2}, {"call_lease": "1 second"}, {"quorum": 1, "x": 1}]
+)
+def test_a_setting_that_does_not_exist_is_not_proposed(world, content):
+    with pytest.raises(BadInput, match="settings are"):
+        world.agree("setting", content)
+
+
+def test_a_clock_does_not_run_backwards(world):
+    with pytest.raises(BadInput, match="nothing was changed"):
+        world.agree("setting", {"run_within": "-1 hours"})

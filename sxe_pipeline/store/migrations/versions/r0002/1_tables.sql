@@ -79,7 +79,11 @@ create table gate.setting (
     email_fresh_for interval not null default '90 days',
     phone_fresh_for interval not null default '60 days',
     negative_for interval not null default '30 days',
-    max_tries int not null default 3 check (max_tries > 0)
+    max_tries int not null default 3 check (max_tries > 0),
+    check (least(decide_within, run_within, call_lease, launch_lease, send_deadline, unknown_after,
+                 await_for, forget_after, breaker_rest, email_fresh_for, phone_fresh_for,
+                 negative_for) > interval '0'),
+    check (least(reconcile_wait, poll_wait) >= interval '0')
 );
 insert into gate.setting default values;
 
@@ -105,7 +109,8 @@ create table gate.token (
 create table gate.proposal (
     proposal_id uuid primary key default gen_random_uuid(),
     kind text not null
-        check (kind in ('cap', 'price', 'policy', 'setting', 'principal', 'lane', 'resolve')),
+        check (kind in ('cap', 'price', 'policy', 'setting', 'principal', 'lane', 'resolve',
+                        'adjust')),
     content jsonb not null,
     reason text not null check (reason <> ''),
     proposed_by gate.slug not null references gate.principal,

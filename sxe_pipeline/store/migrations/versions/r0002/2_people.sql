@@ -162,6 +162,13 @@ begin
     end if;
     if _kind = 'price' then perform gate.check_price(_content); end if;
     if _kind = 'policy' then perform gate.check_policy(_content); end if;
+    if _kind = 'setting' and (_content = '{}' or exists (
+            select from jsonb_object_keys(_content) name where name <> all (
+                '{quorum,decide_within,run_within,reconcile_wait,poll_wait,email_fresh_for,'
+                'phone_fresh_for,negative_for}'::text[]))) then
+        perform gate.refuse('SXBAD', 'the settings are: quorum, decide_within, run_within, '
+            'reconcile_wait, poll_wait, email_fresh_for, phone_fresh_for, negative_for');
+    end if;
     insert into gate.proposal (proposal_id, kind, content, reason, proposed_by, expires_at, event_id)
     select made, _kind, _content, _reason, who, clock_timestamp() + s.decide_within,
            audit.say('proposal.made', 'principal:' || who, made::text, 'made', jsonb_build_object(
@@ -171,7 +178,7 @@ begin
 exception
     when check_violation then
         perform gate.refuse('SXBAD', 'a proposal is one of: cap, price, policy, setting, '
-            'principal, lane, resolve');
+            'principal, lane, resolve, adjust');
         return null;
 end $$;
 
@@ -257,6 +264,8 @@ begin
         perform gate.move_lane(c->>'provider', 'closed', 'reopened', _actor);
     when 'resolve' then
         perform gate.resolve_unknown((c->>'call_id')::uuid, (c->>'units_micro')::bigint, _actor);
+    when 'adjust' then
+        perform gate.adjust((c->>'call_id')::uuid, (c->>'units_micro')::bigint, _actor);
     end case;
 exception
     when not_null_violation or check_violation or invalid_text_representation

@@ -151,9 +151,9 @@ begin
     with looked as materialized (
         select c.card_id, c.inputs, c.fingerprint, c.platforms, gate.survivor(c.card_id) as survivor
         from gate.candidate c
-        where c.withdrawn_at is null and case when has_list then c.card_id = any (asked)
-            else c.market = _spec->>'market'
-                 and (_spec->>'pool' is null or c.audience_pool = _spec->>'pool') end
+        where c.withdrawn_at is null and c.market = _spec->>'market'
+          and (_spec->>'pool' is null or c.audience_pool = _spec->>'pool')
+          and (not has_list or c.card_id = any (asked))
     ), judged as materialized (
         select l.*, f.family, h.has_history,
             privacy.is_suppressed(f.family) as is_suppressed,
@@ -221,7 +221,8 @@ begin
         'worst_micros', (select coalesce(sum((f->>'worst_micros')::bigint), 0)
                          from jsonb_array_elements(forecast) f),
         'unknown_cards', (select count(*) from unnest(asked) a
-            where not exists (select from gate.candidate c where c.card_id = a)),
+            where not exists (select from gate.candidate c
+                              where c.card_id = a and c.market = _spec->>'market')),
         'withdrawn_cards', (select count(*) from gate.candidate c
             where c.card_id = any (asked) and c.withdrawn_at is not null));
 end $$;
@@ -254,8 +255,8 @@ begin
     lost := jsonb_array_length(coalesce(spec->'card_ids', '[]'));
     if lost > 0 and lost <> jsonb_array_length(plan->'items') then
         perform gate.refuse('SXREF', format(
-            '%s of %s cards cannot be asked for: %s unknown, %s withdrawn, %s suppressed, '
-            '%s closed by policy, %s without what a provider needs, %s asked before without an '
+            '%s of %s cards cannot be asked for: %s unknown in this market, %s withdrawn, '
+            '%s suppressed, %s closed by policy, %s without what a provider needs, %s asked before without an '
             'answer; the rest are one person twice',
             lost - jsonb_array_length(plan->'items'), lost, plan->>'unknown_cards',
             plan->>'withdrawn_cards', plan->'counts'->>'suppressed',

@@ -365,6 +365,14 @@ begin
     return jsonb_build_object('granted', false, 'reason', _why);
 end $$;
 
+-- A run that cannot ask a provider says so, or the request would look done.
+create function gate.stop(_request uuid, _fence bigint, _provider text, _why text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform gate.hold(_request, _fence);
+    perform gate.no_permit(_request, _provider, _why);
+end $$;
+
 -- Transaction 2: everything is looked at once more, and the row says SENDING before anything leaves.
 create function gate.sending(_call uuid, _fence bigint) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -298,6 +298,41 @@ begin
     perform gate.move_lane(c.provider, 'open', 'late_charge', 'contacts');
 end $$;
 
+-- The invoice says less than was booked: two persons give it back to the budgets it was taken from.
+create function gate.adjust(_call uuid, _units_micro bigint, _actor text) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    c gate.call;
+    micros bigint;
+begin
+    perform gate.hold_lane(_call);
+    select * into c from gate.call where call_id = _call for update;
+    micros := least(gate.micros(_units_micro, c.micros_per_unit), c.charged_micros);
+    perform gate.hold_budgets(array[_call]);
+    if c.call_id is null or c.state <> 'SETTLED' or coalesce(_units_micro, 0) <= 0
+       or _units_micro > c.charged_units_micro or exists (
+            select from gate.transfer t where t.call_id = _call
+            group by t.budget_id
+            having coalesce(sum(amount) filter (where kind = 'post'), 0)
+                   - coalesce(sum(amount) filter (where kind = 'adjust'), 0) < micros) then
+        perform gate.refuse('SXREF', 'what comes back is positive, of a settled call, and no more '
+            'than was posted for it; an overrun stays as it was booked');
+    end if;
+    insert into gate.transfer (budget_id, call_id, part, kind, amount)
+    select distinct budget_id, _call, 'sync', 'adjust', micros
+    from gate.transfer where call_id = _call and kind = 'reserve';
+    update gate.budget set spent = spent - micros
+    where budget_id in (select budget_id from gate.transfer
+                        where call_id = _call and kind = 'reserve');
+    update gate.call set charged_micros = charged_micros - micros,
+        charged_units_micro = charged_units_micro - _units_micro
+    where call_id = _call;
+    update gate.lane set booked_units_micro = booked_units_micro - _units_micro
+    where provider = c.provider;
+    perform gate.step(c, c.state, 'call.adjusted', _actor,
+        jsonb_build_object('returned_micros', micros, 'units_micro', _units_micro));
+end $$;
+
 -- The road out of UNKNOWN: by the provider's counter, by time, or by two persons. It brings back
 -- the price, never the data: what was paid is lost, and only a newer approval asks again.
 create function gate.resolve_unknown(_call uuid, _units_micro bigint, _actor text) returns void
@@ -360,6 +395,11 @@ begin
     select * into s from gate.setting;
     select * into l from gate.lane where provider = _provider for update;
     if l.provider is null then perform gate.refuse('SXNOF', 'there is no such provider'); end if;
+    -- An account that others draw on too: its counter says nothing of our calls.
+    if not coalesce((select (p.content->>'has_counter')::boolean
+                     from gate.current_price(_provider) p), false) then
+        return jsonb_build_object('verdict', 'no_counter');
+    end if;
     select array_agg(call_id) filter (where state = 'UNKNOWN'),
            count(*) filter (where state in ('AWAITING', 'SENDING'))
     into open_calls, waiting

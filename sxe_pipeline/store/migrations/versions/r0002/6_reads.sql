@@ -195,7 +195,8 @@ grant execute on function
     gate.claim_launches(int), gate.begin(uuid, int, text), gate.permit(uuid, bigint, text),
     gate.sending(uuid, bigint), gate.release(uuid, bigint, text, int, boolean),
     gate.unknown(uuid, bigint, text, int), gate.settle(uuid, bigint, jsonb),
-    gate.wait(uuid, bigint, double precision), gate.late(uuid, bigint),
+    gate.wait(uuid, bigint, double precision), gate.stop(uuid, bigint, text, text),
+    gate.late(uuid, bigint),
     gate.reconcile(text, bigint), gate.finish(uuid, bigint), gate.sweep(int),
     gate.survivor(text), gate.deliverable(uuid)
     to sxe_contacts;

@@ -1,0 +1,41 @@
+"""Money that a provider gives back: two persons, never more than was taken."""
+
+import pytest
+
+from sxe_pipeline.errors import Refused
+
+
+@pytest.fixture
+def settled(world):
+    world.cards(10)
+    _, begun = world.approved(10)
+    leave, sent = world.send(begun)
+    world.settle(leave, sent)
+    return leave.call_id
+
+
+def give_back(world, call_id, units_micro):
+    world.agree("adjust", {"call_id": str(call_id), "units_micro": units_micro})
+
+
+def test_what_comes_back_is_free_again_in_every_budget_it_was_taken_from(world, settled):
+    give_back(world, settled, 4_000_000)
+
+    assert world.money("apollo") == (0, 6 * 50_000, 0)
+    assert world.one("select count(*) from gate.transfer where kind = 'adjust'") == 4
+    assert world.one("select count(*) from audit.event where kind = 'call.adjusted'") == 1
+    world.assert_books_are_right()
+
+
+@pytest.mark.parametrize("units_micro", [0, -1, 10_000_001])
+def test_no_more_comes_back_than_was_charged(world, settled, units_micro):
+    with pytest.raises(Refused, match="no more than was posted"):
+        give_back(world, settled, units_micro)
+    assert world.money("apollo") == (0, 10 * 50_000, 0)
+
+
+def test_two_credits_together_give_no_more_than_was_charged(world, settled):
+    give_back(world, settled, 6_000_000)
+    with pytest.raises(Refused):
+        give_back(world, settled, 5_000_000)
+    world.assert_books_are_right()
