@@ -30,8 +30,11 @@ def batch_list(market: str | None, as_json: bool) -> None:
     with logged_in("api") as given, sql.connect(given.need("api_dsn")) as conn:
         rows = [
             {
+                "contract": b.contract,
                 "market": b.market,
                 "day": b.day.isoformat(),
+                "request_id": str(b.request_id) if b.request_id else None,
+                "seq": b.seq,
                 "rows": b.row_count,
                 "batch_id": b.batch_id,
                 "folder": b.folder,

@@ -332,13 +332,15 @@ class World:
     def assert_books_are_right(self):
         """Caps hold, and every budget equals its transfers."""
         bad = self.owner(
-            "select b.budget_id from gate.budget b cross join lateral gate.balance_of(b.budget_id) t "
+            "select b.budget_id from gate.budget b "
+            "cross join lateral gate.balance_of(b.budget_id) t "
             "where b.reserved <> t.reserved or b.spent <> t.spent or b.overrun <> t.overrun "
             "or b.reserved + b.spent > b.cap"
         )
         assert bad == []
         loose = self.owner(
-            "select c.call_id from gate.call c where c.state in ('SETTLED', 'RELEASED') and exists ("
+            "select c.call_id from gate.call c "
+            "where c.state in ('SETTLED', 'RELEASED') and exists ("
             "select from gate.transfer t where t.call_id = c.call_id and t.kind = 'reserve' "
             "and not exists (select from gate.transfer x where x.pending_id = t.transfer_id))"
         )

@@ -288,7 +288,8 @@ begin
         coalesce(_c->>'provider', '*'), of_month), clock_timestamp()::text,
         jsonb_build_object('cap_micros', (_c->>'cap_micros')::bigint));
 exception when check_violation then
-    perform gate.refuse('SXREF', 'a cap may not fall below what is spent and reserved');
+    perform gate.refuse('SXREF', 'a cap is 0 or more, of a market, a provider or both, and '
+        'not below what is spent and reserved');
 end $$;
 
 -- Lanes: stopping needs one person, opening again two

@@ -148,26 +148,43 @@ begin
         perform gate.refuse('SXREF', 'no policy is in force, so every platform is closed; '
             'two people set one (sxe budget propose, then confirm)');
     end if;
-    with looked as materialized (
-        select c.card_id, c.inputs, c.fingerprint, c.platforms, gate.survivor(c.card_id) as survivor
-        from gate.candidate c
+    -- Thousands of candidates are looked at: whatever asks a function does so for the few that have
+    -- an alias or a past.
+    with prices as materialized (
+        select w.provider, w.place, p.content
+        from jsonb_array_elements_text(_spec->'waterfall') with ordinality w (provider, place)
+        cross join lateral gate.current_price(w.provider) p
+    ), needs as materialized (
+        select provider, array(select jsonb_array_elements_text(one)) as names
+        from prices cross join lateral jsonb_array_elements(content->'needs') one
+    ), looked as materialized (
+        select c.card_id, c.inputs, c.fingerprint, c.platforms,
+               case when a.card_id is null then c.card_id else gate.survivor(c.card_id) end
+                   as survivor
+        from gate.candidate c left join social.alias a on a.card_id = c.card_id
         where c.withdrawn_at is null and c.market = _spec->>'market'
           and (_spec->>'pool' is null or c.audience_pool = _spec->>'pool')
           and (not has_list or c.card_id = any (asked))
+    ), allowed as materialized (
+        select platforms, gate.policy_allows(policy.content, platforms, _spec->>'match_basis',
+                                             _spec->>'purpose') as is_allowed
+        from (select distinct platforms from looked) d
     ), judged as materialized (
-        select l.*, f.family, h.has_history,
-            privacy.is_suppressed(f.family) as is_suppressed,
-            gate.policy_allows(policy.content, l.platforms, _spec->>'match_basis',
-                               _spec->>'purpose') as is_allowed,
-            (select bool_or(gate.is_matchable((gate.current_price(w)).content, l.inputs))
-             from jsonb_array_elements_text(_spec->'waterfall') w) as is_matchable,
-            (select bool_or(gate.is_matchable(p.content, l.inputs) and (
-                not h.has_history or coalesce(gate.wanted_groups(f.family, l.fingerprint, w,
-                    p.content, _spec->'fields'), '{}') <> '{}'))
-             from jsonb_array_elements_text(_spec->'waterfall') w
-             cross join lateral gate.current_price(w) p) as is_askable,
-            (select bool_and(gate.is_known(f.family, field)) from unnest(fields) field) as is_known
-        from looked l cross join lateral (select gate.family(l.survivor) as family) f
+        select l.*, f.family, h.has_history, al.is_allowed,
+            exists (select from privacy.suppression s where s.card_id = any (f.family))
+                as is_suppressed,
+            exists (select from needs n where l.inputs ?& n.names) as is_matchable,
+            case when h.has_history then (
+                    select bool_or(l.inputs ?& n.names and coalesce(gate.wanted_groups(f.family,
+                        l.fingerprint, n.provider, p.content, _spec->'fields'), '{}') <> '{}')
+                    from needs n join prices p using (provider))
+                else exists (select from needs n where l.inputs ?& n.names) end as is_askable,
+            h.has_history and (select bool_and(gate.is_known(f.family, field))
+                               from unnest(fields) field) as is_known
+        from looked l join allowed al using (platforms)
+        cross join lateral (select case
+            when exists (select from social.alias a where a.survivor_card_id = l.survivor)
+            then gate.family(l.survivor) else array[l.survivor] end as family) f
         cross join lateral (select
             exists (select from gate.answer a where a.card_id = any (f.family))
             or exists (select from gate.call_item i
@@ -201,17 +218,16 @@ begin
                 'matchable', n, 'min_micros', 0, 'expected_micros', expected,
                 'worst_micros', worst) order by place, field_group), '[]')
          from (
-            select w.place, w.provider, g.key as field_group, count(*) as n,
+            select p.place, p.provider, g.key as field_group, count(*) as n,
                    round(sum(micros * (g.value->>'hit_share')::numeric)) as expected,
                    sum(micros) as worst
-            from jsonb_array_elements_text(_spec->'waterfall') with ordinality w (provider, place)
-            cross join lateral gate.current_price(w.provider) p
+            from prices p
             cross join lateral jsonb_each(p.content->'sells') g
             cross join lateral (select gate.micros((g.value->>'worst_units_micro')::bigint,
                 (p.content->>'micros_per_unit')::bigint) as micros) m
             join taken t on gate.is_matchable(p.content, t.inputs)
                 and (not t.has_history or g.key = any (gate.wanted_groups(t.family, t.fingerprint,
-                    w.provider, p.content, _spec->'fields')))
+                    p.provider, p.content, _spec->'fields')))
             where exists (select from unnest(fields) f
                 where g.value->'gives' ? f and not gate.is_known(t.family, f))
             group by 1, 2, 3) priced)

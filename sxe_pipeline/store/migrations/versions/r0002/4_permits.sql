@@ -370,7 +370,7 @@ create function gate.stop(_request uuid, _fence bigint, _provider text, _why tex
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     perform gate.hold(_request, _fence);
-    perform gate.no_permit(_request, _provider, _why);
+    perform gate.no_permit(_request, _provider, gate.word(_why));
 end $$;
 
 -- Transaction 2: everything is looked at once more, and the row says SENDING before anything leaves.

@@ -104,6 +104,13 @@ begin
     return c;
 end $$;
 
+-- A reason is a word of ours: no text of a provider gets into an event.
+create function gate.word(_reason text) returns text
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select case when _reason is null or _reason ~ '^[a-z][a-z0-9_]{0,39}$' then _reason
+                else 'unnamed' end;
+$$;
+
 -- It never left, or the provider refused it and charged nothing.
 create function gate.release(
     _call uuid, _fence bigint, _reason text, _http_status int, _stops_lane boolean
@@ -111,7 +118,7 @@ create function gate.release(
 declare
     c gate.call := gate.own_call(_call, _fence, '{SENDING,RESERVED}');
 begin
-    perform gate.let_go(_call, _reason, _http_status, 'fence:' || _fence);
+    perform gate.let_go(_call, gate.word(_reason), _http_status, 'fence:' || _fence);
     if _stops_lane then
         perform gate.move_lane(c.provider, 'open', 'refused', 'fence:' || _fence);
     elsif (select state from gate.lane where provider = c.provider) = 'half_open' then
@@ -124,7 +131,7 @@ create function gate.unknown(_call uuid, _fence bigint, _reason text, _http_stat
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     perform gate.own_call(_call, _fence, '{SENDING,AWAITING}');
-    perform gate.lose_sight(_call, _reason, _http_status, 'fence:' || _fence);
+    perform gate.lose_sight(_call, gate.word(_reason), _http_status, 'fence:' || _fence);
 end $$;
 
 create function gate.lose_sight(_call uuid, _reason text, _http_status int, _actor text)
@@ -230,7 +237,7 @@ begin
         state = case when is_awaiting then 'AWAITING' else 'SETTLED' end,
         charged_micros = charged_micros + micros,
         charged_units_micro = charged_units_micro + units,
-        http_status = (_o->>'http_status')::int, reason = _o->>'reason',
+        http_status = (_o->>'http_status')::int, reason = gate.word(_o->>'reason'),
         response_sha256 = decode(_o->>'response_sha256', 'hex'),
         provider_request_id = coalesce(_o->>'provider_request_id', provider_request_id),
         resolved_at = case when is_awaiting then null else clock_timestamp() end,

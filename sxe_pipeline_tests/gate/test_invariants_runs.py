@@ -1,0 +1,238 @@
+"""Invariants of runs: launches, revocation, kill switch, policy, parts, roles."""
+
+import hashlib
+import threading
+
+import psycopg
+import pytest
+
+from sxe_pipeline.errors import BadInput, Refused
+from sxe_pipeline.gate import people, permits, requests
+from sxe_pipeline.store import roles
+
+
+def nothing_leaves(world, begun, *reasons, provider="apollo"):
+    """Neither a permit, nor the sending of one that was given before."""
+    answer = world.permit(begun, provider)
+    if isinstance(answer, permits.Permit):
+        answer = permits.sending(world.contacts, answer)
+    assert isinstance(answer, permits.Denied), answer
+    assert answer.reason in reasons
+    assert world.sent_calls() == 0
+
+
+def refused_at_sending(world, leave, reason):
+    answer = permits.sending(world.contacts, leave)
+    assert answer == permits.Denied(reason)
+    assert world.call(leave) == "RELEASED"
+    assert world.sent_calls() == 0
+    assert world.money()[:2] == (0, 0)
+
+
+@pytest.mark.parametrize("attempt", [None, 0, 1, 2, 99])
+def test_i15_a_run_that_somebody_started_by_hand_begins_nothing(world, attempt):
+    world.cards(1)
+    made = world.submit()
+    world.approve(made)
+    with pytest.raises(Refused):
+        permits.begin(world.contacts, made["request_id"], attempt, "by hand")
+    assert world.sent_calls() == 0
+
+
+def test_i15_a_launch_begins_once(world):
+    world.cards(1)
+    world.approve(world.submit())
+    (launch,) = permits.claim_launches(world.contacts)
+    permits.begin(world.contacts, launch.request_id, launch.attempt, "first")
+    with pytest.raises(Refused):
+        permits.begin(world.contacts, launch.request_id, launch.attempt, "again")
+
+
+def test_i15_a_stale_attempt_begins_nothing(world):
+    world.cards(1)
+    world.approve(world.submit())
+    (old,) = permits.claim_launches(world.contacts)
+    world.lease_over()
+    with pytest.raises(Refused):
+        permits.begin(world.contacts, old.request_id, old.attempt, "late")
+    (new,) = permits.claim_launches(world.contacts)
+    assert new.attempt == old.attempt + 1
+    with pytest.raises(Refused):
+        permits.begin(world.contacts, old.request_id, old.attempt, "late")
+    permits.begin(world.contacts, new.request_id, new.attempt, "new")
+
+
+def test_i15_a_finished_request_is_not_launched_again(world):
+    world.cards(1)
+    made, begun = world.approved()
+    world.settle(*world.send(begun))
+    assert world.permit(begun) == permits.Denied("nothing_left")
+    permits.finish(world.contacts, begun)
+    world.lease_over()
+    assert world.request(made) == "DONE"
+    assert world.launch() == []
+
+
+def test_i15_two_claimers_share_the_launches(world):
+    world.cards(6)
+    for n in range(6):
+        world.approve(world.submit(card_ids=[f"card-{n:04d}"]))
+    found, gate = [], threading.Barrier(2)
+
+    def claim():
+        with world.fresh("sxe_contacts") as conn:
+            gate.wait()
+            found.extend(permits.claim_launches(conn))
+
+    both = [threading.Thread(target=claim) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert len({launch.run_key for launch in found}) == len(found) == 6
+
+
+def test_i18_a_revocation_stops_before_the_next_call(world):
+    world.cards(20)
+    made, begun = world.approved()
+    first, sent = world.send(begun)
+    requests.revoke(world.api, world.tokens["ben"], made["request_id"], "no more")
+    assert world.permit(begun) == permits.Denied("revoked")
+    assert world.settle(first, sent).keep == frozenset()
+    assert world.money()[1] == 500_000
+    assert world.outcomes(first) == {"discarded"}
+    assert world.sent_calls() == 1
+
+
+def test_i18_a_revocation_between_permit_and_call_wins(world):
+    world.cards(1)
+    made, begun = world.approved()
+    leave = world.permit(begun)
+    requests.revoke(world.api, world.tokens["ana"], made["request_id"], "changed my mind")
+    refused_at_sending(world, leave, "revoked")
+
+
+def test_i18_who_neither_asked_nor_approves_revokes_nothing(world):
+    world.cards(1)
+    made = world.submit()
+    with pytest.raises(Refused):
+        requests.revoke(world.api, world.tokens["cho"], made["request_id"], "because")
+
+
+@pytest.mark.parametrize("provider", ["apollo", None], ids=["one", "all"])
+def test_i18_the_kill_switch_stops_before_the_next_call(world, provider):
+    world.cards(11)
+    _, begun = world.approved()
+    leave = world.permit(begun)
+    people.kill(world.api, world.tokens["ana"], provider, "stop")
+    refused_at_sending(world, leave, "killed")
+    nothing_leaves(world, begun, "killed")
+
+
+def test_i18_a_killed_lane_is_opened_by_two_people_only(world):
+    world.cards(2)
+    _, begun = world.approved()
+    people.kill(world.api, world.tokens["ben"], "apollo", "stop")
+    made = people.propose(world.api, world.tokens["cho"], "lane", {"provider": "apollo"}, "ok")
+    with pytest.raises(Refused):
+        people.decide(world.api, world.tokens["cho"], made, is_confirmed=True)
+    nothing_leaves(world, begun, "killed")
+    people.decide(world.api, world.tokens["dan"], made, is_confirmed=True)
+    world.send(begun)
+
+
+def test_i19_what_the_policy_closes_costs_nothing(world):
+    world.cards(2, prefix="open")
+    world.cards(2, prefix="tik", platforms=("tiktok",))
+    world.cards(2, prefix="both", platforms=("x", "tiktok"))
+    world.cards(2, prefix="new", platforms=("elsewhere",))
+    made, begun = world.approved()
+    assert made["counts"]["closed_by_policy"] == 6
+    assert world.permit(begun).item_count == 2
+
+
+@pytest.mark.parametrize("change", [{"match_basis": "consent"}, {"purpose": "other"}])
+def test_i19_a_basis_or_purpose_that_is_not_allowed_is_refused_whole(world, change):
+    world.cards(1)
+    with pytest.raises(Refused):
+        world.submit(**change)
+
+
+def test_i19_an_item_that_the_policy_closes_is_skipped_with_its_reason(world):
+    world.cards(2)
+    made, begun = world.approved()
+    world.owner("update gate.request_item set platforms = '{tiktok}' where position = 1")
+    assert world.permit(begun).item_count == 1
+    assert world.skipped(made) == {"policy": 1}
+
+
+def test_i23_only_approved_items_are_ever_sent(world):
+    world.cards(12)
+    made = world.submit()
+    world.approve(made, positions=[2, 5])
+    begun = world.begun_again(made)
+    for provider in begun.waterfall:
+        while isinstance(leave := world.permit(begun, provider), permits.Permit):
+            sent = permits.sending(world.contacts, leave)
+            assert {i["position"] for i in sent.items} <= {2, 5}
+            world.settle(leave, sent, outcome="no_match", fields=(), units_micro=0)
+    assert world.skipped(made) == {"not_approved": 10}
+    positions = world.owner("select distinct position from gate.call_item order by 1")
+    assert positions == [(2,), (5,)]
+
+
+@pytest.mark.parametrize("positions", [[0], [13], [], [1, -1]])
+def test_i23_a_part_names_items_that_exist(world, positions):
+    world.cards(12)
+    with pytest.raises(BadInput):
+        world.approve(world.submit(), positions=positions)
+
+
+def test_i16_an_approval_is_never_changed(world):
+    world.cards(1)
+    world.approve(world.submit())
+    for statement in ("update gate.approval set reason = 'x'", "delete from gate.approval"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            world.owner(statement)
+
+
+FORBIDDEN = (
+    "insert into gate.approval (request_id) values (null)",
+    "update gate.budget set cap = 10",
+    "update audit.event set kind = 'x'",
+    "delete from audit.event",
+    "update gate.transfer set amount = 1",
+    "delete from gate.transfer",
+    "update gate.approval set reason = 'x'",
+    "delete from gate.approval",
+    "select inputs from gate.request_item",
+    "update gate.setting set quorum = 1",
+    "insert into gate.token values (null)",
+    "alter table gate.transfer disable trigger all",
+    "set role sxe_owner",
+)
+
+
+@pytest.mark.parametrize("role", roles.TIERS)
+def test_i16_no_login_of_a_tier_changes_an_approval_a_cap_or_the_record(world, role):
+    conn = world.login(role)
+    for statement in FORBIDDEN:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():
+            conn.execute(statement)
+
+
+def test_i16_a_login_forges_no_event_of_the_gate(world):
+    for role in ("sxe_contacts", "sxe_social"):
+        with world.fresh(role) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute(
+                "insert into audit.event (event_id, kind, actor, subject, payload) "
+                "values (gen_random_uuid(), 'request.approved', 'x', 'x', '{}')"
+            )
+
+
+def test_i16_a_hash_of_a_token_is_no_token(world):
+    text = world.tokens["ben"]
+    world.tokens["ben"] = hashlib.sha256(text.encode()).hexdigest()
+    world.cards(1)
+    with pytest.raises(Refused):
+        world.approve(world.submit())
