@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -295,6 +296,12 @@ def load(root: Path) -> Taxonomy:
     """
     if missing := [name for name in FILES if not (root / name).is_file()]:
         raise BadConfig(f"taxonomy folder lacks {', '.join(missing)}")
+    return _compiled(root, _sha256(root))
+
+
+@lru_cache(maxsize=2)
+def _compiled(root: Path, sha256: str) -> Taxonomy:
+    """The taxonomy of these bytes; several assets of a run need it, and it takes a second."""
     content = yaml.safe_load((root / "taxonomy.yaml").read_bytes())
     kinds = _kinds(content)
     families = content["families"]
@@ -329,7 +336,7 @@ def load(root: Path) -> Taxonomy:
     }
     return Taxonomy(
         version=str(content["version"]),
-        sha256=_sha256(root),
+        sha256=sha256,
         personas=personas,
         families=frozenset(families),
         tribes=tribes,

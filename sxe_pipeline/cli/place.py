@@ -120,7 +120,8 @@ def _where_to_click(url: str) -> str:
             f"Dagster UI: {url}   (Ctrl-C ends it)",
             f"  the drawing        {url}/asset-groups",
             f"  one table          {url}/assets/cards/lead_cards   numbers that plot, checks",
+            f"  what was paid      {url}/assets/contacts/contact_points   one partition a request",
             f"  what ran           {url}/runs",
-            f"  what waits         {url}/automation   landed_files, mirrored_events, every_day",
+            f"  what waits         {url}/automation   landed_files, approved_requests, every_day",
         ]
     )

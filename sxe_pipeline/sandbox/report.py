@@ -258,6 +258,9 @@ class Report:
             yield f"  contacts {self.home / 'contact_handoff'}"
         yield "\n  try next"
         yield "    make ui                               the assets, their numbers and checks"
+        if self.enrichment:
+            request_id = self.enrichment.request["request_id"]
+            yield f"    SXE_HOME={self.home} sxe enrich receipt {request_id}"
         if self.batches:
             one = self.batches[0]["batch_id"]
             yield f"    sxe batch verify {self.home}/handoff/lead_card/v0/{one} \\"

@@ -59,8 +59,8 @@ def telling_pairs(count):
 
 def _is_telling(prefix):
     first, second = (world._name(f"{prefix}{n}") for n in range(2))
-    sold = _known_to_apollo(first, f"{prefix}0.example")
-    unknown = _known_to_apollo(second, f"{prefix}1.example")
+    sold = known_to_apollo(first, f"{prefix}0.example")
+    unknown = known_to_apollo(second, f"{prefix}1.example")
     asked = {"first": second, "last": "Tester", "at": "Austin, TX"}
     elsewhere = provider_answers.person("enformion", second, "Tester", asked)
     if not (sold.emails and sold.phones) or unknown.is_hit or not elsewhere.emails:
@@ -69,7 +69,7 @@ def _is_telling(prefix):
     return body["person"]["name"]["firstName"] == second
 
 
-def _known_to_apollo(first, domain):
+def known_to_apollo(first, domain):
     asked = {"first_name": first, "last_name": "Tester", "domain": domain}
     return provider_answers.person("apollo", first, "Tester", asked)
 
@@ -182,7 +182,7 @@ class Desk:
             self.assert_nothing_is_unaccounted()
             unknown = {provider for provider, state in self.open_calls() if state == "UNKNOWN"}
             # Who has no counter is charged in full when three days are over.
-            patience = "0 seconds" if unknown == {"enformion"} else "72 hours"
+            patience = "1 microsecond" if unknown == {"enformion"} else "72 hours"
             gate.settings(unknown_after=patience)
             permits.sweep(gate.contacts)
             self.reopen_lanes()

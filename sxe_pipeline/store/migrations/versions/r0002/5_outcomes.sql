@@ -143,7 +143,7 @@ declare
 begin
     select * into s from gate.setting;
     update gate.call set state = 'UNKNOWN', reason = _reason, http_status = _http_status,
-        polls = 0, resolved_at = null, claimed_at = claimed_at,
+        polls = 0, resolved_at = null,
         poll_after = case when (select (p.content->>'has_counter')::boolean
                                 from gate.current_price(provider) p)
                           then clock_timestamp() + s.reconcile_wait end

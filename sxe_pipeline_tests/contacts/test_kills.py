@@ -1,0 +1,86 @@
+"""A worker is killed with -9 anywhere in the loop: the next one finishes, nobody pays twice."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sxe_pipeline.gate import permits
+from sxe_pipeline_tests.contacts.desk import CREDENTIALS, POINTS
+
+ROOT = Path(__file__).parents[2]
+
+
+def work_apart(desk, dies_at=None):
+    """Claim what is due, and run each launch in a process; their exit codes."""
+    desk.time_passes()
+    permits.sweep(desk.world.contacts)
+    codes = []
+    for launch in permits.claim_launches(desk.world.contacts):
+        told = {
+            "dsn": desk.world.database.dsn("sxe_contacts"),
+            "url": desk.emulator.url,
+            "credentials": CREDENTIALS,
+            "keyset": desk.keyset,
+            "request_id": str(launch.request_id),
+            "attempt": launch.attempt,
+            "dies_at": dies_at,
+        }
+        child = subprocess.run(
+            [sys.executable, "-m", "sxe_pipeline_tests.contacts.worker"],
+            input=json.dumps(told),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        codes.append(child.returncode)
+    return codes
+
+
+AT = [
+    *[pytest.param(point, "ok", id=point) for point in POINTS],
+    pytest.param("answered", "drop", id="answered, and the answer was cut off"),
+    pytest.param("booked", "500post", id="booked as unknown"),
+]
+
+
+@pytest.mark.parametrize(("point", "mode"), AT)
+def test_a_killed_worker_leaves_nothing_open_and_nobody_paid_twice(due, point, mode):
+    desk, made = due
+    if point == "polled":
+        desk.work()
+        assert ("apollo", "AWAITING") in desk.open_calls()
+    desk.emulator.mode("apollo", mode, on="paid", times=1)
+
+    killed = work_apart(desk, dies_at=point)
+    desk.assert_nothing_is_unaccounted()
+    again = work_apart(desk)
+
+    assert killed == [-signal.SIGKILL]
+    assert set(again) <= {0}, "what the killed one left is taken over, or over"
+    desk.assert_nothing_is_unaccounted()
+    desk.recover(made)
+    desk.assert_all_is_over()
+    assert len(desk.paid_calls("apollo")) <= 1, "the same people in one call, whoever died"
+
+
+def test_a_second_run_while_the_first_lives_calls_nobody(due):
+    """The lease of a run that is alive is not over: nothing is launched beside it."""
+    desk, _ = due
+    other = []
+
+    def reached(point):
+        if point == "answered" and not other:
+            with desk.world.fresh("sxe_contacts") as conn:
+                permits.sweep(conn)
+                other.append(permits.claim_launches(conn))
+
+    desk.work(reached=reached)
+
+    assert other == [[]]
+    assert len(desk.paid_calls("apollo")) == 1

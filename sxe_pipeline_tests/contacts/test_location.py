@@ -1,0 +1,164 @@
+"""The contact location as a process of its own: what it is told, what it loads, what it may do."""
+
+import json
+import subprocess
+import sys
+
+import psycopg
+import pytest
+
+from sxe_pipeline import settings as environment
+from sxe_pipeline.gate import requests
+from sxe_pipeline.sandbox import contact
+from sxe_pipeline_tests.contacts.desk import CREDENTIALS
+
+SEEN = """
+import json, os, sys
+from sxe_pipeline.cli import contact_once
+told = dict(os.environ)
+contact_once.main()
+print(json.dumps({"told": told, "modules": sorted(sys.modules)}), file=sys.stderr)
+"""
+CLOSED_ROOMS = ("sxe_pipeline.social", "sxe_pipeline.cards", "sxe_pipeline.ingest")
+
+
+def settings_of(desk, home):
+    """What the parent knows: every login and every credential."""
+    database = desk.world.database
+    return environment.load(
+        {
+            "SXE_HOME": str(home),
+            **{
+                variable: database.dsn(f"sxe_{name.removesuffix('_dsn')}")
+                for name, variable in environment.DATABASES.items()
+            },
+            "DAGSTER_DATABASE_URL": f"{database.dsn('sxe_dagster')}"
+            "?options=-csearch_path%3Ddagster",
+            "SXE_APOLLO_URL": desk.emulator.url,
+            "SXE_ENFORMION_URL": desk.emulator.url,
+            "APOLLO_API_KEY": CREDENTIALS["apollo"]["api_key"],
+            "ENFORMION_AP_NAME": CREDENTIALS["enformion"]["name"],
+            "ENFORMION_AP_PASSWORD": CREDENTIALS["enformion"]["password"],
+            "SXE_APOLLO_SINK_URL": f"{desk.emulator.url}/sink",
+            "SXE_TOKEN": "sxe_of_a_person",
+        }
+    )
+
+
+def contact_once(settings, *arguments):
+    """Start the contact process with exactly the variables that it gets; it must end well."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=contact.variables(settings),
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done
+
+
+def test_the_contact_process_alone_runs_what_was_approved(due, tmp_path):
+    desk, made = due
+    settings = settings_of(desk, tmp_path / "home")
+
+    done = contact_once(settings, "-c", SEEN)
+
+    runs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [run["request_id"] for run in runs if run["ok"]] == [made["request_id"]] * len(runs)
+    assert len(runs) > 1, "the numbers came with a later run"
+    gate = desk.world
+    assert requests.find(gate.api, made["request_id"])["state"] == "DONE"
+    assert gate.one("select count(*) from contacts.contact_point") > 0
+    assert desk.open_calls() == []
+    desk.assert_all_is_over()
+    seen = json.loads(done.stderr.splitlines()[-1])
+    assert [m for m in seen["modules"] if m.startswith(CLOSED_ROOMS)] == []
+    told = seen["told"]
+    logins = {name for name in (*environment.DATABASES.values(), "DAGSTER_STORAGE_URL")}
+    assert logins & told.keys() == {
+        "SXE_CONTACTS_DATABASE_URL",
+        "DAGSTER_DATABASE_URL",
+        "DAGSTER_STORAGE_URL",
+    }
+    assert told.keys() - contact.variables(settings).keys() <= {"LC_CTYPE"}
+    for other in ("sxe_social", "sxe_api", "sxe_admin", "sxe_of_a_person"):
+        assert not any(other in value for value in told.values()), other
+    assert "SXE_HOME" not in told
+
+
+def test_started_again_it_finds_nothing_to_do(due, tmp_path):
+    desk, _ = due
+    settings = settings_of(desk, tmp_path / "home")
+    contact_once(settings, "-m", contact.CHILD)
+    calls = desk.emulator.stats()["calls"]
+
+    again = contact_once(settings, "-m", contact.CHILD)
+
+    assert again.stdout == ""
+    assert desk.emulator.stats()["calls"] == calls
+
+
+FORBIDDEN = [
+    "select * from social.card",
+    "select * from social.alias",
+    "select * from cards.audience_pool",
+    "select * from cards.funnel",
+    "select * from ingest.landing_file",
+    "select payload from audit.event",
+    "update audit.event set actor = 'x'",
+    "delete from audit.event",
+    "truncate audit.event",
+    "update audit.cover set digest = digest",
+    "delete from audit.covered",
+    "update gate.budget set cap = 1",
+    "select * from gate.budget",
+    "insert into gate.approval default values",
+    "update gate.approval set decision = 'approve'",
+    "select inputs from gate.request_item",
+    "select inputs from gate.candidate",
+    "update gate.call set state = 'RELEASED'",
+    "delete from gate.transfer",
+    "update gate.setting set quorum = 1",
+    "update contacts.contact_point set dnc = false",
+    "delete from contacts.contact_point",
+    "truncate contacts.contact_point",
+    "delete from contacts.quarantine",
+    "select * from privacy.suppression",
+    "delete from privacy.suppression",
+    "select * from gate.token",
+    "select gate.submit('x', '{}', true)",
+    "select gate.approve('x', gen_random_uuid(), 1, 'x', 'x')",
+    "select gate.decide('x', gen_random_uuid(), true)",
+    "select gate.resolve_unknown(gen_random_uuid(), 0, 'x')",
+    "select gate.charge(gen_random_uuid(), '{sync}', 0)",
+    "select gate.move_lane('apollo', 'closed', 'x', 'x')",
+    "select gate.family('x')",
+    "select audit.say('call.settled', 'x', 'x', 'x', '{}')",
+    "set role sxe_owner",
+    "set role sxe_social",
+    "alter table gate.approval disable trigger all",
+]
+
+
+@pytest.mark.parametrize("statement", FORBIDDEN)
+def test_the_contact_login_may_not(contact_login, statement):
+    with pytest.raises(psycopg.Error) as refused, contact_login.transaction():
+        contact_login.execute(statement)
+
+    assert refused.value.sqlstate == "42501"
+
+
+@pytest.fixture(scope="module")
+def contact_login(furnished):
+    from sxe_pipeline_tests.gate.world import World, database_from, drop
+
+    template, *_ = furnished
+    database = database_from(template.state, template.name)
+    opened = World(database)
+    yield opened.contacts
+    opened.close()
+    drop(database)
