@@ -185,6 +185,11 @@ def inherited(names: tuple[str, ...] = ()) -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in ours or k in names}
 
 
+def object_store() -> dict[str, str]:
+    """What an S3 client reads from the environment, for a child that is told everything."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
 def exports(settings: Settings, dagster_home: Path) -> dict[str, str]:
     """The variables that give another process exactly the logins and stores of these settings."""
     env = {

@@ -14,7 +14,12 @@ from sxe_pipeline.sandbox import attach
 from sxe_pipeline.store import objects, sql, tables
 
 DAY = (datetime.now(UTC) - timedelta(days=1)).date()
-BUCKETS = {"landing": "sxe-landing", "tier1": "sxe-t1", "handoff": "sxe-handoff"}
+BUCKETS = {
+    "landing": "sxe-landing",
+    "tier1": "sxe-t1",
+    "handoff": "sxe-handoff",
+    "contact_handoff": "sxe-contact-handoff",
+}
 
 
 @pytest.fixture

@@ -43,6 +43,8 @@ def variables(settings: Settings) -> dict[str, str]:
         for key, variable in credentials.items():
             if value := settings.credentials[name].get(key):
                 told[variable] = value
+    if settings.contact_handoff_url.startswith("s3:"):
+        told |= environment.object_store()
     if settings.apollo_sink_url:
         told["SXE_APOLLO_SINK_URL"] = settings.apollo_sink_url
     return told

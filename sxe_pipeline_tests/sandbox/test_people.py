@@ -133,7 +133,7 @@ def test_three_collections_declare_themselves_and_one_brings_a_mapping(landed):
 
 def test_the_sandbox_policy_opens_every_platform_in_full():
     given = policy.load(POLICY)
-    assert given.version.startswith("sandbox-1+")
+    assert given.version.startswith("sandbox-2+")
     assert not any(given.is_ids_only(platform) for platform in ("x", "tiktok", "threads"))
 
 
