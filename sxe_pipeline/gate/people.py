@@ -15,7 +15,7 @@ from uuid import UUID
 import psycopg
 
 from sxe_pipeline.errors import BadConfig, Refused
-from sxe_pipeline.gate.ask import ask, rows
+from sxe_pipeline.gate.ask import ask, at_once, rows
 from sxe_pipeline.settings import Settings
 
 PREFIX = "sxe-token-"
@@ -66,7 +66,7 @@ def bootstrap(
     Raises:
         Refused: Principals exist.
     """
-    with conn.transaction():
+    with at_once(conn):
         ask(conn, "gate.bootstrap", *first, *second, expires_at)
 
 
@@ -85,7 +85,7 @@ def propose(
     Returns:
         The id that the other person confirms.
     """
-    with conn.transaction():
+    with at_once(conn):
         made: UUID = ask(conn, "gate.propose", token, kind, content, reason)
     return made
 
@@ -98,27 +98,27 @@ def decide(
     Raises:
         Refused: It is one's own, it was decided, or it expired.
     """
-    with conn.transaction():
+    with at_once(conn):
         decided: dict[str, Any] = ask(conn, "gate.decide", token, proposal_id, is_confirmed)
     return decided
 
 
 def renew(conn: psycopg.Connection, token: str, new_sha256: str, expires_at: datetime) -> str:
     """Add a second token for oneself, with the scopes of the first; returns the principal."""
-    with conn.transaction():
+    with at_once(conn):
         who: str = ask(conn, "gate.renew", token, new_sha256, expires_at)
     return who
 
 
 def retire(conn: psycopg.Connection, token: str, principal: str) -> None:
     """End every token of a principal: oneself, or anybody for an admin."""
-    with conn.transaction():
+    with at_once(conn):
         ask(conn, "gate.retire", token, principal)
 
 
 def kill(conn: psycopg.Connection, token: str, provider: str | None, reason: str) -> int:
     """Stop a provider, or all of them (None), before the next call. One person is enough."""
-    with conn.transaction():
+    with at_once(conn):
         killed: int = ask(conn, "gate.kill", token, provider, reason)
     return killed
 

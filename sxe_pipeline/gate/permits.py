@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 
-from sxe_pipeline.gate.ask import ask, rows
+from sxe_pipeline.gate.ask import ask, at_once, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +94,13 @@ class Settled:
 
 def claim_launches(conn: psycopg.Connection, limit: int = 20) -> list[Launch]:
     """What is approved, was left behind, or has an answer due; each for one launch lease."""
-    with conn.transaction():
+    with at_once(conn):
         return [Launch(*row) for row in rows(conn, "gate.claim_launches", limit)]
 
 
 def sweep(conn: psycopg.Connection, limit: int = 100) -> dict[str, int]:
     """Move what leases and clocks left behind; counts by kind."""
-    with conn.transaction():
+    with at_once(conn):
         swept: dict[str, int] = ask(conn, "gate.sweep", limit)
     return swept
 
@@ -117,7 +117,7 @@ def begin(conn: psycopg.Connection, request_id: UUID, attempt: int | None, run_i
     Raises:
         Refused: The gate did not launch this run.
     """
-    with conn.transaction():
+    with at_once(conn):
         given = ask(conn, "gate.begin", request_id, attempt, run_id)
     calls = [
         OpenCall(
@@ -145,7 +145,7 @@ def permit(conn: psycopg.Connection, begun: Begun, provider: str) -> Permit | De
     Raises:
         Busy: Another run took the request over, or the last of a budget.
     """
-    with conn.transaction():
+    with at_once(conn):
         given = ask(conn, "gate.permit", begun.request_id, begun.fence, provider)
     if not given["granted"]:
         return Denied(given["reason"])
@@ -161,7 +161,7 @@ def permit(conn: psycopg.Connection, begun: Begun, provider: str) -> Permit | De
 
 def sending(conn: psycopg.Connection, leave: Permit) -> Sent | Denied:
     """Transaction 2: look once more, and commit SENDING; only then the call may leave."""
-    with conn.transaction():
+    with at_once(conn):
         given = ask(conn, "gate.sending", leave.call_id, leave.fence)
     if not given["send"]:
         return Denied(given["reason"])
@@ -194,7 +194,7 @@ def release(
     stops_lane: bool = False,
 ) -> None:
     """Nothing was charged: the reservation goes back."""
-    with conn.transaction():
+    with at_once(conn):
         ask(conn, "gate.release", call_id, fence, reason, http_status, stops_lane)
 
 
@@ -202,38 +202,38 @@ def unknown(
     conn: psycopg.Connection, call_id: UUID, fence: int, reason: str, http_status: int | None = None
 ) -> None:
     """The charge cannot be known: the reservation stays, and nobody asks again."""
-    with conn.transaction():
+    with at_once(conn):
         ask(conn, "gate.unknown", call_id, fence, reason, http_status)
 
 
 def wait(conn: psycopg.Connection, call_id: UUID, fence: int, retry_after_s: float | None) -> None:
     """The rest of the answer is not there yet."""
-    with conn.transaction():
+    with at_once(conn):
         ask(conn, "gate.wait", call_id, fence, retry_after_s)
 
 
 def stop(conn: psycopg.Connection, begun: Begun, provider: str, reason: str) -> None:
     """This run cannot ask a provider; what it was approved for stays open, and is seen."""
-    with conn.transaction():
+    with at_once(conn):
         ask(conn, "gate.stop", begun.request_id, begun.fence, provider, reason)
 
 
 def late(conn: psycopg.Connection, call_id: UUID, units_micro: int) -> None:
     """A charge that was learned when everything was resolved."""
-    with conn.transaction():
+    with at_once(conn):
         ask(conn, "gate.late", call_id, units_micro)
 
 
 def reconcile(conn: psycopg.Connection, provider: str, units_micro: int) -> dict[str, Any]:
     """Hold a reading of the provider's counter against the ledger."""
-    with conn.transaction():
+    with at_once(conn):
         verdict: dict[str, Any] = ask(conn, "gate.reconcile", provider, units_micro)
     return verdict
 
 
 def finish(conn: psycopg.Connection, begun: Begun) -> dict[str, Any]:
     """Nothing more to send: DONE, DONE_UNKNOWN or HALTED, and why."""
-    with conn.transaction():
+    with at_once(conn):
         ended: dict[str, Any] = ask(conn, "gate.finish", begun.request_id, begun.fence)
     return ended
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 
 from sxe_pipeline.errors import NotFound
-from sxe_pipeline.gate.ask import ask, rows
+from sxe_pipeline.gate.ask import ask, at_once, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def plan(conn: psycopg.Connection, token: str, spec: Spec) -> dict[str, Any]:
         `forecast` (per provider and group: matchable, min / expected / worst micros), `waterfall`,
         `max_micros`.
     """
-    with conn.transaction():
+    with at_once(conn):
         planned: dict[str, Any] = ask(conn, "gate.submit", token, spec.as_json(), False)
     return planned
 
@@ -71,7 +71,7 @@ def submit(conn: psycopg.Connection, token: str, spec: Spec) -> dict[str, Any]:
         BadInput: 0 or more than 250 cards, unknown fields, no provider.
         Refused: The token may not, or no card may be asked for; the text says why, by counts.
     """
-    with conn.transaction():
+    with at_once(conn):
         made: dict[str, Any] = ask(conn, "gate.submit", token, spec.as_json(), True)
     return made
 
@@ -104,7 +104,7 @@ def approve(
     Raises:
         Refused: Another version is current, time is over, or it is one's own request.
     """
-    with conn.transaction():
+    with at_once(conn):
         done: dict[str, Any] = ask(
             conn,
             "gate.approve",
@@ -125,7 +125,7 @@ def reject(
     reason: str,
 ) -> dict[str, Any]:
     """Say no to a request that nothing was sent for."""
-    with conn.transaction():
+    with at_once(conn):
         done: dict[str, Any] = ask(
             conn, "gate.reject", token, request_id, version, content_sha256, reason
         )
@@ -134,14 +134,14 @@ def reject(
 
 def revoke(conn: psycopg.Connection, token: str, request_id: UUID, reason: str) -> dict[str, Any]:
     """Stop a request before its next call; what is in flight is booked, its values dropped."""
-    with conn.transaction():
+    with at_once(conn):
         done: dict[str, Any] = ask(conn, "gate.revoke", token, request_id, reason)
     return done
 
 
 def suppress(conn: psycopg.Connection, token: str, card_id: str, reason: str) -> None:
     """Never ask about this person again, nor hand over what is known."""
-    with conn.transaction():
+    with at_once(conn):
         ask(conn, "privacy.suppress", token, card_id, reason)
 
 

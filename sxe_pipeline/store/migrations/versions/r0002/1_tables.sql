@@ -4,10 +4,14 @@ create schema gate;
 create schema privacy;
 create schema contacts;
 
+-- Every function that a login may run fixes its search path and runs as the owner. The ones inside
+-- are for those alone: nobody else may execute them, and without a path of their own the planner can
+-- take them in.
+
 -- audit: the forms that Python has, in SQL, so that an owner function records in its own transaction
 
 create function audit.canonical(_value jsonb) returns text
-language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+language plpgsql immutable as $$
 begin
     return case jsonb_typeof(_value)
         when 'object' then '{' || coalesce((
@@ -21,7 +25,7 @@ begin
 end $$;
 
 create function audit.event_id(_kind text, _subject text, _key text) returns uuid
-language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+language plpgsql immutable as $$
 declare
     h bytea := substr(sha256(convert_to(concat_ws(E'\n', _kind, _subject, _key), 'UTF8')), 1, 16);
 begin
@@ -31,7 +35,7 @@ begin
 end $$;
 
 create function audit.say(_kind text, _actor text, _subject text, _key text, _data jsonb)
-returns uuid language plpgsql set search_path = pg_catalog, pg_temp as $$
+returns uuid language plpgsql as $$
 declare
     made uuid := audit.event_id(_kind, _subject, _key);
 begin
@@ -125,10 +129,17 @@ create table gate.proposal (
     check ((decision is null) = (decided_at is null))
 );
 
+-- What every permit asks of a card stands beside it, worked out once.
 create table gate.price_card (
     provider gate.slug not null,
     sha256 bytea not null check (octet_length(sha256) = 32),
     content jsonb not null,
+    needs text[] not null,
+    groups text[] not null,
+    gives_email boolean[] not null,
+    gives_phone boolean[] not null,
+    is_async boolean[] not null,
+    worst_micros bigint[] not null,
     in_force_since timestamptz not null default clock_timestamp(),
     proposal_id uuid not null references gate.proposal,
     primary key (provider, sha256)
@@ -315,10 +326,12 @@ create unique index call_item_live on gate.call_item (survivor_id, provider, fie
 create index call_item_card on gate.call_item (card_id);
 create index call_item_survivor on gate.call_item (survivor_id);
 
+-- No foreign keys: the check of budget_id would share-lock the rows that every permit updates, and
+-- only the functions that make the call write here. Neither a budget nor a call is ever deleted.
 create table gate.transfer (
     transfer_id bigint generated always as identity primary key,
-    budget_id bigint not null references gate.budget,
-    call_id uuid not null references gate.call,
+    budget_id bigint not null,
+    call_id uuid not null,
     part text not null check (part in ('sync', 'async')),
     kind text not null check (kind in ('reserve', 'post', 'void', 'late', 'adjust')),
     amount bigint not null check (amount > 0),

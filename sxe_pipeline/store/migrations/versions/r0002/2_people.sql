@@ -8,13 +8,13 @@ begin
 end $$;
 
 create function gate.sha256_of(_value jsonb) returns bytea
-language sql immutable set search_path = pg_catalog, pg_temp as $$
+language sql immutable as $$
     select sha256(convert_to(audit.canonical(_value), 'UTF8'));
 $$;
 
 -- Who speaks: the person behind a token, never a name that somebody typed.
 create function gate.who(_token text, _scope text) returns text
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable as $$
 declare
     person text;
 begin
@@ -33,7 +33,7 @@ end $$;
 
 create function gate.add_principal(
     _principal text, _scopes text[], _token_sha256 text, _expires_at timestamptz, _actor text
-) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+) returns void language plpgsql as $$
 declare
     event uuid := audit.say('principal.added', _actor, _principal, _token_sha256,
                             jsonb_build_object('scopes', _scopes, 'expires_at', _expires_at));
@@ -104,7 +104,7 @@ end $$;
 -- Proposals: caps, prices, policies, settings, principals, opened lanes, resolved calls
 
 create function gate.check_price(_card jsonb) returns void
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable as $$
 declare
     sold record;
     currency text;
@@ -135,7 +135,7 @@ exception
 end $$;
 
 create function gate.check_policy(_policy jsonb) returns void
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable as $$
 begin
     if jsonb_typeof(_policy->'platforms') is distinct from 'object'
        or _policy->>'version' is null
@@ -220,15 +220,24 @@ begin
 end $$;
 
 create function gate.apply(_p gate.proposal, _actor text) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 declare
     c jsonb := _p.content;
 begin
     case _p.kind
     when 'cap' then perform gate.set_cap(c, _actor);
     when 'price' then
-        insert into gate.price_card (provider, sha256, content, proposal_id)
-        values (c->>'provider', gate.sha256_of(c), c, _p.proposal_id)
+        insert into gate.price_card (provider, sha256, content, proposal_id, needs, groups,
+                                     gives_email, gives_phone, is_async, worst_micros)
+        select c->>'provider', gate.sha256_of(c), c, _p.proposal_id,
+               array(select array(select jsonb_array_elements_text(one))::text
+                     from jsonb_array_elements(c->'needs') one),
+               array_agg(key order by key), array_agg(value->'gives' ? 'email' order by key),
+               array_agg(value->'gives' ? 'phone' order by key),
+               array_agg(value->>'part' = 'async' order by key),
+               array_agg(gate.micros((value->>'worst_units_micro')::bigint,
+                                     (c->>'micros_per_unit')::bigint) order by key)
+        from jsonb_each(c->'sells')
         on conflict (provider, sha256) do update set in_force_since = clock_timestamp();
         if not exists (select from gate.lane where provider = c->>'provider') then
             insert into gate.lane (provider, event_id)
@@ -276,7 +285,7 @@ exception
 end $$;
 
 create function gate.set_cap(_c jsonb, _actor text) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 declare
     of_month date := coalesce((_c->>'month')::date,
                               date_trunc('month', clock_timestamp() at time zone 'UTC'));
@@ -295,7 +304,7 @@ end $$;
 -- Lanes: stopping needs one person, opening again two
 
 create function gate.move_lane(_provider text, _state text, _cause text, _actor text) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 declare
     event uuid;
 begin
@@ -355,7 +364,7 @@ end $$;
 
 -- Every id that a person has had: what was known, paid or suppressed under one holds under all.
 create function gate.family(_survivor text) returns text[]
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable as $$
 begin
     if not exists (select from social.alias a where a.survivor_card_id = _survivor) then
         return array[_survivor];
@@ -370,7 +379,7 @@ begin
 end $$;
 
 create function privacy.is_suppressed(_family text[]) returns boolean
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable as $$
     select exists (select from privacy.suppression s where s.card_id = any (_family));
 $$;
 

@@ -38,20 +38,20 @@ begin
 end $$;
 
 create function gate.current_price(_provider text) returns gate.price_card
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable as $$
     select p from gate.price_card p where p.provider = _provider
     order by p.in_force_since desc limit 1;
 $$;
 
 create function gate.current_policy() returns gate.policy
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable as $$
     select p from gate.policy p order by p.in_force_since desc limit 1;
 $$;
 
 -- Closed by default: every platform that the card stands on must allow basis and purpose.
 create function gate.policy_allows(
     _policy jsonb, _platforms text[], _match_basis text, _purpose text
-) returns boolean language sql immutable set search_path = pg_catalog, pg_temp as $$
+) returns boolean language sql immutable as $$
     select bool_and(coalesce(
         _policy->'platforms'->p->'enrichment'->'match_bases' ? _match_basis
         and _policy->'platforms'->p->'enrichment'->'purposes' ? _purpose, false))
@@ -60,15 +60,15 @@ $$;
 
 -- A provider can recognise somebody when one of the sets that it needs is there in full.
 create function gate.is_matchable(_price jsonb, _inputs jsonb) returns boolean
-language sql immutable set search_path = pg_catalog, pg_temp as $$
+language sql immutable as $$
     select exists (
         select from jsonb_array_elements(_price->'needs') one
-        where not exists (select from jsonb_array_elements_text(one) name where not _inputs ? name));
+        where _inputs ?& array(select jsonb_array_elements_text(one)));
 $$;
 
 -- A value of this field is known and fresh, whoever gave it.
 create function gate.is_known(_family text[], _field text) returns boolean
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable as $$
     select exists (
         select from gate.answer a
         where a.card_id = any (_family) and a.field = _field and a.outcome = 'match'
@@ -76,7 +76,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 
 create function gate.check_spec(_spec jsonb) returns void
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable as $$
 declare
     name text;
     price gate.price_card;
@@ -116,7 +116,7 @@ end $$;
 
 -- Own waterfall: what a found field is expected to cost decides the order, cheapest first.
 create function gate.waterfall(_fields jsonb) returns jsonb
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable as $$
     select coalesce(jsonb_agg(provider order by cost, provider), '[]')
     from (
         select l.provider, min((s.value->>'worst_units_micro')::numeric
@@ -134,7 +134,7 @@ $$;
 
 -- Which cards, why the others not, and what it may cost. Reads only.
 create function gate.plan(_spec jsonb) returns jsonb
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable as $$
 declare
     policy gate.policy := gate.current_policy();
     asked text[] := array(select jsonb_array_elements_text(_spec->'card_ids'));
@@ -245,7 +245,7 @@ end $$;
 
 -- A charge in the smallest unit of money: a fraction is rounded up.
 create function gate.micros(_units_micro bigint, _micros_per_unit bigint) returns bigint
-language sql immutable set search_path = pg_catalog, pg_temp as $$
+language sql immutable as $$
     select ceil(_units_micro::numeric * _micros_per_unit / 1000000)::bigint;
 $$;
 
@@ -356,14 +356,14 @@ begin
 end $$;
 
 create function gate.said_of(_header jsonb, _content bytea) returns jsonb
-language sql immutable set search_path = pg_catalog, pg_temp as $$
+language sql immutable as $$
     select jsonb_build_object('content_sha256', encode(sha256(_content), 'hex'),
         'items', _header->'item_count', 'max_micros', _header->'max_micros',
         'fields', _header->'fields', 'waterfall', _header->'waterfall');
 $$;
 
 create function gate.items_sha256(_request uuid, _version int) returns bytea
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable as $$
     select sha256(convert_to(string_agg(
         concat_ws(' ', position, card_id, encode(item_sha256, 'hex')), E'\n' order by position), 'UTF8'))
     from gate.request_item where request_id = _request and version = _version;
@@ -371,45 +371,46 @@ $$;
 
 -- Approvals: by another person, of exactly these bytes, for a while
 
-create function gate.live_approvals(_request uuid, _version int) returns setof gate.approval
-language sql stable set search_path = pg_catalog, pg_temp as $$
+create view gate.live_approval as
     select a.* from gate.approval a join gate.request_version v using (request_id, version)
-    where a.request_id = _request and a.version = _version and a.decision = 'approve'
-      and a.expires_at > clock_timestamp() and a.content_sha256 = v.content_sha256
+    where a.decision = 'approve' and a.expires_at > clock_timestamp()
+      and a.content_sha256 = v.content_sha256
       and not exists (
           select from gate.approval other
-          where other.request_id = _request and other.version = _version
+          where other.request_id = a.request_id and other.version = a.version
             and other.decision <> 'approve' and other.made_at >= a.made_at);
-$$;
 
 -- The positions that enough persons approved; null means all of them.
 create function gate.approved_positions(_request uuid, _version int) returns int[]
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable as $$
 declare
     wanted int := (select quorum from gate.setting);
+    whole int;
+    any_at_all int;
 begin
-    if (select count(distinct principal) >= wanted from gate.live_approvals(_request, _version)
-        where positions is null) then
-        return null;
-    end if;
+    select count(distinct principal) filter (where positions is null), count(distinct principal)
+    into whole, any_at_all
+    from gate.live_approval where request_id = _request and version = _version;
+    if whole >= wanted then return null; end if;
+    if any_at_all < wanted then return '{}'; end if;
     return array(
         select i.position
         from gate.request_item i
-        join gate.live_approvals(_request, _version) a
-            on a.positions is null or i.position = any (a.positions)
+        join gate.live_approval a using (request_id, version)
         where i.request_id = _request and i.version = _version
+          and (a.positions is null or i.position = any (a.positions))
         group by i.position having count(distinct a.principal) >= wanted
         order by i.position);
 end $$;
 
 create function gate.set_request_cap(_request uuid, _version int) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 begin
     update gate.budget set cap = greatest(reserved + spent, (
         select least(min(a.max_micros),
                      (convert_from(v.header, 'UTF8')::jsonb->>'max_micros')::bigint)
         from gate.request_version v
-        left join gate.live_approvals(_request, _version) a using (request_id, version)
+        left join gate.live_approval a using (request_id, version)
         where v.request_id = _request and v.version = _version
         group by v.header))
     where request_id = _request;
@@ -417,7 +418,7 @@ end $$;
 
 create function gate.hold_for_decision(
     _who text, _request uuid, _version int, _content_sha256 text
-) returns gate.request language plpgsql set search_path = pg_catalog, pg_temp as $$
+) returns gate.request language plpgsql as $$
 declare
     r gate.request;
 begin
@@ -528,7 +529,7 @@ begin
 end $$;
 
 create function gate.take_back(_who text, _r gate.request, _decision text, _reason text)
-returns jsonb language plpgsql set search_path = pg_catalog, pg_temp as $$
+returns jsonb language plpgsql as $$
 declare
     event uuid;
     now_state text := case _decision when 'reject' then 'REJECTED' else 'REVOKED' end;

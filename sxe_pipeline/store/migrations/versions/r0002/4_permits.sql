@@ -17,7 +17,8 @@ begin
         where (o.launch_until is null or o.launch_until <= moment)
           and (o.lease_until is null or o.lease_until <= moment)
           and ((o.state in ('APPROVED', 'PARTIAL')
-                and exists (select from gate.live_approvals(o.request_id, o.version)))
+                and exists (select from gate.live_approval a
+                            where a.request_id = o.request_id and a.version = o.version))
             or o.state = 'EXECUTING'
             or exists (
                 select from gate.call c
@@ -56,7 +57,8 @@ begin
     h := convert_from(v.header, 'UTF8')::jsonb;
     now_state := r.state;
     if r.state in ('APPROVED', 'PARTIAL', 'EXECUTING') then
-        now_state := case when exists (select from gate.live_approvals(_request, r.version))
+        now_state := case when exists (select from gate.live_approval
+                                       where request_id = _request and version = r.version)
                           then 'EXECUTING' else 'HALTED' end;
     end if;
     -- What an earlier run reserved and did not send is free again: its fence is gone.
@@ -99,7 +101,7 @@ begin
 end $$;
 
 create function gate.hold(_request uuid, _fence bigint) returns gate.request
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 declare
     r gate.request;
 begin
@@ -111,43 +113,64 @@ begin
     return r;
 end $$;
 
--- Why no call may leave now; null when one may. Asked again before every call.
-create function gate.why_closed(
-    _r gate.request, _v gate.request_version, _h jsonb, _provider text, _s gate.setting
-) returns text language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- Why no call may leave now (null when one may), and what was frozen and stands in force. Asked again
+-- before every call. `approved`: the positions that enough persons approved, null for all.
+create function gate.look(
+    _r gate.request, _provider text, _s gate.setting, out why text, out header jsonb,
+    out price gate.price_card, out policy jsonb, out approved int[]
+) language plpgsql stable as $$
 declare
-    l gate.lane;
+    content bytea;
+    content_sha256 bytea;
+    policy_sha256 bytea;
+    lane_state text;
+    lane_cause text;
+    lane_since timestamptz;
+    lost int;
+    whole int;
+    several int;
 begin
-    if _r.state <> 'EXECUTING' then return lower(_r.state); end if;
-    if sha256(_v.header) <> _v.content_sha256 then return 'tampered'; end if;
-    if not exists (select from gate.live_approvals(_r.request_id, _r.version)) then
-        return 'expired';
+    select * into price from gate.price_card c where c.provider = _provider
+    order by c.in_force_since desc limit 1;
+    select v.header, v.content_sha256, p.sha256, p.content, l.state, l.cause, l.changed_at,
+           a.whole, a.several,
+           (select count(*) from gate.call where provider = _provider and state = 'UNKNOWN')
+    into content, content_sha256, policy_sha256, policy, lane_state, lane_cause, lane_since,
+         whole, several, lost
+    from gate.request_version v
+    left join gate.lane l on l.provider = _provider
+    left join lateral (select o.sha256, o.content from gate.policy o
+                       order by o.in_force_since desc limit 1) p on true
+    cross join lateral (
+        select count(distinct principal) filter (where positions is null) as whole,
+               count(distinct principal) as several
+        from gate.live_approval o
+        where o.request_id = _r.request_id and o.version = _r.version) a
+    where v.request_id = _r.request_id and v.version = _r.version;
+    header := convert_from(content, 'UTF8')::jsonb;
+    why := case
+        when _r.state <> 'EXECUTING' then lower(_r.state)
+        when sha256(content) <> content_sha256 then 'tampered'
+        when several = 0 then 'expired'
+        when encode(policy_sha256, 'hex') is distinct from header->>'policy_sha256'
+            then 'policy_changed'
+        when encode(price.sha256, 'hex') is distinct from header->'price_cards'->>_provider
+            then 'price_changed'
+        when lane_state = 'killed' then 'killed'
+        when lane_state = 'open' and (lane_cause <> 'failures'
+                                      or lane_since + _s.breaker_rest > clock_timestamp())
+            then 'lane_open'
+        when lost >= _s.max_unknown_open then 'unknown_open' end;
+    if whole < _s.quorum then
+        approved := gate.approved_positions(_r.request_id, _r.version);
     end if;
-    if encode((gate.current_policy()).sha256, 'hex') is distinct from _h->>'policy_sha256' then
-        return 'policy_changed';
-    end if;
-    if encode((gate.current_price(_provider)).sha256, 'hex')
-       is distinct from _h->'price_cards'->>_provider then
-        return 'price_changed';
-    end if;
-    select * into l from gate.lane where provider = _provider;
-    if l.state = 'killed' then return 'killed'; end if;
-    if l.state = 'open' and (l.cause <> 'failures'
-                             or l.changed_at + _s.breaker_rest > clock_timestamp()) then
-        return 'lane_open';
-    end if;
-    if (select count(*) from gate.call where provider = _provider and state = 'UNKNOWN')
-       >= _s.max_unknown_open then
-        return 'unknown_open';
-    end if;
-    return null;
 end $$;
 
 -- The groups that this item still wants from this provider; an empty list when there is none.
 -- null: an answer for it is on its way, ask again later.
 create function gate.wanted_groups(
     _family text[], _fingerprint uuid, _provider text, _price jsonb, _fields jsonb
-) returns text[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+) returns text[] language plpgsql stable as $$
 declare
     sold record;
     wish text;
@@ -180,94 +203,101 @@ end $$;
 
 -- Paid and lost, or never known: not sent again under an approval that is older than that.
 create function gate.is_lost(_r gate.request, _family text[], _provider text) returns boolean
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable as $$
     select exists (
         select from gate.call_item i join gate.call c using (call_id)
         where i.survivor_id = any (_family) and i.provider = _provider
           and i.outcome in ('paid_lost', 'unknown_free')
           and not exists (
-              select from gate.live_approvals(_r.request_id, _r.version) a
-              where a.made_at > c.resolved_at
+              select from gate.live_approval a
+              where a.request_id = _r.request_id and a.version = _r.version
+                and a.made_at > c.resolved_at
                 and (i.outcome = 'unknown_free' or a.lost_cards && _family)));
 $$;
 
--- The budgets that a call of this market and provider draws on; the month is the database's.
-create function gate.budgets_of(_request uuid, _market text, _provider text) returns bigint[]
-language sql stable set search_path = pg_catalog, pg_temp as $$
-    with this (month) as (select date_trunc('month', clock_timestamp() at time zone 'UTC')::date)
-    select array_agg(budget_id order by budget_id) from (
-        select budget_id from gate.budget where request_id = _request
-        union all
-        select budget_id from gate.budget, this where request_id is null
-            and market = _market and provider is null and budget.month = this.month
-        union all
-        select budget_id from gate.budget, this where request_id is null
-            and market is null and provider = _provider and budget.month = this.month
-        union all
-        select budget_id from gate.budget, this where request_id is null
-            and market = _market and provider = _provider and budget.month = this.month) b;
-$$;
+-- The same for somebody who was asked about before.
+create function gate.wanted_again(
+    _r gate.request, _s gate.setting, _i gate.request_item, _family text[], _provider text,
+    _price jsonb, _header jsonb
+) returns text[] language plpgsql stable as $$
+begin
+    if gate.is_lost(_r, _family, _provider) then return '{}'; end if;
+    if (select count(distinct c.call_id) from gate.call_item ci join gate.call c using (call_id)
+        where ci.card_id = _i.card_id and c.fence = _r.fence and c.provider = _provider
+          and c.state = 'RELEASED') >= _s.max_tries then
+        return '{}';
+    end if;
+    return gate.wanted_groups(_family, _i.fingerprint, _provider, _price, _header->'fields');
+end $$;
 
 -- Transaction 1 of a call: choose the items, price them, reserve the worst case. No amount is taken
 -- from outside, and nothing has left yet, so it leaves no event.
 create function gate.permit(_request uuid, _fence bigint, _provider text) returns jsonb
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan as $$
 declare
     s gate.setting;
     r gate.request;
-    v gate.request_version;
-    h jsonb;
-    price jsonb;
+    seen record;
+    card gate.price_card;
+    this_month date := date_trunc('month', clock_timestamp() at time zone 'UTC');
     why text;
-    approved int[];
+    has_past boolean;
+    can_match boolean;
     i gate.request_item;
     survivor text;
     family text[];
     groups text[];
+    every text[] := '{}';
     wanted text[];
     places int[] := '{}';
     cards text[] := '{}';
     survivors text[] := '{}';
     fingerprints uuid[] := '{}';
     is_waiting boolean := false;
-    sync_each bigint;
-    async_each bigint;
+    sync_each bigint := 0;
+    async_each bigint := 0;
     budgets bigint[];
     room bigint;
     held int;
     n int;
-    policy jsonb;
-    has_past boolean;
     made uuid := gen_random_uuid();
 begin
     select * into s from gate.setting;
     r := gate.hold(_request, _fence);
-    select * into v from gate.request_version where request_id = _request and version = r.version;
-    h := convert_from(v.header, 'UTF8')::jsonb;
-    why := gate.why_closed(r, v, h, _provider, s);
-    if why is not null then
-        return gate.no_permit(_request, _provider, why);
+    seen := gate.look(r, _provider, s);
+    if seen.why is not null then
+        return gate.no_permit(_request, _provider, seen.why);
     end if;
-    select content into price from gate.price_card
-    where provider = _provider and sha256 = decode(h->'price_cards'->>_provider, 'hex');
-    approved := gate.approved_positions(_request, r.version);
-    policy := (gate.current_policy()).content;
+    card := seen.price;
+    -- What is wanted of somebody who was never asked about.
+    for k in 1 .. cardinality(card.groups) loop
+        if (card.gives_email[k] and seen.header->'fields' ? 'email')
+           or (card.gives_phone[k] and seen.header->'fields' ? 'phone') then
+            every := every || card.groups[k];
+        end if;
+    end loop;
 
     for i in select * from gate.request_item
              where request_id = _request and version = r.version and skip_reason is null
-               and _provider <> all (done_by) and (approved is null or position = any (approved))
+               and _provider <> all (done_by)
+               and (seen.approved is null or position = any (seen.approved))
              order by position loop
         survivor := gate.survivor(i.card_id);
         -- One claim at a time for one person; requests list their cards in one order.
         perform pg_advisory_xact_lock(hashtextextended('gate/' || survivor, 0));
         family := gate.family(survivor);
-        why := case
-            when i.inputs is null then 'forgotten'
-            when privacy.is_suppressed(family) then 'suppressed'
-            when not exists (select from gate.candidate c where c.card_id = i.card_id
-                             and c.withdrawn_at is null) then 'withdrawn'
-            when not gate.policy_allows(policy, i.platforms, h->>'match_basis', h->>'purpose')
-                then 'policy' end;
+        select case
+                when i.inputs is null then 'forgotten'
+                when exists (select from privacy.suppression p where p.card_id = any (family))
+                    then 'suppressed'
+                when not exists (select from gate.candidate c where c.card_id = i.card_id
+                                 and c.withdrawn_at is null) then 'withdrawn'
+                when not gate.policy_allows(seen.policy, i.platforms, seen.header->>'match_basis',
+                                            seen.header->>'purpose') then 'policy' end,
+            exists (select from gate.call_item ci where ci.survivor_id = any (family))
+            or exists (select from gate.answer a where a.card_id = any (family))
+        into why, has_past;
         if why is not null then
             update gate.request_item set skip_reason = why
             where request_id = _request and version = r.version and position = i.position;
@@ -276,15 +306,18 @@ begin
         if sha256(i.nonce || i.inputs) <> i.item_sha256 then
             return gate.no_permit(_request, _provider, 'tampered');
         end if;
-        has_past := exists (select from gate.call_item ci where ci.survivor_id = any (family));
-        wanted := case
-            when not gate.is_matchable(price, convert_from(i.inputs, 'UTF8')::jsonb) then '{}'
-            when has_past and gate.is_lost(r, family, _provider) then '{}'
-            when has_past and (select count(distinct c.call_id) from gate.call_item ci
-                  join gate.call c using (call_id)
-                  where ci.card_id = i.card_id and c.fence = _fence and c.provider = _provider
-                    and c.state = 'RELEASED') >= s.max_tries then '{}'
-            else gate.wanted_groups(family, i.fingerprint, _provider, price, h->'fields') end;
+        can_match := false;
+        for k in 1 .. cardinality(card.needs) loop
+            can_match := can_match
+                or convert_from(i.inputs, 'UTF8')::jsonb ?& card.needs[k]::text[];
+        end loop;
+        if not can_match then
+            wanted := '{}';
+        elsif has_past then
+            wanted := gate.wanted_again(r, s, i, family, _provider, card.content, seen.header);
+        else
+            wanted := every;
+        end if;
         if wanted is null then
             is_waiting := true;
         elsif wanted = '{}' then
@@ -296,7 +329,7 @@ begin
             cards := cards || i.card_id;
             survivors := survivors || survivor;
             fingerprints := fingerprints || i.fingerprint;
-            exit when cardinality(places) = (price->>'batch_max')::int;
+            exit when cardinality(places) = (card.content->>'batch_max')::int;
         end if;
     end loop;
     if groups is null then
@@ -304,34 +337,48 @@ begin
                               case when is_waiting then 'in_flight' else 'nothing_left' end);
     end if;
 
-    select coalesce(sum(m) filter (where part = 'sync'), 0),
-           coalesce(sum(m) filter (where part = 'async'), 0)
-    into sync_each, async_each
-    from (select g.value->>'part' as part,
-                 gate.micros((g.value->>'worst_units_micro')::bigint,
-                             (price->>'micros_per_unit')::bigint) as m
-          from jsonb_each(price->'sells') g where g.key = any (groups)) priced;
-    budgets := gate.budgets_of(_request, r.market, _provider);
-    select min(cap - reserved - spent - overrun) into room
-    from gate.budget where budget_id = any (budgets);
+    for k in 1 .. cardinality(card.groups) loop
+        if card.groups[k] = any (groups) and card.is_async[k] then
+            async_each := async_each + card.worst_micros[k];
+        elsif card.groups[k] = any (groups) then
+            sync_each := sync_each + card.worst_micros[k];
+        end if;
+    end loop;
+    -- The four budgets that the call draws on; the month is the database's.
+    select array_agg(budget_id order by budget_id), min(cap - reserved - spent - overrun)
+    into budgets, room
+    from (
+        select b.* from gate.budget b where b.request_id = _request
+        union all
+        select b.* from gate.budget b where b.request_id is null
+            and b.market = r.market and b.provider is null and b.month = this_month
+        union all
+        select b.* from gate.budget b where b.request_id is null
+            and b.market is null and b.provider = _provider and b.month = this_month
+        union all
+        select b.* from gate.budget b where b.request_id is null
+            and b.market = r.market and b.provider = _provider and b.month = this_month) drawn;
     n := least(cardinality(places), greatest(room / (sync_each + async_each), 0));
     -- A budget that nobody made has a cap of 0.
     if cardinality(budgets) < 4 or n = 0 then
         return gate.no_permit(_request, _provider, 'budget');
     end if;
 
-    insert into gate.call (call_id, request_id, version, provider, groups, state, fence, lease_until,
-                           micros_per_unit, sync_micros, async_micros)
-    values (made, _request, r.version, _provider, groups, 'RESERVED', _fence,
-            clock_timestamp() + s.call_lease, (price->>'micros_per_unit')::bigint,
-            n * sync_each, n * async_each);
-    insert into gate.call_item (call_id, position, field_group, card_id, survivor_id, provider,
-                                fingerprint, is_async)
-    select made, p.position, g, p.card_id, p.survivor_id, _provider, p.fingerprint,
-           price->'sells'->g->>'part' = 'async'
-    from unnest(places[:n], cards[:n], survivors[:n], fingerprints[:n])
-         as p (position, card_id, survivor_id, fingerprint)
-    cross join unnest(groups) g;
+    with called as (
+        insert into gate.call (call_id, request_id, version, provider, groups, state, fence,
+                               lease_until, micros_per_unit, sync_micros, async_micros)
+        values (made, _request, r.version, _provider, groups, 'RESERVED', _fence,
+                clock_timestamp() + s.call_lease, (card.content->>'micros_per_unit')::bigint,
+                n * sync_each, n * async_each)
+    ), claimed as (
+        insert into gate.call_item (call_id, position, field_group, card_id, survivor_id, provider,
+                                    fingerprint, is_async)
+        select made, p.position, g, p.card_id, p.survivor_id, _provider, p.fingerprint,
+               card.is_async[array_position(card.groups, g)]
+        from unnest(places[:n], cards[:n], survivors[:n], fingerprints[:n])
+             as p (position, card_id, survivor_id, fingerprint)
+        cross join unnest(groups) g
+    )
     insert into gate.transfer (budget_id, call_id, part, kind, amount)
     select b, made, part, 'reserve', amount
     from unnest(budgets) b
@@ -358,7 +405,7 @@ begin
 end $$;
 
 create function gate.no_permit(_request uuid, _provider text, _why text) returns jsonb
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 begin
     update gate.request set stops = stops || jsonb_build_object(_provider, _why)
     where request_id = _request;
@@ -375,16 +422,15 @@ end $$;
 
 -- Transaction 2: everything is looked at once more, and the row says SENDING before anything leaves.
 create function gate.sending(_call uuid, _fence bigint) returns jsonb
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan as $$
 declare
     s gate.setting;
     r gate.request;
-    v gate.request_version;
     c gate.call;
-    h jsonb;
     l gate.lane;
+    seen record;
     why text;
-    approved int[];
     items jsonb;
 begin
     select * into s from gate.setting;
@@ -399,15 +445,13 @@ begin
     if s.call_lease <= s.send_deadline then
         perform gate.refuse('SXREF', 'the lease of a call must outlive its deadline; settings');
     end if;
-    select * into v from gate.request_version
-    where request_id = c.request_id and version = c.version;
-    h := convert_from(v.header, 'UTF8')::jsonb;
     if l.busy_call is not null then
         return jsonb_build_object('send', false, 'reason', 'lane_busy');
     end if;
-    why := gate.why_closed(r, v, h, c.provider, s);
+    seen := gate.look(r, c.provider, s);
+    why := seen.why;
     if why is null and (c.version <> r.version
-            or encode(gate.items_sha256(c.request_id, c.version), 'hex') <> h->>'items_sha256'
+            or encode(gate.items_sha256(c.request_id, c.version), 'hex') <> seen.header->>'items_sha256'
             or exists (select from gate.request_item i join gate.call_item ci
                        on ci.call_id = _call and ci.position = i.position
                        where i.request_id = c.request_id and i.version = c.version
@@ -415,11 +459,10 @@ begin
                               or sha256(i.nonce || i.inputs) <> i.item_sha256))) then
         why := 'tampered';
     end if;
-    approved := gate.approved_positions(c.request_id, c.version);
     -- What approved these items may have run out since the permit, while another approval lives.
-    if why is null and approved is not null and exists (
+    if why is null and seen.approved is not null and exists (
             select from gate.call_item ci
-            where ci.call_id = _call and ci.position <> all (approved)) then
+            where ci.call_id = _call and ci.position <> all (seen.approved)) then
         why := 'expired';
     end if;
     if why is null and exists (
@@ -458,7 +501,7 @@ end $$;
 
 -- One event for one move of a call; its row keeps the event's id.
 create function gate.step(_c gate.call, _state text, _kind text, _actor text, _data jsonb)
-returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+returns void language plpgsql as $$
 declare
     next_step int := 1 + (select count(*) from gate.call_step where call_id = _c.call_id);
 begin

@@ -6,14 +6,14 @@ set local role sxe_owner;
 -- Everybody locks in one order, so that no booking meets another: request, lane, call, then budgets
 -- by their ids. What holds a lane never waits for a request.
 create function gate.hold_lane(_call uuid) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 begin
     perform from gate.lane
     where provider = (select provider from gate.call where call_id = _call) for update;
 end $$;
 
 create function gate.hold_budgets(_calls uuid[]) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 begin
     perform from gate.budget
     where budget_id in (select budget_id from gate.transfer
@@ -22,7 +22,7 @@ begin
 end $$;
 
 create function gate.charge(_call uuid, _parts text[], _charge bigint) returns bigint
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 declare
     t gate.transfer;
     this_part text;
@@ -50,7 +50,7 @@ end $$;
 
 -- What is still reserved for a call: a part of it may be resolved.
 create function gate.pending_of(_call uuid) returns bigint
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable as $$
     select coalesce(max(due), 0) from (
         select sum(amount)::bigint as due from gate.transfer t
         where call_id = _call and kind = 'reserve'
@@ -59,7 +59,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 
 create function gate.charge_late(_call uuid, _charge bigint) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 begin
     insert into gate.transfer (budget_id, call_id, part, kind, amount)
     select budget_id, _call, 'sync', 'late', _charge
@@ -72,7 +72,7 @@ begin
 end $$;
 
 create function gate.let_go(_call uuid, _reason text, _http_status int, _actor text) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 declare
     c gate.call;
 begin
@@ -87,7 +87,7 @@ begin
 end $$;
 
 create function gate.own_call(_call uuid, _fence bigint, _states text[]) returns gate.call
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 declare
     c gate.call;
     r gate.request;
@@ -106,7 +106,7 @@ end $$;
 
 -- A reason is a word of ours: no text of a provider gets into an event.
 create function gate.word(_reason text) returns text
-language sql immutable set search_path = pg_catalog, pg_temp as $$
+language sql immutable as $$
     select case when _reason is null or _reason ~ '^[a-z][a-z0-9_]{0,39}$' then _reason
                 else 'unnamed' end;
 $$;
@@ -135,7 +135,7 @@ begin
 end $$;
 
 create function gate.lose_sight(_call uuid, _reason text, _http_status int, _actor text)
-returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+returns void language plpgsql as $$
 declare
     s gate.setting;
     c gate.call;
@@ -307,7 +307,7 @@ end $$;
 
 -- The invoice says less than was booked: two persons give it back to the budgets it was taken from.
 create function gate.adjust(_call uuid, _units_micro bigint, _actor text) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 declare
     c gate.call;
     micros bigint;
@@ -343,7 +343,7 @@ end $$;
 -- The road out of UNKNOWN: by the provider's counter, by time, or by two persons. It brings back
 -- the price, never the data: what was paid is lost, and only a newer approval asks again.
 create function gate.resolve_unknown(_call uuid, _units_micro bigint, _actor text) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 declare
     c gate.call;
     micros bigint;
@@ -379,7 +379,7 @@ end $$;
 
 -- Nothing is unknown about them any more. One that a run holds is for the next sweep.
 create function gate.close_known(_limit int, _request uuid) returns void
-language sql set search_path = pg_catalog, pg_temp as $$
+language sql as $$
     update gate.request set state = 'DONE' where request_id in (
         select q.request_id from gate.request q
         where q.state = 'DONE_UNKNOWN' and (_request is null or q.request_id = _request)
@@ -522,10 +522,11 @@ begin
             gate.pending_of(c.call_id)::numeric * 1000000 / c.micros_per_unit)::bigint, 'sweep');
         charged := charged + 1;
     end loop;
-    for r in select * from gate.request
+    for r in select * from gate.request q
              where (state = 'SUBMITTED' and decide_by <= moment)
                 or (state in ('APPROVED', 'PARTIAL') and not exists (
-                        select from gate.live_approvals(request_id, version)))
+                        select from gate.live_approval a
+                        where a.request_id = q.request_id and a.version = q.version))
              order by request_id limit _limit for no key update skip locked loop
         update gate.request set state = case r.state when 'SUBMITTED' then 'EXPIRED' else 'HALTED' end,
             launch_until = null,

@@ -80,7 +80,7 @@ $$;
 
 create function gate.balance_of(_budget bigint, out reserved bigint, out spent bigint,
                                 out overrun bigint)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable as $$
     select coalesce(sum(amount) filter (where kind = 'reserve' and not exists (
                select from gate.transfer x where x.pending_id = t.transfer_id)), 0),
            coalesce(sum(case kind when 'post' then amount when 'adjust' then -amount else 0 end), 0),
