@@ -6,8 +6,8 @@ UV := uv==0.13.8
 HASH = $(shell $(PY) -c 'import hashlib,sys; print(hashlib.sha256(b"".join(open(f,"rb").read() for f in sys.argv[1:])).hexdigest()[:12])' $(1))
 RUN := $(VENV)/.run-$(call HASH,requirements.lock pyproject.toml)
 DEV := $(VENV)/.dev-$(call HASH,requirements-dev.lock pyproject.toml)
-# More than half of the tests' time is waiting (servers, sockets, fsync), so two workers a core pay.
-WORKERS ?= $(shell $(PY) -c 'import os; print(2 * (os.cpu_count() or 1))')
+# A worker a core; with more, the tests that race each other on purpose get slower than they gain.
+WORKERS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format bench ui clean lock
