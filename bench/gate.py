@@ -17,9 +17,9 @@ import psycopg
 
 from sxe_pipeline.errors import Busy
 from sxe_pipeline.gate import permits
-from sxe_pipeline.gate.ask import at_once
 from sxe_pipeline.sandbox import postgres
 from sxe_pipeline.store import migrate, roles, sql
+from sxe_pipeline.store.ask import at_once
 from sxe_pipeline_tests.gate.race import race
 from sxe_pipeline_tests.gate.world import APOLLO, Copy, World
 

@@ -18,6 +18,7 @@ from sxe_pipeline import audit
 from sxe_pipeline.cards import build, candidates, policy, pools, release, taxonomy
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.gate import candidates as gate
+from sxe_pipeline.privacy import suppression
 from sxe_pipeline.settings import Settings, contracts_root
 from sxe_pipeline.store import tables
 
@@ -80,7 +81,7 @@ def rebuild_cards(
             collections=_declared(conn),
             newest_day=_newest_day(conn),
             policy=active_policy(settings),
-            suppressed=gate.suppressed(conn),
+            suppressed=suppression.suppressed(conn),
         )
         version = tables.write(conn, settings.tier1_url, CARDS, built.cards.to_reader(), days=None)
         written = CardsWritten(
@@ -195,7 +196,7 @@ def ready_cards(conn: psycopg.Connection, settings: Settings) -> pa.Table:
 
 def _allowed(conn: psycopg.Connection, cards: pa.Table) -> pa.Table:
     """Without those that were suppressed since they were built."""
-    gone = pa.array(sorted(gate.suppressed(conn)), pa.string())
+    gone = pa.array(sorted(suppression.suppressed(conn)), pa.string())
     return cards.filter(pc.invert(pc.is_in(cards["card_id"], gone)))
 
 

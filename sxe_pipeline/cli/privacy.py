@@ -21,8 +21,8 @@ def privacy() -> None:
 @as_json
 def privacy_suppress(card: str, reason: str, as_json: bool) -> None:
     """Never ask about the person of CARD again, nor hand over what is known."""
-    from sxe_pipeline.gate import requests
+    from sxe_pipeline.privacy import suppression
 
     with speaking_as_oneself() as (conn, token):
-        requests.suppress(conn, token, card, reason)
+        suppression.suppress(conn, token, card, reason)
     answer("privacy suppress", {"card_id": card}, as_json, ["suppressed, under every id it had"])

@@ -22,7 +22,7 @@ from sxe_pipeline.contacts.vault import Vault
 from sxe_pipeline.contacts.wire import Wire
 from sxe_pipeline.errors import BadInput, Busy, StoreUnavailable, SxeError
 from sxe_pipeline.gate import permits
-from sxe_pipeline.gate.ask import speaking
+from sxe_pipeline.store.ask import speaking
 
 MOST_REFUSALS = 3
 LONGEST_PAUSE_S = 60.0

@@ -11,7 +11,7 @@ from uuid import uuid4
 import psycopg
 from psycopg.types.json import Jsonb
 
-from sxe_pipeline.gate.ask import ask, rows
+from sxe_pipeline.store.ask import ask
 
 CHUNK = 10_000
 
@@ -47,11 +47,6 @@ def replace(conn: psycopg.Connection, candidates: Iterable[Candidate]) -> tuple[
         )
     withdrawn: int = ask(conn, "gate.withdraw_candidates", generation)
     return put, withdrawn
-
-
-def suppressed(conn: psycopg.Connection) -> set[str]:
-    """Every id of every suppressed person."""
-    return set(rows(conn, "privacy.suppressed_cards"))
 
 
 def _chunks(candidates: Iterable[Candidate]) -> Iterator[list[Candidate]]:

@@ -15,8 +15,8 @@ from uuid import UUID
 import psycopg
 
 from sxe_pipeline.errors import BadConfig, Refused
-from sxe_pipeline.gate.ask import ask, at_once, rows
 from sxe_pipeline.settings import Settings
+from sxe_pipeline.store.ask import ask, at_once, rows
 
 PREFIX = "sxe-token-"
 SCOPES = ("request", "approve", "budget", "ack", "admin")

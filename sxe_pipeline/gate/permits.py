@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 
-from sxe_pipeline.gate.ask import ask, at_once, rows
+from sxe_pipeline.store.ask import ask, at_once, rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 
 from sxe_pipeline.errors import NotFound
-from sxe_pipeline.gate.ask import ask, at_once, rows
+from sxe_pipeline.store.ask import ask, at_once, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +137,6 @@ def revoke(conn: psycopg.Connection, token: str, request_id: UUID, reason: str) 
     with at_once(conn):
         done: dict[str, Any] = ask(conn, "gate.revoke", token, request_id, reason)
     return done
-
-
-def suppress(conn: psycopg.Connection, token: str, card_id: str, reason: str) -> None:
-    """Never ask about this person again, nor hand over what is known."""
-    with at_once(conn):
-        ask(conn, "privacy.suppress", token, card_id, reason)
 
 
 def find(conn: psycopg.Connection, request_id: UUID) -> dict[str, Any]:

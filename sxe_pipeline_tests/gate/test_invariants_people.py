@@ -9,7 +9,8 @@ from psycopg.types.json import Jsonb
 from sxe_pipeline.audit import payload
 from sxe_pipeline.audit.verify import verify
 from sxe_pipeline.errors import Refused
-from sxe_pipeline.gate import permits, requests
+from sxe_pipeline.gate import permits
+from sxe_pipeline.privacy import suppression
 
 
 def ask_for(world, *card_ids, **changes):
@@ -19,7 +20,7 @@ def ask_for(world, *card_ids, **changes):
 
 
 def suppress(world, card_id):
-    requests.suppress(world.api, world.tokens["ana"], card_id, "asked to")
+    suppression.suppress(world.api, world.tokens["ana"], card_id, "asked to")
 
 
 def lose(world, begun, charged):

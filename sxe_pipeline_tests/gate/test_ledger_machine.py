@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 
 from sxe_pipeline.errors import BadInput, Busy, Refused
 from sxe_pipeline.gate import people, permits, requests
+from sxe_pipeline.privacy import suppression
 from sxe_pipeline_tests.gate.world import APOLLO, ENFORMION, World, database_from, drop
 
 UNIT = 1_000_000
@@ -133,7 +134,7 @@ class Ledger(RuleBasedStateMachine):
     def suppress(self, n, now):
         if now:
             card = self.cards[n % len(self.cards)]
-            requests.suppress(self.world.api, self.world.tokens["ana"], card, "asked to")
+            suppression.suppress(self.world.api, self.world.tokens["ana"], card, "asked to")
             self.suppressed.add(card)
 
     @rule(n=some, now=rarely)

@@ -4,6 +4,7 @@ import pytest
 
 from sxe_pipeline.errors import BadInput, Refused
 from sxe_pipeline.gate import permits, requests
+from sxe_pipeline.privacy import suppression
 
 
 def plan(world, **changes):
@@ -71,7 +72,7 @@ def test_a_request_has_1_to_250_cards(world, limit):
 
 def test_a_card_that_is_unknown_withdrawn_or_suppressed_refuses_the_whole_list(world):
     cards = world.cards(3)
-    requests.suppress(world.api, world.tokens["ana"], cards[0], "asked to be left alone")
+    suppression.suppress(world.api, world.tokens["ana"], cards[0], "asked to be left alone")
     for other in ("nobody", cards[0]):
         with pytest.raises(Refused, match="1 of 2 cards"):
             world.submit(card_ids=[cards[1], other])

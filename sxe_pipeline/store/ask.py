@@ -1,7 +1,7 @@
-"""How the gate is asked: one function of the database, one transaction, errors in our own words.
+"""How an owner function is asked: one function, one transaction, errors in our own words.
 
 Here: the call and the translation of refusals. What is allowed is decided in `migrations/`, where a
-login that may run a function can reach nothing else of the gate.
+login that may run a function of `gate` or `privacy` can reach nothing else of them.
 """
 
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ def at_once(conn: psycopg.Connection) -> Iterator[None]:
 
 
 def ask(conn: psycopg.Connection, function: str, *arguments: object) -> Any:
-    """The single value that a function of the gate answers, inside the caller's transaction.
+    """The single value that a function answers, inside the caller's transaction.
 
     Args:
         conn: The login whose function it is.
