@@ -162,9 +162,7 @@ class Server:
                 continue
             if found := self._port():
                 return found
-            if self._pid() is None:
-                # The postmaster is dead, a zombie, or its number belongs to another program now.
-                (self.data / "postmaster.pid").unlink(missing_ok=True)
+            self._remove_remnant()
             # The old port again, so that attached processes can reconnect after a crash.
             port = _free_port(0 if problem else wanted)
             problem = self._run(
@@ -249,6 +247,23 @@ class Server:
         except FileNotFoundError:
             return False
         return file.st_size == 0 and time.time() - file.st_mtime < FILLING_S
+
+    def _remove_remnant(self) -> None:
+        """Take away the file of a postmaster that is dead, a zombie, or another program by now.
+
+        Only the file that was read: one that appeared since belongs to a server that is starting.
+        """
+        file = self.data / "postmaster.pid"
+        try:
+            with file.open() as held:
+                seen, text = os.fstat(held.fileno()), held.read()
+            is_young = time.time() - seen.st_mtime < FILLING_S
+            if (not text and is_young) or self._pid() is not None:
+                return
+            if file.stat().st_ino == seen.st_ino and file.read_text() == text:
+                file.unlink()
+        except FileNotFoundError:
+            return
 
     def _port(self) -> int | None:
         """The port that the running server says it is ready on."""
