@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from sxe_pipeline import settings
 from sxe_pipeline.cli import main
 from sxe_pipeline.gate import people
-from sxe_pipeline_tests.test_cli_gate import ASK, WHY
+from sxe_pipeline_tests.cli.terminal import ASK, WHY
 
 SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
 

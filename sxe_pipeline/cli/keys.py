@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sxe_pipeline import settings
-from sxe_pipeline.cli.budget import decide, send
 from sxe_pipeline.cli.logins import logged_in, looking, speaking_as_oneself
+from sxe_pipeline.cli.proposals import decide, send
 from sxe_pipeline.cli.words import answer, as_json, dry_run, table
 from sxe_pipeline.errors import BadInput
 

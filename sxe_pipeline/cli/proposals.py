@@ -1,0 +1,108 @@
+"""What two people change together: one proposes, another confirms.
+
+Here: making, showing and deciding a proposal of any kind, for the verbs of money, of people and of
+calls. Not here: what each kind needs (`budget`, `keys`).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from sxe_pipeline.cli.logins import speaking_as_oneself
+from sxe_pipeline.cli.words import answer, money, one_of, plain
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+def units_of(micro: int | None) -> str | None:
+    """Units of a provider as a person reads them; None where nothing was read."""
+    return None if micro is None else money(micro).replace("$", "")
+
+
+def send(
+    verb: str, kind: str, content: dict[str, Any], reason: str, dry_run: bool, as_json: bool
+) -> None:
+    """Make a proposal of a kind with what that kind needs, and say how it is confirmed."""
+    from sxe_pipeline.gate import people
+
+    made = None
+    if not dry_run:
+        with speaking_as_oneself() as (conn, token):
+            made = people.propose(conn, token, kind, content, reason)
+    data = {"proposal_id": made, "kind": kind, "content": content, "dry_run": dry_run}
+    confirm = "keys" if kind == "principal" else "budget"
+    lines = [
+        f"{'would propose' if dry_run else 'proposed'}: {said(kind, content)}",
+        *([] if made is None else [f"another person runs: sxe {confirm} confirm {made}"]),
+    ]
+    answer(verb, data, as_json, lines)
+
+
+def decide(
+    verb: str,
+    start: str,
+    *,
+    is_confirmed: bool,
+    dry_run: bool,
+    as_json: bool,
+    kind: str | None = None,
+) -> None:
+    """Show the proposal (of this kind) whose id begins so, then confirm or decline it."""
+    from sxe_pipeline.gate import people
+
+    with speaking_as_oneself() as (conn, token):
+        row = _find_proposal(conn, start, kind)
+        for line in () if as_json else proposal_lines(row):
+            click.echo(line)
+        done = {"proposal_id": row["proposal_id"], "kind": row["kind"], "decision": row["decision"]}
+        if not dry_run:
+            done = people.decide(conn, token, UUID(row["proposal_id"]), is_confirmed=is_confirmed)
+    data = done | {"content": row["content"], "dry_run": dry_run}
+    answer(verb, data, as_json, [done["decision"] or "would be decided"])
+
+
+def _find_proposal(conn: "psycopg.Connection", start: str, kind: str | None) -> dict[str, Any]:
+    from sxe_pipeline.gate import people
+
+    rows = [p for p in people.proposals(conn) if kind in (None, p["kind"])]
+    return one_of(rows, "proposal_id", start, kind or "proposal", "sxe budget proposals")
+
+
+def said(kind: str, content: Mapping[str, Any]) -> str:
+    """A proposal in one line."""
+    if kind == "cap":
+        of = "/".join(content.get(n) or "*" for n in ("market", "provider"))
+        month = str(content.get("month", "the month it is confirmed in"))
+        return f"cap {of}, {month}: {money(int(content['cap_micros']))}"
+    named = {
+        "price": ("provider", "version"),
+        "policy": ("version",),
+        "principal": ("principal", "scopes"),
+        "lane": ("provider",),
+        "resolve": ("call_id",),
+        "adjust": ("call_id",),
+    }.get(kind, tuple(content))
+    words = " ".join(_word(content[n]) for n in named if n in content)
+    if kind == "resolve":
+        words += f": {units_of(int(content['units_micro']))} units charged"
+    if kind == "adjust":
+        words += f": {units_of(int(content['units_micro']))} units given back"
+    if kind == "setting":
+        words = ", ".join(f"{name} = {value}" for name, value in content.items())
+    return f"{kind} {words}"
+
+
+def _word(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def proposal_lines(row: Mapping[str, Any]) -> Iterator[str]:
+    """A proposal in full, as whoever confirms it needs to see it."""
+    yield f"proposal {row['proposal_id']}, until {row['expires_at']}"
+    yield plain(f"{row['proposed_by']} proposes: {said(row['kind'], row['content'])}")
+    yield plain(f"because: {row['reason']}")
+    yield json.dumps(row["content"], indent=2, sort_keys=True)

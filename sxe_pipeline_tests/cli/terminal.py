@@ -1,0 +1,57 @@
+"""Whoever sits at a terminal and types verbs, with the own token, on a real database."""
+
+import json
+import re
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from sxe_pipeline.cli import main
+from sxe_pipeline_tests.gate.world import MARKET
+
+LOGINS = {
+    "SXE_SOCIAL_DATABASE_URL": "sxe_social",
+    "SXE_CONTACTS_DATABASE_URL": "sxe_contacts",
+    "SXE_API_DATABASE_URL": "sxe_api",
+    "SXE_ADMIN_DATABASE_URL": "sxe_admin",
+    "DAGSTER_DATABASE_URL": "sxe_dagster",
+}
+GROUNDS = (
+    *("--purpose", "market_research", "--legal-basis", "legitimate_interest"),
+    *("--match-basis", "public_data", "--permissible-purpose", "none"),
+)
+ASK = ("request", "--market", MARKET, "--fields", "email", *GROUNDS)
+WHY = ("--reason", "looked at it")
+SHA256 = "ab" * 32
+PAGE = Path(__file__).parents[2] / "docs" / "enrichment.md"
+
+
+class Desk:
+    """A terminal: whoever sits there types verbs."""
+
+    def __init__(self, home, tokens, dsn):
+        self.home, self.tokens, self.printed = home, tokens, []
+        self.variables = {name: dsn(role) for name, role in LOGINS.items()}
+        self.variables |= {"SXE_HOME": str(home)}
+
+    def type(self, who, *arguments, code=0, token=None):
+        """Type a verb as somebody, or as nobody (None)."""
+        given = token or (self.tokens[who] if who else None)
+        done = CliRunner(env=self.variables | {"SXE_TOKEN": given}).invoke(main, list(arguments))
+        if done.exit_code != code:
+            raise AssertionError(f"{arguments} ended with {done.exit_code}: {done.output}")
+        assert "Traceback" not in done.output
+        self.printed.append(done.output)
+        return done
+
+    def read(self, who, *arguments, code=0):
+        """The same, as JSON."""
+        done = json.loads(self.type(who, *arguments, "--json", code=code).stdout)
+        assert done["schema"] == "sxe.cli/1"
+        words = [w for w in arguments if re.fullmatch("[a-z]+", w)]
+        assert done["verb"].split() == words[: len(done["verb"].split())]
+        return done
+
+    def asked(self, *more, who="ana", limit="3"):
+        """A submitted request."""
+        return self.read(who, *ASK, "--limit", limit, "--submit", *more)

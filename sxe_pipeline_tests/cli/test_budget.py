@@ -1,0 +1,197 @@
+"""Money, receipts and runs, as people type it."""
+
+import re
+import sys
+import types
+
+import pytest
+import yaml
+
+from sxe_pipeline import settings
+from sxe_pipeline.cli.budget import SETTINGS
+from sxe_pipeline.gate import permits
+from sxe_pipeline_tests.cli.terminal import ASK, WHY
+from sxe_pipeline_tests.gate.world import APOLLO, ENFORMION, MARKET, POLICY
+
+
+def test_budgets_show_amounts_for_people_and_micros_for_programs(desk):
+    data, said = desk.read(None, "budget", "show"), desk.type(None, "budget", "show").stdout
+
+    caps = {(b["market"], b["provider"]): b["cap_micros"] for b in data["budgets"]}
+    assert caps[(MARKET, "apollo")] == 10_000_000
+    assert all(b["is_balanced"] for b in data["budgets"])
+    assert {lane["provider"] for lane in data["lanes"]} == {"apollo", "enformion"}
+    assert data["policy"]["content"] == POLICY
+    assert re.search(rf"{MARKET} +apollo +\S+ +\$10.00 +\$0.00", said)
+
+
+def test_one_proposes_a_cap_and_another_confirms_it(desk):
+    cap = ("cap", "--market", MARKET, "--amount", "12.50", "--month", "2031-02", *WHY)
+    dry = desk.read("cho", "budget", "propose", *cap, "--dry-run")
+    made = desk.read("cho", "budget", "propose", *cap)
+    waits = desk.type(None, "budget", "proposals").stdout
+    desk.type("cho", "budget", "confirm", made["proposal_id"], code=5)
+    seen = desk.type("dan", "budget", "confirm", made["proposal_id"], "--dry-run").stdout
+    done = desk.read("dan", "budget", "confirm", made["proposal_id"][:8])
+    desk.type("dan", "budget", "confirm", made["proposal_id"], code=5)
+
+    assert dry["proposal_id"] is None
+    assert made["content"] == {
+        "cap_micros": 12_500_000,
+        "market": MARKET,
+        "month": "2031-02-01",
+    }
+    assert f"cap {MARKET}/*, 2031-02-01: $12.50" in waits
+    assert "because: looked at it" in seen
+    assert done["decision"] == "confirmed"
+    assert desk.world.one("select cap from gate.budget where month = '2031-02-01'") == 12_500_000
+    assert "none" in desk.type(None, "budget", "proposals").stdout
+    assert "confirmed" in desk.type(None, "budget", "proposals", "--all").stdout
+
+
+def test_a_proposal_is_declined_also_by_who_made_it(desk):
+    made = desk.read("cho", "budget", "propose", "lane", "apollo", *WHY)
+
+    done = desk.read("cho", "budget", "decline", made["proposal_id"])
+
+    assert done["decision"] == "rejected"
+
+
+def test_price_and_policy_come_from_files(desk, tmp_path):
+    price, policy = tmp_path / "price.yaml", tmp_path / "policy.yaml"
+    # A version that looks like a day is a date to YAML, and its text to the gate.
+    price.write_text(yaml.safe_dump(APOLLO).replace("version: t1", "version: 2031-02-03"))
+    policy.write_text(yaml.safe_dump(POLICY | {"version": "t2"}))
+    for kind, file in (("price", price), ("policy", policy)):
+        made = desk.read("cho", "budget", "propose", kind, str(file), *WHY)
+        desk.type("dan", "budget", "confirm", made["proposal_id"])
+
+    shown = desk.read(None, "budget", "show")
+
+    lanes = {lane["provider"]: lane["price_card"] for lane in shown["lanes"]}
+    assert lanes["apollo"] == APOLLO | {"version": "2031-02-03"}
+    assert lanes["enformion"] == ENFORMION
+    assert shown["policy"]["content"]["version"] == "t2"
+
+
+def test_a_price_card_that_leaves_prices_open_is_a_usage_error(desk, tmp_path):
+    file = tmp_path / "price.yaml"
+    for content in ({"provider": "apollo"}, APOLLO | {"sells": {"email": {"part": "sync"}}}):
+        file.write_text(yaml.safe_dump(content))
+
+        desk.type("cho", "budget", "propose", "price", str(file), *WHY, code=2)
+
+
+def test_one_person_stops_a_provider_and_two_let_it_run_again(desk):
+    desk.type("ana", "budget", "stop", "apollo", *WHY, "--dry-run")
+    assert desk.world.one("select count(*) from gate.lane where state = 'killed'") == 0
+
+    stopped = desk.read("ana", "budget", "stop", "apollo", *WHY)
+    assert desk.world.owner("select provider from gate.lane where state = 'killed'") == [
+        ("apollo",)
+    ]
+    everything = desk.read("ana", "budget", "stop", *WHY)
+    made = desk.read("cho", "budget", "propose", "lane", "apollo", *WHY)
+    desk.type("dan", "budget", "confirm", made["proposal_id"])
+
+    assert stopped["stopped"] == ["apollo"]
+    assert everything["stopped"] == ["apollo", "enformion"]
+    states = dict(desk.world.owner("select provider, state from gate.lane"))
+    assert states == {"apollo": "closed", "enformion": "killed"}
+    desk.type("ana", "budget", "stop", "nobody", *WHY, code=4)
+
+
+def test_every_setting_that_is_offered_can_be_changed(desk):
+    for name in SETTINGS:
+        value = "2" if name == "quorum" else "48 hours"
+        made = desk.read("cho", "budget", "propose", "setting", name, value, *WHY)
+        desk.type("dan", "budget", "confirm", made["proposal_id"])
+
+    row = desk.world.owner(f"select {', '.join(f'{n}::text' for n in SETTINGS)} from gate.setting")
+    assert row[0][0] == "2"
+    assert set(row[0][1:]) == {"48:00:00"}
+
+
+def test_a_receipt_leads_from_a_card_to_who_approved_and_what_it_cost(desk):
+    made, begun = desk.world.approved(limit=2)
+    desk.world.settle(*desk.world.send(begun))
+
+    of_request = desk.read(None, "enrich", "receipt", made["request_id"][:8])
+    card = of_request["rows"][0]["card_id"]
+    of_card = desk.type(None, "enrich", "receipt", card).stdout
+
+    assert {row["charged_micros"] for row in of_request["rows"]} == {100_000}
+    assert "$0.10" in of_card
+    assert "approved by ben" in of_card
+    assert "request" in of_card
+
+
+def test_a_request_without_calls_has_an_empty_receipt(desk):
+    made = desk.asked()
+
+    assert desk.read(None, "enrich", "receipt", made["request_id"])["rows"] == []
+
+
+@pytest.mark.parametrize("group", ["enrich", "budget propose"])
+def test_two_people_resolve_an_unknown_call(desk, group):
+    _, begun = desk.world.approved(limit=2)
+    desk.world.send(begun)
+    desk.world.lease_over()
+    desk.world.owner("update gate.call set lease_until = now() - interval '1 day'")
+    desk.world.contacts.execute("select gate.sweep(10)")
+    desk.world.contacts.commit()
+    call = str(desk.world.one("select call_id from gate.call"))
+    verb = [*group.split(), "resolve"]
+
+    listed = desk.read(None, "budget", "show")["lanes"][0]["unknown_calls"]
+    desk.type("cho", *verb, "ffff", "--charged", "1", *WHY, code=4)
+    desk.type("cho", *verb, call, "--charged", "-1", *WHY, code=2)
+    made = desk.read("cho", *verb, call[:8], "--charged", "1.5", *WHY)
+    desk.type("cho", "budget", "confirm", made["proposal_id"], code=5)
+    desk.type("dan", "budget", "confirm", made["proposal_id"])
+
+    assert listed == [call]
+    assert made["content"] == {"call_id": call, "units_micro": 1_500_000}
+    assert desk.world.one("select charged_micros from gate.call") == 75_000
+    # The run that died is followed by another, which finds nothing that it may still ask.
+    for again in desk.world.launch():
+        permits.finish(desk.world.contacts, again)
+    start = str(begun.request_id)[:8]
+    asked = desk.read(None, "approve", start, "--show")["asked"]
+    assert len(asked["lost_cards"]) == 2
+    desk.type("ben", "approve", start, *WHY, "--again", asked["lost_cards"][1])
+    newest = "select lost_cards from gate.approval order by made_at desc limit 1"
+    assert desk.world.one(newest) == asked["lost_cards"][1:]
+    assert "--again CARD" in desk.printed[-1]
+    desk.world.assert_books_are_right()
+
+
+def test_a_suppressed_person_cannot_be_asked_for(desk):
+    desk.type("ana", "privacy", "suppress", "card-0001", *WHY)
+    desk.type("ana", "privacy", "suppress", "card-9999", *WHY, code=4)
+
+    done = desk.type("ana", *ASK, "--card", "card-0001", "--card", "card-0002", code=5)
+    left = desk.read("ana", *ASK, "--limit", "250")
+
+    assert "1 suppressed" in done.stderr
+    assert left["counts"]["suppressed"] == 1
+    assert left["counts"]["chosen"] == 4
+
+
+def test_a_run_says_what_each_request_did_and_fails_where_one_failed(desk, monkeypatch):
+    ran = {"request_id": "r", "ok": True, "failure": None, "calls": 2, "charged_micros": 100_000}
+    runs = [ran | {"batch_id": "b1"}]
+    stand_in = types.ModuleType("contact")
+    stand_in.run_once = lambda given: runs if isinstance(given, settings.Settings) else None
+    package = sys.modules.get("sxe_pipeline.sandbox") or __import__("sxe_pipeline.sandbox").sandbox
+    monkeypatch.setattr(package, "contact", stand_in, raising=False)
+
+    good = desk.type(None, "enrich", "run").stdout
+    runs.append(ran | {"ok": False, "failure": "out of reach", "batch_id": None})
+    bad = desk.type(None, "enrich", "run", code=1).stdout
+    runs.clear()
+    idle = desk.type(None, "enrich", "run").stdout
+
+    assert good == "r: done; 2 calls, $0.10; batch b1\n"
+    assert "failed: out of reach" in bad
+    assert "nothing is approved or due" in idle

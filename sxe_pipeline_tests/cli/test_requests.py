@@ -1,0 +1,206 @@
+"""Asking and deciding, as people type it."""
+
+import re
+from uuid import uuid4
+
+import pytest
+
+from sxe_pipeline_tests.cli.terminal import ASK, SHA256, WHY
+
+
+def test_one_asks_another_approves_and_both_see_where_it_stands(desk):
+    plan = desk.read("ana", *ASK, "--limit", "3")
+    made = desk.asked()
+    waits = desk.read(None, "enrich", "status", made["request_id"][:8])
+    shown = desk.read(None, "approve", made["request_id"], "--show")
+    done = desk.read("ben", "approve", made["request_id"][:8], *WHY, "--items", "1-2")
+    part = desk.read(None, "enrich", "status", made["request_id"])
+    desk.type("ben", "approve", made["request_id"], *WHY, "--hash", made["content_sha256"])
+    listed = desk.type(None, "enrich", "status")
+
+    assert (plan["is_submitted"], made["is_submitted"]) == (False, True)
+    assert "request_id" not in plan
+    assert plan["max_micros"] == plan["worst_micros"] == 3 * (50_000 + 150_000)
+    assert waits["rows"][0]["state"] == "SUBMITTED"
+    assert shown["asked"]["content_sha256"] == made["content_sha256"]
+    assert (done["approval"]["state"], done["approval"]["approved_items"]) == ("PARTIAL", 2)
+    assert part["rows"][0]["state"] == "PARTIAL"
+    assert "APPROVED" in listed.stdout
+    assert desk.world.one("select state from gate.request") == "APPROVED"
+
+
+def test_a_plan_says_what_it_costs_and_how_to_go_on_and_writes_nothing(desk):
+    done = desk.type("ana", *ASK, "--limit", "2", "--max", "0.35")
+    dry = desk.type("ana", *ASK, "--limit", "2", "--max", "0.35", "--submit", "--dry-run")
+
+    assert "2 cards chosen of 5" in done.stdout
+    assert re.search(r"apollo +email +2 +\$0.00 +\$0.06 +\$0.10", done.stdout)
+    assert "worst case $0.40, maximum $0.35" in done.stdout
+    assert "--submit" in done.stdout.splitlines()[-1]
+    assert done.stdout == dry.stdout
+    assert desk.world.one("select count(*) from gate.request") == 0
+
+
+def test_what_is_submitted_ends_with_what_the_approver_types(desk):
+    done = desk.type("ana", *ASK, "--limit", "2", "--submit")
+
+    words = done.stdout.splitlines()[-1].split()
+    assert words[:2] == ["sxe", "approve"]
+    approved = desk.type("ben", *[w.strip("'") for w in words[1:]])
+    assert "APPROVED" in approved.stdout
+    assert "asked by  ana" in approved.stdout, "what is approved is shown first"
+
+
+def test_an_edit_makes_a_new_version_that_the_old_hash_does_not_approve(desk):
+    first = desk.asked()
+    second = desk.asked("--edit", first["request_id"][:8], limit="2")
+
+    done = desk.type(
+        "ben", "approve", first["request_id"], *WHY, "--hash", first["content_sha256"], code=5
+    )
+
+    assert (second["request_id"], second["version"]) == (first["request_id"], 2)
+    assert "not what is asked for now" in done.stderr
+    assert "version 2" in done.stdout, "the approver sees what it is now"
+
+
+def test_who_asks_cannot_write_over_what_the_approver_sees(desk):
+    forged = "none\nhash      " + "0" * 64 + "\x1b[2K\r\u202e"
+    made = desk.asked("--legal-basis", forged)
+    cap = desk.read("cho", "budget", "propose", "cap", "--market", forged, "--amount", "1", *WHY)
+
+    shown = [
+        desk.type(None, "approve", made["request_id"], "--show").stdout,
+        desk.type(None, "enrich", "status", made["request_id"]).stdout,
+        desk.type(None, "budget", "proposals").stdout,
+        desk.type("dan", "budget", "confirm", cap["proposal_id"]).stdout,
+        desk.type(None, "budget", "show").stdout,
+    ]
+
+    hashes = [line for line in shown[0].splitlines() if line.startswith("hash")]
+    assert hashes == [f"hash      {made['content_sha256']}"]
+    assert [c for text in shown for c in "\x1b\r\u202e" if c in text] == []
+
+
+def test_a_request_is_rejected_or_revoked_and_a_dry_run_leaves_it(desk):
+    made, other = desk.asked(), desk.asked()
+
+    dry = desk.read("ben", "reject", made["request_id"], *WHY, "--dry-run")
+    said_no = desk.read("ben", "reject", made["request_id"], *WHY)
+    stayed = desk.read("ana", "revoke", other["request_id"], *WHY, "--dry-run")
+    taken_back = desk.read("ana", "revoke", other["request_id"], *WHY)
+
+    assert (dry["state"], said_no["state"]) == ("SUBMITTED", "REJECTED")
+    assert (stayed["state"], taken_back["state"]) == ("SUBMITTED", "REVOKED")
+    desk.type("ben", "approve", made["request_id"], *WHY, code=5)
+    desk.type("ben", "revoke", other["request_id"], *WHY, code=5)
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject"])
+def test_nobody_decides_on_an_own_request(desk, verb):
+    made = desk.asked(who="eve")
+
+    done = desk.type("eve", verb, made["request_id"], *WHY, code=5)
+
+    assert "does not decide" in done.stderr
+    assert desk.world.one("select count(*) from gate.approval") == 0
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject"])
+def test_another_hash_is_refused(desk, verb):
+    made = desk.asked()
+
+    for pinned in ("0" * 64, "abc", "", "a'; drop", made["content_sha256"][:63]):
+        desk.type("ben", verb, made["request_id"], *WHY, "--hash", pinned, code=5)
+
+    assert desk.world.one("select count(*) from gate.approval") == 0
+
+
+def test_what_the_gate_cannot_ask_is_a_usage_error_and_freezes_nothing(desk):
+    for more in (
+        ["--limit", "0"],
+        ["--limit", "-1"],
+        ["--limit", "251"],
+        [word for n in range(251) for word in ("--card", f"c{n}")],
+        ["--limit", "2", "--fields", "email,passport"],
+        ["--limit", "2", "--fields", ","],
+        ["--limit", "2", "--waterfall", "nobody"],
+        ["--limit", "2", "--waterfall", ""],
+        ["--limit", "2", "--waterfall", "apollo,apollo"],
+        ["--limit", "2", "--max", "0"],
+        ["--limit", "2", "--purpose", " "],
+    ):
+        desk.type("ana", *ASK, *more, code=2)
+        desk.type("ana", *ASK, "--submit", *more, code=2)
+
+    assert desk.world.one("select count(*) from gate.request") == 0
+
+
+def test_amounts_are_exact_to_the_millionth(desk):
+    made = desk.asked("--max", "0.100001")
+    desk.type("ben", "approve", made["request_id"], *WHY, "--max", "$0.07")
+    shown = desk.type(None, "enrich", "status", made["request_id"]).stdout
+
+    assert made["max_micros"] == 100_001
+    assert "$0.100001" in shown
+    assert "cap $0.07," in shown
+
+
+def test_an_item_that_the_request_does_not_have_is_a_usage_error(desk):
+    made = desk.asked()
+
+    desk.type("ben", "approve", made["request_id"], *WHY, "--items", "1-4", code=2)
+
+
+def test_a_token_that_nobody_has_is_refused_and_not_repeated(desk):
+    for token in ("sxe-token-wrong", "' or 1=1", "x" * 5000):
+        done = desk.type(None, *ASK, "--limit", "1", code=5, token=token)
+
+        assert token not in done.output
+
+
+def test_a_scope_is_needed_for_each_deed(desk):
+    made = desk.asked()
+
+    desk.type("ben", *ASK, "--limit", "1", code=5)
+    desk.type("ana", "approve", made["request_id"], *WHY, code=5)
+    desk.type("ana", "budget", "propose", "lane", "apollo", *WHY, code=5)
+    desk.type("ana", "keys", "add", "joe", "--scope", "admin", "--token-sha256", SHA256, code=5)
+    desk.type("ana", "keys", "retire", "ben", code=5)
+
+
+def test_an_unknown_request_is_not_found(desk):
+    desk.asked()
+
+    for start in (f"{0:08}-0000-4000-8000-{0:012}", "none", "%", "", "abc", "____", "\\", "é" * 40):
+        for verb in ("approve", "reject", "revoke"):
+            desk.type("ben", verb, *WHY, "--", start, code=4)
+        desk.type("ben", "enrich", "status", "--", start, code=4)
+        desk.type("ben", "enrich", "receipt", "--", start, code=4)
+
+
+def test_a_beginning_that_two_requests_share_is_refused(desk):
+    first, second = str(uuid4()), str(uuid4())
+    same = "abcd1234"
+    for made in (first, second):
+        asked = desk.asked()
+        for table in ("request", "request_version", "request_item", "budget"):
+            desk.world.owner(
+                f"set session_replication_role = replica; update gate.{table} "
+                f"set request_id = '{same + made[8:]}' where request_id = '{asked['request_id']}'"
+            )
+
+    done = desk.type(None, "enrich", "status", same, code=2)
+    desk.type(None, "enrich", "receipt", same, code=2)
+    desk.type(None, "enrich", "status", same + first[8:])
+
+    assert "2 ids" in done.stderr
+
+
+def test_a_reason_is_part_of_every_decision(desk):
+    made = desk.asked()
+
+    desk.type("ben", "approve", made["request_id"], code=2)
+    desk.type("ben", "approve", made["request_id"], "--reason", " ", code=2)
+    desk.type("ben", "reject", made["request_id"], code=2)
+    desk.type("cho", "budget", "stop", "--reason", "", code=2)
