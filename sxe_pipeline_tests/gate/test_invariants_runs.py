@@ -9,24 +9,7 @@ import pytest
 from sxe_pipeline.errors import BadInput, Refused
 from sxe_pipeline.gate import people, permits, requests
 from sxe_pipeline.store import roles
-
-
-def nothing_leaves(world, begun, *reasons, provider="apollo"):
-    """Neither a permit, nor the sending of one that was given before."""
-    answer = world.permit(begun, provider)
-    if isinstance(answer, permits.Permit):
-        answer = permits.sending(world.contacts, answer)
-    assert isinstance(answer, permits.Denied), answer
-    assert answer.reason in reasons
-    assert world.sent_calls() == 0
-
-
-def refused_at_sending(world, leave, reason):
-    answer = permits.sending(world.contacts, leave)
-    assert answer == permits.Denied(reason)
-    assert world.call(leave) == "RELEASED"
-    assert world.sent_calls() == 0
-    assert world.money()[:2] == (0, 0)
+from sxe_pipeline_tests.gate.denials import nothing_leaves, refused_at_sending
 
 
 @pytest.mark.parametrize("attempt", [None, 0, 1, 2, 99])
