@@ -1,8 +1,9 @@
 """The Dagster UI on this machine: two code servers, the webserver and the daemon, and their parent.
 
 The code servers are ours, not Dagster's: then each has exactly the logins of its tier, and they end
-with us. Handlers stand before the first child starts, or a child that inherits an ignored SIGINT
-can only be killed.
+with us. They start one after the other and before those that ask them: the first makes Dagster's
+tables, and two that make them at once leave a location that stays broken. Handlers stand before the
+first child starts, or a child that inherits an ignored SIGINT can only be killed.
 """
 
 import contextlib
@@ -27,7 +28,6 @@ from sxe_pipeline.settings import Settings
 READY_S = 90
 STOP_S = 12
 LOCATIONS = ("social_tier", "contact_tier")
-_SOCKET_PATH = 100
 
 
 def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
@@ -39,7 +39,11 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
     """
     _must_be_free(port)
     stop = _Stop()
-    with attach.attached(settings, "social", "contacts", "dagster") as held:
+    with (
+        attach.attached(settings, "social", "contacts", "dagster") as held,
+        # Not in the home: a Unix socket's path may have about 100 characters.
+        tempfile.TemporaryDirectory(prefix="sxe-ui-") as short,
+    ):
         given, home = held.settings, environment.dagster_home(held.settings)
         exports = environment.exports(given, home)
         inherited = environment.inherited()
@@ -49,7 +53,7 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
             "social_tier": inherited | only_dagster | {logins["social"]: given.need("social_dsn")},
             "contact_tier": contact.variables(given),
         }
-        sockets = {location: _socket(home, location) for location in LOCATIONS}
+        sockets = {location: Path(short) / f"{location}.sock" for location in LOCATIONS}
         workspace = home / "workspace.yaml"
         workspace.write_text(
             "load_from:\n"
@@ -59,24 +63,28 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
             )
         )
         both = inherited | only_dagster
-        children = {
-            location: functools.partial(
-                _start,
-                _code_server(location, sockets[location]),
-                environments[location],
-                home / f"{location}.log",
-                held,
-            )
-            for location in LOCATIONS
-        } | {
-            "web": lambda: _start(_web(port, workspace), both, home / "web.log", held),
-            "daemon": lambda: _start(_daemon(workspace), both, home / "daemon.log", held),
-        }
-        with _family(children, stop) as alive:
-            _wait_ready(port, stop, alive)
-            say(f"http://127.0.0.1:{port}")
+        with _family(stop) as family:
+            for location, socket in sockets.items():
+                family.start(
+                    location,
+                    functools.partial(
+                        _start,
+                        _code_server(location, socket),
+                        environments[location],
+                        home / f"{location}.log",
+                        held,
+                    ),
+                )
+                family.wait_until(functools.partial(_listens, socket), home / f"{location}.log")
+            for name, arguments in (("daemon", _daemon(workspace)), ("web", _web(port, workspace))):
+                family.start(
+                    name, functools.partial(_start, arguments, both, home / f"{name}.log", held)
+                )
+            family.wait_until(functools.partial(_answers, port), home / "web.log")
+            if not stop.asked:
+                say(f"http://127.0.0.1:{port}")
             while not stop.asked:
-                alive()
+                family.revive()
                 time.sleep(0.5)
 
 
@@ -87,14 +95,6 @@ def _must_be_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise BadInput(f"port {port} is taken; choose another with --port") from None
-
-
-def _socket(home: Path, location: str) -> Path:
-    """A Unix socket's path may have about 100 characters, wherever the home is."""
-    wanted = home / f"{location}.sock"
-    if len(str(wanted)) < _SOCKET_PATH:
-        return wanted
-    return Path(tempfile.mkdtemp(prefix="sxe-ui-")) / "code.sock"
 
 
 class _Stop:
@@ -145,24 +145,38 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
-@contextlib.contextmanager
-def _family(
-    children: Mapping[str, Callable[[], "subprocess.Popen[bytes]"]], stop: _Stop
-) -> Iterator[Callable[[], None]]:
-    running = {name: start() for name, start in children.items()}
+class _Family:
+    """The children by name; one that dies is started anew until the end is asked for."""
 
-    def alive() -> None:
-        for name, process in running.items():
-            if process.poll() is not None and not stop.asked:
-                running[name] = children[name]()
+    def __init__(self, stop: _Stop) -> None:
+        self._stop = stop
+        self._starts: dict[str, Callable[[], subprocess.Popen[bytes]]] = {}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    try:
-        yield alive
-    finally:
-        for process in running.values():
+    def start(self, name: str, start: "Callable[[], subprocess.Popen[bytes]]") -> None:
+        self._starts[name] = start
+        self._running[name] = start()
+
+    def revive(self) -> None:
+        for name, process in self._running.items():
+            if process.poll() is not None and not self._stop.asked:
+                self._running[name] = self._starts[name]()
+
+    def wait_until(self, ready: Callable[[], bool], log: Path) -> None:
+        end = time.monotonic() + READY_S
+        while not self._stop.asked and not ready():
+            if time.monotonic() > end:
+                raise StoreUnavailable(
+                    f"a part of the Dagster UI did not answer within {READY_S} s; {log} says why"
+                )
+            self.revive()
+            time.sleep(0.1)
+
+    def end(self) -> None:
+        for process in self._running.values():
             process.terminate()
         end = time.monotonic() + STOP_S
-        for process in running.values():
+        for process in self._running.values():
             try:
                 process.wait(max(0.1, end - time.monotonic()))
             except subprocess.TimeoutExpired:
@@ -170,15 +184,27 @@ def _family(
                 process.wait()
 
 
-def _wait_ready(port: int, stop: _Stop, alive: Callable[[], None]) -> None:
-    end = time.monotonic() + READY_S
-    while not stop.asked:
-        with contextlib.suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=2).close()
-            return
-        if time.monotonic() > end:
-            raise StoreUnavailable(
-                f"the Dagster UI did not answer within {READY_S} s; SXE_HOME/dagster has its logs"
-            )
-        alive()
-        time.sleep(0.3)
+@contextlib.contextmanager
+def _family(stop: _Stop) -> Iterator[_Family]:
+    family = _Family(stop)
+    try:
+        yield family
+    finally:
+        family.end()
+
+
+def _listens(socket: Path) -> bool:
+    with socketlib.socket(socketlib.AF_UNIX) as probe:
+        try:
+            probe.connect(str(socket))
+        except OSError:
+            return False
+    return True
+
+
+def _answers(port: int) -> bool:
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=2).close()
+    except (urllib.error.URLError, OSError):
+        return False
+    return True
