@@ -1,5 +1,6 @@
 """The Dagster UI as a user starts it: real processes, a real page, and nothing left behind."""
 
+import contextlib
 import json
 import os
 import signal
@@ -20,9 +21,13 @@ def environment(home):
 
 @pytest.fixture
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Free, and below those that the system gives to outgoing connections: it stays free."""
+    first = 20_000 + os.getpid() % 10_000
+    for candidate in range(first, first + 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", candidate))
+            return candidate
+    raise AssertionError("a hundred ports are taken")
 
 
 def ask(port, query):
