@@ -97,6 +97,7 @@ class Answer:
     `provider_request_id` names the result to poll for. `stops_lane`: no further request of this
     provider makes sense until somebody looked (no credit, no right). `retry_after_s`: when a poll
     or a refused request may be tried again. `reason` is a word of ours, never the provider's text.
+    `left`: the groups that this reply leaves to another one; nothing is known about them.
     """
 
     verdict: Verdict
@@ -106,6 +107,7 @@ class Answer:
     provider_request_id: str | None = None
     retry_after_s: float | None = None
     stops_lane: bool = False
+    left: Sequence[str] = ()
 
 
 class Adapter(Protocol):

@@ -82,7 +82,7 @@ class Apollo:
         later = body.get("phone_enrichment")
         later = later if isinstance(later, dict) else {}
         if later.get("status") == "skipped":
-            return Answer(Verdict.SETTLED, "phones_elsewhere", found, units)
+            return Answer(Verdict.SETTLED, "phones_elsewhere", found, units, left=("phone",))
         request = replies.token(later.get("request_id")) or replies.token(body.get("request_id"))
         if request is None:
             return Answer(Verdict.UNKNOWN, "no_request_id", found)

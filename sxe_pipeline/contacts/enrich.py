@@ -315,6 +315,7 @@ def _told(answer: Answer, reply: Reply) -> dict[str, Any]:
         "http_status": reply.status,
         "response_sha256": hashlib.sha256(reply.body).hexdigest(),
         "reason": answer.reason,
+        "left": list(answer.left),
         "found": [
             {
                 "position": f.position,

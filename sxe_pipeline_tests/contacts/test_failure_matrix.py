@@ -323,6 +323,10 @@ def test_numbers_that_another_request_waits_for_are_not_paid_for_here(desk, monk
     assert calls_of(desk, "apollo") == {("SETTLED", "phones_elsewhere"): 1}
     assert desk.world.money("apollo") == (0, desk.charged_micros("apollo"), 0)
     assert desk.world.money("apollo")[1] > 0
+    answered = desk.world.owner("select field, outcome from gate.answer where provider = 'apollo'")
+    assert answered == [
+        ("email", "match")
+    ]  # of the number nothing is known, nor that there is none
     desk.recover(made)
     desk.assert_all_is_over()
     assert [c for c in desk.emulator.stats()["calls"] if c["kind"] == "poll"] == []

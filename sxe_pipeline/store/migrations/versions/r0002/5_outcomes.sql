@@ -199,6 +199,11 @@ begin
             where call_id = _call and position = ci.position and field_group = ci.field_group;
             continue;
         end if;
+        if _o->'left' ? ci.field_group then  -- not a negative answer: none at all
+            update gate.call_item set live = false, outcome = 'released'
+            where call_id = _call and position = ci.position and field_group = ci.field_group;
+            continue;
+        end if;
         gives := price->'sells'->ci.field_group->'gives';
         fields := coalesce(said->'fields', '[]');
         -- After a revocation, a suppression or a withdrawal the money is booked, the value dropped.
