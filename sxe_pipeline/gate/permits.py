@@ -142,6 +142,9 @@ def begin(conn: psycopg.Connection, request_id: UUID, attempt: int | None, run_i
 def permit(conn: psycopg.Connection, begun: Begun, provider: str) -> Permit | Denied:
     """Transaction 1: reserve the worst case of the next call and claim its items.
 
+    It is on disk when `sending` is, and does not wait for that: never put it into a transaction
+    with something that must be.
+
     Raises:
         Busy: Another run took the request over, or the last of a budget.
     """
@@ -178,7 +181,8 @@ def settle(
         call_id: The call.
         fence: Of the run.
         outcome: units_micro, found [{position, outcome, fields, person}], and where known
-            awaiting, provider_request_id, retry_after_s, http_status, response_sha256, reason.
+            awaiting, provider_request_id, retry_after_s, http_status, response_sha256, reason,
+            left (groups that this answer leaves to another one: released, nothing is known).
     """
     given = ask(conn, "gate.settle", call_id, fence, dict(outcome))
     return Settled(frozenset(given["keep"]), given["charged_micros"], given["overrun_micros"])

@@ -10,7 +10,7 @@ from psycopg import sql as compose
 
 from sxe_pipeline.gate import candidates, people, permits, requests
 from sxe_pipeline.sandbox import postgres
-from sxe_pipeline.store import migrate, sql
+from sxe_pipeline.store import migrate, roles, sql
 
 MARKET = "x_general"
 NAMES = ("first_name", "last_name", "city", "region", "country", "domain", "linkedin_url")
@@ -356,6 +356,19 @@ class Copy:
 
     def dsn(self, role):
         return postgres.dsn(self.state, role, self.name)
+
+
+def new_database(state, name):
+    """A database made and migrated on a server that has no template."""
+    made = Copy(state, name)
+    with psycopg.connect(postgres.dsn(state, "postgres", "postgres"), autocommit=True) as conn:
+        conn.execute(
+            compose.SQL("create database {} owner sxe_admin").format(compose.Identifier(name))
+        )
+    roles.ensure(made.dsn("sxe_admin"), state["passwords"])
+    migrate.upgrade(made.dsn("sxe_admin"))
+    migrate.open_database(made.dsn("sxe_admin"))
+    return made
 
 
 def database_from(state, template):

@@ -61,7 +61,19 @@ alter table audit.event enable always trigger owner_kinds;
 
 -- people
 
+-- What one value may be is a domain, and what two must be together a check of the table: a table
+-- reads its checks anew at every statement, a domain keeps them.
+
 create domain gate.slug as text check (value ~ '^[a-z][a-z0-9_-]{1,31}$');
+create domain gate.micros as bigint check (value >= 0);
+create domain gate.amount as bigint check (value > 0);
+create domain gate.call_state as text check (value in (
+    'RESERVED', 'SENDING', 'SETTLED', 'RELEASED', 'AWAITING', 'UNKNOWN'));
+create domain gate.outcome as text check (value in (
+    'match', 'no_match', 'mismatch', 'released', 'discarded', 'paid_lost', 'unknown_free'));
+create domain gate.part as text check (value in ('sync', 'async'));
+create domain gate.transfer_kind as text check (value in (
+    'reserve', 'post', 'void', 'late', 'adjust'));
 
 create table gate.setting (
     is_only boolean primary key default true check (is_only),
@@ -250,20 +262,28 @@ create index approval_request on gate.approval (request_id, version);
 
 -- money: integers in millionths of the currency
 
+-- The name of a budget, one for each: of a request, or of a month with a market, a provider or both.
+create function gate.budget_slot(_request uuid, _market text, _provider text, _month date)
+returns text language sql immutable as $$
+    select coalesce(_request::text, (_month - date '2000-01-01') || '/' || coalesce(_provider, '*')
+                                    || '/' || coalesce('=' || _market, '*'));
+$$;
+
 create table gate.budget (
     budget_id bigint generated always as identity primary key,
     request_id uuid references gate.request,
     market text,
     provider gate.slug,
     month date check (date_trunc('month', month) = month),
-    cap bigint not null check (cap >= 0),
-    reserved bigint not null default 0 check (reserved >= 0),
-    spent bigint not null default 0 check (spent >= 0),
-    overrun bigint not null default 0 check (overrun >= 0),
+    cap gate.micros not null,
+    reserved gate.micros not null default 0,
+    spent gate.micros not null default 0,
+    overrun gate.micros not null default 0,
+    slot text not null unique
+        generated always as (gate.budget_slot(request_id, market, provider, month)) stored,
     check (reserved + spent <= cap),
     check ((request_id is null) = (month is not null)),
-    check (request_id is not null or market is not null or provider is not null),
-    unique nulls not distinct (request_id, market, provider, month)
+    check (request_id is not null or market is not null or provider is not null)
 ) with (fillfactor = 50);
 
 create table gate.call (
@@ -272,15 +292,14 @@ create table gate.call (
     version int not null,
     provider gate.slug not null,
     groups text[] not null,
-    state text not null check (state in (
-        'RESERVED', 'SENDING', 'SETTLED', 'RELEASED', 'AWAITING', 'UNKNOWN')),
+    state gate.call_state not null,
     fence bigint not null,
     lease_until timestamptz not null,
-    micros_per_unit bigint not null check (micros_per_unit > 0),
-    sync_micros bigint not null check (sync_micros >= 0),
-    async_micros bigint not null check (async_micros >= 0),
-    charged_micros bigint not null default 0 check (charged_micros >= 0),
-    charged_units_micro bigint not null default 0 check (charged_units_micro >= 0),
+    micros_per_unit gate.amount not null,
+    sync_micros gate.micros not null,
+    async_micros gate.micros not null,
+    charged_micros gate.micros not null default 0,
+    charged_units_micro gate.micros not null default 0,
     provider_request_id text,
     http_status int,
     response_sha256 bytea,
@@ -316,14 +335,12 @@ create table gate.call_item (
     fingerprint uuid not null,
     is_async boolean not null,
     live boolean not null default true,
-    outcome text check (outcome in (
-        'match', 'no_match', 'mismatch', 'released', 'discarded', 'paid_lost', 'unknown_free')),
+    outcome gate.outcome,
     provider_person_id text,
     primary key (call_id, position, field_group)
 );
 create unique index call_item_live on gate.call_item (survivor_id, provider, field_group)
     where live;
-create index call_item_card on gate.call_item (card_id);
 create index call_item_survivor on gate.call_item (survivor_id);
 
 -- No foreign keys: the check of budget_id would share-lock the rows that every permit updates, and
@@ -332,9 +349,9 @@ create table gate.transfer (
     transfer_id bigint generated always as identity primary key,
     budget_id bigint not null,
     call_id uuid not null,
-    part text not null check (part in ('sync', 'async')),
-    kind text not null check (kind in ('reserve', 'post', 'void', 'late', 'adjust')),
-    amount bigint not null check (amount > 0),
+    part gate.part not null,
+    kind gate.transfer_kind not null,
+    amount gate.amount not null,
     pending_id bigint references gate.transfer,
     at timestamptz not null default clock_timestamp(),
     check ((kind in ('post', 'void')) = (pending_id is not null))

@@ -292,7 +292,7 @@ declare
 begin
     insert into gate.budget (market, provider, month, cap)
     values (_c->>'market', _c->>'provider', of_month, (_c->>'cap_micros')::bigint)
-    on conflict (request_id, market, provider, month) do update set cap = excluded.cap;
+    on conflict (slot) do update set cap = excluded.cap;
     perform audit.say('budget.cap_set', _actor, concat_ws('/', 'budget', coalesce(_c->>'market', '*'),
         coalesce(_c->>'provider', '*'), of_month), clock_timestamp()::text,
         jsonb_build_object('cap_micros', (_c->>'cap_micros')::bigint));
@@ -350,7 +350,7 @@ end $$;
 -- Suppression begins here: by card, every tier asks this one function
 
 create function gate.survivor(_card text) returns text
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable as $$
 declare
     current text := _card;
     further text;

@@ -51,7 +51,7 @@ $$;
 -- Closed by default: every platform that the card stands on must allow basis and purpose.
 create function gate.policy_allows(
     _policy jsonb, _platforms text[], _match_basis text, _purpose text
-) returns boolean language sql immutable as $$
+) returns table (is_allowed boolean) language sql immutable as $$
     select bool_and(coalesce(
         _policy->'platforms'->p->'enrichment'->'match_bases' ? _match_basis
         and _policy->'platforms'->p->'enrichment'->'purposes' ? _purpose, false))
@@ -166,9 +166,10 @@ begin
           and (_spec->>'pool' is null or c.audience_pool = _spec->>'pool')
           and (not has_list or c.card_id = any (asked))
     ), allowed as materialized (
-        select platforms, gate.policy_allows(policy.content, platforms, _spec->>'match_basis',
-                                             _spec->>'purpose') as is_allowed
+        select platforms, is_allowed
         from (select distinct platforms from looked) d
+        cross join gate.policy_allows(policy.content, platforms, _spec->>'match_basis',
+                                      _spec->>'purpose')
     ), judged as materialized (
         select l.*, f.family, h.has_history, al.is_allowed,
             exists (select from privacy.suppression s where s.card_id = any (f.family))

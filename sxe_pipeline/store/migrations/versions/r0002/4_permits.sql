@@ -114,54 +114,50 @@ begin
 end $$;
 
 -- Why no call may leave now (null when one may), and what was frozen and stands in force. Asked again
--- before every call. `approved`: the positions that enough persons approved, null for all.
+-- before every call, so it is one statement. `approved`: the positions that enough persons approved,
+-- null for all.
 create function gate.look(
-    _r gate.request, _provider text, _s gate.setting, out why text, out header jsonb,
-    out price gate.price_card, out policy jsonb, out approved int[]
+    _r gate.request, _provider text, out why text, out header jsonb, out price gate.price_card,
+    out policy jsonb, out approved int[], out setting gate.setting
 ) language plpgsql stable as $$
 declare
-    content bytea;
-    content_sha256 bytea;
-    policy_sha256 bytea;
-    lane_state text;
-    lane_cause text;
-    lane_since timestamptz;
-    lost int;
-    whole int;
-    several int;
+    f record;
 begin
-    select * into price from gate.price_card c where c.provider = _provider
-    order by c.in_force_since desc limit 1;
-    select v.header, v.content_sha256, p.sha256, p.content, l.state, l.cause, l.changed_at,
+    select s as setting, v.header, v.content_sha256, c as price, c.sha256 as price_sha256,
+           p.content as policy, p.sha256 as policy_sha256, l.state, l.cause, l.changed_at,
            a.whole, a.several,
-           (select count(*) from gate.call where provider = _provider and state = 'UNKNOWN')
-    into content, content_sha256, policy_sha256, policy, lane_state, lane_cause, lane_since,
-         whole, several, lost
-    from gate.request_version v
+           (select count(*) from gate.call where provider = _provider and state = 'UNKNOWN') as lost
+    into f
+    from gate.setting s
+    join gate.request_version v on v.request_id = _r.request_id and v.version = _r.version
     left join gate.lane l on l.provider = _provider
-    left join lateral (select o.sha256, o.content from gate.policy o
+    left join lateral (select * from gate.price_card o where o.provider = _provider
+                       order by o.in_force_since desc limit 1) c on true
+    left join lateral (select * from gate.policy o
                        order by o.in_force_since desc limit 1) p on true
     cross join lateral (
         select count(distinct principal) filter (where positions is null) as whole,
                count(distinct principal) as several
         from gate.live_approval o
-        where o.request_id = _r.request_id and o.version = _r.version) a
-    where v.request_id = _r.request_id and v.version = _r.version;
-    header := convert_from(content, 'UTF8')::jsonb;
+        where o.request_id = _r.request_id and o.version = _r.version) a;
+    header := convert_from(f.header, 'UTF8')::jsonb;
+    price := f.price;
+    policy := f.policy;
+    setting := f.setting;
     why := case
         when _r.state <> 'EXECUTING' then lower(_r.state)
-        when sha256(content) <> content_sha256 then 'tampered'
-        when several = 0 then 'expired'
-        when encode(policy_sha256, 'hex') is distinct from header->>'policy_sha256'
+        when sha256(f.header) <> f.content_sha256 then 'tampered'
+        when f.several = 0 then 'expired'
+        when encode(f.policy_sha256, 'hex') is distinct from header->>'policy_sha256'
             then 'policy_changed'
-        when encode(price.sha256, 'hex') is distinct from header->'price_cards'->>_provider
+        when encode(f.price_sha256, 'hex') is distinct from header->'price_cards'->>_provider
             then 'price_changed'
-        when lane_state = 'killed' then 'killed'
-        when lane_state = 'open' and (lane_cause <> 'failures'
-                                      or lane_since + _s.breaker_rest > clock_timestamp())
+        when f.state = 'killed' then 'killed'
+        when f.state = 'open' and (f.cause <> 'failures'
+                                   or f.changed_at + setting.breaker_rest > clock_timestamp())
             then 'lane_open'
-        when lost >= _s.max_unknown_open then 'unknown_open' end;
-    if whole < _s.quorum then
+        when f.lost >= setting.max_unknown_open then 'unknown_open' end;
+    if f.whole < setting.quorum then
         approved := gate.approved_positions(_r.request_id, _r.version);
     end if;
 end $$;
@@ -223,7 +219,7 @@ create function gate.wanted_again(
 begin
     if gate.is_lost(_r, _family, _provider) then return '{}'; end if;
     if (select count(distinct c.call_id) from gate.call_item ci join gate.call c using (call_id)
-        where ci.card_id = _i.card_id and c.fence = _r.fence and c.provider = _provider
+        where ci.survivor_id = any (_family) and c.fence = _r.fence and c.provider = _provider
           and c.state = 'RELEASED') >= _s.max_tries then
         return '{}';
     end if;
@@ -259,13 +255,13 @@ declare
     async_each bigint := 0;
     budgets bigint[];
     room bigint;
-    held int;
+    drawn int;
     n int;
     made uuid := gen_random_uuid();
 begin
-    select * into s from gate.setting;
     r := gate.hold(_request, _fence);
-    seen := gate.look(r, _provider, s);
+    seen := gate.look(r, _provider);
+    s := seen.setting;
     if seen.why is not null then
         return gate.no_permit(_request, _provider, seen.why);
     end if;
@@ -293,8 +289,9 @@ begin
                     then 'suppressed'
                 when not exists (select from gate.candidate c where c.card_id = i.card_id
                                  and c.withdrawn_at is null) then 'withdrawn'
-                when not gate.policy_allows(seen.policy, i.platforms, seen.header->>'match_basis',
-                                            seen.header->>'purpose') then 'policy' end,
+                when not (select is_allowed from gate.policy_allows(
+                              seen.policy, i.platforms, seen.header->>'match_basis',
+                              seen.header->>'purpose')) then 'policy' end,
             exists (select from gate.call_item ci where ci.survivor_id = any (family))
             or exists (select from gate.answer a where a.card_id = any (family))
         into why, has_past;
@@ -345,19 +342,12 @@ begin
         end if;
     end loop;
     -- The four budgets that the call draws on; the month is the database's.
-    select array_agg(budget_id order by budget_id), min(cap - reserved - spent - overrun)
-    into budgets, room
-    from (
-        select b.* from gate.budget b where b.request_id = _request
-        union all
-        select b.* from gate.budget b where b.request_id is null
-            and b.market = r.market and b.provider is null and b.month = this_month
-        union all
-        select b.* from gate.budget b where b.request_id is null
-            and b.market is null and b.provider = _provider and b.month = this_month
-        union all
-        select b.* from gate.budget b where b.request_id is null
-            and b.market = r.market and b.provider = _provider and b.month = this_month) drawn;
+    select array_agg(budget_id), min(cap - reserved - spent - overrun) into budgets, room
+    from gate.budget where slot in (
+        gate.budget_slot(_request, null, null, null),
+        gate.budget_slot(null, r.market, null, this_month),
+        gate.budget_slot(null, null, _provider, this_month),
+        gate.budget_slot(null, r.market, _provider, this_month));
     n := least(cardinality(places), greatest(room / (sync_each + async_each), 0));
     -- A budget that nobody made has a cap of 0.
     if cardinality(budgets) < 4 or n = 0 then
@@ -388,14 +378,17 @@ begin
         update gate.request set lease_until = clock_timestamp() + s.call_lease
         where request_id = _request;
     end if;
-    -- The rows that everybody wants come last, in the order of their ids. A row that waited for
+    -- Nothing leaves before SENDING is on disk, and the log goes to disk in its order, this permit
+    -- before it. So nobody waits for the disk while holding the rows that everybody wants.
+    perform set_config('synchronous_commit', 'off', true);
+    -- Those rows come last, in the order of their ids. A row that waited for
     -- another transaction is compared as that one left it.
     perform from gate.budget
     where budget_id = any (budgets)
       and reserved + spent + overrun + n * (sync_each + async_each) <= cap
     order by budget_id for no key update;
-    get diagnostics held = row_count;
-    if held < cardinality(budgets) then
+    get diagnostics drawn = row_count;
+    if drawn < cardinality(budgets) then
         perform gate.refuse('SXBSY', 'another call took what was left of a budget; ask again');
     end if;
     update gate.budget set reserved = reserved + n * (sync_each + async_each)
@@ -448,7 +441,7 @@ begin
     if l.busy_call is not null then
         return jsonb_build_object('send', false, 'reason', 'lane_busy');
     end if;
-    seen := gate.look(r, c.provider, s);
+    seen := gate.look(r, c.provider);
     why := seen.why;
     if why is null and (c.version <> r.version
             or encode(gate.items_sha256(c.request_id, c.version), 'hex') <> seen.header->>'items_sha256'

@@ -198,7 +198,7 @@ grant execute on function
     gate.wait(uuid, bigint, double precision), gate.stop(uuid, bigint, text, text),
     gate.late(uuid, bigint),
     gate.reconcile(text, bigint), gate.finish(uuid, bigint), gate.sweep(int),
-    gate.survivor(text), gate.deliverable(uuid)
+    gate.deliverable(uuid)
     to sxe_contacts;
 grant select, insert on contacts.contact_point, contacts.quarantine to sxe_contacts;
 
