@@ -7,11 +7,12 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline import schema
-from sxe_pipeline.handoff import publish
+from sxe_pipeline.handoff import encode, manifest, publish
 from sxe_pipeline.handoff.sign import Signer
+from sxe_pipeline.handoff.slot import Slot
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
-from sxe_pipeline_tests.handoff.contacts import CONTRACT, NOW, at
+from sxe_pipeline_tests.handoff.contacts import CONTRACT, DAY, NOW, at
 
 SEEN = dt.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=dt.UTC)
 TEXTS = [
@@ -103,6 +104,49 @@ def store(tmp_path):
 def conn(social_dsn):
     with sql.connect(social_dsn) as connection:
         yield connection
+
+
+@pytest.fixture
+def run(conn, store, contract, signer):
+    """`run(rows, day=..., market=...)`: publish into the test's own store."""
+
+    def call(rows, day=DAY, market="x_general", objects=store, by=conn, now=NOW, signer=signer):
+        return publish.publish(
+            by,
+            objects,
+            contract=contract,
+            slot=Slot(market, day),
+            rows=rows,
+            signer=signer,
+            actor="test",
+            now=now,
+        )
+
+    return call
+
+
+@pytest.fixture
+def expected(contract, signer):
+    """`expected(rows)`: every byte of the batch, worked out without a store or a database."""
+
+    def files(rows, day=DAY, prev=None, market="x_general"):
+        rows = encode.canonical(contract, contract.check(rows))
+        parts = encode.encode(contract, rows)
+        slot = Slot(market, day)
+        batch_id = encode.content_id(contract, slot, prev, parts)
+        said = manifest.predicate(
+            contract,
+            rows,
+            parts,
+            batch_id=batch_id,
+            slot=slot,
+            prev_batch_id=prev,
+        )
+        folder = f"lead_card/v0/{batch_id}"
+        made = {f"{folder}/{part.name}": part.data for part in parts}
+        return made | {f"{folder}/{manifest.NAME}": manifest.seal(said, signer)}
+
+    return files
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ REQUEST = UUID("0190b5a4-0000-4000-8000-00000000a001")
 OTHER = UUID("0190b5a4-0000-4000-8000-00000000a002")
 DAY = dt.date(2026, 3, 10)
 NOW = dt.datetime(2026, 3, 11, 4, 0, tzinfo=dt.UTC)
+NEXT = dt.timedelta(days=1)
 SEEN = dt.datetime(2026, 3, 9, 10, 0, 0, 250, tzinfo=dt.UTC)
 
 

@@ -22,3 +22,8 @@ class Faulty(Objects):
         if self._left == 0:
             raise Cut
         return made
+
+
+def held(store):
+    """Every key of a store, with its bytes."""
+    return {entry.key: store.get(entry.key) for entry in store.list()}

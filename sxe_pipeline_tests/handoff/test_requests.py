@@ -18,7 +18,7 @@ from sxe_pipeline.handoff.slot import Slot
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, DAY, NOW, OTHER, REQUEST, at, contacts
-from sxe_pipeline_tests.handoff.crashing import Cut, Faulty
+from sxe_pipeline_tests.handoff.crashing import Cut, Faulty, held
 
 ONCE = ["contact_batch.building", "contact_batch.published"]
 
@@ -53,10 +53,6 @@ def check(store, signer):
     return lambda batch_id: verify.verify(
         verify.Prefix(store, f"lead_contact/v0/{batch_id}"), signer.public_key
     )
-
-
-def held(store):
-    return {entry.key: store.get(entry.key) for entry in store.list()}
 
 
 def visible(store):
