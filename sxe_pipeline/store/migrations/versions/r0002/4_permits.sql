@@ -381,8 +381,8 @@ begin
     -- Nothing leaves before SENDING is on disk, and the log goes to disk in its order, this permit
     -- before it. So nobody waits for the disk while holding the rows that everybody wants.
     perform set_config('synchronous_commit', 'off', true);
-    -- Those rows come last, in the order of their ids. A row that waited for
-    -- another transaction is compared as that one left it.
+    -- Those rows come last, in the order of their ids. A row that waited for another transaction is
+    -- compared as that one left it.
     perform from gate.budget
     where budget_id = any (budgets)
       and reserved + spent + overrun + n * (sync_each + async_each) <= cap
@@ -426,7 +426,6 @@ declare
     why text;
     items jsonb;
 begin
-    select * into s from gate.setting;
     select * into c from gate.call where call_id = _call;
     if c.call_id is null then perform gate.refuse('SXNOF', 'there is no such call'); end if;
     r := gate.hold(c.request_id, _fence);
@@ -435,13 +434,14 @@ begin
     if c.state <> 'RESERVED' or c.fence <> _fence or c.lease_until <= clock_timestamp() then
         perform gate.refuse('SXBSY', 'the call is no longer this run''s');
     end if;
+    seen := gate.look(r, c.provider);
+    s := seen.setting;
     if s.call_lease <= s.send_deadline then
         perform gate.refuse('SXREF', 'the lease of a call must outlive its deadline; settings');
     end if;
     if l.busy_call is not null then
         return jsonb_build_object('send', false, 'reason', 'lane_busy');
     end if;
-    seen := gate.look(r, c.provider);
     why := seen.why;
     if why is null and (c.version <> r.version
             or encode(gate.items_sha256(c.request_id, c.version), 'hex') <> seen.header->>'items_sha256'
