@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sxe_pipeline.errors import Busy
 from sxe_pipeline.gate import permits
-from sxe_pipeline.sandbox import postgres
+from sxe_pipeline.local import postgres
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.ask import at_once
 from sxe_pipeline_tests.gate.race import race

@@ -20,7 +20,7 @@ os.environ.setdefault("POLARS_MAX_THREADS", "1")
 import pyarrow as pa
 import yaml
 
-import sxe_pipeline.sandbox
+import sxe_pipeline.demo
 from sxe_pipeline.redact import RULESET_VERSION, redact_array, redact_text
 from sxe_pipeline.redact.stream import redact_lines
 
@@ -103,7 +103,7 @@ if __name__ == "__main__":
         sys.exit("SXE_TEST_DATA is not set: this benchmark needs a folder of real profiles")
     data = Path(os.environ["SXE_TEST_DATA"])
     if "--save" in sys.argv:
-        recall(data / "truth", Path(sxe_pipeline.sandbox.__file__).with_name("recall.yaml"))
+        recall(data / "truth", Path(sxe_pipeline.demo.__file__).with_name("recall.yaml"))
         sys.exit()
     recall(data / "truth")
     speed(data / "tables", int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)

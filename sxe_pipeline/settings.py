@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from sxe_pipeline.errors import BadConfig
 
@@ -94,6 +94,11 @@ class Settings:
             )
         return dsn
 
+    def logged_out(self) -> "Settings":
+        """The same, before anybody logged in: for another login to the embedded server."""
+        without: dict[str, Any] = {name: None for name in DATABASES}
+        return dataclasses.replace(self, **without)
+
     def under(self, home: Path) -> "Settings":
         """The same settings with every embedded default moved below another home."""
         folders: dict[str, Any] = {n: (home / f).as_uri() for n, (_, f) in STORES.items()}
@@ -139,42 +144,6 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     )
 
 
-def with_driver(url: str, driver: str) -> str:
-    """A Postgres URL as a managed service prints it, for SQLAlchemy with a named driver.
-
-    Dagster's storage needs `psycopg2` (its NOTIFY binds a parameter, which psycopg 3 refuses), our
-    own code uses `psycopg`; SQLAlchemy 2.1 reads a bare `postgresql://` as psycopg 3.
-
-    Example:
-        >>> with_driver("postgres://u:p@db:25060/sxe?sslmode=require", "psycopg2")
-        'postgresql+psycopg2://u:p@db:25060/sxe?sslmode=require'
-    """
-    parts = urlsplit(url)
-    scheme = parts.scheme.split("+")[0]
-    if scheme not in ("postgres", "postgresql"):
-        raise BadConfig("a database URL must start with postgresql://; correct it")
-    return urlunsplit(parts._replace(scheme=f"postgresql+{driver}"))
-
-
-def bare(url: str) -> str:
-    """The same URL for psycopg itself, without a driver name."""
-    return with_driver(url, "psycopg").replace("+psycopg", "", 1)
-
-
-def contracts_root() -> Path:
-    """The `contracts/` folder: inside the installed package, else beside it in the checkout."""
-    package = Path(__file__).parent
-    inside = package / "contracts"
-    return inside if inside.is_dir() else package.parent / "contracts"
-
-
-def deploy_file(name: str) -> Path:
-    """A file of `deploy/`: inside the installed package, else in the checkout."""
-    package = Path(__file__).parent
-    inside = package / name
-    return inside if inside.is_file() else package.parent / "deploy" / name
-
-
 def inherited(names: tuple[str, ...] = ()) -> dict[str, str]:
     """A copy of this process's environment for a child, without any SXE or Dagster login or secret.
 
@@ -190,37 +159,6 @@ def object_store() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
 
 
-def exports(settings: Settings, dagster_home: Path) -> dict[str, str]:
-    """The variables that give another process exactly the logins and stores of these settings."""
-    env = {
-        "SXE_HOME": str(settings.home),
-        "DAGSTER_HOME": str(dagster_home),
-        **{variable: getattr(settings, name) for name, (variable, _) in STORES.items()},
-    }
-    for name, variable in DATABASES.items():
-        if value := getattr(settings, name):
-            env[variable] = value
-    if settings.dagster_dsn:
-        env["DAGSTER_STORAGE_URL"] = with_driver(settings.dagster_dsn, "psycopg2")
-    if settings.policy_file:
-        env["SXE_POLICY_FILE"] = str(settings.policy_file)
-    return env
-
-
-def logged_out(settings: Settings) -> Settings:
-    """The same place, before anybody logged in: for another login to the embedded server."""
-    without: dict[str, Any] = {name: None for name in DATABASES}
-    return dataclasses.replace(settings, **without)
-
-
 def enter(variables: Mapping[str, str]) -> None:
     """Set variables of this process, for libraries that read the environment themselves."""
     os.environ.update(variables)
-
-
-def dagster_home(settings: Settings) -> Path:
-    """Make a DAGSTER_HOME with the shipped `dagster.yaml` below the engine's home; returns it."""
-    home = settings.home / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(deploy_file("dagster.yaml").read_text())
-    return home

@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql as compose
 
 from sxe_pipeline.errors import Busy
-from sxe_pipeline.sandbox import postgres
+from sxe_pipeline.local import postgres
 from sxe_pipeline.store import migrate, roles
 
 TEMPLATE = "sxe_template"

@@ -8,9 +8,9 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from sxe_pipeline import definitions, face, settings
+from sxe_pipeline import definitions, settings
 from sxe_pipeline.handoff import sign, verify
-from sxe_pipeline.sandbox import attach
+from sxe_pipeline.local import attach, runs, variables
 from sxe_pipeline.store import objects, sql, tables
 
 DAY = (datetime.now(UTC) - timedelta(days=1)).date()
@@ -54,10 +54,10 @@ def place(bucket, tmp_path, monkeypatch):
     urls = {variable: f"s3://{BUCKETS[folder]}/at" for variable, folder in settings.STORES.values()}
     given = settings.load({"SXE_HOME": str(tmp_path / "home"), **urls})
     with attach.attached(given, "social", "dagster") as held:
-        home = settings.dagster_home(held.settings)
-        for name, value in settings.exports(held.settings, home).items():
+        home = variables.dagster_home(held.settings)
+        for name, value in variables.exports(held.settings, home).items():
             monkeypatch.setenv(name, value)
-        with face.instance() as instance:
+        with runs.instance() as instance:
             yield held.settings, instance
     attach.stop(given, delete=True)
 
@@ -81,9 +81,9 @@ def test_a_day_on_buckets_is_a_verified_batch(bucket, place):
     )
     tier = definitions.assemble(given)
 
-    wanted, _ = face.sensor_tick(tier, instance, "landed_files")
-    first = face.run(tier, instance, "tier1_day", [DAY])
-    again = face.run(tier, instance, "tier1_day", [DAY])
+    wanted, _ = runs.sensor_tick(tier, instance, "landed_files")
+    first = runs.run(tier, instance, "tier1_day", [DAY])
+    again = runs.run(tier, instance, "tier1_day", [DAY])
 
     assert [w.partition for w in wanted] == [DAY.isoformat()]
     assert first.is_success, first.failure

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sxe_pipeline import settings
+from sxe_pipeline import contracts_root, settings
 from sxe_pipeline.errors import BadConfig
+from sxe_pipeline.local import variables
+from sxe_pipeline.store import sql
 
 MANAGED = "postgresql://sxe_social:s3cret@db.example.internal:25060/sxe?sslmode=require"
 
@@ -27,12 +29,12 @@ MANAGED = "postgresql://sxe_social:s3cret@db.example.internal:25060/sxe?sslmode=
     ],
 )
 def test_a_url_as_a_service_prints_it_gets_the_driver_it_needs(url, driver, expected):
-    assert settings.with_driver(url, driver) == expected
+    assert sql.with_driver(url, driver) == expected
 
 
 def test_a_url_of_another_database_is_refused_without_repeating_it():
     with pytest.raises(BadConfig) as refused:
-        settings.with_driver("mysql://root:hunter2@h/d", "psycopg")
+        sql.with_driver("mysql://root:hunter2@h/d", "psycopg")
 
     assert "hunter2" not in str(refused.value)
 
@@ -73,21 +75,21 @@ def test_a_child_inherits_no_login_and_no_secret(monkeypatch):
 def test_exports_hold_exactly_the_logins_that_were_given(tmp_path):
     given = settings.load({"SXE_SOCIAL_DATABASE_URL": MANAGED, "SXE_HOME": str(tmp_path)})
 
-    variables = settings.exports(given, tmp_path / "dagster")
+    told = variables.exports(given, tmp_path / "dagster")
 
-    assert variables["SXE_SOCIAL_DATABASE_URL"] == MANAGED
+    assert told["SXE_SOCIAL_DATABASE_URL"] == MANAGED
     assert "DAGSTER_DATABASE_URL" not in variables
     assert "SXE_CONTACTS_DATABASE_URL" not in variables
 
 
 def test_contracts_and_deploy_files_are_found():
-    assert (settings.contracts_root() / "lead_card").is_dir()
-    assert settings.deploy_file("dagster.yaml").is_file()
-    assert "telemetry" in settings.deploy_file("dagster.yaml").read_text()
+    assert (contracts_root() / "lead_card").is_dir()
+    assert variables.deploy_file("dagster.yaml").is_file()
+    assert "telemetry" in variables.deploy_file("dagster.yaml").read_text()
 
 
 def test_the_dagster_home_is_made_from_the_shipped_file(tmp_path):
-    home = settings.dagster_home(settings.load({"SXE_HOME": str(tmp_path)}))
+    home = variables.dagster_home(settings.load({"SXE_HOME": str(tmp_path)}))
 
     assert home == Path(tmp_path) / "dagster"
-    assert (home / "dagster.yaml").read_text() == settings.deploy_file("dagster.yaml").read_text()
+    assert (home / "dagster.yaml").read_text() == variables.deploy_file("dagster.yaml").read_text()

@@ -8,8 +8,10 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline import definitions, face, settings
+from sxe_pipeline.demo import dump, search
+from sxe_pipeline.local import attach, runs, variables
 from sxe_pipeline.redact import Rules, redact_array
-from sxe_pipeline.sandbox import attach, dump, plants, search
+from sxe_pipeline.sandbox import plants
 from sxe_pipeline.social import observe
 from sxe_pipeline.social.screen import Screen
 from sxe_pipeline.store import sql, tables
@@ -43,11 +45,11 @@ class Place:
         self.tier = definitions.assemble(given)
 
     def tick(self):
-        wanted, _ = face.sensor_tick(self.tier, self.instance, "landed_files")
+        wanted, _ = runs.sensor_tick(self.tier, self.instance, "landed_files")
         return wanted
 
     def run(self, job, *days):
-        return face.run(self.tier, self.instance, job, list(days))
+        return runs.run(self.tier, self.instance, job, list(days))
 
     def rows(self, query, *values):
         with sql.connect(self.settings.need("social_dsn")) as conn:
@@ -70,10 +72,10 @@ def place(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     given = settings.load({"SXE_HOME": str(tmp_path / "home")})
     with attach.attached(given, "social", "dagster") as held:
-        home = settings.dagster_home(held.settings)
-        for name, value in settings.exports(held.settings, home).items():
+        home = variables.dagster_home(held.settings)
+        for name, value in variables.exports(held.settings, home).items():
             monkeypatch.setenv(name, value)
-        with face.instance() as instance:
+        with runs.instance() as instance:
             yield Place(held.settings, instance)
     attach.stop(given, delete=True)
 
@@ -87,7 +89,7 @@ def test_a_file_becomes_a_batch_and_everything_is_said_once(place):
     idle = place.tick()
     assert place.batches() == []
     morning = datetime.combine(DAYS[2] + timedelta(days=1), datetime.min.time(), UTC)
-    scheduled = face.schedule_tick(
+    scheduled = runs.schedule_tick(
         place.tier, place.instance, "every_day", morning + timedelta(hours=2)
     )
     published = place.run(scheduled[0].job, date.fromisoformat(scheduled[0].partition))

@@ -14,12 +14,12 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sxe_pipeline import audit
+from sxe_pipeline import audit, contracts_root
 from sxe_pipeline.cards import build, candidates, policy, pools, release, taxonomy
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.gate import candidates as gate
 from sxe_pipeline.privacy import suppression
-from sxe_pipeline.settings import Settings, contracts_root
+from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import tables
 
 CARDS = "cards/lead_cards"

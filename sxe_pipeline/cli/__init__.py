@@ -17,11 +17,11 @@ from typing import Any
 import click
 
 from sxe_pipeline import __version__
-from sxe_pipeline.cli import audit, budget, enrich, gate, handoff, keys, place, privacy, tier1
+from sxe_pipeline.cli import audit, budget, enrich, gate, handoff, keys, local, privacy, tier1
 from sxe_pipeline.errors import SxeError
 
 VERBS: tuple[click.Command, ...] = (
-    *(place.demo, place.doctor, place.env, place.down, place.ui),
+    *(local.demo, local.doctor, local.env, local.down, local.ui),
     *(tier1.ingest, tier1.build, tier1.redact, tier1.label, tier1.market),
     *(gate.request, gate.approve, gate.reject, gate.revoke),
     *(budget.budget, enrich.enrich, privacy.privacy),

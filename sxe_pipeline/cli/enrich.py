@@ -140,7 +140,7 @@ def enrich_resolve(call: str, charged: str, reason: str, dry_run: bool, as_json:
 @as_json
 def enrich_run(as_json: bool) -> None:
     """Do what the gate launches now, in a process with the contact tier's logins; see status."""
-    from sxe_pipeline.sandbox import contact
+    from sxe_pipeline.local import contact
 
     runs = contact.run_once(settings.load())
     answer("enrich run", {"runs": runs}, as_json, _run_lines(runs))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from sxe_pipeline import settings
+from sxe_pipeline import contracts_root
 from sxe_pipeline.cli.logins import logged_in
 from sxe_pipeline.cli.words import answer, as_json, dry_run, table
 
@@ -106,7 +106,7 @@ def contracts_check(as_json: bool) -> None:
     from sxe_pipeline import schema
     from sxe_pipeline.errors import ContractBroken
 
-    stale = schema.generate(settings.contracts_root(), check=True)
+    stale = schema.generate(contracts_root(), check=True)
     if stale:
         raise ContractBroken(
             f"{len(stale)} generated contract files differ; run `sxe contracts build`"
@@ -121,6 +121,6 @@ def contracts_build(dry_run: bool, as_json: bool) -> None:
     """Generate JSON Schemas and pages from the contracts."""
     from sxe_pipeline import schema
 
-    changed = schema.generate(settings.contracts_root(), check=dry_run)
+    changed = schema.generate(contracts_root(), check=dry_run)
     data = {"changed": changed, "dry_run": dry_run}
     answer("contracts build", data, as_json, changed or ["up to date"])

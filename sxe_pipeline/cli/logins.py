@@ -1,7 +1,7 @@
 """How a verb gets to the database and to Dagster: by the logins it names, and no other.
 
 Here: the contexts around a verb's one call. Not here: where the database is and how an embedded one
-starts (`sandbox.attach`). What is heavy is imported when a context is entered.
+starts (`local.attach`). What is heavy is imported when a context is entered.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def logged_in(*logins: str, home: Path | None = None) -> Iterator[settings.Setti
     Yields:
         Settings with an address for each of these logins; an embedded database stays up so long.
     """
-    from sxe_pipeline.sandbox import attach
+    from sxe_pipeline.local import attach
 
     given = settings.load()
     with attach.attached(given.under(home) if home else given, *logins) as held:
@@ -66,8 +66,8 @@ def dagster_instance(given: settings.Settings) -> Iterator[Any]:
     Yields:
         The instance. The environment of this process becomes Dagster's, and stays so.
     """
-    from sxe_pipeline import face
+    from sxe_pipeline.local import runs, variables
 
-    settings.enter(settings.exports(given, settings.dagster_home(given)))
-    with face.instance() as instance:
+    settings.enter(variables.exports(given, variables.dagster_home(given)))
+    with runs.instance() as instance:
         yield instance

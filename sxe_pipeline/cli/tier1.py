@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from sxe_pipeline import settings
+from sxe_pipeline import contracts_root
 from sxe_pipeline.cli.logins import dagster_instance, logged_in
 from sxe_pipeline.cli.words import answer, as_json, dry_run, parse_day, table
 from sxe_pipeline.errors import BadInput, NotFound
@@ -75,8 +75,9 @@ def _stream_rows(paths: tuple[Path, ...], quarantine: BinaryIO | None, strict: b
 @as_json
 def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) -> None:
     """Build Tier 1, cards and pools of the pending days, in this process."""
-    from sxe_pipeline import definitions, face
+    from sxe_pipeline import definitions
     from sxe_pipeline.ingest import register
+    from sxe_pipeline.local import runs
     from sxe_pipeline.store import objects, sql
 
     job = definitions.DAY if publish else definitions.INTAKE
@@ -86,13 +87,13 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
                 landing = objects.Objects(given.landing_url)
                 register.register_all(conn, landing, actor="cli:build")
             wanted = [_landing_day(d) for d in days] or [p.day for p in register.pending_days(conn)]
-        runs: list[dict[str, Any]] = []
+        done: list[dict[str, Any]] = []
         if wanted and not dry_run:
             tier = definitions.assemble(given)
             with dagster_instance(given) as instance:
                 for day in sorted(wanted):
-                    run = face.run(tier, instance, job, [day])
-                    runs.append(
+                    run = runs.run(tier, instance, job, [day])
+                    done.append(
                         {
                             "day": day.isoformat(),
                             "run_id": run.run_id,
@@ -101,9 +102,9 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
                             "failed_checks": run.failed_checks,
                         }
                     )
-    data = {"job": job, "days": [d.isoformat() for d in sorted(wanted)], "runs": runs}
+    data = {"job": job, "days": [d.isoformat() for d in sorted(wanted)], "runs": done}
     answer("build", data, as_json, _run_lines(data))
-    sys.exit(0 if all(r["ok"] for r in runs) else 1)
+    sys.exit(0 if all(r["ok"] for r in done) else 1)
 
 
 def _landing_day(text: str) -> date:
@@ -140,7 +141,7 @@ def label(field: str) -> None:
     """Label texts: JSON Lines on stdin, the same with persona, tribe and evidence on stdout."""
     from sxe_pipeline.cards import stream, taxonomy
 
-    labels = taxonomy.load(settings.contracts_root() / "taxonomy")
+    labels = taxonomy.load(contracts_root() / "taxonomy")
     _stream(stream.label_lines(sys.stdin, field, labels))
 
 

@@ -17,13 +17,12 @@ import pyarrow.compute as pc
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from sxe_pipeline import __version__
+from sxe_pipeline import __version__, contracts_root
 from sxe_pipeline.errors import Tampered
 from sxe_pipeline.handoff.encode import Part
 from sxe_pipeline.handoff.sign import Signer, key_id
 from sxe_pipeline.handoff.slot import Slot
 from sxe_pipeline.schema import Contract
-from sxe_pipeline.settings import contracts_root
 
 NAME = "manifest.json"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"

@@ -11,8 +11,8 @@ from functools import cache, lru_cache
 
 import yaml
 
+from sxe_pipeline import contracts_root
 from sxe_pipeline.redact.fold import fold_word
-from sxe_pipeline.settings import contracts_root
 
 FAMILIES = ("email", "phone", "contact_link", "messenger_id", "postal_address", "link_hub")
 _CODE_REVISION = "1"

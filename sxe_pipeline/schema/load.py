@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
+from sxe_pipeline import contracts_root
 from sxe_pipeline.errors import BadConfig, NotFound
 from sxe_pipeline.schema.contract import Column, Contract, Rule
-from sxe_pipeline.settings import contracts_root
 
 KINDS = {
     "string": "string",

@@ -5,12 +5,12 @@ stand in the room they belong to.
 """
 
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sxe_pipeline.errors import BadConfig, StoreUnavailable
-from sxe_pipeline.settings import bare
 
 STATEMENT_TIMEOUT_S = 300
 """One statement. A transaction may be longer: a writer streams a day while it holds its lock."""
@@ -51,6 +51,28 @@ def connect(dsn: str) -> psycopg.Connection:
             f"database {given.get('dbname')} at {place} does not let {given.get('user')} in "
             f"({_reason(error)}); check that it runs and that the login is right"
         ) from None
+
+
+def with_driver(url: str, driver: str) -> str:
+    """A Postgres URL as a managed service prints it, for SQLAlchemy with a named driver.
+
+    Dagster's storage needs `psycopg2` (its NOTIFY binds a parameter, which psycopg 3 refuses), our
+    own code uses `psycopg`; SQLAlchemy 2.1 reads a bare `postgresql://` as psycopg 3.
+
+    Example:
+        >>> with_driver("postgres://u:p@db:25060/sxe?sslmode=require", "psycopg2")
+        'postgresql+psycopg2://u:p@db:25060/sxe?sslmode=require'
+    """
+    parts = urlsplit(url)
+    scheme = parts.scheme.split("+")[0]
+    if scheme not in ("postgres", "postgresql"):
+        raise BadConfig("a database URL must start with postgresql://; correct it")
+    return urlunsplit(parts._replace(scheme=f"postgresql+{driver}"))
+
+
+def bare(url: str) -> str:
+    """The same URL for psycopg itself, without a driver name."""
+    return with_driver(url, "psycopg").replace("+psycopg", "", 1)
 
 
 def _reason(error: psycopg.OperationalError) -> str:

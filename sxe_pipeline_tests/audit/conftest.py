@@ -9,9 +9,9 @@ import yaml
 from psycopg import sql as compose
 
 from sxe_pipeline import audit, face
-from sxe_pipeline.sandbox import postgres
-from sxe_pipeline.settings import with_driver
+from sxe_pipeline.local import postgres
 from sxe_pipeline.store import migrate, sql
+from sxe_pipeline.store.sql import with_driver
 
 ASSETS = sorted(set(audit.KINDS.values()))
 

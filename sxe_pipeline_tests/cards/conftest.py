@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from sxe_pipeline import contracts_root
 from sxe_pipeline.cards import build, policy, taxonomy
 from sxe_pipeline.schema.tables import IDENTITY, PROFILE
-from sxe_pipeline.settings import contracts_root
 
 SEEN = datetime(2026, 6, 1, tzinfo=UTC)
 NEWEST = date(2026, 6, 2)

@@ -7,11 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from sxe_pipeline import contracts_root
 from sxe_pipeline.cards import build, policy, pools, release
 from sxe_pipeline.cards.card import CARD, CONTRACT_COLUMNS, INCOMPLETE, WITHHELD, readiness
 from sxe_pipeline.errors import BadConfig, ContractBroken
 from sxe_pipeline.schema.tables import POOL
-from sxe_pipeline.settings import contracts_root
 from sxe_pipeline_tests.cards.conftest import FULL, NEWEST, SEEN, tables
 
 BIO = "Wedding photographer. Coffee and trail running."

@@ -2,9 +2,9 @@
 
 import pytest
 
+from sxe_pipeline import contracts_root
 from sxe_pipeline.cards import taxonomy
 from sxe_pipeline.cards.candidates import inputs, name_of
-from sxe_pipeline.settings import contracts_root
 
 
 @pytest.fixture(scope="module")

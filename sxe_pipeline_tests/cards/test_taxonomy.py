@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from sxe_pipeline import contracts_root
 from sxe_pipeline.cards import stream, taxonomy
 from sxe_pipeline.cards.card import follower_band
 from sxe_pipeline.cards.rules import decide
 from sxe_pipeline.errors import BadConfig
-from sxe_pipeline.settings import contracts_root
 
 EXAMPLES = [
     json.loads(line)

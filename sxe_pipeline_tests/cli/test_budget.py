@@ -183,7 +183,7 @@ def test_a_run_says_what_each_request_did_and_fails_where_one_failed(desk, monke
     runs = [ran | {"batch_id": "b1"}]
     stand_in = types.ModuleType("contact")
     stand_in.run_once = lambda given: runs if isinstance(given, settings.Settings) else None
-    package = sys.modules.get("sxe_pipeline.sandbox") or __import__("sxe_pipeline.sandbox").sandbox
+    package = sys.modules.get("sxe_pipeline.local") or __import__("sxe_pipeline.local").local
     monkeypatch.setattr(package, "contact", stand_in, raising=False)
 
     good = desk.type(None, "enrich", "run").stdout

@@ -11,7 +11,8 @@ from psycopg import sql as compose
 from sxe_pipeline import definitions, face, schema
 from sxe_pipeline import settings as environment
 from sxe_pipeline.contacts import points, sensors
-from sxe_pipeline.sandbox import contact, provider_answers
+from sxe_pipeline.local import contact, runs
+from sxe_pipeline.sandbox import provider_answers
 from sxe_pipeline_tests.contacts import desk as desks
 from sxe_pipeline_tests.contacts.test_location import SEEN, contact_once, settings_of
 
@@ -81,7 +82,7 @@ def location(due, tmp_path):
 
 
 def run(tier, instance, made, tags):
-    return face.run_partition(tier, instance, sensors.JOB, made["request_id"], tags)
+    return runs.run_partition(tier, instance, sensors.JOB, made["request_id"], tags)
 
 
 def test_i15_only_the_gates_own_launch_calls_a_provider(location):
@@ -94,13 +95,13 @@ def test_i15_only_the_gates_own_launch_calls_a_provider(location):
     assert not guessed.is_success
     assert desk.emulator.stats()["calls"] == []
 
-    first_daemon = face.request_tick(tier, instance, definitions.APPROVED)
-    second_daemon = face.request_tick(tier, instance, definitions.APPROVED)
+    first_daemon = runs.request_tick(tier, instance, definitions.APPROVED)
+    second_daemon = runs.request_tick(tier, instance, definitions.APPROVED)
     assert (len(first_daemon), second_daemon) == (1, [])
     launched = run(tier, instance, made, first_daemon[0].tags)
     assert launched.is_success, launched.failure
     desk.time_passes()
-    for wanted in face.request_tick(tier, instance, definitions.APPROVED):
+    for wanted in runs.request_tick(tier, instance, definitions.APPROVED):
         assert run(tier, instance, made, wanted.tags).is_success
     calls = desk.emulator.stats()["calls"]
 
@@ -116,7 +117,7 @@ def test_i15_only_the_gates_own_launch_calls_a_provider(location):
     ]
 
     assert not any(one.is_success for one in again)
-    assert face.request_tick(tier, instance, definitions.APPROVED) == []
+    assert runs.request_tick(tier, instance, definitions.APPROVED) == []
     assert desk.emulator.stats()["calls"] == calls
     desk.assert_all_is_over()
 

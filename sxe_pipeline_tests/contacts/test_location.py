@@ -9,7 +9,7 @@ import pytest
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.gate import requests
-from sxe_pipeline.sandbox import contact
+from sxe_pipeline.local import contact
 from sxe_pipeline_tests.contacts.desk import CREDENTIALS
 
 SEEN = """

@@ -8,7 +8,7 @@ import pytest
 
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.gate import permits
-from sxe_pipeline.sandbox import postgres
+from sxe_pipeline.local import postgres
 from sxe_pipeline_tests.gate.world import Copy, World, new_database
 
 

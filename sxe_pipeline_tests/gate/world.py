@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql as compose
 
 from sxe_pipeline.gate import candidates, people, permits, requests
-from sxe_pipeline.sandbox import postgres
+from sxe_pipeline.local import postgres
 from sxe_pipeline.store import migrate, roles, sql
 
 MARKET = "x_general"

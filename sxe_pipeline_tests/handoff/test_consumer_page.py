@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from sxe_pipeline import settings
+from sxe_pipeline import contracts_root
 from sxe_pipeline.handoff import publish
 from sxe_pipeline.handoff.slot import Slot
 
-PAGE = settings.contracts_root().parent / "docs" / "consumer.md"
+PAGE = contracts_root().parent / "docs" / "consumer.md"
 
 
 @pytest.mark.skipif(not PAGE.exists(), reason="the pages are in the checkout only")
@@ -29,7 +29,7 @@ def test_every_example_of_the_page_runs_on_a_published_batch(
     )
     pinned = tmp_path / "signing.pub"
     pinned.write_bytes(signer.public_pem())
-    generated = settings.contracts_root() / "lead_card" / "generated" / "0.1.0" / "schema.json"
+    generated = contracts_root() / "lead_card" / "generated" / "0.1.0" / "schema.json"
     names: dict = {
         "folder": tmp_path / "handoff" / "lead_card" / "v0" / str(done.batch_id),
         "pinned": pinned,

@@ -10,8 +10,7 @@ import pytest
 from sxe_pipeline.cards import policy
 from sxe_pipeline.ingest.collection import declared
 from sxe_pipeline.ingest.stream import to_jsonl
-from sxe_pipeline.sandbox import bios, landing, plants
-from sxe_pipeline.sandbox.demo import POLICY
+from sxe_pipeline.sandbox import POLICY, bios, landing, plants
 
 DAYS = (date(2026, 9, 1), date(2026, 9, 2))
 NOW = datetime(2026, 9, 3, tzinfo=UTC)

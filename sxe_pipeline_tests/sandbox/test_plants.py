@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sxe_pipeline.demo import dump, search
+from sxe_pipeline.demo.dump import dump_database
+from sxe_pipeline.demo.search import find
 from sxe_pipeline.errors import BadInput
-from sxe_pipeline.sandbox import dump, plants, search
-from sxe_pipeline.sandbox.dump import dump_database
+from sxe_pipeline.sandbox import plants
 from sxe_pipeline.sandbox.plants import KINDS, plant
-from sxe_pipeline.sandbox.search import find
 
 FIELDS = {"bio", "display_name", "location", "link", "vendor_email", "vendor_phone", "handle"}
 
@@ -312,5 +313,5 @@ def test_the_scan_imports_nothing_of_the_engine_but_errors(module):
         )
     }
 
-    allowed = ("sxe_pipeline.errors", "sxe_pipeline.sandbox.plants", "sxe_pipeline.sandbox.search")
+    allowed = ("sxe_pipeline.errors", "sxe_pipeline.sandbox.plants", "sxe_pipeline.demo.search")
     assert {name for name in named if name.startswith("sxe_pipeline")} <= set(allowed)

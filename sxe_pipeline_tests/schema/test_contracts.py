@@ -10,11 +10,11 @@ import pytest
 import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
 
-from sxe_pipeline import schema, settings
+from sxe_pipeline import contracts_root, schema
 from sxe_pipeline.errors import BadConfig, NotFound
 from sxe_pipeline.schema.tables import PROFILE
 
-ROOT = settings.contracts_root()
+ROOT = contracts_root()
 ALL = [pytest.param(c, id=f"{c.id}-{c.version}") for c in schema.load_all()]
 
 

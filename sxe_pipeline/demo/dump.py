@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psycopg
 from psycopg import sql
 
-from sxe_pipeline.sandbox.search import unpacked
+from sxe_pipeline.demo.search import unpacked
 
 _CHUNK = 4 << 20
 _TABLES = """

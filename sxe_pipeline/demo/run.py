@@ -2,7 +2,7 @@
 
 The real sensor, schedule, jobs and assets run on the real event log of an embedded Postgres, each
 with the login of its tier. The home is made anew each time; what is left can be looked at with
-`make ui`. `cli` hands in the definitions, so that this room imports neither them nor Dagster.
+`make ui`.
 """
 
 import json
@@ -10,27 +10,26 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sxe_pipeline import face, schema
+from sxe_pipeline import contracts_root, definitions, face, sandbox, schema
 from sxe_pipeline import settings as environment
 from sxe_pipeline.audit import verify
 from sxe_pipeline.cards import market
+from sxe_pipeline.demo import dump, enrichment, search
+from sxe_pipeline.demo.report import Report
 from sxe_pipeline.errors import BadInput, Terminal
 from sxe_pipeline.handoff import sign
-from sxe_pipeline.sandbox import attach, dump, enrichment, landing, plants, search
-from sxe_pipeline.sandbox.report import Report
+from sxe_pipeline.local import attach, runs, variables
+from sxe_pipeline.sandbox import landing, plants
 from sxe_pipeline.schema import vocabulary
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import sql
-
-Tier = Callable[[Settings], Any]
-POLICY = Path(__file__).parent / "policy.yaml"
 
 
 class DemoFailed(Terminal):
@@ -69,7 +68,6 @@ def _shown(name: str) -> Iterator[None]:
 
 def run(
     settings: Settings,
-    tier: Tier,
     *,
     inputs: Sequence[Path],
     accounts: int,
@@ -80,7 +78,6 @@ def run(
 
     Args:
         settings: Of this process; only its home counts, the demo always uses embedded defaults.
-        tier: `definitions.assemble`.
         inputs: Landing folders of the user; empty: generated profiles.
         accounts: How many accounts to generate.
         seed: Of the generator.
@@ -99,17 +96,16 @@ def run(
         with clock.stage("start the database"):
             held = stack.enter_context(attach.attached(given, "social", "dagster"))
             given = held.settings
-            environment.enter(environment.exports(given, environment.dagster_home(given)))
-            road = Road(given, tier(given), stack.enter_context(face.instance()), clock)
+            environment.enter(variables.exports(given, variables.dagster_home(given)))
+            tier, instance = definitions.assemble(given), stack.enter_context(runs.instance())
+            road = Road(given, tier, instance, clock)
         if inputs:
             _land_folders(road, inputs)
         else:
             _land_generated(road, accounts, seed)
         if road.world is not None:
             with clock.stage("request, approval, enrichment"):
-                report.enrichment = enrichment.run(
-                    environment.logged_out(given), _markets(given, road)
-                )
+                report.enrichment = enrichment.run(given.logged_out(), _markets(given, road))
         with clock.stage("read by a stranger"):
             report.batches = _stranger(given, "handoff", "lead_card", sign.public_file(given.home))
             report.contact_batches = _stranger(
@@ -120,7 +116,7 @@ def run(
                 *("card_id", "kind", "value"),
             )
         with clock.stage("mirror and verify the audit"):
-            face.sensor_tick(road.tier, road.instance, "mirrored_events")
+            runs.sensor_tick(road.tier, road.instance, "mirrored_events")
             _measure(road, report)
             report.offences = vocabulary.offences([*verbs, *_surface(road)])
         if road.world is not None:
@@ -139,7 +135,7 @@ def _fresh(settings: Settings, *, is_generated: bool) -> Settings:
         attach.stop(given, delete=True)
         shutil.rmtree(home)
     home.mkdir(parents=True)
-    return replace(given, policy_file=POLICY if is_generated else settings.policy_file)
+    return replace(given, policy_file=sandbox.POLICY if is_generated else settings.policy_file)
 
 
 class Road:
@@ -153,7 +149,7 @@ class Road:
         """Tick the real sensor until it has nothing to ask for; run what it asks."""
         days: list[date] = []
         while True:
-            wanted, _ = face.sensor_tick(self.tier, self.instance, "landed_files")
+            wanted, _ = runs.sensor_tick(self.tier, self.instance, "landed_files")
             if not wanted:
                 return days
             for request in wanted:
@@ -165,14 +161,14 @@ class Road:
     def publish(self, label: str, day: date) -> None:
         """Evaluate the real schedule on the morning after `day`, and run what it asks."""
         morning = datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC)
-        for request in face.schedule_tick(
+        for request in runs.schedule_tick(
             self.tier, self.instance, "every_day", morning + timedelta(hours=2)
         ):
             with self.clock.stage(f"{label}: {request.job}"):
                 self._run(request.job, date.fromisoformat(request.partition or ""), request.tags)
 
     def _run(self, job: str, day: date, tags: Any) -> None:
-        done = face.run(self.tier, self.instance, job, [day], tags)
+        done = runs.run(self.tier, self.instance, job, [day], tags)
         self.clock.report.runs += 1
         self.clock.report.failed_checks |= set(done.failed_checks)
         if not done.is_success:
@@ -222,10 +218,10 @@ def _stranger(
     handoff = settings.home / folder
     if not handoff.exists():
         return []
-    schema_file = environment.contracts_root() / contract / "generated" / "0.1.0" / "schema.json"
+    schema_file = contracts_root() / contract / "generated" / "0.1.0" / "schema.json"
     child = subprocess.run(
         [
-            *(sys.executable, "-I", str(Path(__file__).with_name("stranger.py"))),
+            *(sys.executable, "-I", str(Path(__file__).with_name("consumer.py"))),
             *(str(handoff), str(key), str(schema_file), *columns),
         ],
         capture_output=True,
@@ -235,7 +231,7 @@ def _stranger(
         check=False,
     )
     if child.returncode:
-        (settings.home / "stranger.log").write_text(child.stderr)
+        (settings.home / "consumer.log").write_text(child.stderr)
         raise DemoFailed(f"the consumer could not read the batches; see {settings.home}")
     return [json.loads(line) for line in child.stdout.splitlines()]
 
@@ -257,7 +253,7 @@ def _measure(road: Road, report: Report) -> None:
         ):
             report.count_day(row)
     with (
-        attach.attached(environment.logged_out(road.settings), "api") as held,
+        attach.attached(road.settings.logged_out(), "api") as held,
         sql.connect(held.settings.need("api_dsn")) as conn,
     ):
         report.markets = market.markets(conn)

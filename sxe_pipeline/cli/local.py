@@ -21,12 +21,11 @@ from sxe_pipeline.errors import NotFound
 @as_json
 def demo(inputs: tuple[Path, ...], accounts: int, seed: int, as_json: bool) -> None:
     """The whole road on generated profiles, or on your own landing folders INPUTS."""
-    from sxe_pipeline import cli, definitions
-    from sxe_pipeline.sandbox import demo as sandbox
+    from sxe_pipeline import cli
+    from sxe_pipeline.demo import run as whole
 
-    report = sandbox.run(
+    report = whole.run(
         settings.load(),
-        definitions.assemble,
         inputs=inputs,
         accounts=accounts,
         seed=seed,
@@ -40,7 +39,7 @@ def demo(inputs: tuple[Path, ...], accounts: int, seed: int, as_json: bool) -> N
 @as_json
 def doctor(as_json: bool) -> None:
     """Look at everything a run needs, and say what to do where something is missing."""
-    from sxe_pipeline.sandbox import doctor as checks
+    from sxe_pipeline.local import doctor as checks
 
     found = checks.examine(settings.load())
     rows = [{"check": c.name, "state": c.state, "seen": c.seen, "fix": c.fix} for c in found]
@@ -56,20 +55,20 @@ def env(command: tuple[str, ...], as_json: bool) -> None:
     import shlex
     import subprocess
 
-    from sxe_pipeline.sandbox import attach
+    from sxe_pipeline.local import attach, variables
 
     with attach.attached(settings.load(), "social", "api", "dagster") as held:
-        variables = settings.exports(held.settings, settings.dagster_home(held.settings))
+        told = variables.exports(held.settings, variables.dagster_home(held.settings))
         if command:
             child = subprocess.run(
                 list(command),
-                env=settings.inherited() | variables,
+                env=settings.inherited() | told,
                 pass_fds=held.descriptors,
                 check=False,
             )
             sys.exit(child.returncode)
-    lines = (f"export {name}={shlex.quote(value)}" for name, value in variables.items())
-    answer("env", {"variables": variables}, as_json, lines)
+    lines = (f"export {name}={shlex.quote(value)}" for name, value in told.items())
+    answer("env", {"variables": told}, as_json, lines)
     if held.descriptors:
         click.echo("# the embedded database stops with its last user: sxe env -- bash", err=True)
 
@@ -83,7 +82,7 @@ def down(reset: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Stop the embedded database, and with --reset delete everything below SXE_HOME."""
     import shutil
 
-    from sxe_pipeline.sandbox import attach
+    from sxe_pipeline.local import attach
 
     given = settings.load()
     homes = [h for h in (given.home / "demo", given.home) if (h / "postgres").exists()]
@@ -104,7 +103,7 @@ def down(reset: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
 @click.option("--demo", "of_demo", is_flag=True, help="Over the state of the last demo.")
 def ui(port: int, of_demo: bool) -> None:
     """The Dagster UI with code server and daemon, until Ctrl-C."""
-    from sxe_pipeline.sandbox import ui as screen
+    from sxe_pipeline.local import ui as screen
 
     given = settings.load()
     if of_demo:

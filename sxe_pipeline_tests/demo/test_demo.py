@@ -111,10 +111,10 @@ def test_real_files_take_the_same_road_and_nothing_is_invented_for_them(tmp_path
 def test_the_recall_on_the_last_screen_was_measured_with_the_rules_in_force():
     import yaml
 
-    import sxe_pipeline.sandbox
+    import sxe_pipeline.demo
     from sxe_pipeline.redact import RULESET_VERSION
 
-    file = Path(sxe_pipeline.sandbox.__file__).with_name("recall.yaml")
+    file = Path(sxe_pipeline.demo.__file__).with_name("recall.yaml")
 
     assert yaml.safe_load(file.read_text())["ruleset_version"] == RULESET_VERSION, (
         "run bench/redaction.py --save"

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
+from sxe_pipeline.demo.enrichment import CAP_MICROS, Enrichment
 from sxe_pipeline.redact import RULESET_VERSION
-from sxe_pipeline.sandbox.enrichment import CAP_MICROS, Enrichment
 
 FAMILIES = {"e": "e-mail", "p": "phone, messenger", "l": "link", "a": "address"}
 """First letter of a way of hiding -> what is hidden."""

@@ -16,13 +16,13 @@ import psycopg
 import pytest
 
 from sxe_pipeline.errors import BadConfig, Busy
-from sxe_pipeline.sandbox import postgres
+from sxe_pipeline.local import postgres
 
 ROOT = Path(__file__).parents[2]
 COMMAND = """
 import sys
 from pathlib import Path
-from sxe_pipeline.sandbox.postgres import Server
+from sxe_pipeline.local.postgres import Server
 with Server(Path(sys.argv[1]), durable=False).attached() as state:
     print(state["port"], state["lock_fd"], flush=True)
     sys.stdin.read()

@@ -18,10 +18,13 @@ from uuid import UUID
 import psycopg
 import yaml
 
+from sxe_pipeline import sandbox
 from sxe_pipeline import settings as environment
+from sxe_pipeline.demo import paid_calls
 from sxe_pipeline.errors import Refused
 from sxe_pipeline.gate import people, requests
-from sxe_pipeline.sandbox import attach, claims, contact, providers
+from sxe_pipeline.local import attach, contact
+from sxe_pipeline.sandbox import providers
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import sql
 
@@ -165,8 +168,8 @@ def _keep(folder: Path, tokens: Mapping[str, str]) -> None:
 
 def _open(conn: psycopg.Connection, tokens: Mapping[str, str]) -> None:
     """The sandbox's own policy, prices and clocks, each put in force by two."""
-    _agree(conn, tokens, "policy", _yaml("policy.yaml"))
-    for price in _yaml("prices.yaml"):
+    _agree(conn, tokens, "policy", _yaml(sandbox.POLICY))
+    for price in _yaml(sandbox.PRICES):
         _agree(conn, tokens, "price", price)
     _agree(conn, tokens, "setting", PATIENCE)
 
@@ -210,7 +213,7 @@ def _measure(
     """Both sides' account of it: the emulator's log, and what the gate shows."""
     done.request = requests.find(conn, request_id)
     done.budgets, done.lanes = requests.budgets(conn), requests.lanes(conn)
-    prices = {price["provider"]: price["micros_per_unit"] for price in _yaml("prices.yaml")}
+    prices = {price["provider"]: price["micros_per_unit"] for price in _yaml(sandbox.PRICES)}
     log = emulator.stats()["calls"]
     done.provider_micros = sum(
         -(-units * prices[entry["provider"]] // 1_000_000)
@@ -225,9 +228,9 @@ def _measure(
         for value in (v for r in groups for v in r["values"]):
             counted[value["kind"]] = counted.get(value["kind"], 0) + 1
     done.values = dict(sorted(counted.items()))
-    done.claims = claims.examine(conn, log)
+    done.claims = paid_calls.examine(conn, log)
     done.handed_out = emulator.handed_out()
 
 
-def _yaml(name: str) -> Any:
-    return yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+def _yaml(file: Path) -> Any:
+    return yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -18,7 +18,7 @@ from typing import Any
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import StoreUnavailable
-from sxe_pipeline.sandbox import postgres
+from sxe_pipeline.local import postgres
 from sxe_pipeline.settings import Settings
 
 ROLES = {
@@ -101,7 +101,7 @@ def _migrate_once(settings: Settings, state: dict[str, Any]) -> None:
         return
     given = {"admin": _dsn(state, "admin"), "passwords": state["passwords"]}
     child = subprocess.run(
-        [sys.executable, "-m", "sxe_pipeline.sandbox.migrate"],
+        [sys.executable, "-m", "sxe_pipeline.local.migrate"],
         input=json.dumps(given),
         text=True,
         capture_output=True,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import psycopg
 
 from sxe_pipeline.errors import SxeError
-from sxe_pipeline.sandbox import attach
+from sxe_pipeline.local import attach
 from sxe_pipeline.settings import DATABASES, STORES, Settings
 from sxe_pipeline.store import objects, sql
 

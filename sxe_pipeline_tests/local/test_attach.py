@@ -10,7 +10,7 @@ import pytest
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import BadConfig, Busy, StoreUnavailable
-from sxe_pipeline.sandbox import attach, postgres
+from sxe_pipeline.local import attach, postgres
 from sxe_pipeline.store import sql
 
 SECRET = "s3cr3t-w0rd"

@@ -13,10 +13,12 @@ from typing import Any
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import StoreUnavailable
 from sxe_pipeline.handoff import sign
-from sxe_pipeline.sandbox import attach
+from sxe_pipeline.local import attach
+from sxe_pipeline.local.variables import dagster_home
 from sxe_pipeline.settings import PROVIDERS, Settings
+from sxe_pipeline.store.sql import with_driver
 
-CHILD = "sxe_pipeline.cli.contact_once"
+CHILD = "sxe_pipeline.local.contact_once"
 
 
 def variables(settings: Settings) -> dict[str, str]:
@@ -25,7 +27,7 @@ def variables(settings: Settings) -> dict[str, str]:
     Args:
         settings: With the logins of the contact tier and of Dagster.
     """
-    home = environment.dagster_home(settings)
+    home = dagster_home(settings)
     keys = settings.home / "keys"
     told = {
         "PATH": "/usr/bin:/bin",
@@ -33,7 +35,7 @@ def variables(settings: Settings) -> dict[str, str]:
         "DAGSTER_HOME": str(home),
         "SXE_CONTACTS_DATABASE_URL": settings.need("contacts_dsn"),
         "DAGSTER_DATABASE_URL": settings.need("dagster_dsn"),
-        "DAGSTER_STORAGE_URL": environment.with_driver(settings.need("dagster_dsn"), "psycopg2"),
+        "DAGSTER_STORAGE_URL": with_driver(settings.need("dagster_dsn"), "psycopg2"),
         "SXE_CONTACT_HANDOFF_STORE_URL": settings.contact_handoff_url,
         "SXE_KEYSET": settings.keyset or (keys / "contacts.keyset").as_uri(),
         "SXE_SIGNING_KEY": sign.contact_file(settings.home).as_uri(),

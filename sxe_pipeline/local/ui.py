@@ -22,7 +22,7 @@ from pathlib import Path
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import BadInput, StoreUnavailable
-from sxe_pipeline.sandbox import attach, contact
+from sxe_pipeline.local import attach, contact, variables
 from sxe_pipeline.settings import Settings
 
 READY_S = 90
@@ -44,8 +44,8 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
         # Not in the home: a Unix socket's path may have about 100 characters.
         tempfile.TemporaryDirectory(prefix="sxe-ui-") as short,
     ):
-        given, home = held.settings, environment.dagster_home(held.settings)
-        exports = environment.exports(given, home)
+        given, home = held.settings, variables.dagster_home(held.settings)
+        exports = variables.exports(given, home)
         inherited = environment.inherited()
         logins = {name: environment.DATABASES[f"{name}_dsn"] for name in ("social", "contacts")}
         only_dagster = {k: v for k, v in exports.items() if k not in logins.values()}

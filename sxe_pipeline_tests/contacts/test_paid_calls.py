@@ -6,7 +6,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from sxe_pipeline.sandbox import claims
+from sxe_pipeline.demo import paid_calls as claims
 from sxe_pipeline_tests.contacts.desk import CREDENTIALS, Dying
 
 

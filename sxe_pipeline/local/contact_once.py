@@ -7,7 +7,8 @@ nothing else. Each run is a line of JSON on stdout.
 import json
 from typing import Any
 
-from sxe_pipeline import definitions, face
+from sxe_pipeline import definitions
+from sxe_pipeline.local import runs
 
 MOST_TICKS = 5
 
@@ -15,17 +16,17 @@ MOST_TICKS = 5
 def main() -> None:
     """Tick, run, report, until a tick asks for nothing or the answers that are due take longer."""
     tier = definitions.contact_tier()
-    with face.instance() as instance:
+    with runs.instance() as instance:
         for _ in range(MOST_TICKS):
-            asked = face.request_tick(tier, instance, definitions.APPROVED)
+            asked = runs.request_tick(tier, instance, definitions.APPROVED)
             if not asked:
                 return
             for wanted in asked:
                 _run(tier, instance, wanted)
 
 
-def _run(tier: Any, instance: Any, wanted: face.Wanted) -> None:
-    done = face.run_partition(tier, instance, wanted.job, wanted.partition, wanted.tags)
+def _run(tier: Any, instance: Any, wanted: runs.Wanted) -> None:
+    done = runs.run_partition(tier, instance, wanted.job, wanted.partition, wanted.tags)
     said = {
         "request_id": wanted.partition,
         "run_id": done.run_id,

@@ -1,0 +1,140 @@
+"""Sensor ticks, schedule ticks and runs in this process, without a daemon.
+
+Here: what the demo, the contact child and `sxe build` need of Dagster. Not here: what an asset
+does.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import dagster as dg
+
+
+@contextmanager
+def instance() -> Iterator[dg.DagsterInstance]:
+    """The instance that DAGSTER_HOME names."""
+    with dg.DagsterInstance.get() as opened:
+        yield opened
+
+
+@dataclass(frozen=True)
+class Run:
+    """One in-process run: its id, whether it succeeded, and the text of its first failure."""
+
+    run_id: str
+    is_success: bool
+    failure: str | None
+    failed_checks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a tick asks for: a job for one partition; `skipped` says why there is none."""
+
+    job: str
+    partition: str | None
+    run_key: str | None
+    tags: Mapping[str, str]
+
+
+def sensor_tick(
+    tier: dg.Definitions, opened: dg.DagsterInstance, name: str
+) -> tuple[list[Wanted], str | None]:
+    """Evaluate a real sensor once: (runs it wants, its reason to skip)."""
+    sensor = tier.resolve_sensor_def(name)
+    with dg.build_sensor_context(
+        instance=opened, definitions=tier, sensor_name=name, resources=tier.resources
+    ) as context:
+        tick = sensor.evaluate_tick(context)
+    return [_wanted(r, sensor.job_name) for r in tick.run_requests or []], tick.skip_message
+
+
+def request_tick(tier: dg.Definitions, opened: dg.DagsterInstance, name: str) -> list[Wanted]:
+    """Evaluate a real sensor that adds partitions, and add them as the daemon would.
+
+    Its own `evaluate_tick` finds no instance for them outside of the daemon, so it is called.
+    """
+    sensor = tier.resolve_sensor_def(name)
+    with dg.build_sensor_context(
+        instance=opened, definitions=tier, sensor_name=name, resources=tier.resources
+    ) as context:
+        tick = sensor(context)
+    if not isinstance(tick, dg.SensorResult):
+        return []
+    for added in tick.dynamic_partitions_requests or []:
+        opened.add_dynamic_partitions(added.partitions_def_name, list(added.partition_keys))
+    return [_wanted(r, sensor.job_name) for r in tick.run_requests or []]
+
+
+def schedule_tick(
+    tier: dg.Definitions, opened: dg.DagsterInstance, name: str, at: datetime
+) -> list[Wanted]:
+    """Evaluate a real schedule as of `at`."""
+    schedule = tier.resolve_schedule_def(name)
+    context = dg.build_schedule_context(
+        instance=opened,
+        scheduled_execution_time=at,
+        repository_def=tier.get_repository_def(),
+    )
+    tick = schedule.evaluate_tick(context)
+    return [_wanted(r, schedule.job_name) for r in tick.run_requests or []]
+
+
+def _wanted(request: dg.RunRequest, job: str | None) -> Wanted:
+    return Wanted(
+        request.job_name or job or "", request.partition_key, request.run_key, dict(request.tags)
+    )
+
+
+def run(
+    tier: dg.Definitions,
+    opened: dg.DagsterInstance,
+    job: str,
+    days: Sequence[date],
+    tags: Mapping[str, str] | None = None,
+) -> Run:
+    """Run a daily job in this process, for one day or a contiguous range.
+
+    One at a time: two in-process runs in threads of one process deadlock in Dagster's log handler.
+    """
+    first, last = min(days).isoformat(), max(days).isoformat()
+    extra = dict(tags or {})
+    if first != last:
+        extra |= {
+            "dagster/asset_partition_range_start": first,
+            "dagster/asset_partition_range_end": last,
+        }
+    return run_partition(tier, opened, job, first if first == last else None, extra)
+
+
+def run_partition(
+    tier: dg.Definitions,
+    opened: dg.DagsterInstance,
+    job: str,
+    partition: str | None,
+    tags: Mapping[str, str],
+) -> Run:
+    """Run a job in this process, for one partition or for what its tags say."""
+    result = tier.resolve_job_def(job).execute_in_process(
+        instance=opened, partition_key=partition, raise_on_error=False, tags=dict(tags)
+    )
+    failed = [e for e in result.all_node_events if e.is_step_failure]
+    checks = tuple(
+        sorted(
+            f"{e.asset_key.to_user_string()}:{e.check_name}"
+            for e in result.get_asset_check_evaluations()
+            if not e.passed
+        )
+    )
+    text = _failure_text(failed[0]) if failed else None
+    return Run(result.run_id, result.success, text, checks)
+
+
+def _failure_text(event: dg.DagsterEvent) -> str:
+    data = event.step_failure_data
+    failure = data.user_failure_data
+    if failure is not None and failure.description:
+        return failure.description
+    return f"step {event.step_key} failed; the Dagster UI has the details"
