@@ -10,7 +10,7 @@ DEV := $(VENV)/.dev-$(call HASH,requirements-dev.lock pyproject.toml)
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench ui clean lock
+.PHONY: help demo test check format golden bench ui clean lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,9 @@ check: $(DEV) ## format, lint, types, walls, Dagster definitions
 format: $(DEV) ## put the code into shape
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+golden: $(DEV) ## the catalogue in the tree anew, after an edit of SQL
+	@$(BIN)/python -m sxe_pipeline_tests.store.golden
 
 bench: $(DEV) ## the benchmarks
 	@for b in bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done

@@ -18,7 +18,7 @@ from sxe_pipeline.errors import Busy
 from sxe_pipeline.gate import permits
 from sxe_pipeline.local import postgres
 from sxe_pipeline.store import sql
-from sxe_pipeline.store.ask import at_once
+from sxe_pipeline.store.functions import at_once
 from sxe_pipeline_tests.gate.race import race
 from sxe_pipeline_tests.gate.world import APOLLO, World, new_database
 

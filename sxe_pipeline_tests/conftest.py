@@ -12,7 +12,7 @@ from psycopg import sql as compose
 
 from sxe_pipeline.errors import Busy
 from sxe_pipeline.local import postgres
-from sxe_pipeline.store import migrate, roles
+from sxe_pipeline.store import migrate, sql
 
 TEMPLATE = "sxe_template"
 
@@ -64,8 +64,7 @@ def _make_template(state):
         conn.execute(f"drop database if exists {TEMPLATE}")
         conn.execute(f"create database {TEMPLATE} owner sxe_admin")
         admin = postgres.dsn(state, "sxe_admin", TEMPLATE)
-        roles.ensure(admin, state["passwords"])
-        migrate.upgrade(admin)
+        migrate.upgrade(admin, state["passwords"])
         conn.execute(f"alter database {TEMPLATE} is_template true")
 
 
@@ -77,7 +76,8 @@ def database(server):
         made = compose.SQL("create database {} template {} owner sxe_admin")
         conn.execute(made.format(compose.Identifier(name), compose.Identifier(TEMPLATE)))
         # Grants on a database do not come with its template.
-        migrate.open_database(postgres.dsn(server, "sxe_admin", name))
+        with sql.open_unchecked(postgres.dsn(server, "sxe_admin", name)) as admin:
+            migrate.open_database(admin)
         yield Database(server, name)
         with contextlib.suppress(psycopg.Error):
             gone = compose.SQL("drop database {} with (force)").format(compose.Identifier(name))

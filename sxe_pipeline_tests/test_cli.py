@@ -273,7 +273,7 @@ def test_items_that_are_none_are_a_usage_error(apart, items):
         ["approve", "aaaa", *WHY],
         ["reject", "aaaa", *WHY],
         ["revoke", "aaaa", *WHY],
-        ["budget", "propose", "lane", "apollo", *WHY],
+        ["budget", "propose", "circuit", "apollo", *WHY],
         ["budget", "confirm", "aaaa"],
         ["budget", "stop", *WHY],
         ["keys", "renew"],

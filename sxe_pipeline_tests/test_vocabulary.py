@@ -14,6 +14,7 @@ import pytest
 import sxe_pipeline
 from sxe_pipeline import audit, errors, schema, settings
 from sxe_pipeline.schema.vocabulary import DENIED, offences
+from sxe_pipeline.store import catalogue
 
 PACKAGE = Path(sxe_pipeline.__file__).parent
 
@@ -90,8 +91,8 @@ def test_no_setting_module_error_or_audit_kind():
 
 
 def test_no_table_or_column_of_the_database():
-    folder = PACKAGE / "store" / "migrations" / "versions"
-    words = {word for file in folder.glob("*.sql") for word in re.findall(r"\w+", file.read_text())}
+    files = [f for r in catalogue.revisions() for f in r.files] + catalogue.living_files()
+    words = {word for file in files for word in re.findall(r"\w+", file.read_text())}
 
     assert len(words) > 50
     assert offences(words) == []

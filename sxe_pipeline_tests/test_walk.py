@@ -106,12 +106,12 @@ def test_a_file_becomes_a_batch_and_everything_is_said_once(place):
     assert kinds["landing_file.registered"] == 1
     assert kinds["batch.published"] == 1
     uncovered = place.rows(
-        "select count(*) from audit.event e left join audit.covered c using (event_id) "
+        "select count(*) from audit.event e left join audit.attested_event c using (event_id) "
         "where c.event_id is null and e.kind <> 'key.created'"
     )
     assert uncovered == [(0,)]
     digests = face.materializations(place.instance, ["handoff/lead_card_batches"])
-    stored = place.rows("select digest from audit.cover where asset_key like 'handoff/%%'")
+    stored = place.rows("select digest from audit.attestation where asset_key like 'handoff/%%'")
     assert {d for (d,) in stored} <= set(digests)
 
 

@@ -77,5 +77,5 @@ def test_the_wheel_holds_what_it_needs_and_no_test(installed):
 
     assert (package / "contracts" / "lead_card" / "0.1.0.odcs.yaml").is_file()
     assert (package / "dagster.yaml").is_file()
-    assert list((package / "store" / "migrations" / "versions").glob("*.sql"))
+    assert list((package / "store" / "versions").rglob("*.sql"))
     assert not (package.parent / "sxe_pipeline_tests").exists()

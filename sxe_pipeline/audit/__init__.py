@@ -1,11 +1,11 @@
 """Audit: what happened, beside every arrow of the drawing.
 
 In:     facts of a stage, inside the transaction that they describe
-Out:    audit.event (append-only), audit.cover (which materialization answers for which events)
+Out:    audit.event (append-only), audit.attestation (which materialization answers for what)
 Never:  a value from a profile or a contact; an update; a delete
 """
 
 from sxe_pipeline.audit.append import KINDS, append
-from sxe_pipeline.audit.cover import Cover, cover
+from sxe_pipeline.audit.attest import Attestation, attest
 
-__all__ = ["KINDS", "Cover", "append", "cover"]
+__all__ = ["KINDS", "Attestation", "append", "attest"]

@@ -51,15 +51,15 @@ KINDS = MappingProxyType(
         "proposal.confirmed": "audit/events",
         "proposal.rejected": "audit/events",
         "budget.cap_set": "audit/events",
-        "lane.made": "audit/events",
-        "lane.open": "audit/events",
-        "lane.half_open": "audit/events",
-        "lane.closed": "audit/events",
-        "lane.killed": "audit/events",
+        "provider.added": "audit/events",
+        "circuit.open": "audit/events",
+        "circuit.half_open": "audit/events",
+        "circuit.closed": "audit/events",
+        "circuit.killed": "audit/events",
         "suppression.added": "audit/events",
     }
 )
-"""Kind of event -> the asset whose materialization covers it."""
+"""Kind of event -> the asset whose materialization attests it."""
 
 
 def append(
@@ -91,7 +91,7 @@ def append(
     """
     if kind not in KINDS:
         raise BadInput(
-            f"audit kind {kind} is unknown; add it to KINDS with the asset that covers it"
+            f"audit kind {kind} is unknown; add it to KINDS with the asset that attests it"
         )
     payload = form.canonical(kind, actor=actor, subject=subject, key=key, data=data)
     event_id = form.event_id(kind, subject, key)

@@ -1,7 +1,8 @@
 """Keep the audit log in Postgres and the event log of Dagster in agreement.
 
-Truth is Postgres. A crash can leave a cover without its materialization, or events without a cover;
-both are repaired here, never the other way round. How Dagster is read and told is handed in.
+Truth is Postgres. A crash can leave an attestation without its materialization, or events without
+an attestation; both are repaired here, never the other way round. How Dagster is read and told is
+handed in.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from datetime import timedelta
 import psycopg
 
 from sxe_pipeline.audit.append import KINDS
-from sxe_pipeline.audit.cover import cover
+from sxe_pipeline.audit.attest import attest
 
 DUTY = "audit/events"
 """The asset that no run materializes: its events wait for nobody."""
@@ -29,13 +30,13 @@ class Reconciled:
 
     mirrored: int
     repaired: int
-    covered: int
+    attested: int
 
     def sentence(self) -> str:
         """For a tick's message."""
         return (
             f"{self.mirrored} materializations found, {self.repaired} reported again, "
-            f"{self.covered} events covered that no run had covered"
+            f"{self.attested} events attested that no run had attested"
         )
 
 
@@ -51,38 +52,38 @@ def reconcile(
         older_than: What a run may still be about to report.
     """
     assets = sorted(set(KINDS.values()))
-    covered = 0
+    attested = 0
     for asset_key in assets:
         wait = timedelta(0) if asset_key == DUTY else older_than
         with conn.transaction():
-            covered += cover(conn, asset_key, None, older_than=wait).event_count
+            attested += attest(conn, asset_key, None, older_than=wait).event_count
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(hashtextextended('audit mirror', 0))")
         mirrored = _mirror(conn, find(assets))
         missing = conn.execute(
-            "select digest, asset_key, event_count from audit.cover "
+            "select digest, asset_key, event_count from audit.attestation "
             "where dagster_storage_id is null and (run_id is null or "
-            "covered_at <= clock_timestamp() - %s) order by covered_at",
+            "attested_at <= clock_timestamp() - %s) order by attested_at",
             [older_than],
         ).fetchall()
         for digest, asset_key, count in missing:
             report(asset_key, {"sxe/audit_events": count, "sxe/audit_digest": digest})
         if missing:
             _mirror(conn, find(sorted({asset_key for _, asset_key, _ in missing})))
-    return Reconciled(mirrored, len(missing), covered)
+    return Reconciled(mirrored, len(missing), attested)
 
 
 def _mirror(conn: psycopg.Connection, found: Mapping[str, int]) -> int:
     open_digests = [
         digest
         for (digest,) in conn.execute(
-            "select digest from audit.cover where dagster_storage_id is null"
+            "select digest from audit.attestation where dagster_storage_id is null"
         )
         if digest in found
     ]
     with conn.cursor() as cursor:
         cursor.executemany(
-            "update audit.cover set dagster_storage_id = %s where digest = %s",
+            "update audit.attestation set dagster_storage_id = %s where digest = %s",
             [(found[digest], digest) for digest in open_digests],
         )
     return len(open_digests)

@@ -28,7 +28,7 @@ SPECS = [
 def mirrored_events(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.SkipReason]:
-    """Cover what no run covered, and report what a crash kept out of the event log.
+    """Attest what no run attested, and report what a crash kept out of the event log.
 
     Progress lives in Postgres. A tick that only reports is filed as skipped by Dagster; judge this
     duty by the materializations of `audit/events`.

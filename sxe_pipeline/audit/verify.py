@@ -1,7 +1,7 @@
 """Does the record of what was done still stand?
 
-Checks every payload against its hash and its columns, every event against its cover, every cover
-against Dagster's event log. What only seals can show, it says it cannot see.
+Checks every payload against its hash and its columns, every event against its attestation, every
+attestation against Dagster's event log. What only seals can show, it says it cannot see.
 """
 
 import hmac
@@ -18,10 +18,10 @@ from sxe_pipeline.audit import payload as form
 from sxe_pipeline.audit.append import KINDS
 
 UNSEEN = (
-    "the log is not sealed yet: events that were deleted together with their covers, or rewritten "
-    "by the owner of the tables with new hashes, cannot be seen"
+    "the log is not sealed yet: events that were deleted together with their attestations, or "
+    "rewritten by the owner of the tables with new hashes, cannot be seen"
 )
-GUARDS = {"owner_kinds", "refuse_change", "seal_leaf"}
+GUARDS = {"gate_kinds", "refuse_change", "seal_leaf"}
 """The triggers of `audit.event`."""
 
 _PAGE = 10_000
@@ -34,7 +34,7 @@ class Verification:
     """The verdict. `findings` counts what does not hold, by kind of fault."""
 
     events: int = 0
-    covered: int = 0
+    attested: int = 0
     mirrored: int = 0
     waiting: int = 0
     findings: Counter[str] = field(default_factory=Counter)
@@ -49,7 +49,7 @@ class Verification:
         return {
             "status": self.status,
             "events": self.events,
-            "covered": self.covered,
+            "attested": self.attested,
             "mirrored": self.mirrored,
             "waiting": self.waiting,
             "findings": dict(self.findings),
@@ -60,8 +60,8 @@ class Verification:
         """For a person."""
         said = [
             f"events {self.events:,}: payload hashes and columns checked",
-            f"covered {self.covered:,}, waiting for a materialization {self.waiting:,}",
-            f"covers found in Dagster's event log {self.mirrored:,}",
+            f"attested {self.attested:,}, waiting for a materialization {self.waiting:,}",
+            f"attestations found in Dagster's event log {self.mirrored:,}",
         ]
         said += [f"NOT RIGHT: {fault}: {count:,}" for fault, count in sorted(self.findings.items())]
         return [*said, f"verdict: {self.status}", f"cannot see: {UNSEEN}"]
@@ -77,11 +77,11 @@ def verify(conn: psycopg.Connection, find: Find) -> Verification:
     seen = Verification()
     with conn.transaction():
         conn.execute("set transaction isolation level repeatable read, read only")
-        rows = conn.execute("select event_id, digest from audit.covered").fetchall()
+        rows = conn.execute("select event_id, digest from audit.attested_event").fetchall()
         digest_of: dict[UUID, str] = dict(rows)
         _check_guards(conn, seen)
-        covered = _check_events(conn, digest_of, seen)
-        _check_covers(conn, covered, digest_of, find, seen)
+        attested = _check_events(conn, digest_of, seen)
+        _check_attestations(conn, attested, digest_of, find, seen)
     return seen
 
 
@@ -101,7 +101,7 @@ def _check_guards(conn: psycopg.Connection, seen: Verification) -> None:
 def _check_events(
     conn: psycopg.Connection, digest_of: Mapping[UUID, str], seen: Verification
 ) -> dict[str, list[tuple[UUID, str]]]:
-    covered: dict[str, list[tuple[UUID, str]]] = defaultdict(list)
+    attested: dict[str, list[tuple[UUID, str]]] = defaultdict(list)
     with conn.cursor(name="events") as cursor:
         cursor.itersize = _PAGE
         cursor.execute(
@@ -118,11 +118,11 @@ def _check_events(
             elif not _says(payload, event_id, kind, actor, subject):
                 seen.findings["columns do not match the payload"] += 1
             if digest := digest_of.get(event_id):
-                covered[digest].append((event_id, kind))
-                seen.covered += 1
+                attested[digest].append((event_id, kind))
+                seen.attested += 1
             else:
                 seen.waiting += 1
-    return covered
+    return attested
 
 
 def _says(payload: bytes, event_id: UUID, kind: str, actor: str, subject: str) -> bool:
@@ -136,25 +136,25 @@ def _says(payload: bytes, event_id: UUID, kind: str, actor: str, subject: str) -
         return False
 
 
-def _check_covers(
+def _check_attestations(
     conn: psycopg.Connection,
-    covered: Mapping[str, list[tuple[UUID, str]]],
+    attested: Mapping[str, list[tuple[UUID, str]]],
     digest_of: Mapping[UUID, str],
     find: Find,
     seen: Verification,
 ) -> None:
     by_asset = {asset_key: find([asset_key]) for asset_key in sorted(set(KINDS.values()))}
-    covers = conn.execute(
-        "select digest, asset_key, event_count, dagster_storage_id from audit.cover"
+    attestations = conn.execute(
+        "select digest, asset_key, event_count, dagster_storage_id from audit.attestation"
     ).fetchall()
     known = set()
-    for digest, asset_key, count, storage_id in covers:
+    for digest, asset_key, count, storage_id in attestations:
         known.add((asset_key, digest))
-        events = covered.get(digest, [])
+        events = attested.get(digest, [])
         ids = [event_id for event_id, _ in events]
         answers = {KINDS.get(kind) for _, kind in events} <= {asset_key}
         if len(ids) != count or form.digest(ids) != digest or not answers:
-            seen.findings["a cover does not answer for the events it names"] += 1
+            seen.findings["an attestation does not answer for the events it names"] += 1
         if digest in by_asset.get(asset_key, ()):
             seen.mirrored += 1
         elif storage_id is not None:
@@ -162,7 +162,7 @@ def _check_covers(
     empty = form.digest([])
     claimed = {(asset_key, d) for asset_key, digests in by_asset.items() for d in digests}
     if forged := sum(digest != empty for _, digest in claimed - known):
-        seen.findings["a materialization claims events that were never covered"] += forged
-    missing = len(digest_of) - seen.covered
+        seen.findings["a materialization claims events that were never attested"] += forged
+    missing = len(digest_of) - seen.attested
     if missing:
-        seen.findings["a covered event is gone"] += missing
+        seen.findings["an attested event is gone"] += missing

@@ -33,11 +33,11 @@ def lead_cards(
         written = tier1.rebuild_cards(
             conn, settings, actor="asset:cards/lead_cards", now=datetime.now(UTC)
         )
-        cover = audit.cover(conn, "cards/lead_cards", context.run.run_id)
+        attestation = audit.attest(conn, "cards/lead_cards", context.run.run_id)
     return dg.MaterializeResult(
         metadata={
             **face.counts(**written.numbers()),
-            **cover.metadata,
+            **attestation.metadata,
             **face.summary("Lead cards", written.numbers()),
             "sxe/personas": face.top(written.personas),
             "sxe/tribes": face.top(written.tribes),
@@ -64,11 +64,11 @@ def audience_pools(
         written = tier1.rebuild_pools(
             conn, settings, actor="asset:cards/audience_pools", now=datetime.now(UTC)
         )
-        cover = audit.cover(conn, "cards/audience_pools", context.run.run_id)
+        attestation = audit.attest(conn, "cards/audience_pools", context.run.run_id)
     return dg.MaterializeResult(
         metadata={
             **face.counts(**written.numbers()),
-            **cover.metadata,
+            **attestation.metadata,
             "sxe/largest": face.top(written.largest),
         }
     )
@@ -92,11 +92,11 @@ def enrichment_candidates(
         written = tier1.rebuild_candidates(
             conn, settings, actor="asset:cards/enrichment_candidates", now=datetime.now(UTC)
         )
-        cover = audit.cover(conn, "cards/enrichment_candidates", context.run.run_id)
+        attestation = audit.attest(conn, "cards/enrichment_candidates", context.run.run_id)
     return dg.MaterializeResult(
         metadata={
             **face.counts(**written.numbers()),
-            **cover.metadata,
+            **attestation.metadata,
             **face.summary("Candidates that state", written.with_inputs),
         }
     )

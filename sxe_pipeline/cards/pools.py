@@ -74,7 +74,7 @@ def _row(key: tuple[str | None, ...], cards: Sequence[dict[str, Any]]) -> dict[s
         "card_count": len(cards),
         "ready_count": sum(card["readiness_state"] == "ready" for card in cards),
         "tagged_count": sum(card["is_tagged"] for card in cards),
-        "matchable_count": sum(map(is_matchable, cards)),
+        "identifiable_count": sum(map(is_matchable, cards)),
         "median_follower_count": int(statistics.median(followers)) if followers else None,
         "top_evidence": _top_evidence(cards),
         "sample_card_ids": [card["card_id"] for card in cards[:SAMPLE_CARDS]],

@@ -1,4 +1,4 @@
-"""Verbs of money: caps, prices, policies and lanes, and what two people change about them.
+"""Verbs of money: caps, prices, policies and circuits, and what two people change about them.
 
 Here: reading arguments and files, showing proposals. Not here: principals, who come with a token
 (`keys`), and requests (`gate`).
@@ -50,14 +50,14 @@ def budget_show(as_json: bool) -> None:
     from sxe_pipeline.gate import requests
 
     with looking() as conn:
-        budgets, lanes = requests.budgets(conn), requests.lanes(conn)
+        budgets, providers = requests.budgets(conn), requests.providers(conn)
         policy = requests.policy(conn)
-    data = {"budgets": budgets, "lanes": lanes, "policy": policy}
-    answer("budget show", data, as_json, map(plain, _show_lines(budgets, lanes, policy)))
+    data = {"budgets": budgets, "providers": providers, "policy": policy}
+    answer("budget show", data, as_json, map(plain, _show_lines(budgets, providers, policy)))
 
 
 def _show_lines(
-    budgets: list[dict[str, Any]], lanes: list[dict[str, Any]], policy: Mapping[str, Any] | None
+    budgets: list[dict[str, Any]], providers: list[dict[str, Any]], policy: Mapping[str, Any] | None
 ) -> Iterator[str]:
     yield from table(
         [
@@ -75,25 +75,25 @@ def _show_lines(
     yield from table(
         [
             {
-                "provider": lane["provider"],
-                "lane": _lane_state(lane["state"]),
-                "cause": lane["cause"],
-                "unit": money((lane["price_card"] or {}).get("micros_per_unit", 0)),
-                "booked": money(lane["booked_micros"]),
-                "booked units": units_of(lane["booked_units_micro"]),
-                "counter": units_of(lane["counter_units_micro"]),
-                "drift": units_of(lane["drift_units_micro"]),
-                "open calls": lane["open_calls"],
-                "unknown": ", ".join(lane["unknown_calls"]) or None,
+                "provider": each["provider"],
+                "circuit": _circuit(each["circuit_state"]),
+                "cause": each["cause"],
+                "unit": money((each["price_card"] or {}).get("micros_per_unit", 0)),
+                "booked": money(each["booked_micros"]),
+                "booked units": units_of(each["booked_units_micro"]),
+                "counter": units_of(each["counter_units_micro"]),
+                "drift": units_of(each["drift_units_micro"]),
+                "open calls": each["open_calls"],
+                "unknown": ", ".join(each["unknown_calls"]) or None,
             }
-            for lane in lanes
+            for each in providers
         ]
     )
     yield ""
     yield f"policy {policy['sha256']}" if policy else "no policy: every platform is closed"
 
 
-def _lane_state(state: str) -> str:
+def _circuit(state: str) -> str:
     """The gate speaks of a breaker, where open means stopped; a person reads what it does."""
     return {"closed": "runs", "half_open": "probes", "open": "stopped"}.get(state, state)
 
@@ -190,14 +190,14 @@ def propose_setting(name: str, value: str, reason: str, dry_run: bool, as_json: 
     send("budget propose setting", "setting", {name: value}, reason, dry_run, as_json)
 
 
-@propose.command("lane")
+@propose.command("circuit")
 @click.argument("provider")
 @reason
 @dry_run
 @as_json
-def propose_lane(provider: str, reason: str, dry_run: bool, as_json: bool) -> None:
+def propose_circuit(provider: str, reason: str, dry_run: bool, as_json: bool) -> None:
     """Let a stopped PROVIDER be asked again."""
-    send("budget propose lane", "lane", {"provider": provider}, reason, dry_run, as_json)
+    send("budget propose circuit", "circuit", {"provider": provider}, reason, dry_run, as_json)
 
 
 @propose.command("resolve")
@@ -240,8 +240,8 @@ def resolve(verb: str, call: str, charged: str, reason: str, dry_run: bool, as_j
 
     units = micros_of(charged, "a charge")
     with looking() as conn:
-        lanes = requests.lanes(conn)
-    unknown = [{"call_id": call_id} for lane in lanes for call_id in lane["unknown_calls"]]
+        providers = requests.providers(conn)
+    unknown = [{"call_id": call_id} for each in providers for call_id in each["unknown_calls"]]
     found = one_of(unknown, "call_id", call, "call that is UNKNOWN", "sxe budget show")
     content = {"call_id": found["call_id"], "units_micro": units}
     send(verb, "resolve", content, reason, dry_run, as_json)
@@ -302,8 +302,8 @@ def budget_stop(provider: str | None, reason: str, dry_run: bool, as_json: bool)
     from sxe_pipeline.gate import people, requests
 
     with speaking_as_oneself() as (conn, token):
-        lanes = requests.lanes(conn)
-        stopped = [n["provider"] for n in lanes if provider in (None, n["provider"])]
+        providers = requests.providers(conn)
+        stopped = [n["provider"] for n in providers if provider in (None, n["provider"])]
         if not stopped:
             raise NotFound("there is no such provider; see `sxe budget show`")
         if not dry_run:
@@ -311,6 +311,6 @@ def budget_stop(provider: str | None, reason: str, dry_run: bool, as_json: bool)
     data = {"stopped": stopped, "dry_run": dry_run}
     lines = [
         f"{'would stop' if dry_run else 'stopped'}: {', '.join(stopped)}",
-        "two people let one run again: sxe budget propose lane PROVIDER, then confirm",
+        "two people let one run again: sxe budget propose circuit PROVIDER, then confirm",
     ]
     answer("budget stop", data, as_json, lines)

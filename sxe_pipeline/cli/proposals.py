@@ -82,7 +82,7 @@ def said(kind: str, content: Mapping[str, Any]) -> str:
         "price": ("provider", "version"),
         "policy": ("version",),
         "principal": ("principal", "scopes"),
-        "lane": ("provider",),
+        "circuit": ("provider",),
         "resolve": ("call_id",),
         "adjust": ("call_id",),
     }.get(kind, tuple(content))

@@ -43,13 +43,13 @@ def contact_points(
             attempt=int(attempt) if attempt else None,
             run_id=context.run.run_id,
         )
-        cover = audit.cover(
+        attestation = audit.attest(
             conn, "contacts/contact_points", context.run.run_id, subject=str(request_id)
         )
     return dg.MaterializeResult(
         metadata={
             **face.counts(state=report.state, **report.numbers()),
-            **cover.metadata,
+            **attestation.metadata,
             **face.summary(
                 "Enrichment", report.numbers() | {"state": report.state, **report.stops}
             ),

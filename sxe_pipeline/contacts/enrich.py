@@ -22,7 +22,7 @@ from sxe_pipeline.contacts.vault import Vault
 from sxe_pipeline.contacts.wire import Wire
 from sxe_pipeline.errors import BadInput, Busy, StoreUnavailable, SxeError
 from sxe_pipeline.gate import permits
-from sxe_pipeline.store.ask import speaking
+from sxe_pipeline.store.functions import translated_errors
 
 MOST_REFUSALS = 3
 LONGEST_PAUSE_S = 60.0
@@ -98,7 +98,7 @@ def enrich(
         StoreUnavailable: A provider or the database cannot be reached; the gate launches again.
         Busy: Another run took the request over.
     """
-    with speaking(), ExitStack() as stack:
+    with translated_errors(), ExitStack() as stack:
         begun = permits.begin(conn, request_id, attempt, run_id)
         reached("begun")
         run = _Run(conn, vault, begun, Report(request_id, begun.state), reached, pause)
@@ -215,7 +215,7 @@ class _Run:
                 continue
             self.reached("sending")
             answer = self._call(self.lanes[name], leave, sent)
-            if answer.verdict in (Verdict.NOT_SENT, Verdict.REJECTED) and not answer.stops_lane:
+            if answer.verdict in (Verdict.NOT_SENT, Verdict.REJECTED) and not answer.opens_circuit:
                 refused += 1
                 self.pause(_wait_for(answer, refused))
             else:
@@ -230,10 +230,10 @@ class _Run:
         end = time.monotonic() + LANE_WAIT_S
         while True:
             sent = permits.sending(self.conn, leave)
-            if not isinstance(sent, permits.Denied) or sent.reason != "lane_busy":
+            if not isinstance(sent, permits.Denied) or sent.reason != "provider_busy":
                 return sent
             if time.monotonic() > end:
-                permits.release(self.conn, leave.call_id, leave.fence, "lane_busy")
+                permits.release(self.conn, leave.call_id, leave.fence, "provider_busy")
                 raise Busy("the provider's lane stays busy; the gate launches the request again")
             self.pause(0.2)
 
@@ -264,7 +264,7 @@ class _Run:
                 leave.fence,
                 answer.reason,
                 http_status=reply.status,
-                stops_lane=answer.stops_lane,
+                opens_circuit=answer.opens_circuit,
             )
             self.report.released += 1
         self.reached("booked")

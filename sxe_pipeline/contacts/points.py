@@ -22,7 +22,7 @@ FLAGS_VALID_FOR = timedelta(days=31)
 """A do-not-call check is good for 31 days (47 CFR 64.1200, 16 CFR 310.4)."""
 
 _COLUMNS = (
-    "contact_point_id, card_id, kind, ciphertext, lookup_hash, status, confidence, provider, "
+    "contact_point_id, card_id, kind, ciphertext, blind_index, status, confidence, provider, "
     "call_id, request_id, price_micros, verified_at, dnc, tcpa, litigator, flags_checked_at, "
     "flags_valid_until, purpose, legal_basis"
 )
@@ -95,7 +95,7 @@ def _row(vault: Vault, card_id: str, value: Value, provenance: Mapping[str, Any]
         "card_id": card_id,
         "kind": value.kind,
         "ciphertext": vault.encrypt(made, value.kind, value.value),
-        "lookup_hash": vault.lookup(value.kind, value.value),
+        "blind_index": vault.lookup(value.kind, value.value),
         "status": value.status,
         "confidence": value.confidence,
         "verified_at": value.verified_at,

@@ -43,7 +43,7 @@ def unanswered(reply: Reply, now: datetime) -> Answer | None:
         return Answer(Verdict.REJECTED, "busy", units_micro=0, retry_after_s=wait)
     if reply.status in _STOPPING:
         reason = _STOPPING[reply.status]
-        return Answer(Verdict.REJECTED, reason, units_micro=0, stops_lane=True)
+        return Answer(Verdict.REJECTED, reason, units_micro=0, opens_circuit=True)
     if reply.status in (400, 422):
         return refused(reply)
     if reply.status != 200:
@@ -55,7 +55,7 @@ def refused(reply: Reply) -> Answer:
     """A request the provider declined and did not charge; without credit the lane stops."""
     is_broke = _BROKE.search(reply.body[:_SAID]) is not None
     reason = "no_credit" if is_broke else "refused"
-    return Answer(Verdict.REJECTED, reason, units_micro=0, stops_lane=is_broke)
+    return Answer(Verdict.REJECTED, reason, units_micro=0, opens_circuit=is_broke)
 
 
 def parsed(body: bytes) -> dict[str, Any] | None:

@@ -47,7 +47,7 @@ class Enrichment:
     request: Mapping[str, Any] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
     budgets: Sequence[Mapping[str, Any]] = ()
-    lanes: Sequence[Mapping[str, Any]] = ()
+    providers: Sequence[Mapping[str, Any]] = ()
     runs: Sequence[Mapping[str, Any]] = ()
     provider_micros: int = 0
     paid_calls: int = 0
@@ -63,7 +63,7 @@ class Enrichment:
     @property
     def is_good(self) -> bool:
         """Whether ledger, budgets and providers agree to the last millionth, and all is audited."""
-        booked = sum(lane["booked_micros"] for lane in self.lanes)
+        booked = sum(each["booked_micros"] for each in self.providers)
         return (
             bool(self.runs)
             and all(run["ok"] for run in self.runs)
@@ -212,7 +212,7 @@ def _measure(
 ) -> None:
     """Both sides' account of it: the emulator's log, and what the gate shows."""
     done.request = requests.find(conn, request_id)
-    done.budgets, done.lanes = requests.budgets(conn), requests.lanes(conn)
+    done.budgets, done.providers = requests.budgets(conn), requests.providers(conn)
     prices = {price["provider"]: price["micros_per_unit"] for price in _yaml(sandbox.PRICES)}
     log = emulator.stats()["calls"]
     done.provider_micros = sum(

@@ -143,13 +143,13 @@ class Report:
         ask, asks = done.request, done.request["asks"]
         yield "\n  contact data: asked, approved, paid, handed over"
         yield f"    policy       {asks['policy_sha256'][:12]} of the sandbox: this machine only"
-        for lane in done.lanes:
-            price, sold = lane["price_card"], lane["price_card"]["sells"]
+        for provider in done.providers:
+            price, sold = provider["price_card"], provider["price_card"]["sells"]
             worst = ", ".join(
                 f"{group} {_money(price['micros_per_unit'] * s['worst_units_micro'] // 1_000_000)}"
                 for group, s in sold.items()
             )
-            yield f"    price        {lane['provider']:12} at most {worst} a person"
+            yield f"    price        {provider['provider']:12} at most {worst} a person"
         yield (
             f"    request      {ask['item_count']} cards of {done.market}, "
             f"{' and '.join(asks['fields'])}; at most {_money(asks['max_micros'])}; asked by "

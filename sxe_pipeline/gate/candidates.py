@@ -11,7 +11,7 @@ from uuid import uuid4
 import psycopg
 from psycopg.types.json import Jsonb
 
-from sxe_pipeline.store.ask import ask
+from sxe_pipeline.store.functions import call_function
 
 CHUNK = 10_000
 
@@ -35,7 +35,7 @@ def replace(conn: psycopg.Connection, candidates: Iterable[Candidate]) -> tuple[
     """
     generation, put = uuid4(), 0
     for chunk in _chunks(candidates):
-        put += ask(
+        put += call_function(
             conn,
             "gate.put_candidates",
             generation,
@@ -45,7 +45,7 @@ def replace(conn: psycopg.Connection, candidates: Iterable[Candidate]) -> tuple[
             [Jsonb(list(c.platforms)) for c in chunk],
             [Jsonb(dict(c.inputs)) for c in chunk],
         )
-    withdrawn: int = ask(conn, "gate.withdraw_candidates", generation)
+    withdrawn: int = call_function(conn, "gate.withdraw_candidates", generation)
     return put, withdrawn
 
 

@@ -16,7 +16,7 @@ import psycopg
 
 from sxe_pipeline.errors import BadConfig, Refused
 from sxe_pipeline.settings import Settings
-from sxe_pipeline.store.ask import ask, at_once, rows
+from sxe_pipeline.store.functions import at_once, call_function, function_rows
 
 PREFIX = "sxe-token-"
 SCOPES = ("request", "approve", "budget", "ack", "admin")
@@ -67,7 +67,7 @@ def bootstrap(
         Refused: Principals exist.
     """
     with at_once(conn):
-        ask(conn, "gate.bootstrap", *first, *second, expires_at)
+        call_function(conn, "gate.bootstrap", *first, *second, expires_at)
 
 
 def propose(
@@ -78,7 +78,7 @@ def propose(
     Args:
         conn: The api's login.
         token: Of the person who proposes.
-        kind: cap, price, policy, setting, principal, lane, resolve or adjust.
+        kind: cap, price, policy, setting, principal, circuit, resolve or adjust.
         content: What its kind needs; see docs/enrichment.md.
         reason: Kept in the record.
 
@@ -86,7 +86,7 @@ def propose(
         The id that the other person confirms.
     """
     with at_once(conn):
-        made: UUID = ask(conn, "gate.propose", token, kind, content, reason)
+        made: UUID = call_function(conn, "gate.propose", token, kind, content, reason)
     return made
 
 
@@ -99,38 +99,40 @@ def decide(
         Refused: It is one's own, it was decided, or it expired.
     """
     with at_once(conn):
-        decided: dict[str, Any] = ask(conn, "gate.decide", token, proposal_id, is_confirmed)
+        decided: dict[str, Any] = call_function(
+            conn, "gate.decide", token, proposal_id, is_confirmed
+        )
     return decided
 
 
 def renew(conn: psycopg.Connection, token: str, new_sha256: str, expires_at: datetime) -> str:
     """Add a second token for oneself, with the scopes of the first; returns the principal."""
     with at_once(conn):
-        who: str = ask(conn, "gate.renew", token, new_sha256, expires_at)
+        who: str = call_function(conn, "gate.renew", token, new_sha256, expires_at)
     return who
 
 
 def retire(conn: psycopg.Connection, token: str, principal: str) -> None:
     """End every token of a principal: oneself, or anybody for an admin."""
     with at_once(conn):
-        ask(conn, "gate.retire", token, principal)
+        call_function(conn, "gate.retire", token, principal)
 
 
 def kill(conn: psycopg.Connection, token: str, provider: str | None, reason: str) -> int:
     """Stop a provider, or all of them (None), before the next call. One person is enough."""
     with at_once(conn):
-        killed: int = ask(conn, "gate.kill", token, provider, reason)
+        killed: int = call_function(conn, "gate.kill", token, provider, reason)
     return killed
 
 
 def principals(conn: psycopg.Connection) -> list[dict[str, Any]]:
     """Who there is, with scopes and the number of tokens that work."""
-    return rows(conn, "gate.show_principals")
+    return function_rows(conn, "gate.show_principals")
 
 
 def proposals(conn: psycopg.Connection, *, is_open: bool = False) -> list[dict[str, Any]]:
     """Every proposal, oldest first, or only those nobody decided."""
-    found = rows(conn, "gate.show_proposals")
+    found = function_rows(conn, "gate.show_proposals")
     return [p for p in found if p["decision"] is None] if is_open else found
 
 

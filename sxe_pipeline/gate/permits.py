@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 
-from sxe_pipeline.store.ask import ask, at_once, rows
+from sxe_pipeline.store.functions import at_once, call_function, function_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,13 @@ class Settled:
 def claim_launches(conn: psycopg.Connection, limit: int = 20) -> list[Launch]:
     """What is approved, was left behind, or has an answer due; each for one launch lease."""
     with at_once(conn):
-        return [Launch(*row) for row in rows(conn, "gate.claim_launches", limit)]
+        return [Launch(*row) for row in function_rows(conn, "gate.claim_launches", limit)]
 
 
 def sweep(conn: psycopg.Connection, limit: int = 100) -> dict[str, int]:
     """Move what leases and clocks left behind; counts by kind."""
     with at_once(conn):
-        swept: dict[str, int] = ask(conn, "gate.sweep", limit)
+        swept: dict[str, int] = call_function(conn, "gate.sweep", limit)
     return swept
 
 
@@ -118,7 +118,7 @@ def begin(conn: psycopg.Connection, request_id: UUID, attempt: int | None, run_i
         Refused: The gate did not launch this run.
     """
     with at_once(conn):
-        given = ask(conn, "gate.begin", request_id, attempt, run_id)
+        given = call_function(conn, "gate.begin", request_id, attempt, run_id)
     calls = [
         OpenCall(
             UUID(c["call_id"]),
@@ -149,7 +149,7 @@ def permit(conn: psycopg.Connection, begun: Begun, provider: str) -> Permit | De
         Busy: Another run took the request over, or the last of a budget.
     """
     with at_once(conn):
-        given = ask(conn, "gate.permit", begun.request_id, begun.fence, provider)
+        given = call_function(conn, "gate.permit", begun.request_id, begun.fence, provider)
     if not given["granted"]:
         return Denied(given["reason"])
     return Permit(
@@ -165,7 +165,7 @@ def permit(conn: psycopg.Connection, begun: Begun, provider: str) -> Permit | De
 def sending(conn: psycopg.Connection, leave: Permit) -> Sent | Denied:
     """Transaction 2: look once more, and commit SENDING; only then the call may leave."""
     with at_once(conn):
-        given = ask(conn, "gate.sending", leave.call_id, leave.fence)
+        given = call_function(conn, "gate.sending", leave.call_id, leave.fence)
     if not given["send"]:
         return Denied(given["reason"])
     return Sent(given["items"], tuple(given["groups"]))
@@ -184,7 +184,7 @@ def settle(
             awaiting, provider_request_id, retry_after_s, http_status, response_sha256, reason,
             left (groups that this answer leaves to another one: released, nothing is known).
     """
-    given = ask(conn, "gate.settle", call_id, fence, dict(outcome))
+    given = call_function(conn, "gate.settle", call_id, fence, dict(outcome))
     return Settled(frozenset(given["keep"]), given["charged_micros"], given["overrun_micros"])
 
 
@@ -195,11 +195,11 @@ def release(
     reason: str,
     *,
     http_status: int | None = None,
-    stops_lane: bool = False,
+    opens_circuit: bool = False,
 ) -> None:
     """Nothing was charged: the reservation goes back."""
     with at_once(conn):
-        ask(conn, "gate.release", call_id, fence, reason, http_status, stops_lane)
+        call_function(conn, "gate.release", call_id, fence, reason, http_status, opens_circuit)
 
 
 def unknown(
@@ -207,38 +207,38 @@ def unknown(
 ) -> None:
     """The charge cannot be known: the reservation stays, and nobody asks again."""
     with at_once(conn):
-        ask(conn, "gate.unknown", call_id, fence, reason, http_status)
+        call_function(conn, "gate.unknown", call_id, fence, reason, http_status)
 
 
 def wait(conn: psycopg.Connection, call_id: UUID, fence: int, retry_after_s: float | None) -> None:
     """The rest of the answer is not there yet."""
     with at_once(conn):
-        ask(conn, "gate.wait", call_id, fence, retry_after_s)
+        call_function(conn, "gate.wait", call_id, fence, retry_after_s)
 
 
 def stop(conn: psycopg.Connection, begun: Begun, provider: str, reason: str) -> None:
     """This run cannot ask a provider; what it was approved for stays open, and is seen."""
     with at_once(conn):
-        ask(conn, "gate.stop", begun.request_id, begun.fence, provider, reason)
+        call_function(conn, "gate.stop", begun.request_id, begun.fence, provider, reason)
 
 
 def late(conn: psycopg.Connection, call_id: UUID, units_micro: int) -> None:
     """A charge that was learned when everything was resolved."""
     with at_once(conn):
-        ask(conn, "gate.late", call_id, units_micro)
+        call_function(conn, "gate.late", call_id, units_micro)
 
 
 def reconcile(conn: psycopg.Connection, provider: str, units_micro: int) -> dict[str, Any]:
     """Hold a reading of the provider's counter against the ledger."""
     with at_once(conn):
-        verdict: dict[str, Any] = ask(conn, "gate.reconcile", provider, units_micro)
+        verdict: dict[str, Any] = call_function(conn, "gate.reconcile", provider, units_micro)
     return verdict
 
 
 def finish(conn: psycopg.Connection, begun: Begun) -> dict[str, Any]:
     """Nothing more to send: DONE, DONE_UNKNOWN or HALTED, and why."""
     with at_once(conn):
-        ended: dict[str, Any] = ask(conn, "gate.finish", begun.request_id, begun.fence)
+        ended: dict[str, Any] = call_function(conn, "gate.finish", begun.request_id, begun.fence)
     return ended
 
 
@@ -257,4 +257,4 @@ class Deliverable:
 
 def deliverable(conn: psycopg.Connection, request_id: UUID) -> list[Deliverable]:
     """The cards that may leave; none while the request is open, revoked or refused."""
-    return [Deliverable(*row) for row in rows(conn, "gate.deliverable", request_id)]
+    return [Deliverable(*row) for row in function_rows(conn, "gate.deliverable", request_id)]

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 
 from sxe_pipeline.errors import NotFound
-from sxe_pipeline.store.ask import ask, at_once, rows
+from sxe_pipeline.store.functions import at_once, call_function, function_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def plan(conn: psycopg.Connection, token: str, spec: Spec) -> dict[str, Any]:
         `max_micros`.
     """
     with at_once(conn):
-        planned: dict[str, Any] = ask(conn, "gate.submit", token, spec.as_json(), False)
+        planned: dict[str, Any] = call_function(conn, "gate.submit", token, spec.as_json(), False)
     return planned
 
 
@@ -72,7 +72,7 @@ def submit(conn: psycopg.Connection, token: str, spec: Spec) -> dict[str, Any]:
         Refused: The token may not, or no card may be asked for; the text says why, by counts.
     """
     with at_once(conn):
-        made: dict[str, Any] = ask(conn, "gate.submit", token, spec.as_json(), True)
+        made: dict[str, Any] = call_function(conn, "gate.submit", token, spec.as_json(), True)
     return made
 
 
@@ -105,7 +105,7 @@ def approve(
         Refused: Another version is current, time is over, or it is one's own request.
     """
     with at_once(conn):
-        done: dict[str, Any] = ask(
+        done: dict[str, Any] = call_function(
             conn,
             "gate.approve",
             *(token, request_id, version, content_sha256, reason),
@@ -126,7 +126,7 @@ def reject(
 ) -> dict[str, Any]:
     """Say no to a request that nothing was sent for."""
     with at_once(conn):
-        done: dict[str, Any] = ask(
+        done: dict[str, Any] = call_function(
             conn, "gate.reject", token, request_id, version, content_sha256, reason
         )
     return done
@@ -135,7 +135,7 @@ def reject(
 def revoke(conn: psycopg.Connection, token: str, request_id: UUID, reason: str) -> dict[str, Any]:
     """Stop a request before its next call; what is in flight is booked, its values dropped."""
     with at_once(conn):
-        done: dict[str, Any] = ask(conn, "gate.revoke", token, request_id, reason)
+        done: dict[str, Any] = call_function(conn, "gate.revoke", token, request_id, reason)
     return done
 
 
@@ -145,7 +145,7 @@ def find(conn: psycopg.Connection, request_id: UUID) -> dict[str, Any]:
     Raises:
         NotFound: There is none.
     """
-    found = rows(conn, "gate.show_requests", request_id)
+    found = function_rows(conn, "gate.show_requests", request_id)
     if not found:
         raise NotFound("there is no such request; `sxe enrich status` lists them")
     return dict(found[0])
@@ -153,27 +153,27 @@ def find(conn: psycopg.Connection, request_id: UUID) -> dict[str, Any]:
 
 def all_requests(conn: psycopg.Connection) -> list[dict[str, Any]]:
     """Every request, oldest first."""
-    return rows(conn, "gate.show_requests", None)
+    return function_rows(conn, "gate.show_requests", None)
 
 
 def receipt(
     conn: psycopg.Connection, *, card_id: str | None = None, request_id: UUID | None = None
 ) -> list[dict[str, Any]]:
     """Value kind -> call -> approvals -> budgets -> policy, per card and group; no value."""
-    return rows(conn, "gate.receipt", card_id, request_id)
+    return function_rows(conn, "gate.receipt", card_id, request_id)
 
 
 def budgets(conn: psycopg.Connection) -> list[dict[str, Any]]:
     """Caps, reserved, spent, overrun; `is_balanced` compares each with its transfers."""
-    return rows(conn, "gate.show_budgets")
+    return function_rows(conn, "gate.show_budgets")
 
 
-def lanes(conn: psycopg.Connection) -> list[dict[str, Any]]:
-    """Providers: open or not and why, what is booked, what their counters say."""
-    return rows(conn, "gate.show_lanes")
+def providers(conn: psycopg.Connection) -> list[dict[str, Any]]:
+    """Providers: the state of each circuit and why, what is booked, what their counters say."""
+    return function_rows(conn, "gate.show_providers")
 
 
 def policy(conn: psycopg.Connection) -> dict[str, Any] | None:
     """The platform policy in force, with its hash; None: everything is closed."""
-    found: dict[str, Any] | None = ask(conn, "gate.show_policy")
+    found: dict[str, Any] | None = call_function(conn, "gate.show_policy")
     return found

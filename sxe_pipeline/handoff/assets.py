@@ -68,7 +68,7 @@ def lead_card_batches(
             actor="asset:handoff/lead_card_batches",
             now=datetime.now(UTC),
         )
-        cover = audit.cover(conn, "handoff/lead_card_batches", context.run.run_id)
+        attestation = audit.attest(conn, "handoff/lead_card_batches", context.run.run_id)
     published = [o for o in outcomes if o.state == "published"]
     table = [
         {"market": o.market, "day": o.day.isoformat(), "state": o.state, "rows": o.row_count}
@@ -81,7 +81,7 @@ def lead_card_batches(
                 closed=len(outcomes) - len(published),
                 rows=sum(o.row_count for o in published),
             ),
-            **cover.metadata,
+            **attestation.metadata,
             "sxe/batches": face.top(table, limit=25),
         }
     )
@@ -123,11 +123,11 @@ def lead_contact_batches(
             actor="asset:handoff/lead_contact_batches",
             now=datetime.now(UTC),
         )
-        cover = audit.cover(conn, "handoff/lead_contact_batches", context.run.run_id)
+        attestation = audit.attest(conn, "handoff/lead_contact_batches", context.run.run_id)
     return dg.MaterializeResult(
         metadata={
             **face.counts(rows=done.row_count, seq=done.slot.seq, state=done.state),
             **face.counts(batch_id=done.batch_id, is_new=int(not done.already)),
-            **cover.metadata,
+            **attestation.metadata,
         }
     )

@@ -30,12 +30,12 @@ def raw_profiles(
     with sql.connect(settings.need("social_dsn")) as conn:
         registered = register.register_all(conn, landing, actor="asset:ingest/raw_profiles")
         files = [f for day in days for f in register.files_of(conn, day)]
-        cover = audit.cover(conn, "ingest/raw_profiles", context.run.run_id)
+        attestation = audit.attest(conn, "ingest/raw_profiles", context.run.run_id)
     by_collection = Counter(file.collection for file in files)
     return dg.MaterializeResult(
         metadata={
             **face.counts(files=len(files), new_files=registered.new),
-            **cover.metadata,
+            **attestation.metadata,
             **face.summary("Landed files", dict(by_collection)),
             "sxe/collections": face.top(
                 [{"collection": name, "files": n} for name, n in by_collection.most_common()]

@@ -1,6 +1,7 @@
-"""The child that makes roles and tables: the only process that holds the admin's login.
+"""The child that migrates an embedded database: the only process that holds the admin's login.
 
-Reads `{"admin": dsn, "passwords": {role: password}}` as JSON on stdin.
+Reads `{"admin": dsn, "passwords": {role: password}}` as JSON on stdin. A refusal is one line on
+stderr and its own exit code, so that the parent can say it again.
 """
 
 import json
@@ -8,19 +9,26 @@ import sys
 from datetime import UTC, datetime
 
 from sxe_pipeline import settings
-from sxe_pipeline.handoff import record, sign
-from sxe_pipeline.store import migrate, roles, sql
+from sxe_pipeline.errors import BadConfig, Refused
+
+REFUSED = 5
 
 
 def main() -> None:
-    """Make the roles, run every missing revision, and register both signing keys of this home."""
+    """Migrate, and register both signing keys of this home."""
+    from sxe_pipeline.handoff import record, sign
+    from sxe_pipeline.store import migrate, sql
+
     given, here = json.load(sys.stdin), settings.load()
-    roles.ensure(given["admin"], given["passwords"])
-    migrate.upgrade(given["admin"])
+    try:
+        migrate.upgrade(given["admin"], given["passwords"])
+    except (BadConfig, Refused) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(REFUSED)
     signers = (sign.of_settings(here), sign.of_file(sign.contact_file(here.home)))
     with sql.connect(given["admin"]) as conn:
         for signer in signers:
-            record.know_key(conn, signer, actor="sandbox:migrate", now=datetime.now(UTC))
+            record.know_key(conn, signer, actor="local:migrate", now=datetime.now(UTC))
 
 
 if __name__ == "__main__":

@@ -118,8 +118,7 @@ class Server:
             if self._pid() is not None:
                 self._stop()
             shutil.rmtree(self.pg, ignore_errors=True)
-            for name in ("state.json", "migrated"):
-                (self.home / name).unlink(missing_ok=True)
+            (self.home / "state.json").unlink(missing_ok=True)
 
     def _is_unused(self) -> bool:
         use = _open(self.home / "use.lock")

@@ -6,7 +6,7 @@ the transaction that would.
 
 import psycopg
 
-from sxe_pipeline.store.ask import ask, at_once, rows
+from sxe_pipeline.store.functions import at_once, call_function, function_rows
 
 
 def suppress(conn: psycopg.Connection, token: str, card_id: str, reason: str) -> None:
@@ -23,9 +23,9 @@ def suppress(conn: psycopg.Connection, token: str, card_id: str, reason: str) ->
         Refused: The token is none.
     """
     with at_once(conn):
-        ask(conn, "privacy.suppress", token, card_id, reason)
+        call_function(conn, "privacy.suppress", token, card_id, reason)
 
 
 def suppressed(conn: psycopg.Connection) -> set[str]:
     """Every id of every suppressed person. Needs the social tier's login."""
-    return set(rows(conn, "privacy.suppressed_cards"))
+    return set(function_rows(conn, "privacy.suppressed_cards"))

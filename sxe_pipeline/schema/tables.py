@@ -157,7 +157,7 @@ POOL = pa.schema(
         _required("card_count", pa.int64()),
         _required("ready_count", pa.int64()),
         _required("tagged_count", pa.int64()),
-        _required("matchable_count", pa.int64()),
+        _required("identifiable_count", pa.int64()),
         pa.field("median_follower_count", pa.int64()),
         _required("top_evidence", WORDS),
         _required("sample_card_ids", WORDS),

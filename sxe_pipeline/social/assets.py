@@ -58,7 +58,7 @@ def observations(
             now=datetime.now(UTC),
             actor="asset:social/observations",
         )
-        cover = audit.cover(conn, "social/observations", context.run.run_id)
+        attestation = audit.attest(conn, "social/observations", context.run.run_id)
     total = observe.total(written)
     numbers = {
         "input_rows": total.input_count,
@@ -70,7 +70,7 @@ def observations(
     return dg.MaterializeResult(
         metadata={
             **face.counts(**numbers, ruleset=RULESET_VERSION),
-            **cover.metadata,
+            **attestation.metadata,
             **face.summary("Observations", {"days": len(days), **numbers}),
             "sxe/reasons": face.top([{"reason": r, "rows": n} for r, n in total.reasons.items()]),
         }
@@ -96,11 +96,11 @@ def current_profiles(
         written = profiles.rebuild(
             conn, settings.tier1_url, actor="asset:social/profiles", now=datetime.now(UTC)
         )
-        cover = audit.cover(conn, "social/profiles", context.run.run_id)
+        attestation = audit.attest(conn, "social/profiles", context.run.run_id)
     return dg.MaterializeResult(
         metadata={
             **face.counts(**written.numbers()),
-            **cover.metadata,
+            **attestation.metadata,
             **face.summary("Profiles", written.numbers()),
         }
     )
@@ -129,11 +129,11 @@ def card_identities(
             actor="asset:social/identities",
             now=datetime.now(UTC),
         )
-        cover = audit.cover(conn, "social/identities", context.run.run_id)
+        attestation = audit.attest(conn, "social/identities", context.run.run_id)
     return dg.MaterializeResult(
         metadata={
             **face.counts(**written.numbers()),
-            **cover.metadata,
+            **attestation.metadata,
             **face.summary("Identities", written.numbers()),
         }
     )

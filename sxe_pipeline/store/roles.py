@@ -1,48 +1,113 @@
 """The login roles: one a tier, and an owner that nobody logs in as.
 
 Roles belong to the cluster, so they are a step before the migrations and no revision of them. What
-each may do is granted in `migrations/`.
+each may do is granted in the rooms' `sql/grants.sql`. How its sessions behave (search path, time
+zone, waiting) is a setting of the role, so that a DSN works as a managed service prints it, and
+through a pooler that takes no options.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import psycopg
 from psycopg import sql as compose
 
 from sxe_pipeline.errors import BadConfig
-from sxe_pipeline.store import sql
 
 OWNER = "sxe_owner"
 TIERS = ("sxe_social", "sxe_contacts", "sxe_api", "sxe_dagster")
 
+STATEMENT_TIMEOUT_S = 300
+"""One statement. A transaction may be longer: a writer streams a day while it holds its lock."""
 
-def ensure(admin_dsn: str, passwords: Mapping[str, str]) -> None:
-    """Make the roles that are missing and set their passwords; a second call changes nothing.
+LOCK_TIMEOUT_S = 60
+"""Waiting for a row or a table; `tables.lock` waits by its own clock."""
+
+_EVERYWHERE = {
+    "timezone": "UTC",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+_OURS = {
+    "search_path": "pg_catalog",
+    "statement_timeout": f"{STATEMENT_TIMEOUT_S}s",
+    "lock_timeout": f"{LOCK_TIMEOUT_S}s",
+}
+SESSION = {
+    role: _EVERYWHERE | ({"search_path": "dagster"} if role == "sxe_dagster" else _OURS)
+    for role in TIERS
+}
+"""Role -> setting -> value. Statements of Dagster are Dagster's to time."""
+
+
+def ensure(conn: psycopg.Connection, passwords: Mapping[str, str]) -> None:
+    """Make the roles that are missing; a second call changes nothing.
 
     On a managed service whose admin may not create roles, they are made in its panel and this only
     checks that they are there.
 
     Args:
-        admin_dsn: The migrating login, with CREATEROLE and no superuser. Always the same one: a
-            second admin may not touch the roles of the first.
-        passwords: Role -> password. A role without one is only checked.
+        conn: The migrating login, in a transaction; with CREATEROLE and no superuser. Always the
+            same one: a second admin may not touch the roles of the first.
+        passwords: Role -> password, set where the role is made here or by this admin before.
 
     Raises:
         BadConfig: A role is missing and cannot be made here; the text names the roles.
     """
-    with sql.connect(admin_dsn) as conn:
-        # CREATE ROLE has no IF NOT EXISTS, so two first starts take turns.
-        conn.execute("select pg_advisory_xact_lock(hashtext('sxe roles'))")
-        have = {
-            name
-            for (name,) in conn.execute(
-                "select rolname from pg_roles where rolname = any(%s)", [[*TIERS, OWNER]]
+    # CREATE ROLE has no IF NOT EXISTS, so two first starts take turns.
+    conn.execute("select pg_advisory_xact_lock(hashtext('sxe roles'))")
+    have = _have(conn)
+    if _may_create(conn):
+        _create(conn, have, passwords)
+    else:
+        _check(conn, have)
+
+
+def settle_sessions(conn: psycopg.Connection) -> list[str]:
+    """Set how the sessions of each role behave, where this admin may.
+
+    Args:
+        conn: The migrating login, in a transaction.
+
+    Returns:
+        The statements for roles that only somebody else may alter, such as those of a panel.
+    """
+    left = []
+    for role, settings in SESSION.items():
+        statements = list(_unset(conn, role, settings))
+        try:
+            with conn.transaction():
+                for statement in statements:
+                    conn.execute(statement)
+        except psycopg.errors.InsufficientPrivilege:
+            left += [f"{statement.as_string(conn)};" for statement in statements]
+    return left
+
+
+def _unset(
+    conn: psycopg.Connection, role: str, settings: Mapping[str, str]
+) -> Iterator[compose.Composed]:
+    """The statements that are still needed; what is set in this database alone counts too."""
+    row = conn.execute(
+        "select coalesce(array_agg(x), '{}') from pg_db_role_setting s "
+        "cross join lateral unnest(s.setconfig) x "
+        "where s.setrole = (select oid from pg_roles where rolname = %s) "
+        "and s.setdatabase in (0, (select oid from pg_database "
+        "where datname = current_database()))",
+        [role],
+    ).fetchone()
+    known = {item.partition("=")[0].lower(): item.partition("=")[2] for item in (row or [[]])[0]}
+    for name, value in settings.items():
+        if known.get(name) != value:
+            yield compose.SQL("alter role {} set {} = {}").format(
+                compose.Identifier(role), compose.Identifier(name), compose.Literal(value)
             )
-        }
-        if _may_create(conn):
-            _create(conn, have, passwords)
-        else:
-            _check(conn, have)
+
+
+def _have(conn: psycopg.Connection) -> set[str]:
+    every = [*TIERS, OWNER]
+    rows = conn.execute("select rolname from pg_roles where rolname = any(%s)", [every])
+    return {name for (name,) in rows}
 
 
 def _may_create(conn: psycopg.Connection) -> bool:

@@ -1,7 +1,7 @@
 """Connections to Postgres.
 
-Here: how a process logs in and how long it waits. Who may do what is in `migrations/`; statements
-stand in the room they belong to.
+Here: how a process logs in, and that the database fits its package. Who may do what is granted in
+the rooms' `sql/`; statements stand in the room they belong to.
 """
 
 from typing import Any
@@ -11,44 +11,64 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sxe_pipeline.errors import BadConfig, StoreUnavailable
+from sxe_pipeline.store import catalogue
 
-STATEMENT_TIMEOUT_S = 300
-"""One statement. A transaction may be longer: a writer streams a day while it holds its lock."""
+_DEFAULTS: dict[str, Any] = {
+    "connect_timeout": 10,
+    "application_name": "sxe",
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
 
-LOCK_TIMEOUT_S = 60
-"""Waiting for a row or a table; `tables.lock` waits by its own clock."""
+_fitting: set[str] = set()
 
 
 def connect(dsn: str) -> psycopg.Connection:
-    """Log in, without autocommit: statements belong into a transaction block.
+    """Log in to a database that fits this package, without autocommit.
+
+    The first login of a process compares the database's catalogue with what its last migration
+    left, so that no process works on functions or grants that are not its package's.
 
     Args:
         dsn: A Postgres URL, with or without a driver in its scheme, as a managed service prints it.
 
     Raises:
-        BadConfig: The URL cannot be read. The text does not repeat it: it holds a password.
+        BadConfig: The URL cannot be read (the text does not repeat it: it holds a password), or the
+            database was not migrated by this package.
+        Refused: The database was changed by hand.
         StoreUnavailable: Nobody answers there, or the login is refused.
+    """
+    conn = open_unchecked(dsn)
+    if dsn not in _fitting:
+        try:
+            catalogue.require_fit(conn)
+        except BaseException:
+            conn.close()
+            raise
+        _fitting.add(dsn)
+    return conn
+
+
+def open_unchecked(dsn: str) -> psycopg.Connection:
+    """Log in, whatever the database holds: for migrating it, and for looking at what is wrong.
+
+    Nothing is prepared on the server and no option is sent, so that a pooler in transaction mode
+    may stand between; how a session behaves is a setting of its role (`roles`).
+
+    Raises:
+        As `connect`, but for the catalogue.
     """
     try:
         given = conninfo_to_dict(bare(dsn))
     except (psycopg.ProgrammingError, ValueError):
         raise BadConfig("a database URL cannot be read; correct it (it holds a secret)") from None
-    waits = (
-        f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout={LOCK_TIMEOUT_S}s "
-        "-c timezone=UTC"
-    )
-    defaults: dict[str, Any] = {
-        "connect_timeout": 10,
-        "application_name": "sxe",
-        "keepalives_idle": 30,
-    }
-    options = f"{waits} {given.pop('options', '') or ''}".strip()
     try:
-        return psycopg.connect(make_conninfo("", **(defaults | given | {"options": options})))
+        return psycopg.connect(make_conninfo("", **(_DEFAULTS | given)), prepare_threshold=None)
     except psycopg.OperationalError as error:
-        place = f"{given.get('host', 'localhost')}:{given.get('port', 5432)}"
+        address = f"{given.get('host', 'localhost')}:{given.get('port', 5432)}"
         raise StoreUnavailable(
-            f"database {given.get('dbname')} at {place} does not let {given.get('user')} in "
+            f"database {given.get('dbname')} at {address} does not let {given.get('user')} in "
             f"({_reason(error)}); check that it runs and that the login is right"
         ) from None
 

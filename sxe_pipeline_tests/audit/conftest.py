@@ -11,7 +11,7 @@ from psycopg import sql as compose
 from sxe_pipeline import audit, face
 from sxe_pipeline.local import postgres
 from sxe_pipeline.store import migrate, sql
-from sxe_pipeline.store.sql import with_driver
+from sxe_pipeline.store.sql import open_unchecked, with_driver
 
 ASSETS = sorted(set(audit.KINDS.values()))
 
@@ -52,9 +52,9 @@ def _instance(server, tmp_path_factory):
             )
         )
         # Grants on a database do not come with its template.
-        migrate.open_database(postgres.dsn(server, "sxe_admin", name))
-        dsn = with_driver(postgres.dsn(server, "sxe_dagster", name), "psycopg2")
-        url = f"{dsn}?options=-csearch_path%3Ddagster"
+        with open_unchecked(postgres.dsn(server, "sxe_admin", name)) as admin:
+            migrate.open_database(admin)
+        url = with_driver(postgres.dsn(server, "sxe_dagster", name), "psycopg2")
         folder = tmp_path_factory.mktemp("dagster")
         config = {
             "storage": {"postgres": {"postgres_url": url}},

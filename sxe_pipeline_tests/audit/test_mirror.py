@@ -13,74 +13,74 @@ ASSET = "social/observations"
 NOW, LATER = timedelta(0), timedelta(minutes=10)
 
 
-def cover(conn, run_id="run"):
+def attest(conn, run_id="run"):
     with conn.transaction():
-        return audit.cover(conn, ASSET, run_id)
+        return audit.attest(conn, ASSET, run_id)
 
 
 def storage_ids(conn):
     with conn.transaction():
-        found = conn.execute("select digest, dagster_storage_id from audit.cover").fetchall()
+        found = conn.execute("select digest, dagster_storage_id from audit.attestation").fetchall()
     return dict(found)
 
 
-def test_a_run_that_reported_its_cover_is_only_noted(conn, catalog, add):
+def test_a_run_that_reported_its_attestation_is_only_noted(conn, catalog, add):
     add(1)
-    covered = cover(conn)
-    catalog.report(ASSET, covered.metadata)
+    attested = attest(conn)
+    catalog.report(ASSET, attested.metadata)
 
     done = mirror.reconcile(conn, catalog.report, catalog.find, older_than=NOW)
 
-    assert (done.mirrored, done.repaired, done.covered) == (1, 0, 0)
+    assert (done.mirrored, done.repaired, done.attested) == (1, 0, 0)
     assert catalog.count() == 1
     assert storage_ids(conn) == catalog.find([ASSET])
 
 
-def test_a_cover_whose_materialization_was_lost_is_reported_again_and_once(conn, catalog, add):
+def test_an_attestation_without_its_materialization_is_reported_again_and_once(conn, catalog, add):
     add(1)
     add(2)
-    covered = cover(conn)
+    attested = attest(conn)
 
     done = mirror.reconcile(conn, catalog.report, catalog.find, older_than=NOW)
-    assert (done.mirrored, done.repaired, done.covered) == (0, 1, 0)
-    assert storage_ids(conn) == {covered.digest: catalog.find([ASSET])[covered.digest]}
+    assert (done.mirrored, done.repaired, done.attested) == (0, 1, 0)
+    assert storage_ids(conn) == {attested.digest: catalog.find([ASSET])[attested.digest]}
 
     again = mirror.reconcile(conn, catalog.report, catalog.find, older_than=NOW)
-    assert (again.mirrored, again.repaired, again.covered) == (0, 0, 0)
+    assert (again.mirrored, again.repaired, again.attested) == (0, 0, 0)
     assert catalog.count() == 1
     assert again.sentence().startswith("0 materializations")
 
 
-def test_events_that_no_run_covered_are_covered_and_reported(conn, catalog, add):
+def test_events_that_no_run_attested_are_attested_and_reported(conn, catalog, add):
     add(1)
     add(1, "profiles.written")
     add(1, "key.created")
 
     done = mirror.reconcile(conn, catalog.report, catalog.find, older_than=NOW)
 
-    assert (done.mirrored, done.repaired, done.covered) == (0, 3, 3)
+    assert (done.mirrored, done.repaired, done.attested) == (0, 3, 3)
     assert len(catalog.find([ASSET, "social/profiles", "audit/events"])) == 3
     with conn.transaction():
         assert conn.execute(
-            "select count(*) from audit.event left join audit.covered using (event_id) "
+            "select count(*) from audit.event left join audit.attested_event using (event_id) "
             "where digest is null"
         ).fetchone() == (0,)
 
 
 def test_what_a_run_may_still_report_is_left_to_it(conn, catalog, add):
     add(1)
-    cover(conn)
+    attest(conn)
     add(2)
 
     done = mirror.reconcile(conn, catalog.report, catalog.find, older_than=LATER)
 
-    assert (done.mirrored, done.repaired, done.covered) == (0, 0, 0)
+    assert (done.mirrored, done.repaired, done.attested) == (0, 0, 0)
     assert catalog.count() == 0
 
 
-def test_a_cover_outside_any_run_is_reported_at_once(conn, catalog, add):
+def test_an_attestation_outside_any_run_is_reported_at_once(conn, catalog, add):
     add(1)
-    cover(conn, None)
+    attest(conn, None)
 
     done = mirror.reconcile(conn, catalog.report, catalog.find, older_than=LATER)
 
@@ -89,7 +89,7 @@ def test_a_cover_outside_any_run_is_reported_at_once(conn, catalog, add):
 
 def test_a_crash_after_the_report_does_not_report_twice(conn, catalog, add):
     add(1)
-    covered = cover(conn)
+    attested = attest(conn)
 
     def report(asset_key, metadata):
         catalog.report(asset_key, metadata)
@@ -97,17 +97,17 @@ def test_a_crash_after_the_report_does_not_report_twice(conn, catalog, add):
 
     with pytest.raises(ConnectionError):
         mirror.reconcile(conn, report, catalog.find, older_than=NOW)
-    assert storage_ids(conn) == {covered.digest: None}
+    assert storage_ids(conn) == {attested.digest: None}
 
     done = mirror.reconcile(conn, catalog.report, catalog.find, older_than=NOW)
     assert (done.mirrored, done.repaired) == (1, 0)
     assert catalog.count() == 1
 
 
-def test_two_reconcilers_at_once_report_each_cover_once(conn, catalog, add, database):
+def test_two_reconcilers_at_once_report_each_attestation_once(conn, catalog, add, database):
     for number in range(5):
         add(number)
-        cover(conn)
+        attest(conn)
 
     def reconcile(_):
         with sql.connect(database.dsn("sxe_social")) as own:

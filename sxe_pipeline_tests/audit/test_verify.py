@@ -28,30 +28,33 @@ EDITS = {
     "actor": "update audit.event set actor = 'somebody_else'",
     "subject": "update audit.event set subject = 'other'",
     "event gone": "delete from audit.event where event_id = (select min(event_id::text)::uuid "
-    "from audit.covered)",
-    "event and its line gone": "with gone as (delete from audit.covered where event_id = "
-    "(select min(event_id::text)::uuid from audit.covered) returning event_id) "
+    "from audit.attested_event)",
+    "event and its line gone": "with gone as (delete from audit.attested_event where event_id = "
+    "(select min(event_id::text)::uuid from audit.attested_event) returning event_id) "
     "delete from audit.event using gone where event.event_id = gone.event_id",
-    "line gone": "delete from audit.covered where event_id = "
-    "(select min(event_id::text)::uuid from audit.covered)",
+    "line gone": "delete from audit.attested_event where event_id = "
+    "(select min(event_id::text)::uuid from audit.attested_event)",
     "all events gone": "truncate audit.event cascade",
-    "count of a cover": "update audit.cover set event_count = event_count + 1",
-    "event moved to another cover": "update audit.covered set digest = (select max(digest) "
-    "from audit.cover) where digest = (select min(digest) from audit.cover)",
-    "asset of a cover": "update audit.cover set asset_key = 'social/profiles'",
-    "cover gone": "delete from audit.cover where digest = (select min(digest) from audit.cover)",
-    "cover and its lines gone": "with gone as (delete from audit.covered returning digest) "
-    "delete from audit.cover",
+    "count of an attestation": "update audit.attestation set event_count = event_count + 1",
+    "event moved to another attestation": "update audit.attested_event "
+    "set digest = (select max(digest) from audit.attestation) "
+    "where digest = (select min(digest) from audit.attestation)",
+    "asset of an attestation": "update audit.attestation set asset_key = 'social/profiles'",
+    "attestation gone": "delete from audit.attestation "
+    "where digest = (select min(digest) from audit.attestation)",
+    "attestation and its lines gone": "with gone as "
+    "(delete from audit.attested_event returning digest) "
+    "delete from audit.attestation",
 }
 
 
 @pytest.fixture
 def log(conn, catalog, add):
-    """Two mirrored covers over three events, and one event that waits."""
+    """Two mirrored attestations over three events, and one event that waits."""
     for number in (1, 2):
         add(number, rows=7, word=MARK)
     with conn.transaction():
-        audit.cover(conn, ASSET, "run")
+        audit.attest(conn, ASSET, "run")
     add(3, rows=7)
     mirror.reconcile(conn, catalog.report, catalog.find, older_than=timedelta(0))
     add(4, rows=7)
@@ -66,7 +69,7 @@ def check(database, catalog):
 def tamper(database, statement, *parameters):
     """As a superuser who switches every trigger off, and on again as it was."""
     with psycopg.connect(database.dsn("postgres")) as root:
-        tables = ("audit.event", "audit.cover", "audit.covered")
+        tables = ("audit.event", "audit.attestation", "audit.attested_event")
         for table in tables:
             root.execute(f"alter table {table} disable trigger all")
         root.execute(statement, parameters or None)
@@ -80,7 +83,7 @@ def test_a_log_that_stands_gives_counts_and_no_more_than_cannot_tell(database, l
     said = check(database, log)
 
     assert said.findings == {}
-    assert (said.events, said.covered, said.waiting, said.mirrored) == (4, 3, 1, 2)
+    assert (said.events, said.attested, said.waiting, said.mirrored) == (4, 3, 1, 2)
     assert said.status == "cannot_tell"
     assert "not sealed" in said.as_dict()["cannot_see"]
 
@@ -107,7 +110,7 @@ def test_a_renamed_event_is_found(database, log):
     tamper(
         database,
         "update audit.event set event_id = gen_random_uuid() where event_id not in "
-        "(select event_id from audit.covered)",
+        "(select event_id from audit.attested_event)",
     )
 
     assert check(database, log).findings == {"columns do not match the payload": 1}
@@ -135,12 +138,12 @@ def test_a_forged_materialization_is_found(database, log):
     log.report(ASSET, {"sxe/audit_events": 1, "sxe/audit_digest": "f" * 64})
 
     assert check(database, log).findings == {
-        "a materialization claims events that were never covered": 1
+        "a materialization claims events that were never attested": 1
     }
 
 
 def test_a_materialization_without_events_is_no_forgery(database, log):
-    log.report(ASSET, audit.Cover(0, form.digest([])).metadata)
+    log.report(ASSET, audit.Attestation(0, form.digest([])).metadata)
 
     assert check(database, log).findings == {}
 

@@ -20,7 +20,7 @@ def test_budgets_show_amounts_for_people_and_micros_for_programs(desk):
     caps = {(b["market"], b["provider"]): b["cap_micros"] for b in data["budgets"]}
     assert caps[(MARKET, "apollo")] == 10_000_000
     assert all(b["is_balanced"] for b in data["budgets"])
-    assert {lane["provider"] for lane in data["lanes"]} == {"apollo", "enformion"}
+    assert {lane["provider"] for lane in data["providers"]} == {"apollo", "enformion"}
     assert data["policy"]["content"] == POLICY
     assert re.search(rf"{MARKET} +apollo +\S+ +\$10.00 +\$0.00", said)
 
@@ -50,7 +50,7 @@ def test_one_proposes_a_cap_and_another_confirms_it(desk):
 
 
 def test_a_proposal_is_declined_also_by_who_made_it(desk):
-    made = desk.read("cho", "budget", "propose", "lane", "apollo", *WHY)
+    made = desk.read("cho", "budget", "propose", "circuit", "apollo", *WHY)
 
     done = desk.read("cho", "budget", "decline", made["proposal_id"])
 
@@ -68,7 +68,7 @@ def test_price_and_policy_come_from_files(desk, tmp_path):
 
     shown = desk.read(None, "budget", "show")
 
-    lanes = {lane["provider"]: lane["price_card"] for lane in shown["lanes"]}
+    lanes = {lane["provider"]: lane["price_card"] for lane in shown["providers"]}
     assert lanes["apollo"] == APOLLO | {"version": "2031-02-03"}
     assert lanes["enformion"] == ENFORMION
     assert shown["policy"]["content"]["version"] == "t2"
@@ -84,19 +84,18 @@ def test_a_price_card_that_leaves_prices_open_is_a_usage_error(desk, tmp_path):
 
 def test_one_person_stops_a_provider_and_two_let_it_run_again(desk):
     desk.type("ana", "budget", "stop", "apollo", *WHY, "--dry-run")
-    assert desk.world.one("select count(*) from gate.lane where state = 'killed'") == 0
+    assert desk.world.one("select count(*) from gate.provider where circuit_state = 'killed'") == 0
 
     stopped = desk.read("ana", "budget", "stop", "apollo", *WHY)
-    assert desk.world.owner("select provider from gate.lane where state = 'killed'") == [
-        ("apollo",)
-    ]
+    killed = "select provider from gate.provider where circuit_state = 'killed'"
+    assert desk.world.owner(killed) == [("apollo",)]
     everything = desk.read("ana", "budget", "stop", *WHY)
-    made = desk.read("cho", "budget", "propose", "lane", "apollo", *WHY)
+    made = desk.read("cho", "budget", "propose", "circuit", "apollo", *WHY)
     desk.type("dan", "budget", "confirm", made["proposal_id"])
 
     assert stopped["stopped"] == ["apollo"]
     assert everything["stopped"] == ["apollo", "enformion"]
-    states = dict(desk.world.owner("select provider, state from gate.lane"))
+    states = dict(desk.world.owner("select provider, circuit_state from gate.provider"))
     assert states == {"apollo": "closed", "enformion": "killed"}
     desk.type("ana", "budget", "stop", "nobody", *WHY, code=4)
 
@@ -143,7 +142,7 @@ def test_two_people_resolve_an_unknown_call(desk, group):
     call = str(desk.world.one("select call_id from gate.call"))
     verb = [*group.split(), "resolve"]
 
-    listed = desk.read(None, "budget", "show")["lanes"][0]["unknown_calls"]
+    listed = desk.read(None, "budget", "show")["providers"][0]["unknown_calls"]
     desk.type("cho", *verb, "ffff", "--charged", "1", *WHY, code=4)
     desk.type("cho", *verb, call, "--charged", "-1", *WHY, code=2)
     made = desk.read("cho", *verb, call[:8], "--charged", "1.5", *WHY)

@@ -86,7 +86,7 @@ def test_the_examples_of_the_page_hold(desk, tmp_path):
     shown = desk.read(None, "budget", "show")
 
     assert shown["policy"]["content"]["version"] == "2026-11"
-    assert shown["lanes"][0]["price_card"]["micros_per_unit"] == 50_000
+    assert shown["providers"][0]["price_card"]["micros_per_unit"] == 50_000
 
 
 def _blocks(kind):

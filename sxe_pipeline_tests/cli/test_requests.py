@@ -164,7 +164,7 @@ def test_a_scope_is_needed_for_each_deed(desk):
 
     desk.type("ben", *ASK, "--limit", "1", code=5)
     desk.type("ana", "approve", made["request_id"], *WHY, code=5)
-    desk.type("ana", "budget", "propose", "lane", "apollo", *WHY, code=5)
+    desk.type("ana", "budget", "propose", "circuit", "apollo", *WHY, code=5)
     desk.type("ana", "keys", "add", "joe", "--scope", "admin", "--token-sha256", SHA256, code=5)
     desk.type("ana", "keys", "retire", "ben", code=5)
 

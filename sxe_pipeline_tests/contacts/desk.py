@@ -191,13 +191,15 @@ class Desk:
             self.try_work(reached)
         raise AssertionError(
             f"open for ever: {gate.request(made)} {gate.request(made, 'stops')} "
-            f"{self.open_calls()} {gate.owner('select provider, state, cause from gate.lane')}"
+            f"{self.open_calls()} "
+            f"{gate.owner('select provider, circuit_state, cause from gate.provider')}"
         )
 
     def reopen_lanes(self):
         """Two people looked at why a lane is open."""
-        for (provider,) in self.world.owner("select provider from gate.lane where state = 'open'"):
-            self.world.agree("lane", {"provider": provider})
+        stopped = "select provider from gate.provider where circuit_state = 'open'"
+        for (provider,) in self.world.owner(stopped):
+            self.world.agree("circuit", {"provider": provider})
 
     # the outside's own account of it
 
@@ -256,7 +258,7 @@ class Desk:
         self.assert_nothing_is_unaccounted()
         gate = self.world
         assert gate.one("select count(*) from gate.call_item where live") == 0
-        assert gate.owner("select provider from gate.lane where busy_call is not null") == []
+        assert gate.owner("select provider from gate.provider where busy_call is not null") == []
         for provider in PER_UNIT:
             assert gate.money(provider)[0] == 0, provider
         _, spent, overrun = gate.money("apollo")

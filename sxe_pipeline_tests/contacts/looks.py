@@ -15,7 +15,8 @@ def calls_of(desk, provider):
 
 
 def lane_of(desk, provider):
-    return desk.world.owner("select state, cause from gate.lane where provider = %s", provider)[0]
+    state = "select circuit_state, cause from gate.provider where provider = %s"
+    return desk.world.owner(state, provider)[0]
 
 
 def outcomes_of(desk, provider):

@@ -126,8 +126,8 @@ def _call(conn, dice, leave, seen, done):
     sent = permits.sending(conn, leave)
     if isinstance(sent, permits.Denied):
         seen[sent.reason] += 1
-        if sent.reason == "lane_busy":
-            permits.release(conn, leave.call_id, leave.fence, "lane_busy")
+        if sent.reason == "provider_busy":
+            permits.release(conn, leave.call_id, leave.fence, "provider_busy")
         return
     seen["sent"] += 1
     end = dice.random()

@@ -97,7 +97,8 @@ def test_bookings_sweeps_and_counters_at_once_keep_the_books(world):
         "$$ begin new.state := 'closed'; return new; end $$"
     )
     world.owner(
-        "create trigger stay before update on gate.lane for each row execute function public.stay()"
+        "create trigger stay before update on gate.provider "
+        "for each row execute function public.stay()"
     )
     dsn = world.database.dsn("sxe_contacts")
     seen = sum(race.race(race.storm, [(dsn, begun, seed, 6.0) for seed in range(6)]), Counter())

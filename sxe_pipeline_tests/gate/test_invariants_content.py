@@ -66,7 +66,8 @@ TAMPER = {
     "the item hash": "update gate.request_item set nonce = nonce || nonce, "
     "item_sha256 = sha256(nonce || nonce || inputs) where position = 2",
     "an item more": "insert into gate.request_item select request_id, version, 9, 'card-0003', "
-    "inputs, nonce, item_sha256, fingerprint, platforms from gate.request_item where position = 1",
+    "inputs, nonce, item_sha256, inputs_revision, platforms "
+    "from gate.request_item where position = 1",
     "an item less": "delete from gate.request_item where position = 3",
 }
 

@@ -13,6 +13,7 @@ SCOPES = (
     {"provider": "apollo"},
     {"market": MARKET, "provider": "apollo"},
 )
+CIRCUIT = "select circuit_state, cause from gate.provider where provider = 'apollo'"
 ONE_ITEM = APOLLO | {"batch_max": 1}
 
 
@@ -99,7 +100,7 @@ def test_i03_balances_are_the_sums_of_the_transfers_on_every_road(world):
     _, begun = world.approved()
     world.settle(*world.send(begun))
     world.settle(*world.send(begun), units_micro=10_300_000)
-    world.agree("lane", {"provider": "apollo"})
+    world.agree("circuit", {"provider": "apollo"})
     world.settle(*world.send(begun), units_micro=1, outcome="no_match", fields=())
     leave, _ = world.send(begun)
     permits.release(world.contacts, leave.call_id, leave.fence, "429")
@@ -136,9 +137,7 @@ def test_i04_what_goes_beyond_the_reservation_is_late_and_no_post(world):
     world.settle(*world.send(begun), units_micro=3_000_000)
     kinds = dict(world.owner("select kind, max(amount) from gate.transfer group by kind"))
     assert kinds == {"reserve": EMAIL, "post": EMAIL, "late": 2 * EMAIL}
-    assert world.owner("select state, cause from gate.lane where provider = 'apollo'") == [
-        ("open", "overrun")
-    ]
+    assert world.owner(CIRCUIT) == [("open", "overrun")]
 
 
 def test_i04_a_transfer_is_never_changed(world):
@@ -213,7 +212,7 @@ def test_i10_charged_in_full_is_what_is_still_reserved(world, email_units):
     assert permits.sweep(world.contacts)["charged_in_full"] == 1
     spent = email_units // 20 + 8 * EMAIL
     assert world.money() == (0, spent, 0)
-    assert world.one("select state from gate.lane where provider = 'apollo'") == "closed"
+    assert world.owner(CIRCUIT)[0][0] == "closed"
 
 
 def test_i10_a_price_that_does_not_divide_makes_no_overrun(world):
@@ -240,7 +239,7 @@ def test_i11_a_charge_that_is_learned_later_is_booked_past_the_cap(world, end):
         permits.release(world.contacts, leave.call_id, leave.fence, "connect")
     permits.late(world.contacts, leave.call_id, 5_000_000)
     assert world.money()[2] == 5 * EMAIL
-    assert world.one("select state from gate.lane where provider = 'apollo'") == "open"
+    assert world.owner(CIRCUIT)[0][0] == "open"
     assert world.one("select count(*) from audit.event where kind = 'call.late'") == 1
     world.assert_books_are_right()
 
@@ -254,11 +253,11 @@ def test_i11_an_open_lane_takes_the_stronger_cause(world):
     world.settle(leave, sent)
     unknown(world, begun)
     permits.late(world.contacts, leave.call_id, 1_000_000)
-    assert world.one("select cause from gate.lane where provider = 'apollo'") == "late_charge"
+    assert world.one("select cause from gate.provider where provider = 'apollo'") == "late_charge"
     world.cards(1, prefix="more")
     made = world.submit(1, card_ids=["more-0000"])
     world.approve(made)
-    assert denied(world, world.begun_again(made)) == "lane_open"
+    assert denied(world, world.begun_again(made)) == "circuit_open"
 
 
 @pytest.mark.parametrize("units", [0, -1, None])
@@ -297,10 +296,8 @@ def test_i27_a_counter_that_moved_alone_stops_the_lane(world):
     assert count_reading(world, 100_000_000, 1)["verdict"] == "first_reading"
     assert count_reading(world, 100_000_000)["verdict"] == "agreed"
     assert count_reading(world, 101_000_000)["verdict"] == "drift"
-    assert world.owner("select state, cause from gate.lane where provider = 'apollo'") == [
-        ("open", "drift")
-    ]
-    assert denied(world, begun) == "lane_open"
+    assert world.owner(CIRCUIT) == [("open", "drift")]
+    assert denied(world, begun) == "circuit_open"
 
 
 def test_i27_a_counter_below_the_ledger_stops_the_lane(world):
@@ -334,7 +331,7 @@ def test_i27_a_lane_that_is_opened_again_does_not_swallow_an_unknown_charge(worl
     leave = unknown(world, begun)
     assert count_reading(world, 1_000_000)["verdict"] in ("read_again", "drift")
     count_reading(world, 1_000_000)
-    world.agree("lane", {"provider": "apollo"})
+    world.agree("circuit", {"provider": "apollo"})
     count_reading(world, 1_000_000, 4)
     assert world.call(leave) == "UNKNOWN"
     assert world.money() == (EMAIL, 0, 0)
@@ -349,7 +346,7 @@ def test_i27_failures_are_forgotten_when_two_people_open_a_lane(world):
     _, begun = world.approved()
     unknown(world, begun)
     unknown(world, begun)
-    assert world.one("select state from gate.lane where provider = 'apollo'") == "open"
-    world.agree("lane", {"provider": "apollo"})
+    assert world.owner(CIRCUIT)[0][0] == "open"
+    world.agree("circuit", {"provider": "apollo"})
     unknown(world, begun)
-    assert world.one("select state from gate.lane where provider = 'apollo'") == "closed"
+    assert world.owner(CIRCUIT)[0][0] == "closed"

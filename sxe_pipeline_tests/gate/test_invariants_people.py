@@ -49,7 +49,7 @@ def test_i06_one_live_call_for_a_card_provider_and_group(world):
     with pytest.raises(psycopg.errors.UniqueViolation):
         world.owner(
             "insert into gate.call_item select call_id, 9, field_group, card_id, survivor_id, "
-            "provider, fingerprint, is_async from gate.call_item"
+            "provider, inputs_revision, is_async from gate.call_item"
         )
 
 

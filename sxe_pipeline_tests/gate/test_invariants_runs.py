@@ -116,7 +116,7 @@ def test_i18_a_killed_lane_is_opened_by_two_people_only(world):
     world.cards(2)
     _, begun = world.approved()
     people.kill(world.api, world.tokens["ben"], "apollo", "stop")
-    made = people.propose(world.api, world.tokens["cho"], "lane", {"provider": "apollo"}, "ok")
+    made = people.propose(world.api, world.tokens["cho"], "circuit", {"provider": "apollo"}, "ok")
     with pytest.raises(Refused):
         people.decide(world.api, world.tokens["cho"], made, is_confirmed=True)
     nothing_leaves(world, begun, "killed")

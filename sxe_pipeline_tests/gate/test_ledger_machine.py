@@ -163,7 +163,7 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(provider=provider_names)
     def reopen(self, provider):
-        self.world.agree("lane", {"provider": provider})
+        self.world.agree("circuit", {"provider": provider})
         self.killed.discard(provider)
 
     @rule(micros=st.sampled_from([10**8, 10**8, 500_000, 60_000, 0]), provider=provider_names)

@@ -97,13 +97,13 @@ def test_s11_a_retired_person_speaks_no_more(world):
 OPEN_TABLES = {
     ("sxe_contacts", "contacts.contact_point"): {"SELECT", "INSERT"},
     ("sxe_contacts", "contacts.quarantine"): {"SELECT", "INSERT"},
-    ("sxe_contacts", "audit.cover"): {"SELECT", "INSERT"},
-    ("sxe_contacts", "audit.covered"): {"SELECT", "INSERT"},
-    ("sxe_social", "audit.cover"): {"SELECT", "INSERT"},
-    ("sxe_social", "audit.covered"): {"SELECT", "INSERT"},
+    ("sxe_contacts", "audit.attestation"): {"SELECT", "INSERT"},
+    ("sxe_contacts", "audit.attested_event"): {"SELECT", "INSERT"},
+    ("sxe_social", "audit.attestation"): {"SELECT", "INSERT"},
+    ("sxe_social", "audit.attested_event"): {"SELECT", "INSERT"},
     ("sxe_api", "audit.event"): {"SELECT"},
-    ("sxe_api", "audit.cover"): {"SELECT"},
-    ("sxe_api", "audit.covered"): {"SELECT"},
+    ("sxe_api", "audit.attestation"): {"SELECT"},
+    ("sxe_api", "audit.attested_event"): {"SELECT"},
 }
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
@@ -190,7 +190,7 @@ def test_s12_a_function_of_one_tier_is_closed_to_the_others(world):
 
 
 def test_s12_the_events_that_only_the_gate_records(world):
-    for kind in ("request.approved", "call.settled", "budget.cap_set", "lane.closed",
+    for kind in ("request.approved", "call.settled", "budget.cap_set", "circuit.closed",
                  "principal.added", "proposal.made", "suppression.added", "price.x"):  # fmt: skip
         conn = world.login("sxe_contacts")
         with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():

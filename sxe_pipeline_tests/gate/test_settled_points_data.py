@@ -78,7 +78,7 @@ def test_s08_who_is_not_matchable_costs_nothing(world):
 
 def test_s08_a_fingerprint_is_random_and_new_when_the_inputs_are(world):
     def prints():
-        return dict(world.owner("select card_id, fingerprint from gate.candidate"))
+        return dict(world.owner("select card_id, inputs_revision from gate.candidate"))
 
     world.cards(2)
     first = prints()
@@ -147,6 +147,6 @@ def test_s10_one_call_in_a_lane_at_a_time(world):
     _, begun = world.approved()
     one, two = world.permit(begun), world.permit(begun)
     permits.sending(world.contacts, one)
-    assert permits.sending(world.contacts, two) == permits.Denied("lane_busy")
+    assert permits.sending(world.contacts, two) == permits.Denied("provider_busy")
     permits.release(world.contacts, one.call_id, one.fence, "429")
     assert isinstance(permits.sending(world.contacts, two), permits.Sent)

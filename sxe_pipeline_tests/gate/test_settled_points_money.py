@@ -13,7 +13,8 @@ SOON = datetime.now(UTC) + timedelta(days=9)
 
 
 def lane(world, provider="apollo"):
-    return world.owner("select state, cause from gate.lane where provider = %s", provider)[0]
+    state = "select circuit_state, cause from gate.provider where provider = %s"
+    return world.owner(state, provider)[0]
 
 
 def test_s01_an_overcharge_at_a_full_cap_commits_and_closes_what_is_left(world):
@@ -36,7 +37,7 @@ def test_s01_an_overcharge_at_a_full_cap_commits_and_closes_what_is_left(world):
         )
         world.contacts.execute(
             "insert into contacts.contact_point (contact_point_id, card_id, kind, ciphertext, "
-            "lookup_hash, status, provider, call_id, request_id, price_micros, purpose, "
+            "blind_index, status, provider, call_id, request_id, price_micros, purpose, "
             "legal_basis) values (gen_random_uuid(), %s, 'email', 'x', sha256('x'), 'unknown', "
             "'apollo', %s, "
             "%s, 1, 'p', 'l')",
@@ -48,7 +49,7 @@ def test_s01_an_overcharge_at_a_full_cap_commits_and_closes_what_is_left(world):
     assert world.one("select count(*) from contacts.contact_point") == 1
     assert world.one("select count(*) from audit.event where kind = 'call.settled'") == 1
     assert lane(world) == ("open", "overrun")
-    world.agree("lane", {"provider": "apollo"})
+    world.agree("circuit", {"provider": "apollo"})
     assert world.permit(begun) == permits.Denied("budget")
     # The overrun takes room: a cap that covers only what was spent gives none.
     world.cap(13 * EMAIL + EMAIL - 1, provider="apollo")
@@ -150,7 +151,7 @@ def test_s03_the_parts_of_a_phone_call_are_resolved_once_each(world):
     assert world.money() == (16 * EMAIL, 2 * EMAIL, 0)
     assert world.call(leave) == "AWAITING"
     # A call that waits does not occupy the lane.
-    assert world.one("select busy_call from gate.lane where provider = 'apollo'") is None
+    assert world.one("select busy_call from gate.provider where provider = 'apollo'") is None
     world.settle(leave, sent, units_micro=8_000_000, fields=("phone",))
     assert world.money() == (0, 10 * EMAIL, 0)
     assert world.one("select count(*) from audit.event where kind = 'call.awaiting'") == 1
@@ -224,7 +225,7 @@ def test_s04_a_halted_request_goes_on_by_a_new_approval(world):
     world.permit(begun)
     assert permits.finish(world.contacts, begun)["state"] == "HALTED"
     assert world.launch() == []
-    world.agree("lane", {"provider": "apollo"})
+    world.agree("circuit", {"provider": "apollo"})
     world.approve(made)
     assert world.permit(world.begun_again(made)).item_count == 1
 

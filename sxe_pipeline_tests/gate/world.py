@@ -10,7 +10,7 @@ from psycopg import sql as compose
 
 from sxe_pipeline.gate import candidates, people, permits, requests
 from sxe_pipeline.local import postgres
-from sxe_pipeline.store import migrate, roles, sql
+from sxe_pipeline.store import migrate, sql
 
 MARKET = "x_general"
 NAMES = ("first_name", "last_name", "city", "region", "country", "domain", "linkedin_url")
@@ -365,9 +365,7 @@ def new_database(state, name):
         conn.execute(
             compose.SQL("create database {} owner sxe_admin").format(compose.Identifier(name))
         )
-    roles.ensure(made.dsn("sxe_admin"), state["passwords"])
-    migrate.upgrade(made.dsn("sxe_admin"))
-    migrate.open_database(made.dsn("sxe_admin"))
+    migrate.upgrade(made.dsn("sxe_admin"), state["passwords"])
     return made
 
 
@@ -377,7 +375,8 @@ def database_from(state, template):
     names = (compose.Identifier(made.name), compose.Identifier(template))
     with psycopg.connect(postgres.dsn(state, "postgres", "postgres"), autocommit=True) as conn:
         conn.execute(compose.SQL("create database {} template {} owner sxe_admin").format(*names))
-    migrate.open_database(made.dsn("sxe_admin"))
+    with sql.open_unchecked(made.dsn("sxe_admin")) as admin:
+        migrate.open_database(admin)
     return made
 
 

@@ -32,14 +32,30 @@ def test_a_url_of_any_service_logs_in_and_waits_only_so_long(database, scheme):
     assert seen == ("sxe_social", "5min", "1min", "UTC")
 
 
-def test_the_options_of_a_url_are_kept_beside_ours(database):
-    dsn = f"{database.dsn('sxe_dagster')}?options=-csearch_path%3Ddagster"
-    with sql.connect(dsn) as conn:
+def test_the_session_of_a_role_needs_no_option_of_the_url(database):
+    with sql.connect(database.dsn("sxe_dagster")) as conn:
         seen = conn.execute(
-            "select current_setting('search_path'), current_setting('statement_timeout')"
+            "select current_setting('search_path'), current_setting('timezone'), "
+            "current_setting('statement_timeout')"
         ).fetchone()
 
-    assert seen == ("dagster", "5min")
+    assert seen == ("dagster", "UTC", "0")
+
+
+def test_the_options_of_a_url_are_kept(database):
+    with sql.connect(f"{database.dsn('sxe_social')}?options=-clock_timeout%3D7s") as conn:
+        seen = conn.execute("select current_setting('lock_timeout')").fetchone()
+
+    assert seen == ("7s",)
+
+
+def test_nothing_is_prepared_on_the_server(database):
+    with sql.connect(database.dsn("sxe_social")) as conn:
+        for _ in range(20):
+            conn.execute("select %s::int", [1])
+        prepared = conn.execute("select count(*) from pg_prepared_statements").fetchone()
+
+    assert prepared == (0,)
 
 
 def test_statements_stand_in_a_transaction(database):

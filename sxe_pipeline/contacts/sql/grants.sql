@@ -1,0 +1,4 @@
+-- Contact values are added and read by the contact tier alone, never changed.
+
+grant usage on schema contacts to sxe_contacts;
+grant select, insert on contacts.contact_point, contacts.quarantine to sxe_contacts;

@@ -1,0 +1,28 @@
+-- No table of the gate is open to any login, only functions are.
+
+grant usage on schema gate to sxe_social, sxe_contacts, sxe_api;
+
+grant execute on function
+    gate.put_candidates(uuid, text[], text[], text[], jsonb[], jsonb[]),
+    gate.withdraw_candidates(uuid)
+    to sxe_social;
+
+grant execute on function
+    gate.submit(text, jsonb, boolean),
+    gate.approve(text, uuid, int, text, text, int[], bigint, text[]),
+    gate.reject(text, uuid, int, text, text), gate.revoke(text, uuid, text),
+    gate.propose(text, text, jsonb, text), gate.decide(text, uuid, boolean),
+    gate.kill(text, text, text), gate.renew(text, text, timestamptz), gate.retire(text, text),
+    gate.show_requests(uuid), gate.receipt(text, uuid), gate.show_budgets(),
+    gate.show_providers(), gate.show_proposals(), gate.show_principals(), gate.show_policy()
+    to sxe_api;
+
+grant execute on function
+    gate.claim_launches(int), gate.begin(uuid, int, text), gate.permit(uuid, bigint, text),
+    gate.sending(uuid, bigint), gate.release(uuid, bigint, text, int, boolean),
+    gate.unknown(uuid, bigint, text, int), gate.settle(uuid, bigint, jsonb),
+    gate.wait(uuid, bigint, double precision), gate.stop(uuid, bigint, text, text),
+    gate.late(uuid, bigint),
+    gate.reconcile(text, bigint), gate.finish(uuid, bigint), gate.sweep(int),
+    gate.deliverable(uuid)
+    to sxe_contacts;

@@ -1,0 +1,152 @@
+-- What two people do together: one proposes, another confirms, and it is in force.
+
+create or replace function gate.propose(_token text, _kind text, _content jsonb, _reason text)
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    who text := gate.authenticate(_token, case when _kind in ('principal', 'setting') then 'admin'
+                                      else 'budget' end);
+    made uuid := gen_random_uuid();
+begin
+    if coalesce(trim(_reason), '') = '' then
+        perform gate.refuse('SXBAD', 'say why: a reason is part of the record');
+    end if;
+    if _kind = 'price' then perform gate.check_price(_content); end if;
+    if _kind = 'policy' then perform gate.check_policy(_content); end if;
+    if _kind = 'setting' and (_content = '{}' or exists (
+            select from jsonb_object_keys(_content) name where name <> all (
+                '{quorum,decide_within,run_within,reconcile_wait,poll_wait,email_fresh_for,'
+                'phone_fresh_for,negative_for}'::text[]))) then
+        perform gate.refuse('SXBAD', 'the settings are: quorum, decide_within, run_within, '
+            'reconcile_wait, poll_wait, email_fresh_for, phone_fresh_for, negative_for');
+    end if;
+    insert into gate.proposal (proposal_id, kind, content, reason, proposed_by, expires_at, event_id)
+    select made, _kind, _content, _reason, who, clock_timestamp() + s.decide_within,
+           audit.append('proposal.made', 'principal:' || who, made::text, 'made', jsonb_build_object(
+               'kind', _kind, 'content_sha256', encode(gate.sha256_of(_content), 'hex')))
+    from gate.setting s;
+    return made;
+exception
+    when check_violation then
+        perform gate.refuse('SXBAD', 'a proposal is one of: cap, price, policy, setting, '
+            'principal, circuit, resolve, adjust');
+        return null;
+end $$;
+
+create or replace function gate.decide(_token text, _proposal uuid, _is_confirmed boolean)
+returns jsonb language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    p gate.proposal;
+    who text;
+    event uuid;
+begin
+    select * into p from gate.proposal where proposal_id = _proposal for update;
+    if p.proposal_id is null then
+        perform gate.refuse('SXNOF', 'there is no such proposal; see sxe budget proposals');
+    end if;
+    who := gate.authenticate(_token, case when p.kind in ('principal', 'setting') then 'admin'
+                                 else 'budget' end);
+    if p.decision is not null then
+        perform gate.refuse('SXREF', 'the proposal was decided already');
+    end if;
+    if _is_confirmed and p.expires_at <= clock_timestamp() then
+        perform gate.refuse('SXREF', 'the proposal expired; make it again');
+    end if;
+    if _is_confirmed and who = p.proposed_by then
+        perform gate.refuse('SXREF', 'a second person confirms; you proposed it');
+    end if;
+    event := audit.append(case when _is_confirmed then 'proposal.confirmed' else 'proposal.rejected' end,
+        'principal:' || who, _proposal::text, 'decided',
+        jsonb_build_object('kind', p.kind, 'proposed_by', p.proposed_by,
+                           'content_sha256', encode(gate.sha256_of(p.content), 'hex')));
+    update gate.proposal
+    set decided_by = who, decided_at = clock_timestamp(), decided_event_id = event,
+        decision = case when _is_confirmed then 'confirmed' else 'rejected' end
+    where proposal_id = _proposal;
+    if _is_confirmed then
+        perform gate.apply(p, 'principal:' || who);
+    end if;
+    return jsonb_build_object('proposal_id', _proposal, 'kind', p.kind,
+        'decision', case when _is_confirmed then 'confirmed' else 'rejected' end);
+end $$;
+
+create or replace function gate.apply(_p gate.proposal, _actor text) returns void
+language plpgsql as $$
+declare
+    c jsonb := _p.content;
+begin
+    case _p.kind
+    when 'cap' then perform gate.set_cap(c, _actor);
+    when 'price' then
+        insert into gate.price_card (provider, sha256, content, proposal_id, needs, groups,
+                                     gives_email, gives_phone, is_async, worst_micros)
+        select c->>'provider', gate.sha256_of(c), c, _p.proposal_id,
+               array(select array(select jsonb_array_elements_text(one))::text
+                     from jsonb_array_elements(c->'needs') one),
+               array_agg(key order by key), array_agg(value->'gives' ? 'email' order by key),
+               array_agg(value->'gives' ? 'phone' order by key),
+               array_agg(value->>'part' = 'async' order by key),
+               array_agg(gate.micros((value->>'worst_units_micro')::bigint,
+                                     (c->>'micros_per_unit')::bigint) order by key)
+        from jsonb_each(c->'sells')
+        on conflict (provider, sha256) do update set in_force_since = clock_timestamp();
+        if not exists (select from gate.provider where provider = c->>'provider') then
+            insert into gate.provider (provider, event_id)
+            values (c->>'provider', audit.append('provider.added', _actor, c->>'provider', 'made', '{}'));
+        end if;
+    when 'policy' then
+        insert into gate.policy (sha256, content, proposal_id)
+        values (gate.sha256_of(c), c, _p.proposal_id)
+        on conflict (sha256) do update set in_force_since = clock_timestamp();
+    when 'principal' then
+        perform gate.add_principal(c->>'principal',
+            array(select jsonb_array_elements_text(c->'scopes')), c->>'token_sha256',
+            least((c->>'expires_at')::timestamptz, clock_timestamp() + interval '1 year'), _actor);
+    when 'setting' then
+        update gate.setting set
+            quorum = coalesce((c->>'quorum')::int, quorum),
+            decide_within = coalesce((c->>'decide_within')::interval, decide_within),
+            run_within = coalesce((c->>'run_within')::interval, run_within),
+            reconcile_wait = coalesce((c->>'reconcile_wait')::interval, reconcile_wait),
+            poll_wait = coalesce((c->>'poll_wait')::interval, poll_wait),
+            email_fresh_for = coalesce((c->>'email_fresh_for')::interval, email_fresh_for),
+            phone_fresh_for = coalesce((c->>'phone_fresh_for')::interval, phone_fresh_for),
+            negative_for = coalesce((c->>'negative_for')::interval, negative_for);
+    when 'circuit' then
+        -- Who closes the circuit of a provider that drifted accepts the drift, so its counter starts anew; but not while
+        -- it may hold the charge of a call that nobody has booked yet.
+        update gate.provider v set failures = 0,
+            agreed_units_micro = case when cause = 'drift' and not exists (
+                select from gate.call k where k.provider = v.provider
+                  and k.state in ('SENDING', 'AWAITING', 'UNKNOWN')) then null
+                else agreed_units_micro end
+        where v.provider = c->>'provider';
+        perform gate.set_circuit(c->>'provider', 'closed', 'reopened', _actor);
+    when 'resolve' then
+        perform gate.resolve_unknown((c->>'call_id')::uuid, (c->>'units_micro')::bigint, _actor);
+    when 'adjust' then
+        perform gate.adjust((c->>'call_id')::uuid, (c->>'units_micro')::bigint, _actor);
+    end case;
+exception
+    when not_null_violation or check_violation or invalid_text_representation
+         or invalid_datetime_format or datetime_field_overflow or invalid_parameter_value
+         or numeric_value_out_of_range then
+        perform gate.refuse('SXBAD', 'the proposal does not hold what its kind needs; '
+            'nothing was changed');
+end $$;
+
+create or replace function gate.set_cap(_c jsonb, _actor text) returns void
+language plpgsql as $$
+declare
+    of_month date := coalesce((_c->>'month')::date,
+                              date_trunc('month', clock_timestamp() at time zone 'UTC'));
+begin
+    insert into gate.budget (market, provider, month, cap)
+    values (_c->>'market', _c->>'provider', of_month, (_c->>'cap_micros')::bigint)
+    on conflict (budget_key) do update set cap = excluded.cap;
+    perform audit.append('budget.cap_set', _actor, concat_ws('/', 'budget', coalesce(_c->>'market', '*'),
+        coalesce(_c->>'provider', '*'), of_month), clock_timestamp()::text,
+        jsonb_build_object('cap_micros', (_c->>'cap_micros')::bigint));
+exception when check_violation then
+    perform gate.refuse('SXREF', 'a cap is 0 or more, of a market, a provider or both, and '
+        'not below what is spent and reserved');
+end $$;

@@ -1,0 +1,19 @@
+-- A published batch does not change, and each tier sees and writes its own batches.
+
+create or replace function handoff.keep_published() returns trigger language plpgsql as $$
+begin
+    raise exception 'a published batch does not change' using errcode = '42501';
+end $$;
+create or replace trigger keep_published before update or delete on handoff.batch
+    for each row when (old.state = 'published') execute function handoff.keep_published();
+
+-- Foreign keys and triggers are not subject to this.
+alter table handoff.batch enable row level security;
+drop policy if exists social on handoff.batch;
+create policy social on handoff.batch to sxe_social
+    using (contract <> 'lead_contact') with check (contract <> 'lead_contact');
+drop policy if exists contacts on handoff.batch;
+create policy contacts on handoff.batch to sxe_contacts
+    using (contract = 'lead_contact') with check (contract = 'lead_contact');
+drop policy if exists api on handoff.batch;
+create policy api on handoff.batch for select to sxe_api using (true);

@@ -1,0 +1,5 @@
+-- No table of privacy is open to any login, only functions are.
+
+grant usage on schema privacy to sxe_social, sxe_contacts, sxe_api;
+grant execute on function privacy.suppressed_cards() to sxe_social;
+grant execute on function privacy.suppress(text, text, text) to sxe_api;

@@ -1,0 +1,29 @@
+-- Suppression: by card; every tier asks these functions.
+
+create or replace function privacy.is_suppressed(_family text[]) returns boolean
+language sql stable as $$
+    select exists (select from privacy.suppression s where s.card_id = any (_family));
+$$;
+
+create or replace function privacy.suppress(_token text, _card text, _reason text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    who text := gate.authenticate(_token, null);
+begin
+    if coalesce(trim(_reason), '') = '' then
+        perform gate.refuse('SXBAD', 'say why: a reason is part of the record');
+    end if;
+    if not exists (select from social.card c where c.card_id = _card) then
+        perform gate.refuse('SXNOF', 'there is no such card');
+    end if;
+    if not exists (select from privacy.suppression s where s.card_id = _card) then
+        insert into privacy.suppression (card_id, reason, added_by, event_id)
+        values (_card, _reason, who,
+                audit.append('suppression.added', 'principal:' || who, _card, 'added', '{}'));
+    end if;
+end $$;
+
+create or replace function privacy.suppressed_cards() returns setof text
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select distinct unnest(gate.family(gate.survivor(s.card_id))) from privacy.suppression s;
+$$;

@@ -1,1 +1,0 @@
-"""Schemas, tables, grants and triggers, as Alembic revisions. Roles are made before: `roles`."""

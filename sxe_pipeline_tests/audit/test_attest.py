@@ -1,0 +1,124 @@
+"""Every event is attested exactly once, whoever attests (promise P9)."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from sxe_pipeline import audit
+from sxe_pipeline.audit import payload as form
+from sxe_pipeline.errors import BadInput
+from sxe_pipeline.store import sql
+
+ASSET, KIND = "social/observations", "observations.written"
+OF_THE_GATE = tuple(
+    f"{kind}."
+    for kind in (
+        *("request", "call", "provider", "circuit", "budget", "principal", "proposal"),
+        "suppression",
+    )
+)
+
+
+@pytest.fixture
+def conn(database):
+    with sql.connect(database.dsn("sxe_social")) as opened:
+        opened.autocommit = True
+        yield opened
+
+
+def add(conn, number, kind=KIND):
+    with conn.transaction():
+        return audit.append(conn, kind, actor="t", subject="s", key=str(number))
+
+
+def attest(conn, asset=ASSET, **how):
+    with conn.transaction():
+        return audit.attest(conn, asset, "run", **how)
+
+
+def test_an_attestation_answers_for_the_open_events_of_its_asset_only(conn):
+    mine = [add(conn, number) for number in range(3)]
+    add(conn, 1, "profiles.written")
+
+    attested = attest(conn)
+
+    assert attested.event_count == 3
+    assert attested.digest == form.digest(mine) == form.digest(mine[::-1])
+    assert attested.metadata == {"sxe/audit_events": 3, "sxe/audit_digest": attested.digest}
+    stored = conn.execute("select asset_key, run_id, event_count from audit.attestation")
+    assert stored.fetchall() == [(ASSET, "run", 3)]
+    assert attest(conn, "social/profiles").event_count == 1
+
+
+def test_without_an_open_event_nothing_is_stored(conn):
+    add(conn, 1)
+    attest(conn)
+
+    assert attest(conn).event_count == 0
+    assert conn.execute("select count(*) from audit.attestation").fetchone() == (1,)
+
+
+def test_young_events_are_left_to_their_run(conn):
+    add(conn, 1)
+
+    assert attest(conn, older_than=timedelta(minutes=1)).event_count == 0
+    assert attest(conn).event_count == 1
+
+
+def test_an_attestation_falls_with_its_transaction(conn):
+    add(conn, 1)
+    with pytest.raises(RuntimeError), conn.transaction():
+        audit.attest(conn, ASSET, "run")
+        raise RuntimeError
+
+    assert attest(conn).event_count == 1
+
+
+def test_an_asset_that_answers_for_nothing_is_refused(conn):
+    with pytest.raises(BadInput), conn.transaction():
+        audit.attest(conn, "social/nothing", None)
+
+
+def test_every_kind_has_an_asset_that_attests_it(conn):
+    ours = [kind for kind in audit.KINDS if not kind.startswith(OF_THE_GATE)]
+    for number, kind in enumerate(ours):
+        add(conn, number, kind)
+
+    counts = [attest(conn, asset).event_count for asset in set(audit.KINDS.values())]
+    assert sum(counts) == len(ours)
+
+
+@pytest.mark.parametrize("kind", [k for k in audit.KINDS if k.startswith(OF_THE_GATE)])
+def test_nobody_but_the_gate_records_what_only_the_gate_decides(conn, kind):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        add(conn, 1, kind)
+
+
+def test_two_coverers_and_a_writer_at_once_attest_each_event_once(database, conn):
+    def write(_):
+        with sql.connect(database.dsn("sxe_social")) as own:
+            own.autocommit = True
+            for number in range(60):
+                add(own, number)
+
+    def attesting(_):
+        with sql.connect(database.dsn("sxe_social")) as own:
+            own.autocommit = True
+            return [attest(own) for _ in range(30)]
+
+    with ThreadPoolExecutor(3) as pool:
+        writing = pool.submit(write, 0)
+        results = [attested for part in pool.map(attesting, range(2)) for attested in part]
+        writing.result()
+    results.append(attest(conn))
+
+    assert sum(attested.event_count for attested in results) == 60
+    stored = conn.execute("select digest, event_id from audit.attested_event").fetchall()
+    assert len(stored) == 60
+    per_digest = Counter(digest for digest, _ in stored)
+    assert per_digest == {c.digest: c.event_count for c in results if c.event_count}
+    for digest in per_digest:
+        assert form.digest([event for other, event in stored if other == digest]) == digest
