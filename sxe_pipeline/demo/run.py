@@ -44,26 +44,13 @@ class Clock:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage, and say on stderr that it runs."""
+        """Time a stage, and say on stderr that it runs and how long it took."""
+        print(f"  {name:34}", end="", file=sys.stderr, flush=True)  # noqa: T201 - its progress
         start = time.monotonic()
-        with _shown(name):
-            yield
-        self.report.stages.append((name, time.monotonic() - start))
-
-
-@contextmanager
-def _shown(name: str) -> Iterator[None]:
-    if not sys.stderr.isatty():
         yield
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:34}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(name, total=None)
-        yield
-        bar.update(task, total=1, completed=1)
+        seconds = time.monotonic() - start
+        print(f"{seconds:>7.1f} s", file=sys.stderr, flush=True)  # noqa: T201
+        self.report.stages.append((name, seconds))
 
 
 def run(

