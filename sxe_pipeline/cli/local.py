@@ -1,4 +1,4 @@
-"""Verbs of the place where the engine runs: demo, doctor, env, down, ui.
+"""Verbs of the machine where the engine runs: demo, doctor, env, down, ui.
 
 Here: what somebody does with this machine and its `SXE_HOME`. Not here: work on data, which is the
 other modules' and is the same on any machine.
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from sxe_pipeline import settings
-from sxe_pipeline.cli.words import answer, as_json, dry_run, table
+from sxe_pipeline.cli.output import answer, as_json, dry_run, table
 from sxe_pipeline.errors import NotFound
 
 
@@ -20,18 +20,12 @@ from sxe_pipeline.errors import NotFound
 @click.option("--seed", default=20_261_124, show_default=True, help="Seed of the generator.")
 @as_json
 def demo(inputs: tuple[Path, ...], accounts: int, seed: int, as_json: bool) -> None:
-    """The whole road on generated profiles, or on your own landing folders INPUTS."""
-    from sxe_pipeline import cli
-    from sxe_pipeline.demo import run as whole
+    """The whole pipeline on generated profiles, or on your own landing folders INPUTS."""
+    from sxe_pipeline.cli.verbs import NAMES
+    from sxe_pipeline.demo import run as walk
 
-    report = whole.run(
-        settings.load(),
-        inputs=inputs,
-        accounts=accounts,
-        seed=seed,
-        verbs=list(cli.main.commands),
-    )
-    answer("demo", report.as_dict(), as_json, report.screen())
+    report = walk.run(settings.load(), inputs=inputs, accounts=accounts, seed=seed, verbs=NAMES)
+    answer("demo", report.as_dict(), as_json, report.lines())
     sys.exit(0 if report.is_good else 1)
 
 
@@ -58,17 +52,17 @@ def env(command: tuple[str, ...], as_json: bool) -> None:
     from sxe_pipeline.local import attach, variables
 
     with attach.attached(settings.load(), "social", "api", "dagster") as held:
-        told = variables.exports(held.settings, variables.dagster_home(held.settings))
+        exports = variables.exports(held.settings, variables.dagster_home(held.settings))
         if command:
             child = subprocess.run(
                 list(command),
-                env=settings.inherited() | told,
+                env=settings.inherited() | exports,
                 pass_fds=held.descriptors,
                 check=False,
             )
             sys.exit(child.returncode)
-    lines = (f"export {name}={shlex.quote(value)}" for name, value in told.items())
-    answer("env", {"variables": told}, as_json, lines)
+    lines = (f"export {name}={shlex.quote(value)}" for name, value in exports.items())
+    answer("env", {"variables": exports}, as_json, lines)
     if held.descriptors:
         click.echo("# the embedded database stops with its last user: sxe env -- bash", err=True)
 
@@ -103,14 +97,14 @@ def down(reset: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
 @click.option("--demo", "of_demo", is_flag=True, help="Over the state of the last demo.")
 def ui(port: int, of_demo: bool) -> None:
     """The Dagster UI with code server and daemon, until Ctrl-C."""
-    from sxe_pipeline.local import ui as screen
+    from sxe_pipeline.local import ui as dagster_ui
 
     given = settings.load()
     if of_demo:
         given = given.under(given.home / "demo")
         if not given.home.exists():
             raise NotFound("there is no demo yet; run `make demo` first")
-    screen.serve(given, port=port, say=lambda url: click.echo(_where_to_click(url)))
+    dagster_ui.serve(given, port=port, say=lambda url: click.echo(_where_to_click(url)))
 
 
 def _where_to_click(url: str) -> str:

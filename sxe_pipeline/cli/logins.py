@@ -34,8 +34,8 @@ def logged_in(*logins: str, home: Path | None = None) -> Iterator[settings.Setti
 
 
 @contextmanager
-def looking() -> "Iterator[psycopg.Connection]":
-    """The api's connection: what anybody may look at."""
+def api_connection() -> "Iterator[psycopg.Connection]":
+    """A connection with the api's login: what anybody may look at."""
     from sxe_pipeline.store import sql
 
     with logged_in("api") as given, sql.connect(given.need("api_dsn")) as conn:
@@ -43,8 +43,8 @@ def looking() -> "Iterator[psycopg.Connection]":
 
 
 @contextmanager
-def speaking_as_oneself() -> "Iterator[tuple[psycopg.Connection, str]]":
-    """The api's connection and the token of whoever types.
+def authenticated() -> "Iterator[tuple[psycopg.Connection, str]]":
+    """The api's connection and the token that proves who types.
 
     Raises:
         BadConfig: `SXE_TOKEN` is not set; no database was started for that.
@@ -52,7 +52,7 @@ def speaking_as_oneself() -> "Iterator[tuple[psycopg.Connection, str]]":
     from sxe_pipeline.gate import people
 
     token = people.token_of(settings.load())
-    with looking() as conn:
+    with api_connection() as conn:
         yield conn, token
 
 

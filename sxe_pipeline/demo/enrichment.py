@@ -140,14 +140,14 @@ def run(settings: Settings, markets: Sequence[str]) -> Enrichment:
 def _hire(settings: Settings, conn: psycopg.Connection) -> dict[str, str]:
     """Two admins by the verb that makes them, then one who asks and one who approves."""
     child = subprocess.run(
-        [sys.executable, "-m", "sxe_pipeline.cli", "keys", "bootstrap", "cho", "dan", "--json"],
+        [sys.executable, "-m", "sxe_pipeline.cli", "people", "bootstrap", "cho", "dan", "--json"],
         env=environment.inherited() | {"SXE_HOME": str(settings.home)},
         capture_output=True,
         text=True,
         check=False,
     )
     if child.returncode:
-        raise Refused("the first two principals could not be made; `sxe keys bootstrap` says why")
+        raise Refused("the first two principals could not be made; `sxe people bootstrap` says why")
     tokens = {t["principal"]: t["token"] for t in json.loads(child.stdout)["tokens"]}
     expires_at = (datetime.now(UTC) + timedelta(days=30)).isoformat()
     for name, scope in (("ana", "request"), ("ben", "approve")):

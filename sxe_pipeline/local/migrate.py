@@ -8,19 +8,17 @@ import sys
 from datetime import UTC, datetime
 
 from sxe_pipeline import settings
-from sxe_pipeline.handoff import record, sign
+from sxe_pipeline.local import keys
 from sxe_pipeline.store import migrate, roles, sql
 
 
 def main() -> None:
     """Make the roles, run every missing revision, and register both signing keys of this home."""
-    given, here = json.load(sys.stdin), settings.load()
+    given = json.load(sys.stdin)
     roles.ensure(given["admin"], given["passwords"])
     migrate.upgrade(given["admin"])
-    signers = (sign.of_settings(here), sign.of_file(sign.contact_file(here.home)))
     with sql.connect(given["admin"]) as conn:
-        for signer in signers:
-            record.know_key(conn, signer, actor="sandbox:migrate", now=datetime.now(UTC))
+        keys.register(conn, settings.load(), actor="local:migrate", now=datetime.now(UTC))
 
 
 if __name__ == "__main__":
