@@ -15,7 +15,7 @@ WORKERS ?= auto
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: $(RUN) ## the whole road on generated profiles; INPUT="DIR [DIR]" takes your own landing folders
+demo: $(RUN) ## the whole pipeline on generated profiles; INPUT="DIR [DIR]" takes your own landing folders
 	@$(BIN)/sxe demo $(INPUT)
 
 ui: $(RUN) ## the Dagster UI over the state of the last demo

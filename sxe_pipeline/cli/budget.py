@@ -27,6 +27,7 @@ from sxe_pipeline.cli.output import (
 )
 from sxe_pipeline.cli.proposals import content_of, decide, proposal_lines, send, summary, units_of
 from sxe_pipeline.errors import BadInput, NotFound
+from sxe_pipeline.local.program import program
 
 SETTINGS = (
     *("quorum", "decide_within", "run_within", "reconcile_wait", "poll_wait"),
@@ -279,6 +280,6 @@ def budget_stop(provider: str | None, reason: str, dry_run: bool, as_json: bool)
     data = {"stopped": stopped, "dry_run": dry_run}
     lines = [
         f"{'would stop' if dry_run else 'stopped'}: {', '.join(stopped)}",
-        "two people let one run again: sxe budget propose lane PROVIDER, then confirm",
+        f"two people let one run again: {program()} budget propose lane PROVIDER, then confirm",
     ]
     answer("budget stop", data, as_json, lines)

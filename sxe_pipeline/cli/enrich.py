@@ -17,6 +17,7 @@ from sxe_pipeline.cli.gate import asked_lines, find_request
 from sxe_pipeline.cli.logins import api_connection
 from sxe_pipeline.cli.output import answer, as_json, dry_run, matching, money, plain, reason, table
 from sxe_pipeline.errors import BadInput, NotFound
+from sxe_pipeline.local.program import program
 
 
 @click.group()
@@ -65,7 +66,7 @@ def _status_lines(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _next_step(row: Mapping[str, Any]) -> str:
-    decides = f"sxe approve {row['request_id']} --hash {row['content_sha256']} --reason .."
+    decides = f"{program()} approve {row['request_id']} --hash {row['content_sha256']} --reason .."
     if row["calls"].get("unknown"):
         return (
             "a call is UNKNOWN: the counter, time or two people resolve it; see `sxe budget show`"

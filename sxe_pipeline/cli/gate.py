@@ -25,6 +25,7 @@ from sxe_pipeline.cli.output import (
     table,
 )
 from sxe_pipeline.errors import BadInput
+from sxe_pipeline.local.program import program
 
 if TYPE_CHECKING:
     import psycopg
@@ -162,7 +163,7 @@ def _plan_lines(data: Mapping[str, Any]) -> Iterator[str]:
     yield f"request {made} version {data['version']}, {data['item_count']} cards"
     yield f"hash    {sha256}"
     yield "another person, who may approve, runs:"
-    yield f"  sxe approve {made} --hash {sha256} --reason '..'"
+    yield f"  {program()} approve {made} --hash {sha256} --reason '..'"
 
 
 @click.command()

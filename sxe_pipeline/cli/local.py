@@ -12,6 +12,7 @@ import click
 from sxe_pipeline import settings
 from sxe_pipeline.cli.output import answer, as_json, dry_run, table
 from sxe_pipeline.errors import NotFound
+from sxe_pipeline.local.program import program
 
 
 @click.command()
@@ -64,7 +65,8 @@ def env(command: tuple[str, ...], as_json: bool) -> None:
     lines = (f"export {name}={shlex.quote(value)}" for name, value in exports.items())
     answer("env", {"variables": exports}, as_json, lines)
     if held.descriptors:
-        click.echo("# the embedded database stops with its last user: sxe env -- bash", err=True)
+        hint = f"# the embedded database stops with its last user: {program()} env -- bash"
+        click.echo(hint, err=True)
 
 
 @click.command()

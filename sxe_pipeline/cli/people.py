@@ -15,6 +15,7 @@ from sxe_pipeline.cli.logins import api_connection, authenticated, logged_in
 from sxe_pipeline.cli.output import answer, as_json, dry_run, table
 from sxe_pipeline.cli.proposals import decide, send
 from sxe_pipeline.errors import BadInput
+from sxe_pipeline.local.program import program
 
 if TYPE_CHECKING:
     from sxe_pipeline.gate.people import Token
@@ -47,7 +48,7 @@ def people_token(as_json: bool) -> None:
         f"token   {made.text}",
         f"sha256  {made.sha256}",
         f"the token is yours alone ({ONCE}): export SXE_TOKEN=...",
-        "the sha256 is for an admin: sxe people add NAME --scope .. --token-sha256 ..",
+        f"the sha256 is for an admin: {program()} people add NAME --scope .. --token-sha256 ..",
     ]
     answer("people token", data, as_json, lines)
 

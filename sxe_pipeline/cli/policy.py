@@ -13,6 +13,7 @@ import click
 from sxe_pipeline.cli.logins import api_connection
 from sxe_pipeline.cli.output import answer, as_json, dry_run, reason
 from sxe_pipeline.cli.proposals import content_of, decide, send
+from sxe_pipeline.local.program import program
 
 
 @click.group()
@@ -33,7 +34,8 @@ def policy_show(as_json: bool) -> None:
 
 def _lines(in_force: Mapping[str, Any] | None) -> Iterator[str]:
     if in_force is None:
-        yield "no policy: every platform is closed; two people open one: sxe policy propose FILE"
+        yield "no policy: every platform is closed; one person proposes one, another confirms it:"
+        yield f"  {program()} policy propose FILE --reason '..'"
         return
     yield f"policy {in_force['sha256']}"
     yield json.dumps(in_force["content"], indent=2, sort_keys=True)

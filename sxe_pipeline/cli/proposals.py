@@ -16,6 +16,7 @@ import click
 from sxe_pipeline.cli.logins import authenticated
 from sxe_pipeline.cli.output import answer, money, one_of, plain
 from sxe_pipeline.errors import BadInput
+from sxe_pipeline.local.program import program
 
 if TYPE_CHECKING:
     import psycopg
@@ -58,7 +59,7 @@ def send(
     group = {"principal": "people", "policy": "policy"}.get(kind, "budget")
     lines = [
         f"{'would propose' if dry_run else 'proposed'}: {summary(kind, content)}",
-        *([] if made is None else [f"another person runs: sxe {group} confirm {made}"]),
+        *([] if made is None else [f"another person runs: {program()} {group} confirm {made}"]),
     ]
     answer(verb, data, as_json, lines)
 

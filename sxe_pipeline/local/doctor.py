@@ -74,7 +74,7 @@ def _store(name: str, url: str) -> Check:
 
 
 def _database(settings: Settings) -> Iterator[Check]:
-    places = set()
+    databases = set()
     for name, variable in DATABASES.items():
         title = f"login {name.removesuffix('_dsn')}"
         if getattr(settings, name) is None:
@@ -82,16 +82,19 @@ def _database(settings: Settings) -> Iterator[Check]:
             continue
         try:
             with sql.connect(settings.need(name)) as conn:
-                user, place, is_super, version = _who(conn)
+                user, database, is_super, version = _who(conn)
         except SxeError as error:
             yield Check(title, "fail", str(error), "check the URL")
             continue
-        places.add(place)
+        databases.add(database)
         state, fix = ("fail", "use a login without superuser rights") if is_super else ("ok", "")
         yield Check(title, state, f"{user}, PostgreSQL {version}", fix)
-    if len(places) > 1:
+    if len(databases) > 1:
         yield Check(
-            "one database", "fail", f"the logins reach {len(places)}", "point all at one database"
+            "one database",
+            "fail",
+            f"the logins reach {len(databases)}",
+            "point all at one database",
         )
     else:
         yield Check("one database", "ok", "every login reaches the same")
@@ -106,8 +109,8 @@ def _who(conn: psycopg.Connection) -> tuple[str, tuple[str, ...], bool, str]:
         "inet_server_port()::text, (select rolsuper from pg_roles where rolname = current_user), "
         "current_setting('server_version')"
     ).fetchone()
-    user, database, address, port, is_super, version = row or ("?", "?", "?", "?", True, "?")
-    return user, (database, address, port), is_super, version
+    user, name, address, port, is_super, version = row or ("?", "?", "?", "?", True, "?")
+    return user, (name, address, port), is_super, version
 
 
 def _refused(settings: Settings, name: str, statement: str) -> Check:
