@@ -1,5 +1,7 @@
 """The drawing is the asset graph: the same names, the same arrows, nothing beside them."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
@@ -110,3 +112,9 @@ def test_checks_stand_where_the_promises_are(graph):
         ("cards/lead_cards", "no_contact_data"),
         ("cards/lead_cards", "tagged_share"),
     }
+
+
+def test_the_drawing_of_the_readme_names_every_asset():
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+
+    assert [name for name in ARROWS if name not in readme] == []
