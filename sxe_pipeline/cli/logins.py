@@ -6,7 +6,6 @@ starts (`local.attach`). What is heavy is imported when a context is entered.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sxe_pipeline import settings
@@ -16,20 +15,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def logged_in(*logins: str, home: Path | None = None) -> Iterator[settings.Settings]:
+def logged_in(*logins: str) -> Iterator[settings.Settings]:
     """The settings of this process, logged in as a tier.
 
     Args:
         logins: Such as `social`; a verb asks for those of its tier.
-        home: Instead of `SXE_HOME`.
 
     Yields:
         Settings with an address for each of these logins; an embedded database stays up so long.
     """
     from sxe_pipeline.local import attach
 
-    given = settings.load()
-    with attach.attached(given.under(home) if home else given, *logins) as held:
+    with attach.attached(settings.load(), *logins) as held:
         yield held.settings
 
 

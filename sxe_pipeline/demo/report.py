@@ -38,7 +38,6 @@ class Report:
     is_generated: bool
     seed: int
     stages: list[tuple[str, float]] = field(default_factory=list)
-    runs: int = 0
     failed_checks: set[str] = field(default_factory=set)
     funnel: dict[tuple[str, str], int] = field(default_factory=dict)
     input_rows: int = 0

@@ -116,8 +116,7 @@ def run(
 
 def _fresh(settings: Settings, *, is_generated: bool) -> Settings:
     home = settings.home / "demo"
-    without: dict[str, Any] = {name: None for name in environment.DATABASES}
-    given = replace(settings, **without, signing_key=None).under(home)
+    given = replace(settings.logged_out(), signing_key=None).under(home)
     if home.exists():
         attach.stop(given, delete=True)
         shutil.rmtree(home)
@@ -136,7 +135,7 @@ class Walk:
         """Tick the real sensor until it has nothing to ask for; run what it asks."""
         days: list[date] = []
         while True:
-            wanted, _ = runs.sensor_tick(self.tier, self.instance, "landed_files")
+            wanted = runs.sensor_tick(self.tier, self.instance, "landed_files")
             if not wanted:
                 return days
             for request in wanted:
@@ -156,7 +155,6 @@ class Walk:
 
     def _run(self, job: str, day: date, tags: Any) -> None:
         done = runs.run(self.tier, self.instance, job, [day], tags)
-        self.clock.report.runs += 1
         self.clock.report.failed_checks |= set(done.failed_checks)
         if not done.is_success:
             raise DemoFailed(f"{job} of {day} failed: {done.failure}; `make ui` shows the run")

@@ -31,24 +31,21 @@ class Run:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a tick asks for: a job for one partition; `skipped` says why there is none."""
+    """What a tick asks for: a job, for one partition."""
 
     job: str
     partition: str | None
-    run_key: str | None
     tags: Mapping[str, str]
 
 
-def sensor_tick(
-    tier: dg.Definitions, opened: dg.DagsterInstance, name: str
-) -> tuple[list[Wanted], str | None]:
-    """Evaluate a real sensor once: (runs it wants, its reason to skip)."""
+def sensor_tick(tier: dg.Definitions, opened: dg.DagsterInstance, name: str) -> list[Wanted]:
+    """Evaluate a real sensor once; the runs that it wants."""
     sensor = tier.resolve_sensor_def(name)
     with dg.build_sensor_context(
         instance=opened, definitions=tier, sensor_name=name, resources=tier.resources
     ) as context:
         tick = sensor.evaluate_tick(context)
-    return [_wanted(r, sensor.job_name) for r in tick.run_requests or []], tick.skip_message
+    return [_wanted(r, sensor.job_name) for r in tick.run_requests or []]
 
 
 def request_tick(tier: dg.Definitions, opened: dg.DagsterInstance, name: str) -> list[Wanted]:
@@ -83,9 +80,7 @@ def schedule_tick(
 
 
 def _wanted(request: dg.RunRequest, job: str | None) -> Wanted:
-    return Wanted(
-        request.job_name or job or "", request.partition_key, request.run_key, dict(request.tags)
-    )
+    return Wanted(request.job_name or job or "", request.partition_key, dict(request.tags))
 
 
 def run(
