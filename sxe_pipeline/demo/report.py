@@ -1,4 +1,4 @@
-"""The last screen of the demo: the funnel, the owner's metrics, where things are, what to try.
+"""What the demo prints at its end: the funnel, the owner's metrics, where things are, what to try.
 
 Every figure says how it was measured and on what. A zero is only said of what was looked for.
 """
@@ -124,7 +124,7 @@ class Report:
         }
 
     def lines(self) -> Iterator[str]:
-        """The last screen, line by line."""
+        """What was measured, line by line."""
         kind = "generated profiles" if self.is_generated else "your files"
         yield f"\nSocial XPress Engine: the whole pipeline on {kind}, {self.seconds:.1f} s"
         yield from _columns([(name, f"{s:.1f} s") for name, s in self.stages])
@@ -206,7 +206,7 @@ class Report:
             )
             if self.enrichment:
                 yield _metric(
-                    "contact values in one place",
+                    "contact values where they belong",
                     f"0 of {len(self.enrichment.handed_out)} values of providers found elsewhere"
                     if not found
                     else "see the finds above",
@@ -237,7 +237,7 @@ class Report:
         yield _metric("audited", _audited(self.audit), "sxe audit verify: hashes, coverage, mirror")
         yield _metric(
             "nothing that writes or sells",
-            f"{len(self.offences)} denied words on the public surface",
+            f"{len(self.offences)} denied terms on the public surface",
             "verbs, assets, checks, contract columns, settings; test_vocabulary.py reads more",
         )
 

@@ -1,4 +1,4 @@
-"""What the two sandbox providers know of people, and the words of their answers.
+"""What the two sandbox providers know of people, and how their answers are worded.
 
 Here: invented people, bodies of answers, what each body charges. Not here: sockets, fault modes of
 the connection, the log of calls (`providers`). Everything about a person follows from the SHA-256
@@ -80,7 +80,7 @@ def person(provider: str, first: str, last: str, asked: Mapping[str, str]) -> Pe
 
 
 def other(known: Person) -> Person:
-    """Somebody else in a person's place."""
+    """Somebody else instead of a person."""
     return replace(known, first=_OTHER[0], last=_OTHER[1])
 
 

@@ -15,14 +15,17 @@ from sxe_pipeline_tests.gate.world import APOLLO, ENFORMION, MARKET, POLICY
 
 
 def test_budgets_show_amounts_for_people_and_micros_for_programs(terminal):
-    data, said = terminal.read(None, "budget", "show"), terminal.type(None, "budget", "show").stdout
+    data, shown = (
+        terminal.read(None, "budget", "show"),
+        terminal.type(None, "budget", "show").stdout,
+    )
 
     caps = {(b["market"], b["provider"]): b["cap_micros"] for b in data["budgets"]}
     assert caps[(MARKET, "apollo")] == 10_000_000
     assert all(b["is_balanced"] for b in data["budgets"])
     assert {lane["provider"] for lane in data["lanes"]} == {"apollo", "enformion"}
     assert data["policy"]["content"] == POLICY
-    assert re.search(rf"{MARKET} +apollo +\S+ +\$10.00 +\$0.00", said)
+    assert re.search(rf"{MARKET} +apollo +\S+ +\$10.00 +\$0.00", shown)
 
 
 def test_one_proposes_a_cap_and_another_confirms_it(terminal):

@@ -71,11 +71,11 @@ def test_nothing_printed_holds_a_match_input_or_a_token(terminal):
         terminal.type("ana", *arguments)
         terminal.type("ana", *arguments, "--json")
 
-    told = "\n".join(terminal.printed)
+    printed = "\n".join(terminal.printed)
     inputs = {v for c in terminal.world.known.values() for v in c.inputs.values() if len(v) > 2}
     assert len(inputs) > 10
-    assert [v for v in inputs if re.search(rf"\b{re.escape(v)}\b", told)] == []
-    assert [name for name, token in terminal.tokens.items() if token in told] == []
+    assert [v for v in inputs if re.search(rf"\b{re.escape(v)}\b", printed)] == []
+    assert [name for name, token in terminal.tokens.items() if token in printed] == []
 
 
 def test_the_examples_of_the_page_hold(terminal, tmp_path):
