@@ -5,6 +5,7 @@ Here: reading arguments and printing. Not here: where a key is kept and how it s
 """
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -52,16 +53,19 @@ def keys_public() -> None:
 
 
 @keys.command("register")
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @dry_run
 @as_json
-def keys_register(dry_run: bool, as_json: bool) -> None:
-    """Register the public halves of this home's keys; needs SXE_ADMIN_DATABASE_URL."""
+def keys_register(files: tuple[Path, ...], dry_run: bool, as_json: bool) -> None:
+    """Register this home's public keys, or those in PEM FILES, by the admin's login."""
+    from sxe_pipeline.handoff import sign
     from sxe_pipeline.local import keys as home_keys
     from sxe_pipeline.store import sql
 
-    loaded = settings.load()
+    pinned = [sign.public_key(file.read_bytes()) for file in files]
+    public_keys = pinned or home_keys.of_home(settings.load())
     with logged_in("admin") as given, sql.connect(given.need("admin_dsn")) as conn:
-        registered = home_keys.register(conn, loaded, actor="cli:keys", now=datetime.now(UTC))
+        registered = home_keys.register(conn, public_keys, actor="cli:keys", now=datetime.now(UTC))
         if dry_run:
             conn.rollback()
     rows = [{"key_id": key_id, "is_new": is_new} for key_id, is_new in registered.items()]

@@ -1,20 +1,21 @@
-"""The signing keys of a home, registered in the database: a retired one signs nothing more.
+"""The public halves of the keys that sign, registered in the database.
 
 Here: which keys a home signs with. Not here: how a key is made, kept and used (`handoff.sign`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import psycopg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.handoff import record, sign
 from sxe_pipeline.settings import Settings
 
 
-def signers(settings: Settings) -> Iterator[sign.Signer]:
-    """The keys of the social and of the contact tier, as far as this home holds them.
+def of_home(settings: Settings) -> Iterator[Ed25519PublicKey]:
+    """The public keys of the social and of the contact tier, as far as this home holds them.
 
     Args:
         settings: As loaded, before any login. An embedded home makes a key that is missing, as its
@@ -22,19 +23,23 @@ def signers(settings: Settings) -> Iterator[sign.Signer]:
     """
     home = settings.home
     if settings.signing_key or settings.is_embedded or sign.public_file(home).exists():
-        yield sign.of_settings(settings)
+        yield sign.of_settings(settings).public_key
     if settings.is_embedded or sign.contact_file(home).exists():
-        yield sign.of_file(sign.contact_file(home))
+        yield sign.of_file(sign.contact_file(home)).public_key
 
 
 def register(
-    conn: psycopg.Connection, settings: Settings, *, actor: str, now: datetime
+    conn: psycopg.Connection,
+    public_keys: Iterable[Ed25519PublicKey],
+    *,
+    actor: str,
+    now: datetime,
 ) -> dict[str, bool]:
-    """Register the public halves of this home's keys, each with its audit event.
+    """Register public keys, each with its audit event.
 
     Args:
         conn: The migrating login.
-        settings: As loaded, before any login.
+        public_keys: What consumers pin.
         actor: For the events.
         now: When the keys were first known.
 
@@ -42,12 +47,15 @@ def register(
         Key id -> whether it was new.
 
     Raises:
-        NotFound: This home holds no key.
+        NotFound: There is no key at all.
     """
     known = {
-        signer.key_id: record.know_key(conn, signer, actor=actor, now=now)
-        for signer in signers(settings)
+        sign.key_id(public_key): record.know_key(conn, public_key, actor=actor, now=now)
+        for public_key in public_keys
     }
     if not known:
-        raise NotFound("this home holds no signing key: `sxe keys create`, or set SXE_SIGNING_KEY")
+        raise NotFound(
+            "this home holds no signing key: `sxe keys create` makes one; or give the file that "
+            "`sxe keys public` printed where the key is"
+        )
     return known

@@ -14,11 +14,11 @@ from sxe_pipeline.store import migrate, roles, sql
 
 def main() -> None:
     """Make the roles, run every missing revision, and register both signing keys of this home."""
-    given = json.load(sys.stdin)
+    given, here = json.load(sys.stdin), settings.load()
     roles.ensure(given["admin"], given["passwords"])
     migrate.upgrade(given["admin"])
     with sql.connect(given["admin"]) as conn:
-        keys.register(conn, settings.load(), actor="local:migrate", now=datetime.now(UTC))
+        keys.register(conn, keys.of_home(here), actor="local:migrate", now=datetime.now(UTC))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,18 @@ def test_the_keys_of_a_home_are_registered_once_with_an_event_each(empty):
     assert {row[0] for row in empty.world.owner(events)} == ids
 
 
+def test_a_public_key_is_registered_without_its_private_half(empty, tmp_path):
+    signer, file = sign.Signer.generate(), tmp_path / "social.pem"
+    file.write_bytes(signer.public_pem())
+
+    done = empty.read(None, "keys", "register", str(file))
+    file.write_text("no key")
+    empty.type(None, "keys", "register", str(file), code=2)
+
+    assert done["rows"] == [{"key_id": signer.key_id, "is_new": True}]
+    assert signer.key_id in registered(empty)
+
+
 def test_where_a_database_is_given_no_key_is_invented(empty):
     done = empty.type(None, "keys", "register", code=4)
 
