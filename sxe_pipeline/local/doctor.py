@@ -39,7 +39,10 @@ def examine(settings: Settings) -> list[Check]:
         try:
             held = stack.enter_context(attach.attached(settings, *attach.ROLES))
         except SxeError as error:
-            return [*found, Check("database", "fail", str(error), "see the message")]
+            return [
+                *found,
+                Check("database", "fail", str(error), "do what it says, then look again"),
+            ]
         found += _database(held.settings)
     return found
 
