@@ -15,7 +15,7 @@ WORKERS ?= auto
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: $(RUN) ## the whole road on generated profiles; INPUT="DIR [DIR]" takes your own landing folders
+demo: $(RUN) ## the whole pipeline on generated profiles; INPUT="DIR [DIR]" takes your own landing folders
 	@$(BIN)/sxe demo $(INPUT)
 
 ui: $(RUN) ## the Dagster UI over the state of the last demo
@@ -47,8 +47,8 @@ clean: ## remove the environment, caches and the embedded state
 	@rm -rf $(VENV) .sxe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
 
 lock: $(DEV) ## renew both lock files (maintainers)
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra build pyproject.toml -o requirements.lock
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra build --extra dev pyproject.toml -o requirements-dev.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra build --extra embedded pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra build --extra embedded --extra dev pyproject.toml -o requirements-dev.lock
 
 $(BIN)/python:
 	@$(PY) -c 'import sys; sys.exit("Python 3.11 or newer is needed; run: make PY=python3.12 ...") if sys.version_info < (3, 11) else 0'

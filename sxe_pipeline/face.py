@@ -25,7 +25,7 @@ daily = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offse
 one_run = dg.BackfillPolicy.single_run()
 """On all daily assets, or a range run of the job fails; see docs/decisions.md."""
 
-requests = dg.DynamicPartitionsDefinition(name="enrichment_request")
+request_partitions = dg.DynamicPartitionsDefinition(name="enrichment_request")
 """One partition per request; the key is its id."""
 
 WRITES = {"sxe/writes": "social"}

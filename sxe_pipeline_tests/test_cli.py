@@ -13,8 +13,9 @@ from click.testing import CliRunner
 
 from sxe_pipeline import settings
 from sxe_pipeline.cli import main
+from sxe_pipeline.cli.verbs import SECTIONS
 from sxe_pipeline.gate import people
-from sxe_pipeline_tests.cli.terminal import ASK, WHY
+from sxe_pipeline_tests.cli.terminal import ASK, WHY, all_verbs
 
 SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
 
@@ -56,6 +57,7 @@ def test_version_loads_nothing_heavy():
         "from sxe_pipeline.cli import main\n"
         "assert CliRunner().invoke(main, ['--version']).exit_code == 0\n"
         "heavy = {'dagster', 'pandas', 'pyarrow', 'polars', 'duckdb', 'psycopg', 'structlog'}\n"
+        "heavy |= {'sxe_pipeline.cli.local', 'sxe_pipeline.settings'}\n"
         "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)\n"
     )
 
@@ -65,20 +67,24 @@ def test_version_loads_nothing_heavy():
 
 
 def test_every_verb_has_help_and_none_is_a_stub():
-    def verbs(group, path=()):
-        for name, command in group.commands.items():
-            yield (*path, name), command
-            if isinstance(command, click.Group):
-                yield from verbs(command, (*path, name))
-
-    found = dict(verbs(main))
+    found = dict(all_verbs(main))
 
     assert {name[0] for name in found} == {
         *("demo", "doctor", "env", "down", "ingest", "build", "redact", "label", "market"),
-        *("batch", "audit", "contracts", "keys", "ui"),
+        *("batch", "audit", "contracts", "keys", "migrate", "people", "policy", "ui"),
         *("request", "approve", "reject", "revoke", "budget", "enrich", "privacy"),
     }
-    assert [name for name, command in found.items() if not command.help] == []
+    assert [path for path, command in found.items() if path[-1] != command.name] == []
+    assert [path for path, command in found.items() if not command.help] == []
+
+
+def test_help_shows_every_verb_under_who_types_it():
+    shown = CliRunner().invoke(main, ["--help"]).output
+
+    for section in SECTIONS:
+        below = shown.partition(f"\n{section.title}:\n")[2].partition("\n\n")[0]
+        for name in section.names:
+            assert re.search(rf"^  {name} ", below, re.MULTILINE), name
 
 
 def test_a_bad_verb_is_a_usage_error():
@@ -276,8 +282,8 @@ def test_items_that_are_none_are_a_usage_error(apart, items):
         ["budget", "propose", "circuit", "apollo", *WHY],
         ["budget", "confirm", "aaaa"],
         ["budget", "stop", *WHY],
-        ["keys", "renew"],
-        ["keys", "retire", "ana"],
+        ["people", "renew"],
+        ["people", "retire", "ana"],
         ["privacy", "suppress", "card-0001", *WHY],
     ],
     ids=" ".join,
@@ -329,7 +335,7 @@ def test_a_file_that_the_gate_could_not_read_is_a_usage_error(apart, tmp_path, t
 def test_a_token_that_is_pasted_for_its_hash_goes_nowhere(apart):
     token = people.make_token().text
 
-    done = apart("keys", "add", "joe", "--scope", "request", "--token-sha256", token, code=2)
+    done = apart("people", "add", "joe", "--scope", "request", "--token-sha256", token, code=2)
 
     assert token not in done.output
 
@@ -345,7 +351,7 @@ def test_a_token_that_is_pasted_for_its_hash_goes_nowhere(apart):
     ],
 )
 def test_a_bootstrap_that_cannot_be_is_a_usage_error(apart, arguments):
-    done = apart("keys", *arguments, code=2)
+    done = apart("people", *arguments, code=2)
 
     assert "sxe-token-" not in done.output
 
@@ -353,7 +359,7 @@ def test_a_bootstrap_that_cannot_be_is_a_usage_error(apart, arguments):
 def test_a_scope_that_nobody_knows_is_refused(apart):
     hexadecimal = ("--token-sha256", "ab" * 32)
 
-    apart("keys", "add", "joe", "--scope", "root", *hexadecimal, code=5)
+    apart("people", "add", "joe", "--scope", "root", *hexadecimal, code=5)
 
 
 def test_every_line_of_the_page_is_a_verb_with_its_options():
@@ -365,7 +371,7 @@ def test_every_line_of_the_page_is_a_verb_with_its_options():
         words = shlex.split(line.replace("[REQUEST]", "r"))[1:]
         command = main
         while isinstance(command, click.Group):
-            command = command.commands[words.pop(0)]
+            command = command.get_command(click.Context(command), words.pop(0))
         # A file of an example need not be there.
         words = [str(page) if word.endswith(".yaml") else word for word in words]
         assert command.make_context(command.name, words).args == [], line

@@ -1,10 +1,12 @@
 """The drawing is the asset graph: the same names, the same arrows, nothing beside them."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
 from sxe_pipeline import audit, definitions, settings
-from sxe_pipeline.audit import sensors as duties
+from sxe_pipeline.audit import sensors as background
 
 ARROWS = {
     "ingest/raw_profiles": set(),
@@ -23,7 +25,7 @@ CONTACT_ARROWS = {
     "handoff/lead_contact_batches": {"contacts/contact_points"},
 }
 DAILY = {"ingest/raw_profiles", "social/observations", "handoff/lead_card_batches"}
-DUTIES = {spec.key.to_user_string() for spec in duties.SPECS}
+BACKGROUND = {spec.key.to_user_string() for spec in background.SPECS}
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +55,11 @@ def test_the_graph_is_the_drawing(graph):
     assert drawn == ARROWS
 
 
-def test_only_the_duties_are_external_or_a_dependency_is_misspelt(graph, tier):
-    assert names(graph.external_asset_keys) == DUTIES
+def test_only_the_background_tasks_are_external_or_a_dependency_is_misspelt(graph, tier):
+    assert names(graph.external_asset_keys) == BACKGROUND
     merged = definitions.defs()
     merged = merged.load_fn() if hasattr(merged, "load_fn") else merged
-    assert names(merged.resolve_asset_graph().external_asset_keys) == DUTIES
+    assert names(merged.resolve_asset_graph().external_asset_keys) == BACKGROUND
 
 
 def test_the_contact_tier_is_the_other_half_of_the_drawing(contact_graph):
@@ -94,7 +96,7 @@ def test_intake_stops_before_the_batches_and_the_schedule_publishes(tier):
     def selected(job):
         return names(tier.resolve_job_def(job).asset_layer.selected_asset_keys)
 
-    everything = set(ARROWS) - DUTIES
+    everything = set(ARROWS) - BACKGROUND
     assert selected("tier1_day") == everything
     assert selected("tier1_intake") == everything - {"handoff/lead_card_batches"}
     assert tier.resolve_schedule_def("every_day").job_name == "tier1_day"
@@ -110,3 +112,9 @@ def test_checks_stand_where_the_promises_are(graph):
         ("cards/lead_cards", "no_contact_data"),
         ("cards/lead_cards", "tagged_share"),
     }
+
+
+def test_the_drawing_of_the_readme_names_every_asset():
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+
+    assert [name for name in ARROWS if name not in readme] == []

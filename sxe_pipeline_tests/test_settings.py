@@ -1,12 +1,9 @@
 """The environment is read once, and what a child may know is what it is given."""
 
-from pathlib import Path
-
 import pytest
 
-from sxe_pipeline import contracts_root, settings
+from sxe_pipeline import settings
 from sxe_pipeline.errors import BadConfig
-from sxe_pipeline.local import variables
 from sxe_pipeline.store import sql
 
 MANAGED = "postgresql://sxe_social:s3cret@db.example.internal:25060/sxe?sslmode=require"
@@ -70,26 +67,3 @@ def test_a_child_inherits_no_login_and_no_secret(monkeypatch):
         monkeypatch.setenv(name, "x")
 
     assert not set(names) & set(settings.inherited())
-
-
-def test_exports_hold_exactly_the_logins_that_were_given(tmp_path):
-    given = settings.load({"SXE_SOCIAL_DATABASE_URL": MANAGED, "SXE_HOME": str(tmp_path)})
-
-    told = variables.exports(given, tmp_path / "dagster")
-
-    assert told["SXE_SOCIAL_DATABASE_URL"] == MANAGED
-    assert "DAGSTER_DATABASE_URL" not in variables
-    assert "SXE_CONTACTS_DATABASE_URL" not in variables
-
-
-def test_contracts_and_deploy_files_are_found():
-    assert (contracts_root() / "lead_card").is_dir()
-    assert variables.deploy_file("dagster.yaml").is_file()
-    assert "telemetry" in variables.deploy_file("dagster.yaml").read_text()
-
-
-def test_the_dagster_home_is_made_from_the_shipped_file(tmp_path):
-    home = variables.dagster_home(settings.load({"SXE_HOME": str(tmp_path)}))
-
-    assert home == Path(tmp_path) / "dagster"
-    assert (home / "dagster.yaml").read_text() == variables.deploy_file("dagster.yaml").read_text()

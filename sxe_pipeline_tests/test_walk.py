@@ -45,8 +45,7 @@ class Place:
         self.tier = definitions.assemble(given)
 
     def tick(self):
-        wanted, _ = runs.sensor_tick(self.tier, self.instance, "landed_files")
-        return wanted
+        return runs.sensor_tick(self.tier, self.instance, "landed_files")
 
     def run(self, job, *days):
         return runs.run(self.tier, self.instance, job, list(days))

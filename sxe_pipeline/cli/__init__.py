@@ -1,10 +1,12 @@
-"""The command line: arguments in, one call, words or JSON out.
+"""The command line: arguments in, one call, lines or JSON out.
 
 Data goes to stdout, talk to stderr. Every verb attaches to the database with the login of its tier
-and no other. Heavy packages are imported inside the verbs, so that `sxe --version` stays quick.
+and no other. A verb's module is imported when the verb is typed, and heavy packages inside the
+verb, so that `sxe --version` stays quick.
 
-Here: the group, the border of errors, the list of verbs. Not here: the verbs; a module beside this
-one holds those of one subject, and `words` and `logins` are what they share.
+Here: the group and the border of errors. Not here: which verbs there are (`verbs`), and what they
+do: a module beside this one holds those of one subject; `output`, `logins` and `proposals` are what
+they share.
 
 Exit codes: 0 ok, 1 the work failed, 2 usage, 3 configuration, 4 not found, 5 refused, 6 contract
 broken, 7 a dependency cannot be reached (try again), 8 somebody else holds the lock (try again),
@@ -17,22 +19,37 @@ from typing import Any
 import click
 
 from sxe_pipeline import __version__
-from sxe_pipeline.cli import audit, budget, enrich, gate, handoff, keys, local, privacy, tier1
+from sxe_pipeline.cli.verbs import NAMES, SECTIONS, verb
 from sxe_pipeline.errors import SxeError
-
-VERBS: tuple[click.Command, ...] = (
-    *(local.demo, local.doctor, local.env, local.down, local.ui),
-    *(tier1.ingest, tier1.build, tier1.redact, tier1.label, tier1.market),
-    *(gate.request, gate.approve, gate.reject, gate.revoke),
-    *(budget.budget, enrich.enrich, privacy.privacy),
-    *(handoff.batch, handoff.contracts),
-    keys.keys,
-    audit.audit,
-)
 
 
 class Verbs(click.Group):
-    """The border of errors: one line for a person, a traceback only where it was asked for."""
+    """The verbs, each loaded when it is asked for, and the border of errors.
+
+    At the border an error is one line for a person, a traceback only where it was asked for.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every verb, in the order of its sections."""
+        del ctx
+        return list(NAMES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb of that name, from its module."""
+        del ctx
+        return verb(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The verbs under who types them."""
+        del ctx
+        width = max(map(len, NAMES))
+        for section in SECTIONS:
+            rows = [
+                (name.ljust(width), command.get_short_help_str(200))
+                for name, command in zip(section.names, section.load(), strict=True)
+            ]
+            with formatter.section(section.title):
+                formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb; an error of ours ends with its own exit code."""
@@ -72,7 +89,3 @@ def main(trace: bool, verbose: bool) -> None:
         from sxe_pipeline import logs
 
         logs.start(verbose=True)
-
-
-for verb in VERBS:
-    main.add_command(verb)

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import click
 
-from sxe_pipeline.cli.logins import dagster_instance, logged_in
-from sxe_pipeline.cli.words import answer, as_json, parse_day, table
+from sxe_pipeline.cli.logins import api_connection, dagster_instance, logged_in
+from sxe_pipeline.cli.output import answer, as_json, parse_day, table
 
 CANNOT_TELL = 9
 
@@ -30,10 +30,9 @@ def audit() -> None:
 def audit_search(as_json: bool, limit: int, since: str | None, **terms: str | None) -> None:
     """Events, newest first."""
     from sxe_pipeline.audit import search
-    from sxe_pipeline.store import sql
 
     start = datetime.combine(parse_day(since), datetime.min.time(), UTC) if since else None
-    with logged_in("api") as given, sql.connect(given.need("api_dsn")) as conn:
+    with api_connection() as conn:
         rows = [e.as_dict() for e in search.search(conn, **terms, since=start, limit=limit)]
     shown = [{k: r[k] for k in ("recorded_at", "kind", "actor", "subject")} for r in rows]
     answer("audit search", {"rows": rows}, as_json, table(shown))

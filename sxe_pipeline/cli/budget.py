@@ -1,22 +1,20 @@
-"""Verbs of money: caps, prices, policies and circuits, and what two people change about them.
+"""Verbs of money: caps, prices, settings and circuits, and what two people change about them.
 
-Here: reading arguments and files, showing proposals. Not here: principals, who come with a token
-(`keys`), and requests (`gate`).
+Here: reading arguments, showing proposals of any kind. Not here: who somebody is (`people`), what a
+platform allows (`policy`), and requests (`gate`).
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import click
 
-from sxe_pipeline.cli.logins import looking, speaking_as_oneself
-from sxe_pipeline.cli.proposals import decide, proposal_lines, said, send, units_of
-from sxe_pipeline.cli.words import (
+from sxe_pipeline.cli.logins import api_connection, authenticated
+from sxe_pipeline.cli.output import (
     answer,
     as_json,
     dry_run,
@@ -27,10 +25,9 @@ from sxe_pipeline.cli.words import (
     reason,
     table,
 )
+from sxe_pipeline.cli.proposals import content_of, decide, proposal_lines, send, summary, units_of
 from sxe_pipeline.errors import BadInput, NotFound
-
-if TYPE_CHECKING:
-    pass
+from sxe_pipeline.local.program import program
 
 SETTINGS = (
     *("quorum", "decide_within", "run_within", "reconcile_wait", "poll_wait"),
@@ -40,7 +37,7 @@ SETTINGS = (
 
 @click.group()
 def budget() -> None:
-    """Caps, prices, policy and providers: one person proposes, another confirms."""
+    """Caps, prices, settings and providers: one person proposes, another confirms."""
 
 
 @budget.command("show")
@@ -49,7 +46,7 @@ def budget_show(as_json: bool) -> None:
     """What may be spent, what is reserved and spent, and what the providers count."""
     from sxe_pipeline.gate import requests
 
-    with looking() as conn:
+    with api_connection() as conn:
         budgets, providers = requests.budgets(conn), requests.providers(conn)
         policy = requests.policy(conn)
     data = {"budgets": budgets, "providers": providers, "policy": policy}
@@ -146,35 +143,7 @@ def _month(text: str) -> str:
 @as_json
 def propose_price(file: Path, reason: str, dry_run: bool, as_json: bool) -> None:
     """The price card of a provider, from YAML; docs/enrichment.md shows one."""
-    send("budget propose price", "price", read_yaml(file), reason, dry_run, as_json)
-
-
-@propose.command("policy")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@reason
-@dry_run
-@as_json
-def propose_policy(file: Path, reason: str, dry_run: bool, as_json: bool) -> None:
-    """What each platform lets us ask for, from YAML; what it leaves out is closed."""
-    send("budget propose policy", "policy", read_yaml(file), reason, dry_run, as_json)
-
-
-def read_yaml(file: Path) -> dict[str, Any]:
-    """A YAML file as the gate takes it; a date is its text.
-
-    Raises:
-        BadInput: It is no YAML, no mapping, or holds what JSON does not know.
-    """
-    import yaml
-
-    try:
-        read = yaml.safe_load(file.read_text(encoding="utf-8"))
-        content = json.loads(json.dumps(read, default=date.isoformat, allow_nan=False))
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
-        raise BadInput(f"{file.name} is not YAML that can be written as JSON") from None
-    if not isinstance(content, dict) or "\\u0000" in json.dumps(content):
-        raise BadInput(f"{file.name} holds no mapping of names to values")
-    return content
+    send("budget propose price", "price", content_of(file), reason, dry_run, as_json)
 
 
 @propose.command("setting")
@@ -239,7 +208,7 @@ def resolve(verb: str, call: str, charged: str, reason: str, dry_run: bool, as_j
     from sxe_pipeline.gate import requests
 
     units = micros_of(charged, "a charge")
-    with looking() as conn:
+    with api_connection() as conn:
         providers = requests.providers(conn)
     unknown = [{"call_id": call_id} for each in providers for call_id in each["unknown_calls"]]
     found = one_of(unknown, "call_id", call, "call that is UNKNOWN", "sxe budget show")
@@ -255,7 +224,7 @@ def budget_proposals(proposal: str | None, has_all: bool, as_json: bool) -> None
     """What waits for a second person; with PROPOSAL, the whole of it."""
     from sxe_pipeline.gate import people
 
-    with looking() as conn:
+    with api_connection() as conn:
         rows = people.proposals(conn, is_open=not has_all and proposal is None)
     if proposal is not None:
         row = one_of(rows, "proposal_id", proposal, "proposal", "sxe budget proposals")
@@ -267,7 +236,7 @@ def budget_proposals(proposal: str | None, has_all: bool, as_json: bool) -> None
             "by": row["proposed_by"],
             "until": row["expires_at"][:16],
             "state": row["decision"] or "waits",
-            "what": said(row["kind"], row["content"]),
+            "what": summary(row["kind"], row["content"]),
         }
         for row in rows
     ]
@@ -301,7 +270,7 @@ def budget_stop(provider: str | None, reason: str, dry_run: bool, as_json: bool)
     """Stop PROVIDER, or all of them, before the next call. One person is enough."""
     from sxe_pipeline.gate import people, requests
 
-    with speaking_as_oneself() as (conn, token):
+    with authenticated() as (conn, token):
         providers = requests.providers(conn)
         stopped = [n["provider"] for n in providers if provider in (None, n["provider"])]
         if not stopped:
@@ -311,6 +280,6 @@ def budget_stop(provider: str | None, reason: str, dry_run: bool, as_json: bool)
     data = {"stopped": stopped, "dry_run": dry_run}
     lines = [
         f"{'would stop' if dry_run else 'stopped'}: {', '.join(stopped)}",
-        "two people let one run again: sxe budget propose circuit PROVIDER, then confirm",
+        f"two people let one run again: {program()} budget propose circuit PROVIDER, then confirm",
     ]
     answer("budget stop", data, as_json, lines)

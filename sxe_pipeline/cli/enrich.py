@@ -14,9 +14,10 @@ import click
 from sxe_pipeline import settings
 from sxe_pipeline.cli.budget import resolve
 from sxe_pipeline.cli.gate import asked_lines, find_request
-from sxe_pipeline.cli.logins import looking
-from sxe_pipeline.cli.words import answer, as_json, dry_run, matching, money, plain, reason, table
+from sxe_pipeline.cli.logins import api_connection
+from sxe_pipeline.cli.output import answer, as_json, dry_run, matching, money, plain, reason, table
 from sxe_pipeline.errors import BadInput, NotFound
+from sxe_pipeline.local.program import program
 
 
 @click.group()
@@ -31,7 +32,7 @@ def enrich_status(request: str | None, as_json: bool) -> None:
     """Every request, or all about REQUEST."""
     from sxe_pipeline.gate import requests
 
-    with looking() as conn:
+    with api_connection() as conn:
         one = find_request(conn, request) if request is not None else None
         rows = requests.all_requests(conn) if one is None else [one]
     if one is not None:
@@ -65,7 +66,7 @@ def _status_lines(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _next_step(row: Mapping[str, Any]) -> str:
-    decides = f"sxe approve {row['request_id']} --hash {row['content_sha256']} --reason .."
+    decides = f"{program()} approve {row['request_id']} --hash {row['content_sha256']} --reason .."
     if row["calls"].get("unknown"):
         return (
             "a call is UNKNOWN: the counter, time or two people resolve it; see `sxe budget show`"
@@ -86,7 +87,7 @@ def enrich_receipt(subject: str, as_json: bool) -> None:
     """What was paid for a card or a request, on whose word, from which budgets; no value."""
     from sxe_pipeline.gate import requests
 
-    with looking() as conn:
+    with api_connection() as conn:
         found = matching(requests.all_requests(conn), "request_id", subject)
         rows = requests.receipt(conn, card_id=subject)
         if not rows and len(found) > 1:
@@ -152,9 +153,9 @@ def _run_lines(runs: list[dict[str, Any]]) -> Iterator[str]:
         yield "nothing is approved or due"
     for run in runs:
         state = "done" if run["ok"] else f"failed: {run['failure']}"
-        told = [f"{run['request_id']}: {state}"]
+        parts = [f"{run['request_id']}: {state}"]
         if run.get("calls") is not None:
-            told.append(f"{run['calls']} calls, {money(run['charged_micros'])}")
+            parts.append(f"{run['calls']} calls, {money(run['charged_micros'])}")
         if run.get("batch_id"):
-            told.append(f"batch {run['batch_id']}")
-        yield "; ".join(told)
+            parts.append(f"batch {run['batch_id']}")
+        yield "; ".join(parts)

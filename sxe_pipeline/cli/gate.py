@@ -11,8 +11,8 @@ from uuid import UUID
 
 import click
 
-from sxe_pipeline.cli.logins import looking, speaking_as_oneself
-from sxe_pipeline.cli.words import (
+from sxe_pipeline.cli.logins import api_connection, authenticated
+from sxe_pipeline.cli.output import (
     answer,
     as_json,
     dry_run,
@@ -25,6 +25,7 @@ from sxe_pipeline.cli.words import (
     table,
 )
 from sxe_pipeline.errors import BadInput
+from sxe_pipeline.local.program import program
 
 if TYPE_CHECKING:
     import psycopg
@@ -106,7 +107,7 @@ def request(
     if cards and (limit is not None or given["pool"]):
         raise BadInput("--card names the cards; leave out --limit and --pool")
     is_final, spec = is_final and not dry_run, _spec(limit, cards, given)
-    with speaking_as_oneself() as (conn, token):
+    with authenticated() as (conn, token):
         if edit is not None:
             spec = replace(spec, request_id=UUID(find_request(conn, edit)["request_id"]))
         made = (requests.submit if is_final else requests.plan)(conn, token, spec)
@@ -117,10 +118,10 @@ def request(
 def _spec(limit: int | None, cards: Sequence[str], given: Mapping[str, str | None]) -> "Spec":
     from sxe_pipeline.gate.requests import Spec
 
-    same = ("market", "pool", "purpose", "legal_basis", "match_basis", "permissible_purpose")
-    words: dict[str, Any] = {name: given[name] for name in same}
+    texts = ("market", "pool", "purpose", "legal_basis", "match_basis", "permissible_purpose")
+    same: dict[str, Any] = {name: given[name] for name in texts}
     return Spec(
-        **words,
+        **same,
         fields=names_of(given["fields"] or ""),
         limit=limit,
         card_ids=cards or None,
@@ -162,7 +163,7 @@ def _plan_lines(data: Mapping[str, Any]) -> Iterator[str]:
     yield f"request {made} version {data['version']}, {data['item_count']} cards"
     yield f"hash    {sha256}"
     yield "another person, who may approve, runs:"
-    yield f"  sxe approve {made} --hash {sha256} --reason '..'"
+    yield f"  {program()} approve {made} --hash {sha256} --reason '..'"
 
 
 @click.command()
@@ -188,7 +189,7 @@ def approve(
     from sxe_pipeline.gate import requests
 
     if show:
-        with looking() as conn:
+        with api_connection() as conn:
             asked = find_request(conn, request)
         answer("approve", {"asked": asked, "approval": None}, as_json, asked_lines(asked))
         return
@@ -196,8 +197,8 @@ def approve(
         raise BadInput("say why: --reason is part of the record (--show only shows)")
     positions = positions_of(items) if items is not None else None
     most = micros_of(amount) if amount is not None else None
-    with speaking_as_oneself() as (conn, token):
-        asked = _shown(conn, request, as_json)
+    with authenticated() as (conn, token):
+        asked = _show(conn, request, as_json)
         done = requests.approve(
             conn,
             token,
@@ -216,7 +217,7 @@ def approve(
     answer("approve", {"asked": asked, "approval": done}, as_json, lines)
 
 
-def _shown(conn: "psycopg.Connection", request: str, as_json: bool) -> dict[str, Any]:
+def _show(conn: "psycopg.Connection", request: str, as_json: bool) -> dict[str, Any]:
     """What is asked; a person sees it before the decision is sent, so also where it is refused."""
     asked = find_request(conn, request)
     for line in () if as_json else asked_lines(asked):
@@ -260,8 +261,8 @@ def reject(request: str, pinned: str | None, reason: str, dry_run: bool, as_json
     """Say no to REQUEST, while nothing was sent for it."""
     from sxe_pipeline.gate import requests
 
-    with speaking_as_oneself() as (conn, token):
-        asked = _shown(conn, request, as_json)
+    with authenticated() as (conn, token):
+        asked = _show(conn, request, as_json)
         done = {"request_id": asked["request_id"], "state": asked["state"]}
         if not dry_run:
             request_id, sha256 = UUID(asked["request_id"]), _hash(pinned, asked)
@@ -278,8 +279,8 @@ def revoke(request: str, reason: str, dry_run: bool, as_json: bool) -> None:
     """Stop REQUEST before its next call; whoever asked may, and whoever may approve."""
     from sxe_pipeline.gate import requests
 
-    with speaking_as_oneself() as (conn, token):
-        asked = _shown(conn, request, as_json)
+    with authenticated() as (conn, token):
+        asked = _show(conn, request, as_json)
         done = {"request_id": asked["request_id"], "state": asked["state"]}
         if not dry_run:
             done = requests.revoke(conn, token, UUID(asked["request_id"]), reason)

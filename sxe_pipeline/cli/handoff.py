@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.cli.logins import logged_in
-from sxe_pipeline.cli.words import answer, as_json, dry_run, table
+from sxe_pipeline.cli.logins import api_connection
+from sxe_pipeline.cli.output import answer, as_json, dry_run, table
 
 
 @click.group()
@@ -25,9 +25,8 @@ def batch() -> None:
 def batch_list(market: str | None, as_json: bool) -> None:
     """Published batches, oldest first."""
     from sxe_pipeline.handoff import batches
-    from sxe_pipeline.store import sql
 
-    with logged_in("api") as given, sql.connect(given.need("api_dsn")) as conn:
+    with api_connection() as conn:
         rows = [
             {
                 "contract": b.contract,

@@ -1,17 +1,24 @@
-"""Verbs of the place where the engine runs: demo, doctor, env, down, ui.
+"""Verbs of the machine where the engine runs: demo, migrate, doctor, env, down, ui.
 
 Here: what somebody does with this machine and its `SXE_HOME`. Not here: work on data, which is the
 other modules' and is the same on any machine.
 """
 
+import dataclasses
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sxe_pipeline import settings
-from sxe_pipeline.cli.words import answer, as_json, dry_run, table
-from sxe_pipeline.errors import NotFound
+from sxe_pipeline.cli.output import answer, as_json, dry_run, table
+from sxe_pipeline.errors import BadConfig, NotFound
+from sxe_pipeline.local.program import program
+
+if TYPE_CHECKING:
+    from sxe_pipeline.store.migrate import Migrated
 
 
 @click.command()
@@ -20,19 +27,45 @@ from sxe_pipeline.errors import NotFound
 @click.option("--seed", default=20_261_124, show_default=True, help="Seed of the generator.")
 @as_json
 def demo(inputs: tuple[Path, ...], accounts: int, seed: int, as_json: bool) -> None:
-    """The whole road on generated profiles, or on your own landing folders INPUTS."""
-    from sxe_pipeline import cli
-    from sxe_pipeline.demo import run as whole
+    """The whole pipeline on generated profiles, or on your own landing folders INPUTS."""
+    from sxe_pipeline.cli.verbs import NAMES
+    from sxe_pipeline.demo import run as walk
 
-    report = whole.run(
-        settings.load(),
-        inputs=inputs,
-        accounts=accounts,
-        seed=seed,
-        verbs=list(cli.main.commands),
-    )
-    answer("demo", report.as_dict(), as_json, report.screen())
+    report = walk.run(settings.load(), inputs=inputs, accounts=accounts, seed=seed, verbs=NAMES)
+    answer("demo", report.as_dict(), as_json, report.lines())
     sys.exit(0 if report.is_good else 1)
+
+
+@click.command()
+@dry_run
+@as_json
+def migrate(dry_run: bool, as_json: bool) -> None:
+    """Bring the database to this package: roles, tables, functions, grants, Dagster's tables."""
+    from sxe_pipeline.cli.logins import dagster_instance
+    from sxe_pipeline.local import attach, runs
+    from sxe_pipeline.store import migrate as store
+
+    with attach.attached(settings.load(), *attach.ROLES, is_checked=False) as held:
+        given = held.settings
+        passwords = attach.passwords(given)
+        done = store.upgrade(given.need("admin_dsn"), passwords, is_dry_run=dry_run)
+        if given.dagster_dsn and not dry_run:
+            with dagster_instance(given) as instance:
+                runs.make_tables(instance)
+    data = {**dataclasses.asdict(done), "dry_run": dry_run}
+    answer("migrate", data, as_json, _migrated_lines(done, is_plan=dry_run))
+    sys.exit(BadConfig.exit_code if done.role_statements else 0)
+
+
+def _migrated_lines(done: "Migrated", *, is_plan: bool) -> Iterator[str]:
+    would = "would be " if is_plan else ""
+    for number in done.revisions:
+        yield f"revision {number}: {would}run"
+    yield f"{len(done.files)} files of living SQL {would}replayed"
+    yield from (f"{would}dropped: {identity}, which stands in no file" for identity in done.dropped)
+    if done.role_statements:
+        yield "run these as who may alter the roles, or their sessions wait and read wrongly:"
+        yield from (f"  {statement}" for statement in done.role_statements)
 
 
 @click.command()
@@ -58,19 +91,20 @@ def env(command: tuple[str, ...], as_json: bool) -> None:
     from sxe_pipeline.local import attach, variables
 
     with attach.attached(settings.load(), "social", "api", "dagster") as held:
-        told = variables.exports(held.settings, variables.dagster_home(held.settings))
+        exports = variables.exports(held.settings, variables.dagster_home(held.settings))
         if command:
             child = subprocess.run(
                 list(command),
-                env=settings.inherited() | told,
+                env=settings.inherited() | exports,
                 pass_fds=held.descriptors,
                 check=False,
             )
             sys.exit(child.returncode)
-    lines = (f"export {name}={shlex.quote(value)}" for name, value in told.items())
-    answer("env", {"variables": told}, as_json, lines)
+    lines = (f"export {name}={shlex.quote(value)}" for name, value in exports.items())
+    answer("env", {"variables": exports}, as_json, lines)
     if held.descriptors:
-        click.echo("# the embedded database stops with its last user: sxe env -- bash", err=True)
+        hint = f"# the embedded database stops with its last user: {program()} env -- bash"
+        click.echo(hint, err=True)
 
 
 @click.command()
@@ -103,14 +137,14 @@ def down(reset: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
 @click.option("--demo", "of_demo", is_flag=True, help="Over the state of the last demo.")
 def ui(port: int, of_demo: bool) -> None:
     """The Dagster UI with code server and daemon, until Ctrl-C."""
-    from sxe_pipeline.local import ui as screen
+    from sxe_pipeline.local import ui as dagster_ui
 
     given = settings.load()
     if of_demo:
         given = given.under(given.home / "demo")
         if not given.home.exists():
             raise NotFound("there is no demo yet; run `make demo` first")
-    screen.serve(given, port=port, say=lambda url: click.echo(_where_to_click(url)))
+    dagster_ui.serve(given, port=port, say=lambda url: click.echo(_where_to_click(url)))
 
 
 def _where_to_click(url: str) -> str:

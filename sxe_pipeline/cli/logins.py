@@ -6,7 +6,6 @@ starts (`local.attach`). What is heavy is imported when a context is entered.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sxe_pipeline import settings
@@ -16,26 +15,24 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def logged_in(*logins: str, home: Path | None = None) -> Iterator[settings.Settings]:
+def logged_in(*logins: str) -> Iterator[settings.Settings]:
     """The settings of this process, logged in as a tier.
 
     Args:
         logins: Such as `social`; a verb asks for those of its tier.
-        home: Instead of `SXE_HOME`.
 
     Yields:
         Settings with an address for each of these logins; an embedded database stays up so long.
     """
     from sxe_pipeline.local import attach
 
-    given = settings.load()
-    with attach.attached(given.under(home) if home else given, *logins) as held:
+    with attach.attached(settings.load(), *logins) as held:
         yield held.settings
 
 
 @contextmanager
-def looking() -> "Iterator[psycopg.Connection]":
-    """The api's connection: what anybody may look at."""
+def api_connection() -> "Iterator[psycopg.Connection]":
+    """A connection with the api's login: what anybody may look at."""
     from sxe_pipeline.store import sql
 
     with logged_in("api") as given, sql.connect(given.need("api_dsn")) as conn:
@@ -43,8 +40,8 @@ def looking() -> "Iterator[psycopg.Connection]":
 
 
 @contextmanager
-def speaking_as_oneself() -> "Iterator[tuple[psycopg.Connection, str]]":
-    """The api's connection and the token of whoever types.
+def authenticated() -> "Iterator[tuple[psycopg.Connection, str]]":
+    """The api's connection and the token that proves who types.
 
     Raises:
         BadConfig: `SXE_TOKEN` is not set; no database was started for that.
@@ -52,7 +49,7 @@ def speaking_as_oneself() -> "Iterator[tuple[psycopg.Connection, str]]":
     from sxe_pipeline.gate import people
 
     token = people.token_of(settings.load())
-    with looking() as conn:
+    with api_connection() as conn:
         yield conn, token
 
 

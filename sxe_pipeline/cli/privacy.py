@@ -6,8 +6,8 @@ one function of the database.
 
 import click
 
-from sxe_pipeline.cli.logins import speaking_as_oneself
-from sxe_pipeline.cli.words import answer, as_json, reason
+from sxe_pipeline.cli.logins import authenticated
+from sxe_pipeline.cli.output import answer, as_json, reason
 
 
 @click.group()
@@ -23,6 +23,6 @@ def privacy_suppress(card: str, reason: str, as_json: bool) -> None:
     """Never ask about the person of CARD again, nor hand over what is known."""
     from sxe_pipeline.privacy import suppression
 
-    with speaking_as_oneself() as (conn, token):
+    with authenticated() as (conn, token):
         suppression.suppress(conn, token, card, reason)
     answer("privacy suppress", {"card_id": card}, as_json, ["suppressed, under every id it had"])

@@ -1,18 +1,22 @@
 """What two people change together: one proposes, another confirms.
 
-Here: making, showing and deciding a proposal of any kind, for the verbs of money, of people and of
-calls. Not here: what each kind needs (`budget`, `keys`).
+Here: making, showing and deciding a proposal of any kind, for the verbs of money, people, policies
+and calls. Not here: what each kind needs (`budget`, `people`, `policy`).
 """
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
-from sxe_pipeline.cli.logins import speaking_as_oneself
-from sxe_pipeline.cli.words import answer, money, one_of, plain
+from sxe_pipeline.cli.logins import authenticated
+from sxe_pipeline.cli.output import answer, money, one_of, plain
+from sxe_pipeline.errors import BadInput
+from sxe_pipeline.local.program import program
 
 if TYPE_CHECKING:
     import psycopg
@@ -23,6 +27,24 @@ def units_of(micro: int | None) -> str | None:
     return None if micro is None else money(micro).replace("$", "")
 
 
+def content_of(file: Path) -> dict[str, Any]:
+    """What a YAML file proposes, as the gate takes it; a date is its text.
+
+    Raises:
+        BadInput: It is no YAML, no mapping, or holds what JSON does not know.
+    """
+    import yaml
+
+    try:
+        read = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = json.loads(json.dumps(read, default=date.isoformat, allow_nan=False))
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+        raise BadInput(f"{file.name} is not YAML that can be written as JSON") from None
+    if not isinstance(content, dict) or "\\u0000" in json.dumps(content):
+        raise BadInput(f"{file.name} holds no mapping of names to values")
+    return content
+
+
 def send(
     verb: str, kind: str, content: dict[str, Any], reason: str, dry_run: bool, as_json: bool
 ) -> None:
@@ -31,13 +53,13 @@ def send(
 
     made = None
     if not dry_run:
-        with speaking_as_oneself() as (conn, token):
+        with authenticated() as (conn, token):
             made = people.propose(conn, token, kind, content, reason)
     data = {"proposal_id": made, "kind": kind, "content": content, "dry_run": dry_run}
-    confirm = "keys" if kind == "principal" else "budget"
+    group = {"principal": "people", "policy": "policy"}.get(kind, "budget")
     lines = [
-        f"{'would propose' if dry_run else 'proposed'}: {said(kind, content)}",
-        *([] if made is None else [f"another person runs: sxe {confirm} confirm {made}"]),
+        f"{'would propose' if dry_run else 'proposed'}: {summary(kind, content)}",
+        *([] if made is None else [f"another person runs: {program()} {group} confirm {made}"]),
     ]
     answer(verb, data, as_json, lines)
 
@@ -54,7 +76,7 @@ def decide(
     """Show the proposal (of this kind) whose id begins so, then confirm or decline it."""
     from sxe_pipeline.gate import people
 
-    with speaking_as_oneself() as (conn, token):
+    with authenticated() as (conn, token):
         row = _find_proposal(conn, start, kind)
         for line in () if as_json else proposal_lines(row):
             click.echo(line)
@@ -72,7 +94,7 @@ def _find_proposal(conn: "psycopg.Connection", start: str, kind: str | None) -> 
     return one_of(rows, "proposal_id", start, kind or "proposal", "sxe budget proposals")
 
 
-def said(kind: str, content: Mapping[str, Any]) -> str:
+def summary(kind: str, content: Mapping[str, Any]) -> str:
     """A proposal in one line."""
     if kind == "cap":
         of = "/".join(content.get(n) or "*" for n in ("market", "provider"))
@@ -86,23 +108,23 @@ def said(kind: str, content: Mapping[str, Any]) -> str:
         "resolve": ("call_id",),
         "adjust": ("call_id",),
     }.get(kind, tuple(content))
-    words = " ".join(_word(content[n]) for n in named if n in content)
+    text = " ".join(_text(content[n]) for n in named if n in content)
     if kind == "resolve":
-        words += f": {units_of(int(content['units_micro']))} units charged"
+        text += f": {units_of(int(content['units_micro']))} units charged"
     if kind == "adjust":
-        words += f": {units_of(int(content['units_micro']))} units given back"
+        text += f": {units_of(int(content['units_micro']))} units given back"
     if kind == "setting":
-        words = ", ".join(f"{name} = {value}" for name, value in content.items())
-    return f"{kind} {words}"
+        text = ", ".join(f"{name} = {value}" for name, value in content.items())
+    return f"{kind} {text}"
 
 
-def _word(value: object) -> str:
+def _text(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def proposal_lines(row: Mapping[str, Any]) -> Iterator[str]:
     """A proposal in full, as whoever confirms it needs to see it."""
     yield f"proposal {row['proposal_id']}, until {row['expires_at']}"
-    yield plain(f"{row['proposed_by']} proposes: {said(row['kind'], row['content'])}")
+    yield plain(f"{row['proposed_by']} proposes: {summary(row['kind'], row['content'])}")
     yield plain(f"because: {row['reason']}")
     yield json.dumps(row["content"], indent=2, sort_keys=True)

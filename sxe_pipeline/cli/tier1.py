@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import click
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.cli.logins import dagster_instance, logged_in
-from sxe_pipeline.cli.words import answer, as_json, dry_run, parse_day, table
+from sxe_pipeline.cli.logins import api_connection, dagster_instance, logged_in
+from sxe_pipeline.cli.output import answer, as_json, dry_run, parse_day, table
 from sxe_pipeline.errors import BadInput, NotFound
 
 
@@ -161,9 +161,8 @@ def _stream(rows: Iterable[dict[str, Any]]) -> None:
 def market(slug: str | None, as_json: bool) -> None:
     """The markets and how big, ready and well labeled they are; one market's pools with SLUG."""
     from sxe_pipeline.cards import market as markets
-    from sxe_pipeline.store import sql
 
-    with logged_in("api") as given, sql.connect(given.need("api_dsn")) as conn:
+    with api_connection() as conn:
         rows = markets.pools(conn, slug) if slug else markets.markets(conn)
     if slug and not rows:
         raise NotFound(f"there is no market {slug}; `sxe market` lists them")

@@ -16,7 +16,7 @@ from sxe_pipeline.store import sql
     key_prefix="contacts",
     group_name="contacts",
     deps=[["cards", "enrichment_candidates"]],
-    partitions_def=face.requests,
+    partitions_def=face.request_partitions,
     kinds={"postgres"},
     owners=["team:data-ops"],
     tags={"sxe/tier": "contact"},

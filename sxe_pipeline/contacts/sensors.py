@@ -31,7 +31,7 @@ def approved_requests(
         return dg.SkipReason(f"nothing to launch; {moved or 'nothing left behind'}")
     keys = sorted({str(launch.request_id) for launch in launches})
     return dg.SensorResult(
-        dynamic_partitions_requests=[face.requests.build_add_request(keys)],
+        dynamic_partitions_requests=[face.request_partitions.build_add_request(keys)],
         run_requests=[
             dg.RunRequest(
                 run_key=launch.run_key,

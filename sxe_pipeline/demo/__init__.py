@@ -1,4 +1,4 @@
-"""The whole road on invented people, and the proof that it kept its word.
+"""The whole pipeline on invented people, and the proof that it kept its word.
 
 In:     the sandbox's world, or landing folders of the user
 Out:    a home that can be looked at, and a report of what was measured

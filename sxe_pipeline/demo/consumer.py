@@ -3,7 +3,7 @@
 Run as a script of its own, in a process without our settings. It imports nothing of the engine, and
 is what docs/consumer.md shows.
 
-usage: stranger.py HANDOFF_FOLDER PUBLIC_KEY_FILE SCHEMA_FILE [KEY_COLUMN ...]
+usage: consumer.py HANDOFF_FOLDER PUBLIC_KEY_FILE SCHEMA_FILE [KEY_COLUMN ...]
 """
 
 import base64

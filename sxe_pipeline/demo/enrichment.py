@@ -52,7 +52,7 @@ class Enrichment:
     provider_micros: int = 0
     paid_calls: int = 0
     values: Mapping[str, int] = field(default_factory=dict)
-    claims: Mapping[str, Any] = field(default_factory=dict)
+    proof: Mapping[str, Any] = field(default_factory=dict)
     handed_out: set[str] = field(default_factory=set, repr=False)
 
     @property
@@ -70,7 +70,7 @@ class Enrichment:
             and self.request.get("state") == "DONE"
             and self.spent_micros == booked == self.provider_micros
             and all(b["is_balanced"] for b in self.budgets)
-            and not self.claims.get("faults")
+            and not self.proof.get("faults")
             and sum(self.values.values()) > 0
         )
 
@@ -88,7 +88,7 @@ class Enrichment:
             "paid_calls": self.paid_calls,
             "outcomes": self.request.get("outcomes"),
             "values": dict(self.values),
-            "claims": dict(self.claims),
+            "claims": dict(self.proof),
             "ok": self.is_good,
         }
 
@@ -140,14 +140,14 @@ def run(settings: Settings, markets: Sequence[str]) -> Enrichment:
 def _hire(settings: Settings, conn: psycopg.Connection) -> dict[str, str]:
     """Two admins by the verb that makes them, then one who asks and one who approves."""
     child = subprocess.run(
-        [sys.executable, "-m", "sxe_pipeline.cli", "keys", "bootstrap", "cho", "dan", "--json"],
+        [sys.executable, "-m", "sxe_pipeline.cli", "people", "bootstrap", "cho", "dan", "--json"],
         env=environment.inherited() | {"SXE_HOME": str(settings.home)},
         capture_output=True,
         text=True,
         check=False,
     )
     if child.returncode:
-        raise Refused("the first two principals could not be made; `sxe keys bootstrap` says why")
+        raise Refused("the first two principals could not be made; `sxe people bootstrap` says why")
     tokens = {t["principal"]: t["token"] for t in json.loads(child.stdout)["tokens"]}
     expires_at = (datetime.now(UTC) + timedelta(days=30)).isoformat()
     for name, scope in (("ana", "request"), ("ben", "approve")):
@@ -228,7 +228,7 @@ def _measure(
         for value in (v for r in groups for v in r["values"]):
             counted[value["kind"]] = counted.get(value["kind"], 0) + 1
     done.values = dict(sorted(counted.items()))
-    done.claims = paid_calls.examine(conn, log)
+    done.proof = paid_calls.examine(conn, log)
     done.handed_out = emulator.handed_out()
 
 

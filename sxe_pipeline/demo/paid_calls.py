@@ -1,4 +1,4 @@
-"""The claim "every paid call is audited, none came before its approval", held against the outside.
+"""Whether every paid call is audited and none came before its approval, as the outside tells it.
 
 Here: the emulated providers' own log against what people may look at: receipts and audit events.
 Not here: whether the money is the same on both sides (`enrichment`). It starts from the log and not
@@ -62,16 +62,16 @@ def audited(
     faults = []
     for entry in paid:
         rows = calls.get(entry["x_request_id"] or "", [])
-        said = Counter(kinds.get(event) for row in rows[:1] for event in row["events"] or ())
-        found = {
-            "audited": list(_reference(entry, rows, seen, said)),
+        events = Counter(kinds.get(event) for row in rows[:1] for event in row["events"] or ())
+        faults_of = {
+            "audited": list(_reference(entry, rows, seen, events)),
             "approved_before": [] if _is_approved(rows) else ["no approval before it was sent"],
-            "one_outcome": [] if _has_one_outcome(said) else ["not exactly one outcome"],
+            "one_outcome": [] if _has_one_outcome(events) else ["not exactly one outcome"],
         }
-        counts.update(claim for claim, wrong in found.items() if not wrong)
+        counts.update(promise for promise, wrong in faults_of.items() if not wrong)
         faults += [
             f"{entry['provider']} call {entry['seq']}: {what}"
-            for wrong in found.values()
+            for wrong in faults_of.values()
             for what in wrong
         ]
     return dict(counts) | {"faults": faults}
@@ -81,7 +81,7 @@ def _reference(
     entry: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     seen: Mapping[str | None, int],
-    said: Mapping[str | None, int],
+    events: Mapping[str | None, int],
 ) -> Iterator[str]:
     """What is wrong with the reference under which a request came, and with what it refers to."""
     if not entry["x_request_id"]:
@@ -94,7 +94,7 @@ def _reference(
         yield "the same call came more than once"
     if rows[0]["provider"] != entry["provider"]:
         yield "the call was meant for another provider"
-    if said["call.sending"] != 1 or said[None]:
+    if events["call.sending"] != 1 or events[None]:
         yield "not every step of it has its event"
 
 
@@ -107,9 +107,12 @@ def _is_approved(rows: Sequence[Mapping[str, Any]]) -> bool:
     )
 
 
-def _has_one_outcome(said: Mapping[str | None, int]) -> bool:
+def _has_one_outcome(events: Mapping[str | None, int]) -> bool:
     """Resolved once; or unknown, which may be resolved later, but never becomes unknown twice."""
-    resolved, unknown = sum(said.get(kind, 0) for kind in _RESOLVED), said.get("call.unknown", 0)
+    resolved, unknown = (
+        sum(events.get(kind, 0) for kind in _RESOLVED),
+        events.get("call.unknown", 0),
+    )
     return resolved + unknown > 0 and resolved <= 1 and unknown <= 1
 
 

@@ -1,4 +1,4 @@
-"""The last screen of the demo: the funnel, the owner's metrics, where things are, what to try.
+"""What the demo prints at its end: the funnel, the owner's metrics, where things are, what to try.
 
 Every figure says how it was measured and on what. A zero is only said of what was looked for.
 """
@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from sxe_pipeline.demo.enrichment import CAP_MICROS, Enrichment
+from sxe_pipeline.local.program import program
 from sxe_pipeline.redact import RULESET_VERSION
 
 FAMILIES = {"e": "e-mail", "p": "phone, messenger", "l": "link", "a": "address"}
@@ -37,7 +38,6 @@ class Report:
     is_generated: bool
     seed: int
     stages: list[tuple[str, float]] = field(default_factory=list)
-    runs: int = 0
     failed_checks: set[str] = field(default_factory=set)
     funnel: dict[tuple[str, str], int] = field(default_factory=dict)
     input_rows: int = 0
@@ -123,10 +123,10 @@ class Report:
             "home": str(self.home),
         }
 
-    def screen(self) -> Iterator[str]:
-        """The last screen, line by line."""
+    def lines(self) -> Iterator[str]:
+        """What was measured, line by line."""
         kind = "generated profiles" if self.is_generated else "your files"
-        yield f"\nSocial XPress Engine: the whole road on {kind}, {self.seconds:.1f} s"
+        yield f"\nSocial XPress Engine: the whole pipeline on {kind}, {self.seconds:.1f} s"
         yield from _columns([(name, f"{s:.1f} s") for name, s in self.stages])
         yield from self._funnel()
         yield from self._metrics()
@@ -140,7 +140,7 @@ class Report:
             yield "\n  no contact data was asked for: nothing is invented for real people, and the"
             yield "  shipped policy is closed; docs/enrichment.md says how two people open it"
             return
-        ask, asks = done.request, done.request["asks"]
+        request, asks = done.request, done.request["asks"]
         yield "\n  contact data: asked, approved, paid, handed over"
         yield f"    policy       {asks['policy_sha256'][:12]} of the sandbox: this machine only"
         for provider in done.providers:
@@ -151,9 +151,9 @@ class Report:
             )
             yield f"    price        {provider['provider']:12} at most {worst} a person"
         yield (
-            f"    request      {ask['item_count']} cards of {done.market}, "
+            f"    request      {request['item_count']} cards of {done.market}, "
             f"{' and '.join(asks['fields'])}; at most {_money(asks['max_micros'])}; asked by "
-            f"{ask['created_by']}, approved by {ask['approvals'][0]['principal']}"
+            f"{request['created_by']}, approved by {request['approvals'][0]['principal']}"
         )
         for line in done.plan["forecast"]:
             yield (
@@ -161,13 +161,13 @@ class Report:
                 f"{line['matchable']:>4} matchable, expected {_money(line['expected_micros'])}, "
                 f"worst {_money(line['worst_micros'])}"
             )
-        outcomes = ", ".join(f"{name} {n}" for name, n in sorted(ask["outcomes"].items()))
+        outcomes = ", ".join(f"{name} {n}" for name, n in sorted(request["outcomes"].items()))
         yield f"    outcome      {done.paid_calls} paid calls: {outcomes}"
         kinds = ", ".join(f"{kind} {n}" for kind, n in done.values.items())
         batches = self.contact_batches
         yield (
             f"    values       {kinds}; encrypted at rest; {len(batches)} contact batches, "
-            f"the newest of {max((b['rows'] for b in batches), default=0)} rows, read by a stranger"
+            f"the newest of {max((b['rows'] for b in batches), default=0)} rows, read by a consumer"
         )
         yield _metric(
             "money: ledger = providers",
@@ -177,9 +177,9 @@ class Report:
         )
         yield _metric(
             "calls audited, none unapproved",
-            f"{done.claims['audited']} of {done.claims['paid_calls']} audited, "
-            f"{done.claims['approved_before']} approved before, "
-            f"{done.claims['one_outcome']} with one outcome",
+            f"{done.proof['audited']} of {done.proof['paid_calls']} audited, "
+            f"{done.proof['approved_before']} approved before, "
+            f"{done.proof['one_outcome']} with one outcome",
             "from the providers' own log and the database's clock",
         )
 
@@ -206,7 +206,7 @@ class Report:
             )
             if self.enrichment:
                 yield _metric(
-                    "contact values in one place",
+                    "contact values where they belong",
                     f"0 of {len(self.enrichment.handed_out)} values of providers found elsewhere"
                     if not found
                     else "see the finds above",
@@ -237,7 +237,7 @@ class Report:
         yield _metric("audited", _audited(self.audit), "sxe audit verify: hashes, coverage, mirror")
         yield _metric(
             "nothing that writes or sells",
-            f"{len(self.offences)} denied words on the public surface",
+            f"{len(self.offences)} denied terms on the public surface",
             "verbs, assets, checks, contract columns, settings; test_vocabulary.py reads more",
         )
 
@@ -260,12 +260,12 @@ class Report:
         yield "    make ui                               the assets, their numbers and checks"
         if self.enrichment:
             request_id = self.enrichment.request["request_id"]
-            yield f"    SXE_HOME={self.home} sxe enrich receipt {request_id}"
+            yield f"    SXE_HOME={self.home} {program()} enrich receipt {request_id}"
         if self.batches:
             one = self.batches[0]["batch_id"]
-            yield f"    sxe batch verify {self.home}/handoff/lead_card/v0/{one} \\"
+            yield f"    {program()} batch verify {self.home}/handoff/lead_card/v0/{one} \\"
             yield f"        --key {self.home}/keys/signing.pub"
-        yield '    make demo INPUT="DIR"                 the same road on your own landing folder'
+        yield '    make demo INPUT="DIR"                 the same on your own landing folder'
 
 
 def _money(micros: int) -> str:
@@ -282,13 +282,13 @@ def _recall() -> Iterator[str]:
         total = by_family[FAMILIES[kind[0]]]
         total[0] += found
         total[1] += count
-    said = ", ".join(f"{name} {found}/{count}" for name, (found, count) in by_family.items())
+    shares = ", ".join(f"{name} {found}/{count}" for name, (found, count) in by_family.items())
     below = [f"{k} {found / n:.3f}" for k, (found, n) in flagged.items() if found < n]
     alarms, negatives = measured["false_alarms"]
     same = "" if measured["ruleset_version"] == RULESET_VERSION else " (of another ruleset)"
     yield _metric(
         f"recall of redaction alone{same}",
-        said,
+        shares,
         f"{len(flagged)} ways of hiding, the rules were tuned on them; false alarms {alarms} of "
         f"{negatives}",
     )

@@ -1,4 +1,4 @@
-"""The whole road in one process, on generated profiles or on folders of the user's own.
+"""The whole pipeline in one process, on generated profiles or on folders of the user's own.
 
 The real sensor, schedule, jobs and assets run on the real event log of an embedded Postgres, each
 with the login of its tier. The home is made anew each time; what is left can be looked at with
@@ -44,26 +44,13 @@ class Clock:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage, and say on stderr that it runs."""
+        """Time a stage, and say on stderr that it runs and how long it took."""
+        print(f"  {name:34}", end="", file=sys.stderr, flush=True)  # noqa: T201 - its progress
         start = time.monotonic()
-        with _shown(name):
-            yield
-        self.report.stages.append((name, time.monotonic() - start))
-
-
-@contextmanager
-def _shown(name: str) -> Iterator[None]:
-    if not sys.stderr.isatty():
         yield
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:34}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(name, total=None)
-        yield
-        bar.update(task, total=1, completed=1)
+        seconds = time.monotonic() - start
+        print(f"{seconds:>7.1f} s", file=sys.stderr, flush=True)  # noqa: T201
+        self.report.stages.append((name, seconds))
 
 
 def run(
@@ -74,7 +61,7 @@ def run(
     seed: int,
     verbs: Sequence[str],
 ) -> Report:
-    """Make `SXE_HOME/demo` anew and take the whole road there.
+    """Make `SXE_HOME/demo` anew and walk through the whole pipeline there.
 
     Args:
         settings: Of this process; only its home counts, the demo always uses embedded defaults.
@@ -98,17 +85,17 @@ def run(
             given = held.settings
             environment.enter(variables.exports(given, variables.dagster_home(given)))
             tier, instance = definitions.assemble(given), stack.enter_context(runs.instance())
-            road = Road(given, tier, instance, clock)
+            walk = Walk(given, tier, instance, clock)
         if inputs:
-            _land_folders(road, inputs)
+            _land_folders(walk, inputs)
         else:
-            _land_generated(road, accounts, seed)
-        if road.world is not None:
+            _land_generated(walk, accounts, seed)
+        if walk.world is not None:
             with clock.stage("request, approval, enrichment"):
-                report.enrichment = enrichment.run(given.logged_out(), _markets(given, road))
-        with clock.stage("read by a stranger"):
-            report.batches = _stranger(given, "handoff", "lead_card", sign.public_file(given.home))
-            report.contact_batches = _stranger(
+                report.enrichment = enrichment.run(given.logged_out(), _markets(given, walk))
+        with clock.stage("read by a consumer"):
+            report.batches = _consume(given, "handoff", "lead_card", sign.public_file(given.home))
+            report.contact_batches = _consume(
                 given,
                 "contact_handoff",
                 "lead_contact",
@@ -116,21 +103,20 @@ def run(
                 *("card_id", "kind", "value"),
             )
         with clock.stage("mirror and verify the audit"):
-            runs.sensor_tick(road.tier, road.instance, "mirrored_events")
-            _measure(road, report)
-            report.offences = vocabulary.offences([*verbs, *_surface(road)])
-        if road.world is not None:
+            runs.sensor_tick(walk.tier, walk.instance, "mirrored_events")
+            _measure(walk, report)
+            report.offences = vocabulary.offences([*verbs, *_surface(walk)])
+        if walk.world is not None:
             with clock.stage("look for planted contacts"):
-                report.hits = _search(given, [*road.world.plants, *_bought(report)])
-                report.planted = len(road.world.plants)
+                report.hits = _search(given, [*walk.world.plants, *_bought(report)])
+                report.planted = len(walk.world.plants)
     report.seconds = sum(s for _, s in report.stages)
     return report
 
 
 def _fresh(settings: Settings, *, is_generated: bool) -> Settings:
     home = settings.home / "demo"
-    without: dict[str, Any] = {name: None for name in environment.DATABASES}
-    given = replace(settings, **without, signing_key=None).under(home)
+    given = replace(settings.logged_out(), signing_key=None).under(home)
     if home.exists():
         attach.stop(given, delete=True)
         shutil.rmtree(home)
@@ -138,7 +124,7 @@ def _fresh(settings: Settings, *, is_generated: bool) -> Settings:
     return replace(given, policy_file=sandbox.POLICY if is_generated else settings.policy_file)
 
 
-class Road:
+class Walk:
     """The steps that both kinds of input share."""
 
     def __init__(self, settings: Settings, tier: Any, instance: Any, clock: Clock) -> None:
@@ -149,7 +135,7 @@ class Road:
         """Tick the real sensor until it has nothing to ask for; run what it asks."""
         days: list[date] = []
         while True:
-            wanted, _ = runs.sensor_tick(self.tier, self.instance, "landed_files")
+            wanted = runs.sensor_tick(self.tier, self.instance, "landed_files")
             if not wanted:
                 return days
             for request in wanted:
@@ -169,22 +155,21 @@ class Road:
 
     def _run(self, job: str, day: date, tags: Any) -> None:
         done = runs.run(self.tier, self.instance, job, [day], tags)
-        self.clock.report.runs += 1
         self.clock.report.failed_checks |= set(done.failed_checks)
         if not done.is_success:
             raise DemoFailed(f"{job} of {day} failed: {done.failure}; `make ui` shows the run")
 
 
-def _land_generated(road: Road, accounts: int, seed: int) -> None:
+def _land_generated(walk: Walk, accounts: int, seed: int) -> None:
     today = datetime.now(UTC).date()
     days = [today - timedelta(days=2), today - timedelta(days=1)]
-    incoming, root = road.settings.home / "incoming", road.settings.home / "landing"
-    with road.clock.stage("generate profiles"):
-        road.world = landing.write_landing(incoming, seed=seed, days=days, accounts=accounts)
+    incoming, root = walk.settings.home / "incoming", walk.settings.home / "landing"
+    with walk.clock.stage("generate profiles"):
+        walk.world = landing.write_landing(incoming, seed=seed, days=days, accounts=accounts)
     for number, day in enumerate(days, 1):
         _move_day(incoming, root, day)
-        road.intake(f"day {number}")
-        road.publish(f"day {number}", day)
+        walk.intake(f"day {number}")
+        walk.publish(f"day {number}", day)
     shutil.rmtree(incoming)
 
 
@@ -197,21 +182,21 @@ def _move_day(incoming: Path, root: Path, day: date) -> None:
             shutil.move(source, target)
 
 
-def _land_folders(road: Road, inputs: Sequence[Path]) -> None:
-    with road.clock.stage("copy the landing folders"):
+def _land_folders(walk: Walk, inputs: Sequence[Path]) -> None:
+    with walk.clock.stage("copy the landing folders"):
         for folder in inputs:
             if not any(file.is_file() for file in folder.rglob("*")):
                 raise BadInput(
                     "a given folder holds no file; put JSON Lines, JSON, CSV or Parquet into it"
                 )
-            target = road.settings.home / "landing" / folder.resolve().name
+            target = walk.settings.home / "landing" / folder.resolve().name
             shutil.copytree(folder, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
-    days = road.intake("intake")
+    days = walk.intake("intake")
     if days:
-        road.publish("publish", max(days))
+        walk.publish("publish", max(days))
 
 
-def _stranger(
+def _consume(
     settings: Settings, folder: str, contract: str, key: Path, *columns: str
 ) -> list[dict[str, Any]]:
     """A child without our settings reads every batch from the files and the pinned key alone."""
@@ -236,13 +221,13 @@ def _stranger(
     return [json.loads(line) for line in child.stdout.splitlines()]
 
 
-def _markets(settings: Settings, road: Road) -> list[str]:
-    with sql.connect(road.settings.need("social_dsn")) as conn:
+def _markets(settings: Settings, walk: Walk) -> list[str]:
+    with sql.connect(walk.settings.need("social_dsn")) as conn:
         return [m["market"] for m in market.markets(conn)]
 
 
-def _measure(road: Road, report: Report) -> None:
-    with sql.connect(road.settings.need("social_dsn")) as conn:
+def _measure(walk: Walk, report: Report) -> None:
+    with sql.connect(walk.settings.need("social_dsn")) as conn:
         for stage, platform, value in conn.execute(
             "select stage, platform, value from cards.funnel"
         ):
@@ -253,18 +238,18 @@ def _measure(road: Road, report: Report) -> None:
         ):
             report.count_day(row)
     with (
-        attach.attached(road.settings.logged_out(), "api") as held,
+        attach.attached(walk.settings.logged_out(), "api") as held,
         sql.connect(held.settings.need("api_dsn")) as conn,
     ):
         report.markets = market.markets(conn)
         conn.commit()
-        seen = verify.verify(conn, lambda keys: face.materializations(road.instance, keys))
+        seen = verify.verify(conn, lambda keys: face.materializations(walk.instance, keys))
     report.audit = seen.as_dict()
 
 
-def _surface(road: Road) -> Iterator[str]:
+def _surface(walk: Walk) -> Iterator[str]:
     """Names that others see: assets, checks, contracts and their columns, settings."""
-    graph = road.tier.resolve_asset_graph()
+    graph = walk.tier.resolve_asset_graph()
     yield from (key.to_user_string() for key in graph.get_all_asset_keys())
     yield from (key.name for key in graph.asset_check_keys)
     for contract in schema.load_all():

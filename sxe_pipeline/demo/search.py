@@ -13,7 +13,7 @@ Two normal forms are searched, both by Aho-Corasick:
 Nothing else is dropped from the digits: a line end, tab, comma, quote, colon or letter stays and
 keeps two values apart, so ids of neighbouring cells never join. Needles are ten and more digits
 long, and a hit inside a run of more than 18 digits is a longer id, not a number. What remains is
-a chance of about one in ten billion for each needle at each place.
+a chance of about one in ten billion for each needle at each position.
 """
 
 import base64
@@ -85,7 +85,7 @@ _ODD_PATTERN = _any_of(_ODD)
 
 @dataclass(frozen=True)
 class Hit:
-    """One plant at one place: how it was hidden and where it lies, never what it is."""
+    """One plant in one file or table: how it was hidden and where it lies, never what it is."""
 
     kind: str
     where: str
@@ -110,7 +110,7 @@ def find(
         root: Hits name files relative to it; without it, by their path as given.
 
     Yields:
-        One hit for each plant and place.
+        One hit for each plant and file or table.
 
     Raises:
         BadInput: A file cannot be read or decoded: unread is not the same as clean.

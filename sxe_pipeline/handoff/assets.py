@@ -91,7 +91,7 @@ def lead_card_batches(
     key_prefix="handoff",
     group_name="handoff",
     deps=[["contacts", "contact_points"]],
-    partitions_def=face.requests,
+    partitions_def=face.request_partitions,
     kinds={"parquet", "json"},
     owners=["team:integrations"],
     tags={"sxe/tier": "contact", "sxe/contract": "lead_contact"},

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import psycopg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import Busy, NotFound, Refused, StoreUnavailable
 from sxe_pipeline.handoff.batches import Batch
-from sxe_pipeline.handoff.sign import Signer
+from sxe_pipeline.handoff.sign import Signer, key_id
 from sxe_pipeline.handoff.slot import Slot
 
 
@@ -119,15 +120,18 @@ def refuse_retired(conn: psycopg.Connection, signer: Signer) -> None:
         )
 
 
-def know_key(conn: psycopg.Connection, signer: Signer, *, actor: str, now: datetime) -> bool:
-    """Register the public key, with its event; False: it was known. Needs the migrating login."""
+def know_key(
+    conn: psycopg.Connection, public_key: Ed25519PublicKey, *, actor: str, now: datetime
+) -> bool:
+    """Register a public key, with its event; False: it was known. Needs the migrating login."""
+    named = key_id(public_key)
     made = conn.execute(
         "INSERT INTO handoff.signing_key (key_id, public_key, created_at) VALUES (%s, %s, %s) "
         "ON CONFLICT (key_id) DO NOTHING RETURNING key_id",
-        [signer.key_id, signer.public_key.public_bytes_raw(), now],
+        [named, public_key.public_bytes_raw(), now],
     ).fetchone()
     if made is not None:
-        audit.append(conn, "key.created", actor=actor, subject=signer.key_id, key=signer.key_id)
+        audit.append(conn, "key.created", actor=actor, subject=named, key=named)
     return made is not None
 
 

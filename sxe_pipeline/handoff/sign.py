@@ -52,7 +52,7 @@ class Signer:
         except (ValueError, binascii.Error):
             pass
         raise BadConfig(
-            f"the signing key is not '{PREFIX}' and 32 bytes in base64; make one with `sxe keys`"
+            f"the signing key is not '{PREFIX}' and 32 bytes in base64; `sxe keys create` makes one"
         )
 
     def text(self) -> str:

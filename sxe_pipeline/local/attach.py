@@ -18,7 +18,6 @@ from typing import Any
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import BadConfig, Refused, StoreUnavailable
 from sxe_pipeline.local import postgres
-from sxe_pipeline.local.migrate import REFUSED
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import sql
 
@@ -40,10 +39,18 @@ class Attached:
 
 
 @contextmanager
-def attached(settings: Settings, *logins: str) -> Iterator[Attached]:
+def attached(settings: Settings, *logins: str, is_checked: bool = True) -> Iterator[Attached]:
     """Log a process in with the logins named ('social', 'api', 'dagster', 'admin').
 
+    Args:
+        settings: As loaded.
+        logins: What this process gets; every other one is taken from it.
+        is_checked: Migrate an embedded database that is not this package's. False for what
+            migrates by itself.
+
     Raises:
+        BadConfig: The embedded database cannot be migrated; the message says how to go on.
+        Refused: It was changed by hand.
         StoreUnavailable: The embedded server or its migrations failed; the message says where the
             log is.
     """
@@ -51,9 +58,30 @@ def attached(settings: Settings, *logins: str) -> Iterator[Attached]:
         yield Attached(_only(settings, logins))
         return
     with _server(settings).attached() as state:
-        _migrate_once(settings, state)
+        if is_checked:
+            _migrate_once(settings, state)
         given: dict[str, Any] = {f"{name}_dsn": _dsn(state, name) for name in logins}
         yield Attached(dataclasses.replace(settings, **given), (state["lock_fd"],))
+
+
+def passwords(settings: Settings) -> dict[str, str]:
+    """Role -> password, of the logins that these settings hold.
+
+    Raises:
+        BadConfig: A login is of another role than its tier's.
+    """
+    found = {}
+    for login, role in ROLES.items():
+        dsn = getattr(settings, f"{login}_dsn")
+        if login == "admin" or dsn is None:
+            continue
+        user, password = sql.credentials(dsn)
+        if user != role:
+            variable = environment.DATABASES[f"{login}_dsn"]
+            raise BadConfig(f"{variable} must log in as {role}; create that role, or correct it")
+        if password:
+            found[role] = password
+    return found
 
 
 def superuser(settings: Settings) -> str:
@@ -108,8 +136,9 @@ def _migrate_once(settings: Settings, state: dict[str, Any]) -> None:
         env=environment.inherited(("SXE_SIGNING_KEY",)) | {"SXE_HOME": str(settings.home)},
         check=False,
     )
-    if child.returncode == REFUSED:
-        raise BadConfig(child.stderr.strip())
+    for kind in (BadConfig, Refused):
+        if child.returncode == kind.exit_code:
+            raise kind(child.stderr.strip())
     if child.returncode:
         log = settings.home / "migrate.log"
         log.write_text(child.stderr)
@@ -119,6 +148,6 @@ def _migrate_once(settings: Settings, state: dict[str, Any]) -> None:
 def _fits(state: dict[str, Any]) -> bool:
     try:
         sql.connect(_dsn(state, "api")).close()
-    except (BadConfig, Refused, StoreUnavailable):
-        return False
+    except (BadConfig, StoreUnavailable):
+        return False  # new, or of another package; a login may not exist yet
     return True

@@ -1,8 +1,8 @@
 """The contact half in a process of its own: its environment is built from nothing.
 
-Here: what that process may know, and one tick of it. It gets the logins of its tier, the places of
-its keys and the credentials of the providers; no login of another tier, no home, no state file. The
-keyset is made and read in there and nowhere else.
+Here: what that process may know, and one tick of it. It gets the logins of its tier, the addresses
+of its keys and the credentials of the providers; no login of another tier, no home, no state file.
+The keyset is made and read in there and nowhere else.
 """
 
 import json
@@ -29,7 +29,7 @@ def variables(settings: Settings) -> dict[str, str]:
     """
     home = dagster_home(settings)
     keys = settings.home / "keys"
-    told = {
+    env = {
         "PATH": "/usr/bin:/bin",
         "PYTHONUTF8": "1",
         "DAGSTER_HOME": str(home),
@@ -41,15 +41,15 @@ def variables(settings: Settings) -> dict[str, str]:
         "SXE_SIGNING_KEY": sign.contact_file(settings.home).as_uri(),
     }
     for name, (address, _, credentials) in PROVIDERS.items():
-        told[address] = settings.provider_urls[name]
+        env[address] = settings.provider_urls[name]
         for key, variable in credentials.items():
             if value := settings.credentials[name].get(key):
-                told[variable] = value
+                env[variable] = value
     if settings.contact_handoff_url.startswith("s3:"):
-        told |= environment.object_store()
+        env |= environment.object_store()
     if settings.apollo_sink_url:
-        told["SXE_APOLLO_SINK_URL"] = settings.apollo_sink_url
-    return told
+        env["SXE_APOLLO_SINK_URL"] = settings.apollo_sink_url
+    return env
 
 
 def run_once(settings: Settings) -> list[dict[str, Any]]:

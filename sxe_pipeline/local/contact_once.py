@@ -18,22 +18,22 @@ def main() -> None:
     tier = definitions.contact_tier()
     with runs.instance() as instance:
         for _ in range(MOST_TICKS):
-            asked = runs.request_tick(tier, instance, definitions.APPROVED)
-            if not asked:
+            wanted_runs = runs.request_tick(tier, instance, definitions.APPROVED)
+            if not wanted_runs:
                 return
-            for wanted in asked:
+            for wanted in wanted_runs:
                 _run(tier, instance, wanted)
 
 
 def _run(tier: Any, instance: Any, wanted: runs.Wanted) -> None:
     done = runs.run_partition(tier, instance, wanted.job, wanted.partition, wanted.tags)
-    said = {
+    row = {
         "request_id": wanted.partition,
         "run_id": done.run_id,
         "ok": done.is_success,
         "failure": done.failure,
     }
-    print(json.dumps(said), flush=True)  # noqa: T201 - its only output
+    print(json.dumps(row), flush=True)  # noqa: T201 - its only output
 
 
 if __name__ == "__main__":

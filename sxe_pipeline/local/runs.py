@@ -19,6 +19,13 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield opened
 
 
+def make_tables(instance: dg.DagsterInstance) -> None:
+    """Make the tables of Dagster's storages, by its own login: each does so at its first use."""
+    instance.get_runs_count()
+    instance.all_asset_keys()
+    instance.all_instigator_state()
+
+
 @dataclass(frozen=True)
 class Run:
     """One in-process run: its id, whether it succeeded, and the text of its first failure."""
@@ -31,24 +38,21 @@ class Run:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a tick asks for: a job for one partition; `skipped` says why there is none."""
+    """What a tick asks for: a job, for one partition."""
 
     job: str
     partition: str | None
-    run_key: str | None
     tags: Mapping[str, str]
 
 
-def sensor_tick(
-    tier: dg.Definitions, opened: dg.DagsterInstance, name: str
-) -> tuple[list[Wanted], str | None]:
-    """Evaluate a real sensor once: (runs it wants, its reason to skip)."""
+def sensor_tick(tier: dg.Definitions, opened: dg.DagsterInstance, name: str) -> list[Wanted]:
+    """Evaluate a real sensor once; the runs that it wants."""
     sensor = tier.resolve_sensor_def(name)
     with dg.build_sensor_context(
         instance=opened, definitions=tier, sensor_name=name, resources=tier.resources
     ) as context:
         tick = sensor.evaluate_tick(context)
-    return [_wanted(r, sensor.job_name) for r in tick.run_requests or []], tick.skip_message
+    return [_wanted(r, sensor.job_name) for r in tick.run_requests or []]
 
 
 def request_tick(tier: dg.Definitions, opened: dg.DagsterInstance, name: str) -> list[Wanted]:
@@ -83,9 +87,7 @@ def schedule_tick(
 
 
 def _wanted(request: dg.RunRequest, job: str | None) -> Wanted:
-    return Wanted(
-        request.job_name or job or "", request.partition_key, request.run_key, dict(request.tags)
-    )
+    return Wanted(request.job_name or job or "", request.partition_key, dict(request.tags))
 
 
 def run(

@@ -1,6 +1,6 @@
-"""What invented people write about themselves, from the hand-written fragments in `words/`.
+"""What invented people write about themselves, from the hand-written fragments in `fragments/`.
 
-Belongs here: words, names, profile texts. Never here: the taxonomy of labels, which these texts
+Belongs here: fragments, names, profile texts. Never here: the taxonomy of labels, which these texts
 were written without; contact data, which only `plants` makes.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-WORDS = Path(__file__).parent / "words"
+FRAGMENTS = Path(__file__).parent / "fragments"
 _NO_LANGUAGE = ("common", "collections")
 _EMPTY, _NOTHING = 0.09, 0.27
 _STYLED = dict(
@@ -40,19 +40,19 @@ class Voice:
 
     language: str
     share: int
-    words: Mapping[str, Sequence[str]]
+    fragments: Mapping[str, Sequence[str]]
     common: Mapping[str, Any]
 
     def pick(self, rng: random.Random, key: str) -> str:
         """One fragment with its blanks filled in."""
-        return self.filled(rng, rng.choice(self.words[key]))
+        return self.filled(rng, rng.choice(self.fragments[key]))
 
     def filled(self, rng: random.Random, text: str) -> str:
         """Fill {place}, {company}, {year} and {n}."""
         if "{" not in text:
             return text
         return (
-            text.replace("{place}", rng.choice(self.words["places"]))
+            text.replace("{place}", rng.choice(self.fragments["places"]))
             .replace("{company}", rng.choice(self.common["companies"]))
             .replace("{year}", str(rng.randint(1985, 2025)))
             .replace("{n}", str(rng.randint(2, 9)))
@@ -61,21 +61,21 @@ class Voice:
 
 @cache
 def common() -> Mapping[str, Any]:
-    """The words of no language in particular."""
-    return dict(yaml.safe_load((WORDS / "common.yaml").read_bytes()))
+    """The fragments of no language in particular."""
+    return dict(yaml.safe_load((FRAGMENTS / "common.yaml").read_bytes()))
 
 
 @cache
 def voices() -> tuple[Voice, ...]:
     """Every language, in the order of its name."""
-    files = sorted(file for file in WORDS.glob("*.yaml") if file.stem not in _NO_LANGUAGE)
+    files = sorted(file for file in FRAGMENTS.glob("*.yaml") if file.stem not in _NO_LANGUAGE)
     read = [yaml.safe_load(file.read_bytes()) for file in files]
     return tuple(Voice(str(one["language"]), int(one["share"]), one, common()) for one in read)
 
 
 def collections() -> dict[str, dict[str, Any]]:
     """What the landing collections declare of themselves."""
-    return dict(yaml.safe_load((WORDS / "collections.yaml").read_bytes()))
+    return dict(yaml.safe_load((FRAGMENTS / "collections.yaml").read_bytes()))
 
 
 def kind(rng: random.Random) -> str:
@@ -87,7 +87,7 @@ def display_name(rng: random.Random, voice: Voice, who: str) -> str:
     """A person's name, or a company's."""
     if who == "organisation":
         return str(rng.choice(voice.common["companies"]))
-    given, family = rng.choice(voice.words["given"]), rng.choice(voice.words["family"])
+    given, family = rng.choice(voice.fragments["given"]), rng.choice(voice.fragments["family"])
     name = f"{given} {family}" if rng.random() < 0.7 else given
     return f"{name} {rng.choice(voice.common['emoji'])}" if rng.random() < 0.1 else name
 
@@ -113,9 +113,9 @@ def bio(rng: random.Random, voice: Voice, who: str) -> str:
     if who != "organisation" and rng.random() < 0.3:
         parts.append(voice.pick(rng, "family"))
     rng.shuffle(parts)
-    text = rng.choice(voice.words["joiners"]).join(parts)
+    text = rng.choice(voice.fragments["joiners"]).join(parts)
     if rng.random() < 0.2:
-        tags = rng.sample(list(voice.words["tags"]), rng.randint(1, 2))
+        tags = rng.sample(list(voice.fragments["tags"]), rng.randint(1, 2))
         text += " " + " ".join(f"#{tag}" for tag in tags)
     if rng.random() < 0.3:
         text += " " + rng.choice(voice.common["zwj" if rng.random() < 0.3 else "emoji"])
@@ -124,15 +124,15 @@ def bio(rng: random.Random, voice: Voice, who: str) -> str:
 
 def with_age(rng: random.Random, voice: Voice, text: str, age: int) -> str:
     """The text with a stated age in front."""
-    return joined(rng, voice, rng.choice(voice.words["age"]).replace("{age}", str(age)), text)
+    return joined(rng, voice, rng.choice(voice.fragments["age"]).replace("{age}", str(age)), text)
 
 
 def naming(rng: random.Random, voice: Voice, network: str, handle: str) -> str:
     """How somebody names an account of theirs on Instagram or TikTok."""
     key = "named" if network == "instagram" else "named_other"
-    return rng.choice(voice.words[key]).replace("{h}", handle)
+    return rng.choice(voice.fragments[key]).replace("{h}", handle)
 
 
 def joined(rng: random.Random, voice: Voice, first: str, second: str) -> str:
     """Two parts of a text, the way the language joins them; either may be empty."""
-    return rng.choice(voice.words["joiners"]).join(part for part in (first, second) if part)
+    return rng.choice(voice.fragments["joiners"]).join(part for part in (first, second) if part)

@@ -218,13 +218,13 @@ def _name_each_other(rng: random.Random, accounts: list[Account], stem: str) -> 
     first, *others = accounts
     if way == "instagram":
         for account in accounts:
-            said = bios.naming(rng, account.voice, "instagram", f"{stem}.pics")
-            account.bio = bios.joined(rng, account.voice, account.bio, said)
+            named = bios.naming(rng, account.voice, "instagram", f"{stem}.pics")
+            account.bio = bios.joined(rng, account.voice, account.bio, named)
         return
     for other in others:
         if way == "named" and other.platform == "tiktok":
-            said = bios.naming(rng, first.voice, "tiktok", other.handle)
-            first.bio = bios.joined(rng, first.voice, first.bio, said)
+            named = bios.naming(rng, first.voice, "tiktok", other.handle)
+            first.bio = bios.joined(rng, first.voice, first.bio, named)
         else:
             first.links.insert(0, profile_url(other))
         if way == "both":

@@ -1,4 +1,4 @@
-"""What the two sandbox providers know of people, and the words of their answers.
+"""What the two sandbox providers know of people, and how their answers are worded.
 
 Here: invented people, bodies of answers, what each body charges. Not here: sockets, fault modes of
 the connection, the log of calls (`providers`). Everything about a person follows from the SHA-256
@@ -68,8 +68,8 @@ class Person:
 
 def person(provider: str, first: str, last: str, asked: Mapping[str, str]) -> Person:
     """Whom a provider knows under what was asked; 7 of 10 are known, half of them with a number."""
-    said = {str(key): str(value).strip().casefold() for key, value in asked.items()}
-    digest = hashlib.sha256(json.dumps([provider, said], sort_keys=True).encode()).digest()
+    normalised = {str(key): str(value).strip().casefold() for key, value in asked.items()}
+    digest = hashlib.sha256(json.dumps([provider, normalised], sort_keys=True).encode()).digest()
     is_hit = digest[0] < 179
     known = Person(digest.hex()[:16], digest, first, last, dict(asked), is_hit, (), ())
     if not is_hit:
@@ -80,7 +80,7 @@ def person(provider: str, first: str, last: str, asked: Mapping[str, str]) -> Pe
 
 
 def other(known: Person) -> Person:
-    """Somebody else in a person's place."""
+    """Somebody else instead of a person."""
     return replace(known, first=_OTHER[0], last=_OTHER[1])
 
 
@@ -175,8 +175,8 @@ def apollo_result(known: Sequence[Person], request_id: int) -> tuple[dict[str, A
 
 def _apollo_phones(known: Person) -> list[dict[str, Any]]:
     found = []
-    for place, phone in enumerate(known.phones):
-        luck = hashlib.sha256(known.digest + b"flags" + bytes([place])).digest()
+    for position, phone in enumerate(known.phones):
+        luck = hashlib.sha256(known.digest + b"flags" + bytes([position])).digest()
         dnc = _DNC[luck[0] % len(_DNC)]
         found.append(
             {
@@ -190,7 +190,7 @@ def _apollo_phones(known: Person) -> list[dict[str, Any]]:
                 "litigator_status_cd": _RARE[luck[4] % len(_RARE)],
                 "dnc_status_updated_at": "2026-08-30T06:00:00Z" if dnc else None,
                 "dnc_other_info": None,
-                "position": place,
+                "position": position,
             }
         )
     return found
@@ -217,11 +217,11 @@ def enformion_answer(known: Person) -> tuple[dict[str, Any], Decimal]:
             {
                 "number": f"({phone[2:5]}) {phone[5:8]}-{phone[8:]}",
                 "type": ("mobile", "landline", "voip")[known.digest[15] % 3],
-                "isConnected": (True, False, None)[(known.digest[16] + place) % 3],
+                "isConnected": (True, False, None)[(known.digest[16] + position) % 3],
                 "firstReportedDate": "1/1/2015",
-                "lastReportedDate": _REPORTED[(known.digest[17] + place) % len(_REPORTED)],
+                "lastReportedDate": _REPORTED[(known.digest[17] + position) % len(_REPORTED)],
             }
-            for place, phone in enumerate(known.phones)
+            for position, phone in enumerate(known.phones)
         ],
         "emails": [{"email": email} for email in known.emails],
     }

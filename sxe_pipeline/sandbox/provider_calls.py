@@ -255,8 +255,8 @@ def _faulty(mode: Mode, request: Request) -> Answer | None:
         return None
     if mode.name == "429":
         wait = {"retry-after": str(mode.options.get("retry_after", 1))}
-        said = b'{"message": "The maximum number of api calls is reached."}'
-        return Answer(429, said, {"content-type": "application/json", **wait})
+        payload = b'{"message": "The maximum number of api calls is reached."}'
+        return Answer(429, payload, {"content-type": "application/json", **wait})
     status = 402 if mode.name == "402" else 500
     return to_json(status, {"error": "payment required" if status == 402 else "internal"})
 

@@ -49,7 +49,7 @@ def ensure(conn: psycopg.Connection, passwords: Mapping[str, str]) -> None:
     Args:
         conn: The migrating login, in a transaction; with CREATEROLE and no superuser. Always the
             same one: a second admin may not touch the roles of the first.
-        passwords: Role -> password, set where the role is made here or by this admin before.
+        passwords: Role -> password, for the roles that are made here; others keep theirs.
 
     Raises:
         BadConfig: A role is missing and cannot be made here; the text names the roles.
@@ -73,8 +73,8 @@ def settle_sessions(conn: psycopg.Connection) -> list[str]:
         The statements for roles that only somebody else may alter, such as those of a panel.
     """
     left = []
-    for role, settings in SESSION.items():
-        statements = list(_unset(conn, role, settings))
+    for role in TIERS:
+        statements = list(_unset(conn, role))
         try:
             with conn.transaction():
                 for statement in statements:
@@ -84,9 +84,12 @@ def settle_sessions(conn: psycopg.Connection) -> list[str]:
     return left
 
 
-def _unset(
-    conn: psycopg.Connection, role: str, settings: Mapping[str, str]
-) -> Iterator[compose.Composed]:
+def missing_settings(conn: psycopg.Connection) -> list[str]:
+    """The statements that some role's sessions still need."""
+    return [f"{s.as_string(conn)};" for role in TIERS for s in _unset(conn, role)]
+
+
+def _unset(conn: psycopg.Connection, role: str) -> Iterator[compose.Composed]:
     """The statements that are still needed; what is set in this database alone counts too."""
     row = conn.execute(
         "select coalesce(array_agg(x), '{}') from pg_db_role_setting s "
@@ -97,7 +100,7 @@ def _unset(
         [role],
     ).fetchone()
     known = {item.partition("=")[0].lower(): item.partition("=")[2] for item in (row or [[]])[0]}
-    for name, value in settings.items():
+    for name, value in SESSION[role].items():
         if known.get(name) != value:
             yield compose.SQL("alter role {} set {} = {}").format(
                 compose.Identifier(role), compose.Identifier(name), compose.Literal(value)
@@ -127,20 +130,14 @@ def _create(conn: psycopg.Connection, have: set[str], passwords: Mapping[str, st
                 conn.execute("create role sxe_owner nologin")
             # The creator of a role has only ADMIN on it; SET ROLE needs membership.
             conn.execute("grant sxe_owner to current_user")
-            for role in TIERS:
-                if role in passwords:
-                    _set_password(conn, role, passwords[role], is_new=role not in have)
+            for role in (r for r in TIERS if r not in have):
+                conn.execute(
+                    compose.SQL("create role {} login nosuperuser nocreatedb password {}").format(
+                        compose.Identifier(role), compose.Literal(passwords[role])
+                    )
+                )
     except psycopg.errors.InsufficientPrivilege:
         _check(conn, have)
-
-
-def _set_password(conn: psycopg.Connection, role: str, password: str, *, is_new: bool) -> None:
-    verb = "create" if is_new else "alter"
-    conn.execute(
-        compose.SQL(f"{verb} role {{}} login nosuperuser nocreatedb password {{}}").format(
-            compose.Identifier(role), compose.Literal(password)
-        )
-    )
 
 
 def _check(conn: psycopg.Connection, have: set[str]) -> None:

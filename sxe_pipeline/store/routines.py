@@ -6,12 +6,14 @@ time, so a right that a file no longer names is gone. Not here: tables and types
 the transaction around all of it (`migrate`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 from psycopg import sql as compose
 
+from sxe_pipeline.errors import BadConfig
 from sxe_pipeline.store import catalogue
 from sxe_pipeline.store.roles import TIERS
 
@@ -58,8 +60,7 @@ where nspname <> 'dagster' and nspowner = (select oid from pg_roles where rolnam
 
 def drop_surroundings(conn: psycopg.Connection) -> None:
     """Drop living views, triggers and policies, which a revision of their table could trip over."""
-    living = [identity for identity, _, _ in conn.execute(_LIVING)]
-    _drop(conn, [x for x in living if not x.startswith("function ")])
+    _drop(conn, {x for x in _living(conn) if not x.startswith("function ")})
 
 
 def replay(conn: psycopg.Connection, *, all_files: bool) -> tuple[list[str], list[str]]:
@@ -73,7 +74,7 @@ def replay(conn: psycopg.Connection, *, all_files: bool) -> tuple[list[str], lis
         The files that were replayed, and what was dropped because it stands in no file.
 
     Raises:
-        psycopg.Error: A file does not compile; its text names the function.
+        BadConfig: A file does not compile; the text names the file or the function.
     """
     known: dict[str, tuple[str, list[str]]] = {
         path: (sha256, objects)
@@ -84,6 +85,7 @@ def replay(conn: psycopg.Connection, *, all_files: bool) -> tuple[list[str], lis
     made: dict[str, list[str]] = {}
     seen: set[str] = set()
     replayed = []
+    before = _living(conn)
     conn.execute("set local check_function_bodies = off")
     for file in catalogue.living_files():
         path, sha256 = _path(file), catalogue.file_sha256(file)
@@ -92,16 +94,35 @@ def replay(conn: psycopg.Connection, *, all_files: bool) -> tuple[list[str], lis
             continue
         if file.name != "grants.sql":
             _clear_the_way(conn, known.get(path, ("", []))[1])
-            conn.execute(file.read_bytes())
+            with _compiling(path):
+                conn.execute(file.read_bytes())
         made[path] = [x for x, is_new, _ in conn.execute(_LIVING) if is_new and x not in seen]
         seen.update(made[path])
         replayed.append(path)
-    gone = _drop_strays(conn, {x for objects in made.values() for x in objects})
+    _drop(conn, _living(conn) - {x for objects in made.values() for x in objects})
+    gone = sorted(before - _living(conn))
     if replayed or gone or known.keys() - made.keys():
-        _recompile(conn)
+        with _compiling("living SQL"):
+            _recompile(conn)
         _grant(conn)
         _remember(conn, made)
     return replayed, gone
+
+
+@contextmanager
+def _compiling(path: str) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege:
+        raise
+    except psycopg.Error as error:
+        where = (error.diag.context or "").splitlines()[:1]
+        reason = "; ".join(filter(None, [error.diag.message_primary, *where]))
+        raise BadConfig(f"{path} does not compile: {reason}; nothing was migrated") from None
+
+
+def _living(conn: psycopg.Connection) -> set[str]:
+    return {identity for identity, _, _ in conn.execute(_LIVING)}
 
 
 def _path(file: Path) -> str:
@@ -115,16 +136,10 @@ def _clear_the_way(conn: psycopg.Connection, objects: Sequence[str]) -> None:
     in any case.
     """
     held = {identity for identity, _, is_held in conn.execute(_LIVING) if not is_held}
-    _drop(conn, [x for x in objects if x in held and x.startswith(("view ", "function "))])
+    _drop(conn, {x for x in objects if x in held and x.startswith(("view ", "function "))})
 
 
-def _drop_strays(conn: psycopg.Connection, made: set[str]) -> list[str]:
-    strays = [identity for identity, _, _ in conn.execute(_LIVING) if identity not in made]
-    _drop(conn, strays)
-    return sorted(strays)
-
-
-def _drop(conn: psycopg.Connection, identities: Sequence[str]) -> None:
+def _drop(conn: psycopg.Connection, identities: Set[str]) -> None:
     order = ("policy", "trigger", "view", "function")
     for identity in sorted(identities, key=lambda x: (order.index(x.split(" ")[0]), x)):
         conn.execute(f"drop {identity}".encode())

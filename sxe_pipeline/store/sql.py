@@ -21,7 +21,7 @@ _DEFAULTS: dict[str, Any] = {
     "keepalives_count": 3,
 }
 
-_fitting: set[str] = set()
+_fitting: set[tuple[str, int, str]] = set()
 
 
 def connect(dsn: str) -> psycopg.Connection:
@@ -40,13 +40,14 @@ def connect(dsn: str) -> psycopg.Connection:
         StoreUnavailable: Nobody answers there, or the login is refused.
     """
     conn = open_unchecked(dsn)
-    if dsn not in _fitting:
+    database = (conn.info.host, conn.info.port, conn.info.dbname)
+    if database not in _fitting:
         try:
             catalogue.require_fit(conn)
         except BaseException:
             conn.close()
             raise
-        _fitting.add(dsn)
+        _fitting.add(database)
     return conn
 
 
@@ -59,10 +60,7 @@ def open_unchecked(dsn: str) -> psycopg.Connection:
     Raises:
         As `connect`, but for the catalogue.
     """
-    try:
-        given = conninfo_to_dict(bare(dsn))
-    except (psycopg.ProgrammingError, ValueError):
-        raise BadConfig("a database URL cannot be read; correct it (it holds a secret)") from None
+    given = _parameters(dsn)
     try:
         return psycopg.connect(make_conninfo("", **(_DEFAULTS | given)), prepare_threshold=None)
     except psycopg.OperationalError as error:
@@ -71,6 +69,19 @@ def open_unchecked(dsn: str) -> psycopg.Connection:
             f"database {given.get('dbname')} at {address} does not let {given.get('user')} in "
             f"({_reason(error)}); check that it runs and that the login is right"
         ) from None
+
+
+def credentials(dsn: str) -> tuple[str, str | None]:
+    """User and password of a URL."""
+    given = _parameters(dsn)
+    return str(given.get("user") or ""), given.get("password")
+
+
+def _parameters(dsn: str) -> dict[str, Any]:
+    try:
+        return dict(conninfo_to_dict(bare(dsn)))
+    except (psycopg.ProgrammingError, ValueError):
+        raise BadConfig("a database URL cannot be read; correct it (it holds a secret)") from None
 
 
 def with_driver(url: str, driver: str) -> str:

@@ -2,21 +2,21 @@
 
 import pytest
 
-from sxe_pipeline_tests.cli.terminal import Desk
+from sxe_pipeline_tests.cli.terminal import Terminal
 from sxe_pipeline_tests.gate.world import World
 
 
 @pytest.fixture
 def empty(database, tmp_path):
     world = World(database)
-    made = Desk(tmp_path, world.tokens, database.dsn)
+    made = Terminal(tmp_path, world.tokens, database.dsn)
     made.world = world
     yield made
     world.close()
 
 
 @pytest.fixture
-def desk(empty):
+def terminal(empty):
     empty.world.open()
     empty.world.cards(5)
     return empty

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import click
 from click.testing import CliRunner
 
 from sxe_pipeline.cli import main
@@ -26,7 +27,17 @@ SHA256 = "ab" * 32
 PAGE = Path(__file__).parents[2] / "docs" / "enrichment.md"
 
 
-class Desk:
+def all_verbs(group, path=()):
+    """Every verb of a group: its words, and the command."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from all_verbs(command, (*path, name))
+
+
+class Terminal:
     """A terminal: whoever sits there types verbs."""
 
     def __init__(self, home, tokens, dsn):

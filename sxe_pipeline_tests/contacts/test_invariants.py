@@ -77,7 +77,7 @@ def location(due, tmp_path):
     told = contact.variables(settings_of(desk, tmp_path / "home"))
     tier = definitions.assemble_contacts(environment.load(told))
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions(face.requests.name, [made["request_id"]])
+        instance.add_dynamic_partitions(face.request_partitions.name, [made["request_id"]])
         yield desk, made, tier, instance
 
 

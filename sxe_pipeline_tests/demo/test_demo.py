@@ -95,7 +95,7 @@ def test_people_on_several_platforms_are_one_card(answer):
 
 
 @pytest.mark.usefixtures("data")
-def test_real_files_take_the_same_road_and_nothing_is_invented_for_them(tmp_path, data):
+def test_real_files_take_the_same_pipeline_and_nothing_is_invented_for_them(tmp_path, data):
     done = demo(tmp_path, str(data / "tables"), str(data / "payloads"))
 
     answer = json.loads(done.stdout)

@@ -214,8 +214,8 @@ def test_a_lost_database_is_no_traceback(run, cards, conn):
 def test_a_retired_key_signs_nothing(run, cards, store, signer, admin_dsn):
     with sql.connect(admin_dsn) as admin, admin.transaction():
         admin.execute("SET ROLE sxe_owner")
-        assert record.know_key(admin, signer, actor="test", now=NOW)
-        assert not record.know_key(admin, signer, actor="test", now=NOW)
+        assert record.know_key(admin, signer.public_key, actor="test", now=NOW)
+        assert not record.know_key(admin, signer.public_key, actor="test", now=NOW)
         admin.execute("UPDATE handoff.signing_key SET retired_at = now()")
 
     with pytest.raises(Refused, match="retired"):

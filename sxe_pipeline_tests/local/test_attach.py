@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from sxe_pipeline import settings as environment
-from sxe_pipeline.errors import BadConfig, Busy, StoreUnavailable
+from sxe_pipeline.errors import BadConfig, Busy, Refused, StoreUnavailable
 from sxe_pipeline.local import attach, postgres
 from sxe_pipeline.store import sql
 
@@ -62,9 +62,7 @@ def test_no_text_of_what_was_given_shows_a_password(settings):
         assert password not in repr(given)
 
 
-def test_every_first_attach_migrates_and_the_next_does_not(settings):
-    marker = settings.home / "postgres" / "migrated"
-    before = marker.stat().st_mtime_ns
+def test_every_first_attach_migrates_and_the_next_does_not(settings, monkeypatch):
     with (
         attach.attached(settings, "social") as given,
         sql.connect(given.settings.need("social_dsn")) as conn,
@@ -72,18 +70,21 @@ def test_every_first_attach_migrates_and_the_next_does_not(settings):
         # One of each tier that hands batches over.
         assert conn.execute("select count(*) from handoff.signing_key").fetchone() == (2,)
 
-    assert marker.stat().st_mtime_ns == before
+    monkeypatch.setattr(attach.subprocess, "run", None)
+    with attach.attached(settings, "social"):
+        pass
 
 
 def test_a_newer_package_migrates_again_and_keeps_the_data(settings):
-    marker = settings.home / "postgres" / "migrated"
     word = f"stage_{secrets.token_hex(4)}"
     with (
         attach.attached(settings, "social") as given,
         sql.connect(given.settings.need("social_dsn")) as conn,
     ):
         conn.execute("insert into cards.funnel (stage, value) values (%s, 1)", [word])
-    marker.write_text("an older package")
+    with psycopg.connect(attach.superuser(settings)) as conn:
+        conn.execute("update ops.stamp set files_sha256 = repeat('0', 64)")
+    sql._fitting.clear()
 
     with (
         attach.attached(settings, "social") as given,
@@ -93,7 +94,19 @@ def test_a_newer_package_migrates_again_and_keeps_the_data(settings):
         keys = conn.execute("select count(*) from handoff.signing_key").fetchone()
 
     assert (found, keys) == ((1,), (2,))
-    assert marker.read_text() != "an older package"
+
+
+def test_a_database_that_was_changed_by_hand_is_left_alone_and_named(settings):
+    with psycopg.connect(attach.superuser(settings)) as conn:
+        conn.execute("create table gate.left_behind (x int)")
+        conn.execute("alter table gate.left_behind owner to sxe_owner")
+    sql._fitting.clear()
+    try:
+        with pytest.raises(Refused, match="changed by hand"), attach.attached(settings, "social"):
+            pass
+    finally:
+        with psycopg.connect(attach.superuser(settings)) as conn:
+            conn.execute("drop table gate.left_behind")
 
 
 def test_a_child_inherits_what_keeps_the_server_up(settings):

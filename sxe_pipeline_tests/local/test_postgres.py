@@ -94,8 +94,8 @@ def is_alive(pid):
 
 def answers(home):
     with postgres.Server(home, durable=False).attached() as state:
-        place = postgres.dsn(state, "sxe_admin")
-        with psycopg.connect(place) as conn:
+        dsn = postgres.dsn(state, "sxe_admin")
+        with psycopg.connect(dsn) as conn:
             return conn.execute("select 1").fetchone() == (1,), state["port"]
 
 
@@ -190,9 +190,9 @@ def test_a_server_that_has_not_filled_its_lock_file_yet_is_waited_for(home, star
     first = start()
     port, pid = first.port(), pid_of(home)
     file = postgres.Server(home, durable=False).data / "postmaster.pid"
-    said = file.read_bytes()
+    content = file.read_bytes()
     file.write_bytes(b"")  # as it is for a moment while a server starts
-    filled = threading.Timer(0.5, file.write_bytes, [said])
+    filled = threading.Timer(0.5, file.write_bytes, [content])
     filled.start()
 
     assert answers(home) == (True, port)

@@ -60,7 +60,7 @@ def test_the_ui_shows_the_assets_and_leaves_nothing_behind(tmp_path, port):
         text=True,
     ) as ui:
         try:
-            said = ui.stdout.readline()
+            line = ui.stdout.readline()
             assets, end = set(), time.monotonic() + LOADED_S
             while not assets >= wanted and time.monotonic() < end:
                 nodes = ask(port, "{ assetNodes { assetKey { path } } }")["assetNodes"]
@@ -69,7 +69,7 @@ def test_the_ui_shows_the_assets_and_leaves_nothing_behind(tmp_path, port):
             ui.send_signal(signal.SIGINT)
             _, errors = ui.communicate(timeout=60)
 
-    assert str(port) in said, errors
+    assert str(port) in line, errors
     logs = "\n".join(log.read_text() for log in (home / "dagster").glob("*.log"))
     assert assets >= wanted, logs
     assert ui.returncode == 0, errors

@@ -138,7 +138,7 @@ def test_the_sandbox_policy_opens_every_platform_in_full():
 
 def test_a_fifth_of_the_texts_say_nothing_in_many_languages(landed):
     _, _, rows, _ = landed
-    nothing = {text for voice in bios.voices() for text in voice.words["nothing"]}
+    nothing = {text for voice in bios.voices() for text in voice.fragments["nothing"]}
     with_bio = [row for row in rows if row["shape"] != "threads_post_author"]
     silent = [row for row in with_bio if not row["bio"] or row["bio"] in nothing]
     assert len(silent) / len(with_bio) >= 0.2

@@ -1,7 +1,7 @@
 """Migrating: homes of earlier catalogues, databases that cannot be migrated, kills, two at once."""
 
+import itertools
 import subprocess
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from sxe_pipeline.local import postgres
 from sxe_pipeline.store import catalogue, migrate, sql
 
 HOMES = Path(__file__).with_name("homes")
-FROZEN = {1000: "TO BE FROZEN"}
+FROZEN = {1000: "b6afbce4c2f2dd32e87b496c48bb2ec3a84258ee5232290761cacbab8aba69d4"}
 """A revision never changes once it has landed: add another one instead of editing it."""
 
 
@@ -74,7 +74,9 @@ def test_a_second_migration_changes_nothing(database):
 
 @pytest.mark.parametrize("home", sorted(HOMES.glob("*.sql")), ids=lambda file: file.stem)
 def test_a_home_of_an_earlier_catalogue_becomes_a_fresh_one(empty, home, server):
-    tool = postgres.Server(Path(empty.state["home"])).bin / "psql" if "home" in empty.state else None
+    tool = (
+        postgres.Server(Path(empty.state["home"])).bin / "psql" if "home" in empty.state else None
+    )
     del tool
     restored(empty, home)
 
@@ -206,18 +208,20 @@ def test_a_migration_that_dies_at_any_statement_leaves_nothing(empty, monkeypatc
     admin, root = empty.dsn("sxe_admin"), postgres.dsn(empty.state, "postgres", "postgres")
     before, died, at = dump(empty.dsn("postgres")), 0, 0
     execute = psycopg.Connection.execute
-    while True:
-        count = threading.local()
-        count.n = 0
 
-        def dying(self, *args, _at=at, **kwargs):
-            count.n += 1
-            if count.n == _at:
+    def dying_at(last):
+        numbers = itertools.count()
+
+        def dying(self, *args, **kwargs):
+            if next(numbers) == last:
                 with psycopg.connect(root, autocommit=True) as other:
                     execute(other, "select pg_terminate_backend(%s)", [self.info.backend_pid])
             return execute(self, *args, **kwargs)
 
-        monkeypatch.setattr(psycopg.Connection, "execute", dying)
+        return dying
+
+    while True:
+        monkeypatch.setattr(psycopg.Connection, "execute", dying_at(at))
         try:
             done = migrate.upgrade(admin)
         except (psycopg.OperationalError, StoreUnavailable):

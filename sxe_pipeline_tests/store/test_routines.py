@@ -1,4 +1,4 @@
-"""Living SQL: an edit in the tree is in the database after the next migration, and nothing else is."""
+"""Living SQL: an edit in the tree is in the database after the next migration, and no other is."""
 
 import re
 import shutil
@@ -6,6 +6,7 @@ import shutil
 import psycopg
 import pytest
 
+from sxe_pipeline.errors import BadConfig
 from sxe_pipeline.store import catalogue, migrate, routines
 
 FILE = "gate/sql/refusals.sql"
@@ -78,9 +79,7 @@ def test_an_edited_function_is_live_after_the_next_migration(database, tree):
 
 
 def test_a_function_that_leaves_its_file_is_dropped(database, tree):
-    tree.edit(
-        "gate/sql/delivery.sql", "gate.deliverable(", "gate.may_leave("
-    )
+    tree.edit("gate/sql/delivery.sql", "gate.deliverable(", "gate.may_leave(")
     tree.edit("gate/sql/grants.sql", "gate.deliverable(uuid)", "gate.may_leave(uuid)")
 
     done = upgrade(database)
@@ -111,9 +110,11 @@ def test_a_right_that_a_file_no_longer_names_is_gone(database, tree):
 
     upgrade(database)
 
-    with psycopg.connect(database.dsn("sxe_api")) as conn:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            conn.execute("select gate.renew('x', 'x', now())")
+    with (
+        psycopg.connect(database.dsn("sxe_api")) as conn,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        conn.execute("select gate.renew('x', 'x', now())")
 
 
 def test_a_right_that_somebody_granted_by_hand_is_gone_after_the_next_edit(database, tree):
@@ -122,9 +123,11 @@ def test_a_right_that_somebody_granted_by_hand_is_gone_after_the_next_edit(datab
 
     upgrade(database)
 
-    with psycopg.connect(database.dsn("sxe_contacts")) as conn:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            conn.execute("select * from gate.budget")
+    with (
+        psycopg.connect(database.dsn("sxe_contacts")) as conn,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        conn.execute("select * from gate.budget")
 
 
 def test_a_trigger_view_and_policy_of_no_file_are_dropped(database, tree):
@@ -149,10 +152,21 @@ def test_a_file_that_does_not_compile_changes_nothing(database, tree):
     before = dump(database)
     tree.edit(FILE, "raise exception using", "raise exceptoin using")
 
-    with pytest.raises(psycopg.errors.SyntaxError):
+    with pytest.raises(BadConfig, match=r'does not compile.*"refuse"'):
         upgrade(database)
 
     assert dump(database) == before
+
+
+def test_a_local_name_that_shadows_another_does_not_compile(database, tree):
+    tree.edit(
+        FILE,
+        "begin\n    raise exception using",
+        "begin\n    declare _why text; begin null; end;\n    raise exception using",
+    )
+
+    with pytest.raises(BadConfig, match="shadows"):
+        upgrade(database)
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(database, tree):

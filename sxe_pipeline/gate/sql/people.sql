@@ -12,7 +12,7 @@ begin
       and (_scope is null or (_scope = any (t.scopes) and _scope = any (p.scopes)));
     if person is null then
         perform gate.refuse('SXREF', format(
-            'no valid token with the scope %s; set SXE_TOKEN to one (sxe people renew makes one)',
+            'no valid token with the scope %s; set SXE_TOKEN to one (sxe people token makes one)',
             coalesce(_scope, 'of any kind')));
     end if;
     return person;

@@ -52,7 +52,7 @@ declare
 begin
     if policy.sha256 is null then
         perform gate.refuse('SXREF', 'no policy is in force, so every platform is closed; '
-            'two people set one (sxe budget propose, then confirm)');
+            'two people set one (sxe policy propose, then confirm)');
     end if;
     -- Thousands of candidates are looked at: whatever asks a function does so for the few that have
     -- an alias or a past.

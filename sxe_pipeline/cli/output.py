@@ -1,4 +1,4 @@
-"""The words that all verbs share: options and days on the way in, answers on the way out.
+"""What all verbs print and read alike: answers, tables, amounts, days, beginnings of an id.
 
 Here: what a script may rely on whatever the verb. Not here: logins (`logins`), errors and their
 exit codes (`Verbs`).

@@ -1,0 +1,61 @@
+"""The public halves of the keys that sign, registered in the database.
+
+Here: which keys a home signs with. Not here: how a key is made, kept and used (`handoff.sign`).
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import psycopg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from sxe_pipeline.errors import NotFound
+from sxe_pipeline.handoff import record, sign
+from sxe_pipeline.settings import Settings
+
+
+def of_home(settings: Settings) -> Iterator[Ed25519PublicKey]:
+    """The public keys of the social and of the contact tier, as far as this home holds them.
+
+    Args:
+        settings: As loaded, before any login. An embedded home makes a key that is missing, as its
+            first batch would; beside database URLs none is invented.
+    """
+    home = settings.home
+    if settings.signing_key or settings.is_embedded or sign.public_file(home).exists():
+        yield sign.of_settings(settings).public_key
+    if settings.is_embedded or sign.contact_file(home).exists():
+        yield sign.of_file(sign.contact_file(home)).public_key
+
+
+def register(
+    conn: psycopg.Connection,
+    public_keys: Iterable[Ed25519PublicKey],
+    *,
+    actor: str,
+    now: datetime,
+) -> dict[str, bool]:
+    """Register public keys, each with its audit event.
+
+    Args:
+        conn: The migrating login.
+        public_keys: What consumers pin.
+        actor: For the events.
+        now: When the keys were first known.
+
+    Returns:
+        Key id -> whether it was new.
+
+    Raises:
+        NotFound: There is no key at all.
+    """
+    known = {
+        sign.key_id(public_key): record.know_key(conn, public_key, actor=actor, now=now)
+        for public_key in public_keys
+    }
+    if not known:
+        raise NotFound(
+            "this home holds no signing key: `sxe keys create` makes one; or give the file that "
+            "`sxe keys public` printed where the key is"
+        )
+    return known

@@ -1,0 +1,66 @@
+"""The doctor looks at everything, and each thing that is wrong comes with what to do."""
+
+import pytest
+
+from sxe_pipeline import settings
+from sxe_pipeline.local import doctor, postgres
+from sxe_pipeline_tests.cli.terminal import LOGINS
+
+
+def examine(home, database, **variables):
+    given = {name: database.dsn(role) for name, role in LOGINS.items()}
+    checks = doctor.examine(settings.load({"SXE_HOME": str(home)} | given | variables))
+    return {check.name: check for check in checks}
+
+
+def test_on_a_sound_home_every_check_is_ok(tmp_path, database):
+    checks = examine(tmp_path, database)
+
+    assert len(checks) > 12
+    # How much of its disk is free is not this test's.
+    assert {name for name, c in checks.items() if c.state != "ok"} <= {"disk"}
+    assert [name for name, c in checks.items() if c.state == "ok" and c.fix] == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "url", "wrong"),
+    [
+        pytest.param(
+            "SXE_API_DATABASE_URL",
+            lambda _: "postgresql://u:hunter2@127.0.0.1:9/sxe",
+            "login api",
+            id="nobody listens",
+        ),
+        pytest.param(
+            "SXE_API_DATABASE_URL",
+            lambda database: database.dsn("postgres"),
+            "login api",
+            id="a superuser",
+        ),
+        pytest.param(
+            "DAGSTER_DATABASE_URL",
+            lambda database: postgres.dsn(database.state, "sxe_dagster", "postgres"),
+            "one database",
+            id="a login to another database",
+        ),
+        pytest.param(
+            "SXE_LANDING_STORE_URL",
+            lambda _: "file:///proc/nowhere",
+            "store landing",
+            id="a store that takes nothing",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_the_next_step(tmp_path, database, variable, url, wrong):
+    checks = examine(tmp_path, database, **{variable: url(database)})
+
+    assert checks[wrong].state == "fail"
+    assert checks[wrong].fix
+    assert "hunter2" not in repr(checks)
+
+
+def test_a_login_that_is_not_set_may_be_right_for_this_process(tmp_path, database):
+    checks = examine(tmp_path, database, SXE_ADMIN_DATABASE_URL="")
+
+    assert checks["login admin"].state == "warn"
+    assert "SXE_ADMIN_DATABASE_URL" in checks["login admin"].fix
