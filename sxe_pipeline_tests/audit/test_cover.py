@@ -1,4 +1,4 @@
-"""Every event is covered exactly once, whoever covers (promise P9)."""
+"""Every event is covered exactly once, whoever covers."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Tampering is found, and what cannot be seen is said (promise P10 without its seals)."""
+"""Tampering is found; what cannot be seen before the log is sealed is named."""
 
 import json
 from datetime import timedelta

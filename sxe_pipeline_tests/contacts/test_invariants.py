@@ -18,7 +18,7 @@ from sxe_pipeline_tests.contacts.test_location import SEEN, contact_once, settin
 
 
 @pytest.mark.parametrize("mode", ["ok", "500pre", "500post", "drop", "bad_json", "429", "402"])
-def test_i02_a_provider_never_took_more_than_the_gate_holds_or_spent(due, mode):
+def test_a_provider_never_took_more_than_the_gate_holds_or_spent(due, mode):
     """Looked at wherever the loop comes to, and while each request is at the provider."""
     desk, made = due
     looks = []
@@ -38,7 +38,7 @@ def test_i02_a_provider_never_took_more_than_the_gate_holds_or_spent(due, mode):
     desk.assert_all_is_over()
 
 
-def test_i05_no_request_leaves_before_its_row_says_so(due):
+def test_no_request_leaves_before_its_row_says_so(due):
     """Each is looked up by its reference, on a connection of its own, before it is answered."""
     desk, made = due
     found = {"paid": [], "poll": [], "counter": []}
@@ -85,7 +85,7 @@ def run(tier, instance, made, tags):
     return runs.run_partition(tier, instance, sensors.JOB, made["request_id"], tags)
 
 
-def test_i15_only_the_gates_own_launch_calls_a_provider(location):
+def test_only_the_gates_own_launch_calls_a_provider(location):
     desk, made, tier, instance = location
 
     by_hand = run(tier, instance, made, {})
@@ -149,7 +149,7 @@ def written_as(value):
     return [value, digits, f"({digits[:3]}) {digits[3:6]}-{digits[6:]}"]
 
 
-def test_i20_no_value_and_no_name_is_where_it_does_not_belong(due, tmp_path):
+def test_no_value_and_no_name_is_where_it_does_not_belong(due, tmp_path):
     desk, made = due
     settings = settings_of(desk, tmp_path / "home")
     desk.emulator.mode("enformion", "429", times=1, retry_after=600)
@@ -179,7 +179,7 @@ def test_i20_no_value_and_no_name_is_where_it_does_not_belong(due, tmp_path):
 
 
 @pytest.mark.parametrize("provider", ["apollo", "enformion"])
-def test_i21_somebody_elses_values_are_not_stored_and_their_cost_is(due, provider):
+def test_somebody_elses_values_are_not_stored_and_their_cost_is(due, provider):
     desk, made = due
     desk.emulator.mode(provider, "other_person")
 
@@ -212,7 +212,7 @@ def flags_of(card):
     }
 
 
-def test_i22_a_flag_that_nobody_stated_stays_null_to_the_batch(desk):
+def test_a_flag_that_nobody_stated_stays_null_to_the_batch(desk):
     desk.world.cards(40)
     made = desk.approved(40, fields=["email", "phone"])
     desk.recover(made)
@@ -248,7 +248,7 @@ def test_i22_a_flag_that_nobody_stated_stays_null_to_the_batch(desk):
     )
 
 
-def test_i26_words_nobody_announced_are_stored_as_unknown(due):
+def test_words_nobody_announced_are_stored_as_unknown(due):
     desk, made = due
     for provider in desks.PER_UNIT:
         desk.emulator.mode(provider, "schema_drift")
@@ -264,7 +264,7 @@ def test_i26_words_nobody_announced_are_stored_as_unknown(due):
 
 
 @pytest.mark.parametrize("mode", ["no_credits_field", "negative_credits"])
-def test_i26_a_charge_that_is_not_stated_is_unknown_and_not_nothing(due, mode):
+def test_a_charge_that_is_not_stated_is_unknown_and_not_nothing(due, mode):
     desk, _ = due
     desk.world.settings(reconcile_wait="1 hour")
     desk.emulator.mode("apollo", mode)

@@ -16,7 +16,7 @@ def lane(world, provider="apollo"):
     return world.owner("select state, cause from gate.lane where provider = %s", provider)[0]
 
 
-def test_s01_an_overcharge_at_a_full_cap_commits_and_closes_what_is_left(world):
+def test_an_overcharge_at_a_full_cap_commits_and_closes_what_is_left(world):
     world.cards(12)
     world.cap(10 * EMAIL, provider="apollo")
     _, begun = world.approved()
@@ -58,7 +58,7 @@ def test_s01_an_overcharge_at_a_full_cap_commits_and_closes_what_is_left(world):
     world.assert_books_are_right()
 
 
-def test_s02_a_charge_hits_the_rows_that_were_reserved_whatever_the_month(world):
+def test_a_charge_hits_the_rows_that_were_reserved_whatever_the_month(world):
     world.cards(1)
     _, begun = world.approved()
     leave, sent = world.send(begun)
@@ -73,13 +73,13 @@ def test_s02_a_charge_hits_the_rows_that_were_reserved_whatever_the_month(world)
     assert months == [(EMAIL, 2 * EMAIL), (0, 0)]
 
 
-def test_s02_a_fraction_of_a_unit_is_rounded_up(world):
+def test_a_fraction_of_a_unit_is_rounded_up(world):
     world.cards(1)
     _, begun = world.approved()
     assert world.settle(*world.send(begun), units_micro=1).charged_micros == 1
 
 
-def test_s02_one_transfer_for_each_row_and_part(world):
+def test_one_transfer_for_each_row_and_part(world):
     world.cards(1)
     _, begun = world.approved(fields=["email", "phone"], waterfall=["apollo"])
     world.permit(begun)
@@ -88,7 +88,7 @@ def test_s02_one_transfer_for_each_row_and_part(world):
     ) == [("async", 4, 8 * EMAIL, 8 * EMAIL), ("sync", 4, EMAIL, EMAIL)]
 
 
-def test_s02_the_price_of_a_provider_changes_by_two_people(world):
+def test_the_price_of_a_provider_changes_by_two_people(world):
     dear = APOLLO | {"micros_per_unit": 70_000}
     with pytest.raises(Refused):
         world.agree("price", dear, "cho", "cho")
@@ -118,7 +118,7 @@ def test_s02_the_price_of_a_provider_changes_by_two_people(world):
         {"provider": "Apollo; drop"},
     ],
 )
-def test_s02_a_price_card_that_leaves_open_what_a_call_costs_is_refused(world, change):
+def test_a_price_card_that_leaves_open_what_a_call_costs_is_refused(world, change):
     with pytest.raises(BadInput):
         world.agree("price", APOLLO | change)
 
@@ -135,14 +135,14 @@ def test_s02_a_price_card_that_leaves_open_what_a_call_costs_is_refused(world, c
         {"provider": "apollo"},
     ],
 )
-def test_s02_a_cap_that_makes_no_sense_changes_nothing(world, content):
+def test_a_cap_that_makes_no_sense_changes_nothing(world, content):
     before = requests.budgets(world.api)
     with pytest.raises((BadInput, Refused)):
         world.agree("cap", content)
     assert requests.budgets(world.api) == before
 
 
-def test_s03_the_parts_of_a_phone_call_are_resolved_once_each(world):
+def test_the_parts_of_a_phone_call_are_resolved_once_each(world):
     world.cards(2)
     _, begun = world.approved(fields=["email", "phone"], waterfall=["apollo"])
     leave, sent = world.send(begun)
@@ -156,7 +156,7 @@ def test_s03_the_parts_of_a_phone_call_are_resolved_once_each(world):
     assert world.one("select count(*) from audit.event where kind = 'call.awaiting'") == 1
 
 
-def test_s03_a_poll_outlives_the_approval_and_drops_the_value_after_a_revocation(world):
+def test_a_poll_outlives_the_approval_and_drops_the_value_after_a_revocation(world):
     world.cards(1)
     made, begun = world.approved(fields=["phone"], waterfall=["apollo"])
     leave, sent = world.send(begun)
@@ -181,7 +181,7 @@ def test_s03_a_poll_outlives_the_approval_and_drops_the_value_after_a_revocation
     assert permits.deliverable(world.contacts, made["request_id"]) == []
 
 
-def test_s03_a_phone_that_never_comes_is_unknown(world):
+def test_a_phone_that_never_comes_is_unknown(world):
     world.cards(1)
     _, begun = world.approved(fields=["phone"], waterfall=["apollo"])
     leave, sent = world.send(begun)
@@ -194,7 +194,7 @@ def test_s03_a_phone_that_never_comes_is_unknown(world):
     assert world.call(leave) == "UNKNOWN"
 
 
-def test_s04_what_is_left_behind_is_launched_again_with_the_next_attempt(world):
+def test_what_is_left_behind_is_launched_again_with_the_next_attempt(world):
     world.cards(1)
     world.approve(world.submit())
     keys = []
@@ -205,7 +205,7 @@ def test_s04_what_is_left_behind_is_launched_again_with_the_next_attempt(world):
     assert [key.rsplit(":", 1)[1] for key in keys] == ["1", "2", "3"]
 
 
-def test_s04_a_run_that_died_gives_its_request_back(world):
+def test_a_run_that_died_gives_its_request_back(world):
     world.cards(1)
     made, begun = world.approved()
     world.permit(begun)
@@ -217,7 +217,7 @@ def test_s04_a_run_that_died_gives_its_request_back(world):
     assert world.money() == (EMAIL, 0, 0)
 
 
-def test_s04_a_halted_request_goes_on_by_a_new_approval(world):
+def test_a_halted_request_goes_on_by_a_new_approval(world):
     world.cards(1)
     made, begun = world.approved()
     people.kill(world.api, world.tokens["ana"], "apollo", "stop")
@@ -229,7 +229,7 @@ def test_s04_a_halted_request_goes_on_by_a_new_approval(world):
     assert world.permit(world.begun_again(made)).item_count == 1
 
 
-def test_s05_the_owner_edits_one_item_and_nobody_is_called(world):
+def test_the_owner_edits_one_item_and_nobody_is_called(world):
     world.cards(3)
     _, begun = world.approved()
     leave = world.permit(begun)
@@ -245,7 +245,7 @@ def test_s05_the_owner_edits_one_item_and_nobody_is_called(world):
     assert world.money() == (0, 0, 0)
 
 
-def test_s06_two_cards_that_were_merged_after_approval_cost_one_call(world):
+def test_two_cards_that_were_merged_after_approval_cost_one_call(world):
     world.cards(2)
     _, begun = world.approved()
     world.merge("card-0001", "card-0000")
@@ -256,7 +256,7 @@ def test_s06_two_cards_that_were_merged_after_approval_cost_one_call(world):
     assert world.money() == (0, EMAIL, 0)
 
 
-def test_s06_an_answer_under_an_id_of_before_is_an_answer(world):
+def test_an_answer_under_an_id_of_before_is_an_answer(world):
     world.cards(2)
     made = world.submit(card_ids=["card-0001"])
     world.approve(made)
@@ -268,7 +268,7 @@ def test_s06_an_answer_under_an_id_of_before_is_an_answer(world):
     assert world.permit(world.begun_again(made)) == permits.Denied("nothing_left")
 
 
-def test_s06_one_person_twice_in_a_list_is_refused(world):
+def test_one_person_twice_in_a_list_is_refused(world):
     world.cards(2)
     world.merge("card-0001", "card-0000")
     with pytest.raises(Refused):

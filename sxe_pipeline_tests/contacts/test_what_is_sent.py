@@ -1,4 +1,4 @@
-"""Points 8, 9 and 10 of what is settled about the gate, where they meet the outside."""
+"""What reaches a provider, what is known already and not sent, and who may send at all."""
 
 import ast
 import inspect
@@ -31,7 +31,7 @@ def heard(emulator, monkeypatch):
     return found
 
 
-def test_s08_only_what_the_profile_states_and_a_provider_needs_reaches_the_wire(due, heard):
+def test_only_what_the_profile_states_and_a_provider_needs_reaches_the_wire(due, heard):
     desk, made = due
 
     desk.recover(made)
@@ -80,7 +80,7 @@ def test_s08_only_what_the_profile_states_and_a_provider_needs_reaches_the_wire(
         pytest.param(("first_name", "last_name", "region"), {"enformion"}, id="name and region"),
     ],
 )
-def test_s08_nobody_is_asked_who_could_not_match(desk, heard, stated, asked):
+def test_nobody_is_asked_who_could_not_match(desk, heard, stated, asked):
     whole = as_minted(7)
     inputs = whole.inputs | {"linkedin_url": "https://www.linkedin.com/in/nobody-at-all"}
     desk.world.put([replace(whole, inputs={name: inputs[name] for name in stated})])
@@ -100,7 +100,7 @@ def test_s08_nobody_is_asked_who_could_not_match(desk, heard, stated, asked):
         pytest.param(("country",), id="a country"),
     ],
 )
-def test_s08_too_little_to_match_is_never_asked_about(desk, heard, stated):
+def test_too_little_to_match_is_never_asked_about(desk, heard, stated):
     whole = as_minted(7)
     desk.world.put([replace(whole, inputs={name: whole.inputs[name] for name in stated})])
 
@@ -110,7 +110,7 @@ def test_s08_too_little_to_match_is_never_asked_about(desk, heard, stated):
     assert [request for request in heard if request.kind == "paid"] == []
 
 
-def test_s09_a_fresh_value_of_any_provider_is_known_and_delivered_for_nothing(pairs):
+def test_a_fresh_value_of_any_provider_is_known_and_delivered_for_nothing(pairs):
     desk, cards = pairs
     gate = desk.world
     desk.recover(desk.about(cards[0]))
@@ -131,7 +131,7 @@ def test_s09_a_fresh_value_of_any_provider_is_known_and_delivered_for_nothing(pa
     assert set(rows["provider"].to_pylist()) == {"apollo", "enformion"}
 
 
-def test_s09_a_value_that_is_no_longer_fresh_is_asked_for_again(pairs):
+def test_a_value_that_is_no_longer_fresh_is_asked_for_again(pairs):
     desk, cards = pairs
     desk.recover(desk.approved(card_ids=cards[0][:1], fields=["email"]))
     before = len(desk.paid_calls("apollo"))
@@ -143,7 +143,7 @@ def test_s09_a_value_that_is_no_longer_fresh_is_asked_for_again(pairs):
     assert len(desk.paid_calls("apollo")) == before + 1
 
 
-def test_s09_a_no_binds_who_said_it_until_the_inputs_change(pairs):
+def test_a_no_binds_who_said_it_until_the_inputs_change(pairs):
     desk, cards = pairs
     card = cards[0][1]  # Apollo does not know it, Enformion does
     desk.emulator.mode("enformion", "null_matches")
@@ -159,7 +159,7 @@ def test_s09_a_no_binds_who_said_it_until_the_inputs_change(pairs):
     assert len(desk.paid_calls()) == 4, "somebody else as far as a provider can tell"
 
 
-def test_s09_who_sells_a_person_is_stored_with_both_kinds(pairs):
+def test_who_sells_a_person_is_stored_with_both_kinds(pairs):
     desk, cards = pairs
     both = next(
         card for pair in cards for card in pair[1:] if enformion_knows_both(desk.world.known[card])
@@ -192,7 +192,7 @@ def imports_of(source):
     return found
 
 
-def test_s10_one_module_of_the_contact_side_can_speak_to_the_outside():
+def test_one_module_of_the_contact_side_can_speak_to_the_outside():
     speaking = {"httpx", "httpcore", "urllib.request", "http.client", "requests", "aiohttp"}
     found = {
         file.name
@@ -205,7 +205,7 @@ def test_s10_one_module_of_the_contact_side_can_speak_to_the_outside():
 
 
 @pytest.mark.parametrize("module", [providers, provider_calls, provider_answers])
-def test_s10_the_providers_know_nothing_of_the_engine_and_hold_no_login(module):
+def test_the_providers_know_nothing_of_the_engine_and_hold_no_login(module):
     source = inspect.getsource(module)
 
     ours = {name for name in imports_of(source) if name.startswith("sxe_pipeline")}
@@ -219,7 +219,7 @@ def test_s10_the_providers_know_nothing_of_the_engine_and_hold_no_login(module):
         assert word not in source
 
 
-def test_s10_a_reference_on_the_wire_is_a_call_that_was_committed(due, heard):
+def test_a_reference_on_the_wire_is_a_call_that_was_committed(due, heard):
     desk, made = due
 
     desk.recover(made)
