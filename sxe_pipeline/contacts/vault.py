@@ -11,8 +11,6 @@ have to be hashed anew with it.
 import base64
 import binascii
 import json
-import os
-import secrets
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
@@ -21,6 +19,7 @@ import tink
 from tink import aead, prf, secret_key_access
 
 from sxe_pipeline.errors import BadConfig, BadInput, Tampered
+from sxe_pipeline.store.disk import read_or_create
 
 PREFIX = "sxe-keyset:"
 KINDS = ("email", "phone")
@@ -180,31 +179,7 @@ def _path(url: str) -> Path:
 
 def _content_of(file: Path) -> bytes:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not file.exists():
-            _keep(file, _generated())
-        return file.read_bytes()
+        return read_or_create(file, _generated)
     except OSError as error:
         kind = type(error).__name__
     raise BadConfig(f"the keyset file cannot be read or made ({kind}); correct SXE_KEYSET")
-
-
-def _keep(file: Path, content: bytes) -> None:
-    """Write the whole file or nothing; of two processes the first one's keyset stays."""
-    new = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        os.link(new, file)
-        # Values are encrypted from now on: their only key must outlive a power cut.
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except FileExistsError:
-        pass
-    finally:
-        new.unlink(missing_ok=True)

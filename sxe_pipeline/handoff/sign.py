@@ -7,7 +7,6 @@ Here: the text forms of keys and the embedded default key file. Which keys have 
 import base64
 import binascii
 import hashlib
-import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from sxe_pipeline.errors import BadConfig, BadInput
 from sxe_pipeline.settings import Settings
+from sxe_pipeline.store.disk import read_or_create
 
 PREFIX = "sxe-signing:"
 
@@ -119,10 +119,8 @@ def of_file(file: Path) -> Signer:
     Raises:
         BadConfig: The key file holds no key.
     """
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not file.exists():
-        _keep(file, Signer.generate().text())
-    signer = Signer.from_text(file.read_text())
+    text = read_or_create(file, lambda: Signer.generate().text().encode())
+    signer = Signer.from_text(text.decode(errors="replace"))
     public = file.with_suffix(".pub")
     if not public.exists() or public.read_bytes() != signer.public_pem():
         public.write_bytes(signer.public_pem())
@@ -137,19 +135,3 @@ def public_file(home: Path) -> Path:
 def contact_file(home: Path) -> Path:
     """The embedded default of the contact tier's own key."""
     return home / "keys" / "contact.key"
-
-
-def _keep(file: Path, text: str) -> None:
-    """Write the whole file or nothing; of two processes the first one's key stays."""
-    new = file.with_name(f"{file.name}.{os.getpid()}")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    try:
-        os.link(new, file)
-    except FileExistsError:
-        pass
-    finally:
-        new.unlink()
