@@ -1,6 +1,6 @@
-"""Ed25519 keys: make, keep, name, sign.
+"""Ed25519 keys: make, store, name and sign with them.
 
-Here: the text forms of keys and the embedded default key file. Which keys have signed stands in
+Here: the text forms of keys and the embedded default key file. Which keys have signed is in
 `handoff.signing_key`; a consumer pins the public key and never takes it from beside a batch.
 """
 
@@ -43,10 +43,10 @@ class Signer:
         Raises:
             BadConfig: It is none. The message does not repeat it.
         """
-        given = text.strip()
+        text = text.strip()
         try:
-            raw = base64.b64decode(given.removeprefix(PREFIX), validate=True)
-            if not given.startswith(PREFIX):
+            raw = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+            if not text.startswith(PREFIX):
                 raise ValueError
             return cls(Ed25519PrivateKey.from_private_bytes(raw))
         except (ValueError, binascii.Error):
@@ -100,12 +100,12 @@ def of_settings(settings: Settings) -> Signer:
     Raises:
         BadConfig: The setting or the key file holds no key.
     """
-    given = settings.signing_key
-    if given is None:
+    text = settings.signing_key
+    if text is None:
         return of_home(settings.home)
-    if given.startswith("file://"):
-        return of_file(Path(unquote(urlsplit(given).path)))
-    return Signer.from_text(given)
+    if text.startswith("file://"):
+        return of_file(Path(unquote(urlsplit(text).path)))
+    return Signer.from_text(text)
 
 
 def of_home(home: Path) -> Signer:
@@ -128,7 +128,7 @@ def of_file(file: Path) -> Signer:
 
 
 def public_file(home: Path) -> Path:
-    """Where the embedded default keeps its public key: what a consumer is given to pin."""
+    """Where the embedded default keeps its public key: what a consumer receives to pin."""
     return home / "keys" / "signing.pub"
 
 
