@@ -48,7 +48,7 @@ class Vault:
                 base64.
 
         Raises:
-            BadConfig: It is no usable keyset. The error does not repeat it.
+            BadConfig: The keyset cannot be used. The error does not repeat it.
         """
         given = text.strip()
         if given.startswith("file:"):
@@ -69,6 +69,11 @@ class Vault:
     def encrypt(self, contact_point_id: UUID, kind: str, value: str) -> bytes:
         """The value as it is stored; the same value never gives the same bytes.
 
+        Args:
+            contact_point_id: The row that the bytes are bound to.
+            kind: One of `KINDS`.
+            value: The canonical value.
+
         Raises:
             BadInput: The kind is unknown, or the value is no text that can be stored.
         """
@@ -77,6 +82,11 @@ class Vault:
 
     def decrypt(self, contact_point_id: UUID, kind: str, sealed: bytes) -> str:
         """The value of exactly this contact point and kind.
+
+        Args:
+            contact_point_id: The row that the bytes were bound to.
+            kind: The kind that they were bound to.
+            sealed: The stored bytes.
 
         Raises:
             Tampered: The bytes were changed, belong to another row, or to another keyset.
@@ -93,7 +103,7 @@ class Vault:
         )
 
     def lookup(self, kind: str, value: str) -> bytes:
-        """32 bytes that are equal for equal canonical values of one kind, and say nothing else.
+        """32 bytes that are equal for equal canonical values of one kind, and reveal nothing else.
 
         Raises:
             BadInput: The kind is unknown, or the value is no text that can be stored.

@@ -10,7 +10,7 @@ import pytest
 from sxe_pipeline import settings as environment
 from sxe_pipeline.gate import requests
 from sxe_pipeline.local import contact
-from sxe_pipeline_tests.contacts.desk import CREDENTIALS
+from sxe_pipeline_tests.contacts.harness import CREDENTIALS
 
 SEEN = """
 import json, os, sys
@@ -22,9 +22,9 @@ print(json.dumps({"told": told, "modules": sorted(sys.modules)}), file=sys.stder
 CLOSED_ROOMS = ("sxe_pipeline.social", "sxe_pipeline.cards", "sxe_pipeline.ingest")
 
 
-def settings_of(desk, home):
+def settings_of(harness, home):
     """What the parent knows: every login and every credential."""
-    database = desk.world.database
+    database = harness.world.database
     return environment.load(
         {
             "SXE_HOME": str(home),
@@ -34,12 +34,12 @@ def settings_of(desk, home):
             },
             "DAGSTER_DATABASE_URL": f"{database.dsn('sxe_dagster')}"
             "?options=-csearch_path%3Ddagster",
-            "SXE_APOLLO_URL": desk.emulator.url,
-            "SXE_ENFORMION_URL": desk.emulator.url,
+            "SXE_APOLLO_URL": harness.emulator.url,
+            "SXE_ENFORMION_URL": harness.emulator.url,
             "APOLLO_API_KEY": CREDENTIALS["apollo"]["api_key"],
             "ENFORMION_AP_NAME": CREDENTIALS["enformion"]["name"],
             "ENFORMION_AP_PASSWORD": CREDENTIALS["enformion"]["password"],
-            "SXE_APOLLO_SINK_URL": f"{desk.emulator.url}/sink",
+            "SXE_APOLLO_SINK_URL": f"{harness.emulator.url}/sink",
             "SXE_TOKEN": "sxe_of_a_person",
         }
     )
@@ -62,19 +62,19 @@ def contact_once(settings, *arguments):
 
 
 def test_the_contact_process_alone_runs_what_was_approved(due, tmp_path):
-    desk, made = due
-    settings = settings_of(desk, tmp_path / "home")
+    harness, made = due
+    settings = settings_of(harness, tmp_path / "home")
 
     done = contact_once(settings, "-c", SEEN)
 
     runs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [run["request_id"] for run in runs if run["ok"]] == [made["request_id"]] * len(runs)
     assert len(runs) > 1, "the numbers came with a later run"
-    gate = desk.world
+    gate = harness.world
     assert requests.find(gate.api, made["request_id"])["state"] == "DONE"
     assert gate.one("select count(*) from contacts.contact_point") > 0
-    assert desk.open_calls() == []
-    desk.assert_all_is_over()
+    assert harness.open_calls() == []
+    harness.assert_all_is_over()
     seen = json.loads(done.stderr.splitlines()[-1])
     assert [m for m in seen["modules"] if m.startswith(CLOSED_ROOMS)] == []
     told = seen["told"]
@@ -91,15 +91,15 @@ def test_the_contact_process_alone_runs_what_was_approved(due, tmp_path):
 
 
 def test_started_again_it_finds_nothing_to_do(due, tmp_path):
-    desk, _ = due
-    settings = settings_of(desk, tmp_path / "home")
+    harness, _ = due
+    settings = settings_of(harness, tmp_path / "home")
     contact_once(settings, "-m", contact.CHILD)
-    calls = desk.emulator.stats()["calls"]
+    calls = harness.emulator.stats()["calls"]
 
     again = contact_once(settings, "-m", contact.CHILD)
 
     assert again.stdout == ""
-    assert desk.emulator.stats()["calls"] == calls
+    assert harness.emulator.stats()["calls"] == calls
 
 
 FORBIDDEN = [
