@@ -112,7 +112,7 @@ def of_request(
 ) -> tuple[pa.Table, str, date] | None:
     """What a finished request hands over, decrypted: every known value of its approved cards.
 
-    A value that an earlier request paid for is part of it; the purpose is the one of this request.
+    A value that an earlier request paid for is included; the purpose is that of this request.
     A value known from several calls is one row, the newest.
 
     Args:
@@ -123,7 +123,8 @@ def of_request(
 
     Returns:
         The rows in the contract's columns, the market, and the day of the newest value; None where
-        nothing may leave: the request is not finished, was revoked, or every card said no since.
+        nothing may be handed over: the request is not finished, was revoked, or every card was
+        suppressed or withdrawn since.
     """
     cards = permits.deliverable(conn, request_id)
     if not cards:

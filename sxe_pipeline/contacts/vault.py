@@ -1,7 +1,7 @@
 """Contact values at rest: encrypted, and found again by a keyed hash.
 
 Here: the keyset, its text and its file, and what it does to one value. Not here: which rows there
-are (`store`), and what a canonical value is (`normalise`): `lookup` hashes what it is given.
+are (`store`), and what a canonical value is (`normalise`): `lookup` hashes any text as it is.
 
 The two halves of a keyset live differently. Encryption rotates: the primary key encrypts, every
 key of the keyset decrypts. The hash does not: a new primary there finds no old row, so all rows
@@ -50,10 +50,10 @@ class Vault:
         Raises:
             BadConfig: The keyset cannot be used. The error does not repeat it.
         """
-        given = text.strip()
-        if given.startswith("file:"):
-            return _opened(_content_of(_path(given)))
-        content = _decoded(given)
+        text = text.strip()
+        if text.startswith("file:"):
+            return _opened(_content_of(_path(text)))
+        content = _decoded(text)
         if content is None:
             raise BadConfig(
                 f"the keyset is neither a file:///path nor '{PREFIX}' and base64; "
@@ -166,7 +166,7 @@ def _opened(content: bytes) -> Vault:
         pass
     raise BadConfig(
         "the keyset does not hold an 'aead' and a 'lookup' keyset that can be used; restore it: "
-        "under a new one no stored value opens"
+        "with a new one no stored value can be decrypted"
     )
 
 

@@ -9,11 +9,12 @@ import pytest
 
 from sxe_pipeline import audit
 from sxe_pipeline.audit import payload as form
+from sxe_pipeline.audit.append import OWNER_FAMILIES
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.store import sql
 
 ASSET, KIND = "social/observations", "observations.written"
-OF_THE_GATE = ("request.", "call.", "lane.", "budget.", "principal.", "proposal.", "suppression.")
+OF_THE_GATE = tuple(f"{family}." for family in OWNER_FAMILIES)
 
 
 @pytest.fixture

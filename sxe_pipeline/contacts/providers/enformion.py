@@ -132,45 +132,46 @@ class Enformion:
 
 
 def _finding(item: Item, person: Mapping[str, Any]) -> Finding:
-    if not _is_asked(item, person.get("name")):
+    if not _is_person_of(item, person.get("name")):
         return Finding(item.position, "mismatch")
     return Finding(item.position, "match", [*_emails(person), *_phones(person)])
 
 
-def _is_asked(item: Item, given: object) -> bool:
-    if not isinstance(given, dict):
+def _is_person_of(item: Item, name: object) -> bool:
+    """Whether both names of the answer are those of the item."""
+    if not isinstance(name, dict):
         return False
     for ours, theirs in (("first_name", "firstName"), ("last_name", "lastName")):
-        said = given.get(theirs)
+        stated = name.get(theirs)
         wanted = normalise.name(item.inputs.get(ours, ""))
-        if not isinstance(said, str) or not wanted or normalise.name(said) != wanted:
+        if not isinstance(stated, str) or not wanted or normalise.name(stated) != wanted:
             return False
     return True
 
 
 def _emails(person: Mapping[str, Any]) -> list[Value]:
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for one in replies.objects(person.get("emails"), _MOST_READ):
         text = one.get("email")
         address = normalise.email(text) if isinstance(text, str) else None
         if address:
-            found.setdefault(address, Value("email", address, _status(one.get("isValidated"))))
-    return list(found.values())[:_MOST_VALUES]
+            values.setdefault(address, Value("email", address, _status(one.get("isValidated"))))
+    return list(values.values())[:_MOST_VALUES]
 
 
 def _phones(person: Mapping[str, Any]) -> list[Value]:
     listed = replies.objects(person.get("phones"), _MOST_READ)
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for one in sorted(listed, key=_worth, reverse=True):
         text = one.get("number")
         number = normalise.phone(text, "US") if isinstance(text, str) else None
         if number:
-            found.setdefault(number, Value("phone", number, _status(one.get("isConnected"))))
-    return list(found.values())[:_MOST_VALUES]
+            values.setdefault(number, Value("phone", number, _status(one.get("isConnected"))))
+    return list(values.values())[:_MOST_VALUES]
 
 
 def _worth(phone: Mapping[str, Any]) -> tuple[int, bool, datetime]:
-    """Connected before not stated before disconnected; then mobile; then lately reported."""
+    """Sort key: connected, not stated, disconnected; then mobile; then the last report."""
     kind, stated = phone.get("type"), phone.get("isConnected")
     return (
         1 if stated is True else -1 if stated is False else 0,
