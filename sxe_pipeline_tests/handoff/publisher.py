@@ -18,26 +18,16 @@ from sxe_pipeline import schema
 from sxe_pipeline.handoff import publish, sign
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.store import sql
-from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests.handoff.crashing import Faulty
 
 ROOT = Path(__file__).parents[2]
 
 
-class Dying(Objects):
-    """A store whose process dies before or after its n-th put; 0 lives."""
+class Deadly(Faulty):
+    """A store that takes its process along; with put 0 both live."""
 
-    def __init__(self, url, put, when):
-        super().__init__(url)
-        self._left, self._when = put, when
-
-    def put_new(self, key, data):
-        self._left -= 1
-        if self._left == 0 and self._when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        made = super().put_new(key, data)
-        if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return made
+    def end(self):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def starter(dsn, store, signer, contract, batch_key, folder):
@@ -79,7 +69,7 @@ def main():
     with sql.connect(task["dsn"]) as conn:
         done = publish.publish(
             conn,
-            Dying(task["url"], task["put"], task["when"]),
+            Deadly(task["url"], task["put"], task["when"]),
             contract=schema.load(task["contract"], "0.1.0"),
             batch_key=BatchKey(names["market"], day, request, names.get("seq")),
             rows=pq.read_table(task["rows"]),

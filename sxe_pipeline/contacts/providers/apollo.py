@@ -75,11 +75,10 @@ class Apollo:
             reply: As in `adapter.Adapter`.
             now: As in `adapter.Adapter`.
         """
-        other = replies.unanswered(reply, now)
-        if other:
-            return other
-        body = replies.parsed(reply.body)
-        if body is None or not isinstance(body.get("matches"), list):
+        body = replies.answered(reply, now)
+        if isinstance(body, Answer):
+            return body
+        if not isinstance(body.get("matches"), list):
             return Answer(Verdict.UNKNOWN, "bad_body")
         units = replies.micro(body.get("credits_consumed"))
         if units is None:

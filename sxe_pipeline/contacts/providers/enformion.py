@@ -84,12 +84,9 @@ class Enformion:
             reply: As in `adapter.Adapter`.
             now: As in `adapter.Adapter`.
         """
-        other = replies.unanswered(reply, now)
-        if other:
-            return other
-        body = replies.parsed(reply.body)
-        if body is None:
-            return Answer(Verdict.UNKNOWN, "bad_body")
+        body = replies.answered(reply, now)
+        if isinstance(body, Answer):
+            return body
         person, is_error = body.get("person"), body.get("isError")
         if is_error is True and person is None:
             return replies.refused(reply)

@@ -50,6 +50,15 @@ def unanswered(reply: Reply, now: datetime) -> Answer | None:
     return None if len(reply.body) <= BODY_LIMIT else Answer(Verdict.UNKNOWN, "too_large")
 
 
+def answered(reply: Reply, now: datetime) -> dict[str, Any] | Answer:
+    """The JSON body of a reply to a paid request, or what the reply says where it has none."""
+    other = unanswered(reply, now)
+    if other is not None:
+        return other
+    body = parsed(reply.body)
+    return Answer(Verdict.UNKNOWN, "bad_body") if body is None else body
+
+
 def refused(reply: Reply) -> Answer:
     """A request that the provider declined and did not charge; without credit it is stopped."""
     has_no_credit = _NO_CREDIT.search(reply.body[:_REFUSAL_BYTES]) is not None
