@@ -1,23 +1,23 @@
 """The enrichment loop: poll what is open, then permit, call and book, until nothing is left.
 
-Here: the order of the transactions around a provider call, and what each verdict does. The gate
-decides whether, at what price and about whom; adapters say what is sent and what the answer means.
+Here: the order of the transactions around a provider call, and what each verdict does; what is
+written about an answer is in `booking`. The gate decides whether, at what price and about whom;
+adapters say what is sent and what the answer means.
 """
 
-import hashlib
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import psycopg
 
-from sxe_pipeline.contacts import points
-from sxe_pipeline.contacts.adapter import Adapter, Answer, Item, Reply, Verdict
+from sxe_pipeline.contacts.adapter import Adapter, Answer, Item, Verdict
+from sxe_pipeline.contacts.booking import Booking, Reached, Report
 from sxe_pipeline.contacts.vault import Vault
 from sxe_pipeline.contacts.wire import Wire
 from sxe_pipeline.errors import BadInput, Busy, StoreUnavailable, SxeError
@@ -40,34 +40,6 @@ class Provider:
     url: str
     credentials: Mapping[str, str] = field(repr=False)
     read_timeout_s: float = 60.0
-
-
-@dataclass
-class Report:
-    """What one run did: counts, never a value."""
-
-    request_id: UUID
-    state: str = ""
-    stops: Mapping[str, str] = field(default_factory=dict)
-    calls: int = 0
-    polls: int = 0
-    matched: int = 0
-    mismatched: int = 0
-    values: int = 0
-    released: int = 0
-    unknown: int = 0
-    charged_micros: int = 0
-    overrun_micros: int = 0
-
-    def numbers(self) -> dict[str, int]:
-        """Counts for metadata."""
-        names = ("calls", "polls", "matched", "mismatched", "values", "released", "unknown")
-        money = ("charged_micros", "overrun_micros")
-        return {name: getattr(self, name) for name in (*names, *money)}
-
-
-Reached = Callable[[str], None]
-"""Called at every point at which a process can die; tests make it die there."""
 
 
 def enrich(
@@ -101,7 +73,8 @@ def enrich(
     with speaking(), ExitStack() as stack:
         begun = permits.begin(conn, request_id, attempt, run_id)
         reached("begun")
-        run = _Run(conn, vault, begun, Report(request_id, begun.state), reached, pause)
+        report = Report(request_id, begun.state)
+        run = _Run(Booking(conn, vault, begun, report, reached), pause)
         for name in dict.fromkeys([*begun.waterfall, *(c.provider for c in begun.open_calls)]):
             if name in providers:
                 run.open(stack, name, providers[name])
@@ -113,8 +86,8 @@ def enrich(
             run.reconcile()
         ended = permits.finish(conn, begun)
         reached("finished")
-    run.report.state, run.report.stops = ended["state"], ended["stops"]
-    return run.report
+    report.state, report.stops = ended["state"], ended["stops"]
+    return report
 
 
 @dataclass
@@ -128,17 +101,10 @@ class _Line:
 class _Run:
     """One run of one request."""
 
-    def __init__(
-        self,
-        conn: psycopg.Connection,
-        vault: Vault,
-        begun: permits.Begun,
-        report: Report,
-        reached: Reached,
-        pause: Callable[[float], None],
-    ) -> None:
-        self.conn, self.vault, self.begun, self.report = conn, vault, begun, report
-        self.reached, self.pause = reached, pause
+    def __init__(self, booking: Booking, pause: Callable[[float], None]) -> None:
+        self.booking, self.pause = booking, pause
+        self.conn, self.begun = booking.conn, booking.begun
+        self.report, self.reached = booking.report, booking.reached
         self.lines: dict[str, _Line] = {}
 
     def open(self, stack: ExitStack, name: str, provider: Provider) -> None:
@@ -170,9 +136,9 @@ class _Run:
             if answer.verdict is Verdict.AWAITING:
                 permits.wait(self.conn, call.call_id, self.begun.fence, answer.retry_after_s)
             elif answer.verdict is Verdict.SETTLED:
-                self.settle(call.call_id, call.provider, items, answer, reply)
+                self.booking.settle(call.call_id, call.provider, items, answer, reply)
             else:
-                self.lose(call.call_id, answer, reply)
+                self.booking.lose(call.call_id, answer, reply)
 
     def reconcile(self) -> None:
         """Read the counters, twice where the first reading only asks for a second."""
@@ -244,86 +210,25 @@ class _Run:
             reply = line.wire.send(request, str(permit.call_id))
         except SxeError as error:
             # It cannot be written, and nothing was sent.
-            permits.release(self.conn, permit.call_id, permit.fence, "not_asked")
-            self.report.released += 1
+            self.booking.release(permit.call_id, "not_asked")
             if not isinstance(error, BadInput):
                 raise  # a setting is wrong, and the next items would fail here too
             return Answer(Verdict.REJECTED, "not_asked")
         self.reached("answered")
         answer = adapter.read(items, sent.groups, reply, datetime.now(UTC))
         if answer.verdict in (Verdict.SETTLED, Verdict.AWAITING):
-            self.settle(permit.call_id, permit.provider, items, answer, reply)
+            self.booking.settle(permit.call_id, permit.provider, items, answer, reply)
         elif answer.verdict is Verdict.UNKNOWN:
-            self.lose(permit.call_id, answer, reply)
+            self.booking.lose(permit.call_id, answer, reply)
         else:
-            permits.release(
-                self.conn,
+            self.booking.release(
                 permit.call_id,
-                permit.fence,
                 answer.reason,
                 http_status=reply.status,
-                stops_lane=answer.stops_provider,
+                stops=answer.stops_provider,
             )
-            self.report.released += 1
         self.reached("booked")
         return answer
-
-    def settle(
-        self, call_id: UUID, provider: str, items: Sequence[Item], answer: Answer, reply: Reply
-    ) -> None:
-        """Transaction 3: the charge, the outcomes, the event and the values, all or nothing."""
-        with self.conn.transaction():
-            settled = permits.settle(
-                self.conn, call_id, self.begun.fence, _settlement(answer, reply)
-            )
-            kept = points.keep(
-                self.conn,
-                self.vault,
-                provenance={
-                    "provider": provider,
-                    "call_id": call_id,
-                    "request_id": self.begun.request_id,
-                    "purpose": self.begun.header["purpose"],
-                    "legal_basis": self.begun.header["legal_basis"],
-                },
-                items=items,
-                findings=answer.findings,
-                settled=settled,
-            )
-            self.reached("settling")
-        self.report.values += kept
-        self.report.charged_micros += settled.charged_micros
-        self.report.overrun_micros += settled.overrun_micros
-        self.report.matched += sum(f.outcome == "match" for f in answer.findings)
-        self.report.mismatched += sum(f.outcome == "mismatch" for f in answer.findings)
-
-    def lose(self, call_id: UUID, answer: Answer, reply: Reply) -> None:
-        """Book a call as unknown: what it cost cannot be known from here."""
-        permits.unknown(self.conn, call_id, self.begun.fence, answer.reason, reply.status)
-        self.report.unknown += 1
-
-
-def _settlement(answer: Answer, reply: Reply) -> dict[str, Any]:
-    """The payload of `gate.settle`: the charge, and which fields were found, without a value."""
-    return {
-        "awaiting": answer.verdict is Verdict.AWAITING,
-        "units_micro": answer.units_micro,
-        "provider_request_id": answer.provider_request_id,
-        "retry_after_s": answer.retry_after_s,
-        "http_status": reply.status,
-        "response_sha256": hashlib.sha256(reply.body).hexdigest(),
-        "reason": answer.reason,
-        "left": list(answer.left),
-        "found": [
-            {
-                "position": f.position,
-                "outcome": f.outcome,
-                "fields": sorted({value.kind for value in f.values}),
-                "person": f.provider_person_id,
-            }
-            for f in answer.findings
-        ],
-    }
 
 
 def _wait_for(answer: Answer, refused: int) -> float:

@@ -74,8 +74,8 @@ def test_no_request_leaves_before_its_row_says_so(due):
 def location(due, tmp_path):
     """(harness, request, the contact location, an instance): faces as Dagster runs them."""
     harness, made = due
-    told = contact.variables(settings_of(harness, tmp_path / "home"))
-    tier = definitions.assemble_contacts(environment.load(told))
+    variables = contact.variables(settings_of(harness, tmp_path / "home"))
+    tier = definitions.assemble_contacts(environment.load(variables))
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(face.request_partitions.name, [made["request_id"]])
         yield harness, made, tier, instance

@@ -1,4 +1,4 @@
-"""The contact location as a process of its own: what it is told, what it loads, what it may do."""
+"""The contact location as a process of its own: what it gets, what it loads, what it may do."""
 
 import json
 import subprocess
@@ -14,10 +14,10 @@ from sxe_pipeline_tests.contacts.harness import CREDENTIALS
 
 SEEN = """
 import json, os, sys
-from sxe_pipeline.cli import contact_once
-told = dict(os.environ)
+from sxe_pipeline.local import contact_once
+variables = dict(os.environ)
 contact_once.main()
-print(json.dumps({"told": told, "modules": sorted(sys.modules)}), file=sys.stderr)
+print(json.dumps({"variables": variables, "modules": sorted(sys.modules)}), file=sys.stderr)
 """
 CLOSED_ROOMS = ("sxe_pipeline.social", "sxe_pipeline.cards", "sxe_pipeline.ingest")
 
@@ -77,17 +77,17 @@ def test_the_contact_process_alone_runs_what_was_approved(due, tmp_path):
     harness.assert_all_is_over()
     seen = json.loads(done.stderr.splitlines()[-1])
     assert [m for m in seen["modules"] if m.startswith(CLOSED_ROOMS)] == []
-    told = seen["told"]
+    variables = seen["variables"]
     logins = {name for name in (*environment.DATABASES.values(), "DAGSTER_STORAGE_URL")}
-    assert logins & told.keys() == {
+    assert logins & variables.keys() == {
         "SXE_CONTACTS_DATABASE_URL",
         "DAGSTER_DATABASE_URL",
         "DAGSTER_STORAGE_URL",
     }
-    assert told.keys() - contact.variables(settings).keys() <= {"LC_CTYPE"}
+    assert variables.keys() - contact.variables(settings).keys() <= {"LC_CTYPE"}
     for other in ("sxe_social", "sxe_api", "sxe_admin", "sxe_of_a_person"):
-        assert not any(other in value for value in told.values()), other
-    assert "SXE_HOME" not in told
+        assert not any(other in value for value in variables.values()), other
+    assert "SXE_HOME" not in variables
 
 
 def test_started_again_it_finds_nothing_to_do(due, tmp_path):
@@ -153,12 +153,12 @@ def test_the_contact_login_may_not(contact_login, statement):
 
 
 @pytest.fixture(scope="module")
-def contact_login(furnished):
+def contact_login(opened):
     from sxe_pipeline_tests.gate.world import World, database_from, drop
 
-    template, *_ = furnished
+    template, *_ = opened
     database = database_from(template.state, template.name)
-    opened = World(database)
-    yield opened.contacts
-    opened.close()
+    world = World(database)
+    yield world.contacts
+    world.close()
     drop(database)

@@ -64,10 +64,10 @@ def test_only_what_the_profile_states_and_a_provider_needs_reaches_the_wire(due,
             for p in people
         ]
     for request in heard:
-        told = f"{request.path} {dict(request.query)} {dict(request.headers)}"
+        line = f"{request.path} {dict(request.query)} {dict(request.headers)}"
         for word in (*(card.card_id for card in cards), made["request_id"], "Tester", ".example"):
             if request.kind != "counter":
-                assert word not in told, "who is asked about stands in no address and no header"
+                assert word not in line, "no address and no header names the person"
 
 
 @pytest.mark.parametrize(

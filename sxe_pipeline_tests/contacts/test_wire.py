@@ -17,7 +17,7 @@ ASK = HttpRequest("POST", "/v1/ask", {"flag": "true"}, {"a": 1})
 
 
 class Peer:
-    """A server that reads one request and then does as it is told, byte by byte."""
+    """A server that reads one request and then answers as it was set to, byte by byte."""
 
     def __init__(self, behave):
         self._behave = behave
