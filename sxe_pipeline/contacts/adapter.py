@@ -94,7 +94,7 @@ class Answer:
 
     `units_micro` is the charge in millionths of the provider's unit (a fraction is rounded up),
     null where the reply does not say: then the verdict is UNKNOWN, for a missing figure is not 0.
-    `provider_request_id` names the result to poll for. `stops_provider`: no further
+    `provider_request_id` names the result to poll for. `opens_circuit`: no further
     request to it makes sense until a person has acted (no credit, no right). `retry_after_s`: when
     a poll or a refused request may be tried again. `reason` is a word of ours, never the provider's
     text. `left`: the groups that another reply answers; nothing is known about them yet.
@@ -106,7 +106,7 @@ class Answer:
     units_micro: int | None = None
     provider_request_id: str | None = None
     retry_after_s: float | None = None
-    stops_provider: bool = False
+    opens_circuit: bool = False
     left: Sequence[str] = ()
 
 

@@ -104,7 +104,12 @@ class Booking:
         self.report.unknown += 1
 
     def release(
-        self, call_id: UUID, reason: str, *, http_status: int | None = None, stops: bool = False
+        self,
+        call_id: UUID,
+        reason: str,
+        *,
+        http_status: int | None = None,
+        opens_circuit: bool = False,
     ) -> None:
         """Give a reservation back: nothing was charged.
 
@@ -112,10 +117,15 @@ class Booking:
             call_id: The call.
             reason: A word of ours.
             http_status: Of the reply, where there was one.
-            stops: Whether the provider gets no further request until a person has acted.
+            opens_circuit: Whether the provider gets no further request until a person has acted.
         """
         permits.release(
-            self.conn, call_id, self.begun.fence, reason, http_status=http_status, stops_lane=stops
+            self.conn,
+            call_id,
+            self.begun.fence,
+            reason,
+            http_status=http_status,
+            stops_lane=opens_circuit,
         )
         self.report.released += 1
 

@@ -177,7 +177,7 @@ class _Run:
                 continue
             self.reached("sending")
             answer = self._call(self.lines[name], permit, sent)
-            if answer.verdict in (Verdict.NOT_SENT, Verdict.REJECTED) and not answer.stops_provider:
+            if answer.verdict in (Verdict.NOT_SENT, Verdict.REJECTED) and not answer.opens_circuit:
                 refused += 1
                 self.pause(_wait_for(answer, refused))
             else:
@@ -225,7 +225,7 @@ class _Run:
                 permit.call_id,
                 answer.reason,
                 http_status=reply.status,
-                stops=answer.stops_provider,
+                opens_circuit=answer.opens_circuit,
             )
         self.reached("booked")
         return answer

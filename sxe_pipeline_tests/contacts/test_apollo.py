@@ -97,7 +97,7 @@ REFUSALS = [
 def test_what_a_status_says_about_the_money(given, verdict, units, stops):
     answer = read(given)
 
-    assert (answer.verdict, answer.units_micro, answer.stops_provider) == (verdict, units, stops)
+    assert (answer.verdict, answer.units_micro, answer.opens_circuit) == (verdict, units, stops)
     assert list(answer.findings) == []
 
 

@@ -124,7 +124,7 @@ def test_a_person_without_an_id_is_no_item_without_one():
 def test_what_a_poll_says(given, verdict, seconds, stops):
     answer = APOLLO.read_result(WAITING, given, NOW)
 
-    assert (answer.verdict, answer.retry_after_s, answer.stops_provider) == (
+    assert (answer.verdict, answer.retry_after_s, answer.opens_circuit) == (
         verdict,
         seconds,
         stops,

@@ -124,7 +124,7 @@ def test_nothing_comes_later_and_there_is_no_counter():
 def test_what_an_answer_says_about_the_money(given, verdict, units, stops):
     answer = ENFORMION.read([item()], GROUPS, given, NOW)
 
-    assert (answer.verdict, answer.units_micro, answer.stops_provider) == (verdict, units, stops)
+    assert (answer.verdict, answer.units_micro, answer.opens_circuit) == (verdict, units, stops)
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def _pending(reply: Reply, now: datetime) -> Answer | None:
         return Answer(Verdict.UNKNOWN, "expired" if status == 410 else "refused")
     if status in (401, 402, 403):
         return Answer(
-            Verdict.AWAITING, "no_right", retry_after_s=replies.LONGEST_WAIT_S, stops_provider=True
+            Verdict.AWAITING, "no_right", retry_after_s=replies.LONGEST_WAIT_S, opens_circuit=True
         )
     return _wait("provider_error", replies.retry_after(reply.headers, now))
 

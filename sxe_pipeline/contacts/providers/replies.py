@@ -42,7 +42,7 @@ def unanswered(reply: Reply, now: datetime) -> Answer | None:
         return Answer(Verdict.REJECTED, "busy", units_micro=0, retry_after_s=wait)
     if reply.status in _STOPPING:
         reason = _STOPPING[reply.status]
-        return Answer(Verdict.REJECTED, reason, units_micro=0, stops_provider=True)
+        return Answer(Verdict.REJECTED, reason, units_micro=0, opens_circuit=True)
     if reply.status in (400, 422):
         return refused(reply)
     if reply.status != 200:
@@ -63,7 +63,7 @@ def refused(reply: Reply) -> Answer:
     """A request that the provider declined and did not charge; without credit it is stopped."""
     has_no_credit = _NO_CREDIT.search(reply.body[:_REFUSAL_BYTES]) is not None
     reason = "no_credit" if has_no_credit else "refused"
-    return Answer(Verdict.REJECTED, reason, units_micro=0, stops_provider=has_no_credit)
+    return Answer(Verdict.REJECTED, reason, units_micro=0, opens_circuit=has_no_credit)
 
 
 def parsed(body: bytes) -> dict[str, Any] | None:
