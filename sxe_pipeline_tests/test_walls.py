@@ -63,7 +63,7 @@ BREACHES = [
     (DAGSTER, "cli.breach", "dagster_shared"),
     (FACE, "social.breach", "sxe_pipeline.face"),
     (FACE, "gate.breach", "sxe_pipeline.face"),
-    (OUTSIDE, "contacts.apollo", "httpx"),
+    (OUTSIDE, "contacts.providers.apollo", "httpx"),
     (OUTSIDE, "handoff.breach", "httpx"),
     (DETECTOR, "redact.scan", "sxe_pipeline.errors"),
     (DETECTOR, "redact.scan", "sxe_pipeline.redact.phone"),

@@ -1,4 +1,4 @@
-"""Audit: what happened, beside every arrow of the drawing.
+"""Audit: the record of what was done, beside every stage.
 
 In:     facts of a stage, inside the transaction that they describe
 Out:    audit.event (append-only), audit.attestation (which materialization answers for what)

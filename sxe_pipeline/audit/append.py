@@ -1,6 +1,7 @@
-"""Record what happened, in the transaction that does it.
+"""Record what was done, in the transaction that does it.
 
-Here: the kinds of events and which asset answers for each. What a record may hold is in `payload`.
+Here: the kinds of events, which asset answers for each, and which of them only the database's own
+functions record. What a record may hold is in `payload`.
 """
 
 from types import MappingProxyType
@@ -61,6 +62,18 @@ KINDS = MappingProxyType(
 )
 """Kind of event -> the asset whose materialization attests it."""
 
+OWNER_FAMILIES = (
+    "request",
+    "call",
+    "provider",
+    "circuit",
+    "budget",
+    "principal",
+    "proposal",
+    "suppression",
+)
+"""First words of the kinds that no login may append; `audit.owner_families()` is the same list."""
+
 
 def append(
     conn: psycopg.Connection,
@@ -79,7 +92,7 @@ def append(
         actor: Who did it: a login, a principal's id, a job; never a person's address.
         subject: What it was done to, such as a batch id or a table name.
         key: What tells this event from others of the same kind and subject; a replay of the same
-            fact must give the same key, and then inserts nothing.
+            fact gives the same key, and then nothing is inserted.
         **data: Ids, counts, hashes, flags, dates (`occurred_at` where it differs from now).
 
     Returns:

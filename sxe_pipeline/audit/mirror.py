@@ -1,8 +1,8 @@
 """Keep the audit log in Postgres and the event log of Dagster in agreement.
 
-Truth is Postgres. A crash can leave an attestation without its materialization, or events without
-an attestation; both are repaired here, never the other way round. How Dagster is read and told is
-handed in.
+Postgres decides. A crash can leave an attestation without its materialization, or
+events without an attestation; both are repaired here, and Postgres is never changed to fit Dagster.
+The functions that read Dagster and report to it are arguments.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +14,8 @@ import psycopg
 from sxe_pipeline.audit.append import KINDS
 from sxe_pipeline.audit.attest import attest
 
-DUTY = "audit/events"
-"""The asset that no run materializes: its events wait for nobody."""
+WITHOUT_RUN = "audit/events"
+"""The asset that no run materializes: its events are attested at once."""
 
 Report = Callable[[str, Mapping[str, int | str]], None]
 """Report a materialization outside any run: (asset key, metadata)."""
@@ -54,7 +54,7 @@ def reconcile(
     assets = sorted(set(KINDS.values()))
     attested = 0
     for asset_key in assets:
-        wait = timedelta(0) if asset_key == DUTY else older_than
+        wait = timedelta(0) if asset_key == WITHOUT_RUN else older_than
         with conn.transaction():
             attested += attest(conn, asset_key, None, older_than=wait).event_count
     with conn.transaction():

@@ -1,6 +1,6 @@
 """The form of an audit record: canonical JSON, its id and its leaf hash. Pure.
 
-Here: what a record may hold and which bytes are hashed. The same rules serve writer and verifier.
+Here: what a record may hold and which bytes are hashed, for the writer and the verifier alike.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from uuid import UUID
 from sxe_pipeline.errors import BadInput, Leak
 
 MAX_BYTES = 600
-"""One payload. The log is kept for ever: a record holds ids, counts and hashes, no document."""
+"""One payload. The log is never deleted: a record holds ids, counts and hashes, no document."""
 
 Value = bool | int | str | date | datetime | UUID | None | Sequence[str] | Sequence[int]
 
@@ -25,12 +25,19 @@ _MACHINE_MADE = re.compile(
     r"|\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|\+00:00))?"
     r"|[a-z_]+([./][a-z_]+)*"
 )
-"""Hashes, ids, UTC dates and names of ours: nothing to scan, and digits that look like more."""
+"""Hashes, ids, UTC dates and names of ours: not scanned, as their digits look like contact data."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def canonical(kind: str, *, actor: str, subject: str, key: str, data: Mapping[str, Value]) -> bytes:
     """The bytes that are stored and hashed: sorted keys, no spaces, UTF-8.
+
+    Args:
+        kind: One of `append.KINDS`.
+        actor: Who did it.
+        subject: What it was done to.
+        key: What tells this event from others of the same kind and subject.
+        data: Ids, counts, hashes, flags, dates.
 
     Raises:
         BadInput: A value is no id, count, hash, flag or date, or the whole is over `MAX_BYTES`.
@@ -67,6 +74,11 @@ def event_id(kind: str, subject: str, key: str) -> UUID:
     """The id that a replay of the same fact has again: a hash, in the form of UUID version 8.
 
     The database computes the same where an owner function records its own transaction.
+
+    Args:
+        kind: The kind of event.
+        subject: One line.
+        key: What tells it from others of the same kind and subject.
 
     Example:
         >>> event_id("batch.published", "b1", "b1")

@@ -1,4 +1,4 @@
-"""The duty of audit: the event log of Dagster and the audit log in Postgres agree."""
+"""The background task of audit: keep Dagster's event log and the audit log in agreement."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -21,17 +21,17 @@ SPECS = [
         tags={"sxe/tier": "none"},
     )
 ]
-"""Assets that a sensor materializes: Dagster calls them external, and they are meant to be."""
+"""Assets that a sensor materializes; Dagster calls them external."""
 
 
 @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def mirrored_events(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.SkipReason]:
-    """Attest what no run attested, and report what a crash kept out of the event log.
+    """Attest what no run attested, and report what a crash left out of the event log.
 
-    Progress lives in Postgres. A tick that only reports is filed as skipped by Dagster; judge this
-    duty by the materializations of `audit/events`.
+    Progress is kept in Postgres. Dagster shows a tick that only reports as skipped; the
+    materializations of `audit/events` show whether this task runs.
     """
     instance = context.instance
 

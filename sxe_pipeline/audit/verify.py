@@ -1,7 +1,7 @@
-"""Does the record of what was done still stand?
+"""Verify the audit log.
 
 Checks every payload against its hash and its columns, every event against its attestation, every
-attestation against Dagster's event log. What only seals can show, it says it cannot see.
+attestation against Dagster's event log. What only seals would show is named as not seen.
 """
 
 import hmac
@@ -58,13 +58,14 @@ class Verification:
 
     def lines(self) -> list[str]:
         """For a person."""
-        said = [
+        lines = [
             f"events {self.events:,}: payload hashes and columns checked",
             f"attested {self.attested:,}, waiting for a materialization {self.waiting:,}",
             f"attestations found in Dagster's event log {self.mirrored:,}",
         ]
-        said += [f"NOT RIGHT: {fault}: {count:,}" for fault, count in sorted(self.findings.items())]
-        return [*said, f"verdict: {self.status}", f"cannot see: {UNSEEN}"]
+        faults = sorted(self.findings.items())
+        lines += [f"NOT RIGHT: {fault}: {count:,}" for fault, count in faults]
+        return [*lines, f"verdict: {self.status}", f"cannot see: {UNSEEN}"]
 
 
 def verify(conn: psycopg.Connection, find: Find) -> Verification:
@@ -115,7 +116,7 @@ def _check_events(
                 form.leaf_hash(payload, recorded_at), leaf
             ):
                 seen.findings["payload or time does not match its hash"] += 1
-            elif not _says(payload, event_id, kind, actor, subject):
+            elif not _matches(payload, event_id, kind, actor, subject):
                 seen.findings["columns do not match the payload"] += 1
             if digest := digest_of.get(event_id):
                 attested[digest].append((event_id, kind))
@@ -125,13 +126,13 @@ def _check_events(
     return attested
 
 
-def _says(payload: bytes, event_id: UUID, kind: str, actor: str, subject: str) -> bool:
-    """Whether the payload tells the same as the columns beside it."""
+def _matches(payload: bytes, event_id: UUID, kind: str, actor: str, subject: str) -> bool:
+    """Whether the payload states the same as the columns beside it."""
     try:
-        said = json.loads(payload)
+        record = json.loads(payload)
         columns = {"kind": kind, "actor": actor, "subject": subject}
-        is_same = all(said[name] == value for name, value in columns.items())
-        return is_same and form.event_id(kind, subject, said["key"]) == event_id
+        is_same = all(record[name] == value for name, value in columns.items())
+        return is_same and form.event_id(kind, subject, record["key"]) == event_id
     except (ValueError, KeyError, TypeError):
         return False
 

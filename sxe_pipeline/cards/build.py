@@ -30,7 +30,7 @@ Funnel = dict[tuple[str, str], int]
 `accounts` counts profiles; every other stage counts identities or cards."""
 
 
-class Declared(NamedTuple):
+class DeclaredAudience(NamedTuple):
     """What `_collection.yaml` says a collection stands for."""
 
     tribes: Sequence[str] = ()
@@ -97,7 +97,7 @@ def build(
     identities: pa.Table,
     *,
     taxonomy: Taxonomy,
-    collections: Mapping[str, Declared],
+    collections: Mapping[str, DeclaredAudience],
     newest_day: date,
     policy: Policy,
     suppressed: Set[str] = frozenset(),
@@ -196,7 +196,7 @@ def _group(profiles: pa.Table, identities: pa.Table) -> dict[str, list[Account]]
     return groups
 
 
-def _declared_markets(collections: Mapping[str, Declared]) -> Iterable[Rule]:
+def _declared_markets(collections: Mapping[str, DeclaredAudience]) -> Iterable[Rule]:
     """A market that a collection declares stands before the rules of the file."""
     for name in sorted(collections):
         if market := collections[name].market:

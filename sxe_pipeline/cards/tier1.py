@@ -213,9 +213,11 @@ def _read(conn: psycopg.Connection, settings: Settings, name: str) -> pa.Table:
     return snapshot.to_table()
 
 
-def _declared(conn: psycopg.Connection) -> dict[str, build.Declared]:
+def _declared(conn: psycopg.Connection) -> dict[str, build.DeclaredAudience]:
     rows = conn.execute("select collection, tribes, market from ingest.collection").fetchall()
-    return {name: build.Declared(tuple(tribes or ()), market) for name, tribes, market in rows}
+    return {
+        name: build.DeclaredAudience(tuple(tribes or ()), market) for name, tribes, market in rows
+    }
 
 
 def _newest_day(conn: psycopg.Connection) -> date:

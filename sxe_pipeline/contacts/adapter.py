@@ -1,8 +1,8 @@
-"""What every provider looks like from inside: questions out, answers in. Pure.
+"""What every provider is to this tier: requests out, answers in. Pure.
 
 Here: the types between the enrichment loop, the adapters and the wire. An adapter reads no clock,
-no environment and no database, and it never retries. What was asked and what was answered meet by
-evidence (a name, an id), never by position alone.
+no environment and no database, and it never retries. An item and its
+answer are matched by evidence (a name, an id), never by position alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ Kind = Literal["email", "phone"]
 class Verdict(StrEnum):
     """What is known about the money after a request."""
 
-    NOT_SENT = "not_sent"  # it never left: nothing was charged, another try is free
+    NOT_SENT = "not_sent"  # nothing was sent, nothing was charged, another try is free
     REJECTED = "rejected"  # the provider refused it and charged nothing
     SETTLED = "settled"  # answered, and the charge is known
     AWAITING = "awaiting"  # answered and charged in part; the rest comes by polling
@@ -28,8 +28,8 @@ class Verdict(StrEnum):
 class Item:
     """One card of a call. `inputs` is what the profile states, under the keys of `gate`.
 
-    `provider_person_id` is whom the provider's first answer named for it: the rest of an answer
-    speaks of people by that id alone.
+    `provider_person_id` is the person that the provider's first answer named for it: the rest of
+    an answer names people by that id alone.
     """
 
     position: int
@@ -39,7 +39,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class HttpRequest:
     """An HTTP request without its host and without credentials."""
 
     method: Literal["GET", "POST"]
@@ -51,7 +51,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back. Without a status, `failure` says whether the request can have left us."""
+    """What came back. Without a status, `failure` says whether the request can have been sent."""
 
     status: int | None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -63,8 +63,8 @@ class Reply:
 class Value:
     """One contact value as the provider gave it, in canonical form (lower case, E.164).
 
-    `status` is 'verified', 'unverified' or 'unknown'. The flags are null where nobody said: that is
-    not false. `flags_checked_at` is null where no flag was given.
+    `status` is 'verified', 'unverified' or 'unknown'. The flags are null where the
+    provider does not state them: that is not false. `flags_checked_at` is null without a flag.
     """
 
     kind: Kind
@@ -79,8 +79,8 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a call says about one item. `mismatch`: the answer speaks of somebody else."""
+class Finding:
+    """What a call says about one item. `mismatch`: the answer is about somebody else."""
 
     position: int
     outcome: Literal["match", "no_match", "mismatch"]
@@ -94,15 +94,15 @@ class Answer:
 
     `units_micro` is the charge in millionths of the provider's unit (a fraction is rounded up),
     null where the reply does not say: then the verdict is UNKNOWN, for a missing figure is not 0.
-    `provider_request_id` names the result to poll for. `opens_circuit`: no further request of this
-    provider makes sense until somebody looked (no credit, no right). `retry_after_s`: when a poll
-    or a refused request may be tried again. `reason` is a word of ours, never the provider's text.
-    `left`: the groups that this reply leaves to another one; nothing is known about them.
+    `provider_request_id` names the result to poll for. `opens_circuit`: no further
+    request to it makes sense until a person has acted (no credit, no right). `retry_after_s`: when
+    a poll or a refused request may be tried again. `reason` is a word of ours, never the provider's
+    text. `left`: the groups that another reply answers; nothing is known about them yet.
     """
 
     verdict: Verdict
     reason: str
-    found: Sequence[Found] = ()
+    findings: Sequence[Finding] = ()
     units_micro: int | None = None
     provider_request_id: str | None = None
     retry_after_s: float | None = None
@@ -116,28 +116,41 @@ class Adapter(Protocol):
     name: str
 
     def headers(self, credentials: Mapping[str, str]) -> dict[str, str]:
-        """The credential headers; the wire adds them, so that no `Ask` ever holds a secret."""
+        """The credential headers; the wire adds them, so that no `HttpRequest` holds a secret."""
         ...
 
-    def ask(self, items: Sequence[Item], groups: Sequence[str]) -> Ask:
+    def call_request(self, items: Sequence[Item], groups: Sequence[str]) -> HttpRequest:
         """The paid request for these items and field groups."""
         ...
 
     def read(
         self, items: Sequence[Item], groups: Sequence[str], reply: Reply, now: datetime
     ) -> Answer:
-        """What the reply to the paid request says, about the money and about each item."""
+        """What the reply to the paid request says, about the money and about each item.
+
+        Args:
+            items: Those of the request.
+            groups: Those of the request.
+            reply: What came back.
+            now: The time, for waiting times and flags without a date.
+        """
         ...
 
-    def ask_result(self, provider_request_id: str) -> Ask:
+    def result_request(self, provider_request_id: str) -> HttpRequest:
         """The free request for the rest of an answer."""
         ...
 
     def read_result(self, items: Sequence[Item], reply: Reply, now: datetime) -> Answer:
-        """What the rest says. AWAITING: not there yet. UNKNOWN: it will never come (410)."""
+        """What the rest says. AWAITING: not there yet. UNKNOWN: it will never come (410).
+
+        Args:
+            items: Those of the paid request, with the ids that its answer named.
+            reply: What came back.
+            now: The time, for waiting times and flags without a date.
+        """
         ...
 
-    def ask_counter(self) -> Ask | None:
+    def counter_request(self) -> HttpRequest | None:
         """The free request for the account's counter; None where the provider has none."""
         ...
 

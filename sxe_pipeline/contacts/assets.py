@@ -28,9 +28,14 @@ def contact_points(
     settings: dg.ResourceParam[Settings],
     contact_tier: dg.ResourceParam[ContactTier],
 ) -> dg.MaterializeResult[None]:
-    """Contact values of one approved request, each paid for by a permit; encrypted, with receipt.
+    """Contact values of one approved request, each paid for under a permit; stored encrypted.
 
-    A run that the gate did not launch (by hand, a backfill, a second daemon) calls nobody.
+    A run that the gate did not launch (by hand, a backfill, a second daemon) calls no provider.
+
+    Args:
+        context: The run, with its request.
+        settings: The database.
+        contact_tier: The keyset and the providers.
     """
     request_id = UUID(context.partition_key)
     attempt = context.run.tags.get(ATTEMPT)

@@ -1,23 +1,23 @@
-"""The enrichment loop: poll what is open, then permit, call and booking, until nothing is left.
+"""The enrichment loop: poll what is open, then permit, call and book, until nothing is left.
 
-Here: the order of the transactions around a provider call, and what each verdict does. The gate
-decides whether, at what price and about whom; adapters say what to ask and what was answered.
+Here: the order of the transactions around a provider call, and what each verdict does; what is
+written about an answer is in `booking`. The gate decides whether, at what price and about whom;
+adapters say what is sent and what the answer means.
 """
 
-import hashlib
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import psycopg
 
-from sxe_pipeline.contacts import points
-from sxe_pipeline.contacts.adapter import Adapter, Answer, Item, Reply, Verdict
+from sxe_pipeline.contacts.adapter import Adapter, Answer, Item, Verdict
+from sxe_pipeline.contacts.booking import Booking, Reached, Report
 from sxe_pipeline.contacts.vault import Vault
 from sxe_pipeline.contacts.wire import Wire
 from sxe_pipeline.errors import BadInput, Busy, StoreUnavailable, SxeError
@@ -26,8 +26,8 @@ from sxe_pipeline.store.functions import translated_errors
 
 MOST_REFUSALS = 3
 LONGEST_PAUSE_S = 60.0
-LANE_WAIT_S = 90.0
-MOST_MEETINGS = 4
+BUSY_WAIT_S = 90.0
+MOST_COLLISIONS = 4
 
 Granted = TypeVar("Granted")
 
@@ -42,34 +42,6 @@ class Provider:
     read_timeout_s: float = 60.0
 
 
-@dataclass
-class Report:
-    """What one run did: counts, never a value."""
-
-    request_id: UUID
-    state: str = ""
-    stops: Mapping[str, str] = field(default_factory=dict)
-    calls: int = 0
-    polls: int = 0
-    matched: int = 0
-    mismatched: int = 0
-    values: int = 0
-    released: int = 0
-    unknown: int = 0
-    charged_micros: int = 0
-    overrun_micros: int = 0
-
-    def numbers(self) -> dict[str, int]:
-        """Counts for metadata."""
-        names = ("calls", "polls", "matched", "mismatched", "values", "released", "unknown")
-        money = ("charged_micros", "overrun_micros")
-        return {name: getattr(self, name) for name in (*names, *money)}
-
-
-Reached = Callable[[str], None]
-"""Called at every point at which a process can die; tests make it die there."""
-
-
 def enrich(
     conn: psycopg.Connection,
     vault: Vault,
@@ -81,12 +53,12 @@ def enrich(
     reached: Reached = lambda point: None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Report:
-    """Do what the gate launched this run for.
+    """Work on the request for which the gate launched this run.
 
     Args:
         conn: The contact tier's login, in no transaction.
         vault: Encrypts what is found.
-        providers: Slug -> provider; one that a request names and this lacks is not asked.
+        providers: Slug -> provider; one that a request names and this lacks is not called.
         request_id: The request.
         attempt: The launch that the gate claimed; None is a run that somebody started by hand.
         run_id: The Dagster run.
@@ -94,14 +66,15 @@ def enrich(
         pause: Waits so many seconds.
 
     Raises:
-        Refused: The gate did not launch this run: nobody was called.
+        Refused: The gate did not launch this run: no provider was called.
         StoreUnavailable: A provider or the database cannot be reached; the gate launches again.
         Busy: Another run took the request over.
     """
     with translated_errors(), ExitStack() as stack:
         begun = permits.begin(conn, request_id, attempt, run_id)
         reached("begun")
-        run = _Run(conn, vault, begun, Report(request_id, begun.state), reached, pause)
+        report = Report(request_id, begun.state)
+        run = _Run(Booking(conn, vault, begun, report, reached), pause)
         for name in dict.fromkeys([*begun.waterfall, *(c.provider for c in begun.open_calls)]):
             if name in providers:
                 run.open(stack, name, providers[name])
@@ -113,13 +86,13 @@ def enrich(
             run.reconcile()
         ended = permits.finish(conn, begun)
         reached("finished")
-    run.report.state, run.report.stops = ended["state"], ended["stops"]
-    return run.report
+    report.state, report.stops = ended["state"], ended["stops"]
+    return report
 
 
 @dataclass
-class _Lane:
-    """A provider within one run: how to ask it."""
+class _Line:
+    """A provider within one run, and the wire to it."""
 
     provider: Provider
     wire: Wire
@@ -128,18 +101,11 @@ class _Lane:
 class _Run:
     """One run of one request."""
 
-    def __init__(
-        self,
-        conn: psycopg.Connection,
-        vault: Vault,
-        begun: permits.Begun,
-        report: Report,
-        reached: Reached,
-        pause: Callable[[float], None],
-    ) -> None:
-        self.conn, self.vault, self.begun, self.report = conn, vault, begun, report
-        self.reached, self.pause = reached, pause
-        self.lanes: dict[str, _Lane] = {}
+    def __init__(self, booking: Booking, pause: Callable[[float], None]) -> None:
+        self.booking, self.pause = booking, pause
+        self.conn, self.begun = booking.conn, booking.begun
+        self.report, self.reached = booking.report, booking.reached
+        self.lines: dict[str, _Line] = {}
 
     def open(self, stack: ExitStack, name: str, provider: Provider) -> None:
         """Make the wire to a provider; nothing is sent."""
@@ -150,41 +116,39 @@ class _Run:
             loopback_only=self.begun.loopback_only,
             read_timeout_s=provider.read_timeout_s,
         )
-        self.lanes[name] = _Lane(provider, stack.enter_context(wire))
-
-    # what is open from earlier runs
+        self.lines[name] = _Line(provider, stack.enter_context(wire))
 
     def poll(self) -> None:
-        """Ask for the rest of answers that were paid for; free, and after every revocation too."""
+        """Poll for the rest of answers that were paid for; free, and allowed after a revocation."""
         for call in self.begun.open_calls:
-            if call.state != "AWAITING" or call.provider not in self.lanes:
+            if call.state != "AWAITING" or call.provider not in self.lines:
                 continue
-            lane = self.lanes[call.provider]
+            line = self.lines[call.provider]
             items = [
                 Item(i["position"], i["card_id"], {}, provider_person_id=i["person"])
                 for i in call.items
             ]
-            ask = lane.provider.adapter.ask_result(call.provider_request_id or "")
-            reply = lane.wire.send(ask, str(call.call_id))
+            request = line.provider.adapter.result_request(call.provider_request_id or "")
+            reply = line.wire.send(request, str(call.call_id))
             self.report.polls += 1
             self.reached("polled")
-            answer = lane.provider.adapter.read_result(items, reply, datetime.now(UTC))
+            answer = line.provider.adapter.read_result(items, reply, datetime.now(UTC))
             if answer.verdict is Verdict.AWAITING:
                 permits.wait(self.conn, call.call_id, self.begun.fence, answer.retry_after_s)
             elif answer.verdict is Verdict.SETTLED:
-                self.settle(call.call_id, call.provider, items, answer, reply)
+                self.booking.settle(call.call_id, call.provider, items, answer, reply)
             else:
-                self.lose(call.call_id, answer, reply)
+                self.booking.lose(call.call_id, answer, reply)
 
     def reconcile(self) -> None:
         """Read the counters, twice where the first reading only asks for a second."""
-        for name, lane in self.lanes.items():
-            ask = lane.provider.adapter.ask_counter()
+        for name, line in self.lines.items():
+            request = line.provider.adapter.counter_request()
             for _ in range(2):
-                if ask is None:
+                if request is None:
                     break
-                reply = lane.wire.send(ask, self._reference(name))
-                units = lane.provider.adapter.read_counter(reply)
+                reply = line.wire.send(request, self._reference(name))
+                units = line.provider.adapter.read_counter(reply)
                 if units is None:
                     break
                 verdict = permits.reconcile(self.conn, name, units)["verdict"]
@@ -193,28 +157,26 @@ class _Run:
                     break
 
     def _reference(self, provider: str) -> str:
-        """A free question carries the paid call that it is about, else the request."""
+        """A free request carries the id of the paid call that it is about, else of the request."""
         about = [c.call_id for c in self.begun.open_calls if c.provider == provider]
         return str(about[0] if about else self.begun.request_id)
 
-    # paid calls
-
     def spend(self, name: str) -> None:
         """Call one provider until the gate gives no further permit."""
-        if name not in self.lanes:
+        if name not in self.lines:
             permits.stop(self.conn, self.begun, name, "not_configured")
             return
         refused = 0
         while refused < MOST_REFUSALS:
-            leave = _asked(lambda: permits.permit(self.conn, self.begun, name), self.pause)
-            if isinstance(leave, permits.Denied):
+            permit = _retry_busy(lambda: permits.permit(self.conn, self.begun, name), self.pause)
+            if isinstance(permit, permits.Denied):
                 return
             self.reached("reserved")
-            sent = self._sending(leave)
+            sent = self._sending(permit)
             if isinstance(sent, permits.Denied):
                 continue
             self.reached("sending")
-            answer = self._call(self.lanes[name], leave, sent)
+            answer = self._call(self.lines[name], permit, sent)
             if answer.verdict in (Verdict.NOT_SENT, Verdict.REJECTED) and not answer.opens_circuit:
                 refused += 1
                 self.pause(_wait_for(answer, refused))
@@ -225,111 +187,52 @@ class _Run:
             "nothing was charged, and the gate launches the request again"
         )
 
-    def _sending(self, leave: permits.Permit) -> permits.Sent | permits.Denied:
+    def _sending(self, permit: permits.Permit) -> permits.Sent | permits.Denied:
         """Commit SENDING, waiting while another call of the same account is in flight."""
-        end = time.monotonic() + LANE_WAIT_S
+        end = time.monotonic() + BUSY_WAIT_S
         while True:
-            sent = permits.sending(self.conn, leave)
+            sent = permits.sending(self.conn, permit)
             if not isinstance(sent, permits.Denied) or sent.reason != "provider_busy":
                 return sent
             if time.monotonic() > end:
-                permits.release(self.conn, leave.call_id, leave.fence, "provider_busy")
-                raise Busy("the provider's lane stays busy; the gate launches the request again")
+                permits.release(self.conn, permit.call_id, permit.fence, "provider_busy")
+                raise Busy(
+                    "the provider stays busy with another call; the gate launches the request again"
+                )
             self.pause(0.2)
 
-    def _call(self, lane: _Lane, leave: permits.Permit, sent: permits.Sent) -> Answer:
-        adapter = lane.provider.adapter
+    def _call(self, line: _Line, permit: permits.Permit, sent: permits.Sent) -> Answer:
+        adapter = line.provider.adapter
         items = [Item(i["position"], i["card_id"], i["inputs"]) for i in sent.items]
         self.report.calls += 1
         try:
-            ask = adapter.ask(items, sent.groups)
-            reply = lane.wire.send(ask, str(leave.call_id))
+            request = adapter.call_request(items, sent.groups)
+            reply = line.wire.send(request, str(permit.call_id))
         except SxeError as error:
-            # It cannot be asked, and nothing has left.
-            permits.release(self.conn, leave.call_id, leave.fence, "not_asked")
-            self.report.released += 1
+            # It cannot be written, and nothing was sent.
+            self.booking.release(permit.call_id, "not_asked")
             if not isinstance(error, BadInput):
-                raise  # a setting is wrong, and the next items would end here, too
+                raise  # a setting is wrong, and the next items would fail here too
             return Answer(Verdict.REJECTED, "not_asked")
         self.reached("answered")
         answer = adapter.read(items, sent.groups, reply, datetime.now(UTC))
         if answer.verdict in (Verdict.SETTLED, Verdict.AWAITING):
-            self.settle(leave.call_id, leave.provider, items, answer, reply)
+            self.booking.settle(permit.call_id, permit.provider, items, answer, reply)
         elif answer.verdict is Verdict.UNKNOWN:
-            self.lose(leave.call_id, answer, reply)
+            self.booking.lose(permit.call_id, answer, reply)
         else:
-            permits.release(
-                self.conn,
-                leave.call_id,
-                leave.fence,
+            self.booking.release(
+                permit.call_id,
                 answer.reason,
                 http_status=reply.status,
                 opens_circuit=answer.opens_circuit,
             )
-            self.report.released += 1
         self.reached("booked")
         return answer
 
-    # booking
-
-    def settle(
-        self, call_id: UUID, provider: str, items: Sequence[Item], answer: Answer, reply: Reply
-    ) -> None:
-        """Transaction 3: the charge, the outcomes, the event and the values, all or nothing."""
-        with self.conn.transaction():
-            settled = permits.settle(self.conn, call_id, self.begun.fence, _told(answer, reply))
-            kept = points.keep(
-                self.conn,
-                self.vault,
-                provenance={
-                    "provider": provider,
-                    "call_id": call_id,
-                    "request_id": self.begun.request_id,
-                    "purpose": self.begun.header["purpose"],
-                    "legal_basis": self.begun.header["legal_basis"],
-                },
-                items=items,
-                found=answer.found,
-                settled=settled,
-            )
-            self.reached("settling")
-        self.report.values += kept
-        self.report.charged_micros += settled.charged_micros
-        self.report.overrun_micros += settled.overrun_micros
-        self.report.matched += sum(f.outcome == "match" for f in answer.found)
-        self.report.mismatched += sum(f.outcome == "mismatch" for f in answer.found)
-
-    def lose(self, call_id: UUID, answer: Answer, reply: Reply) -> None:
-        """Nobody can say from here what it cost."""
-        permits.unknown(self.conn, call_id, self.begun.fence, answer.reason, reply.status)
-        self.report.unknown += 1
-
-
-def _told(answer: Answer, reply: Reply) -> dict[str, Any]:
-    """An answer in the words of `gate.settle`: which fields were found, no value of them."""
-    return {
-        "awaiting": answer.verdict is Verdict.AWAITING,
-        "units_micro": answer.units_micro,
-        "provider_request_id": answer.provider_request_id,
-        "retry_after_s": answer.retry_after_s,
-        "http_status": reply.status,
-        "response_sha256": hashlib.sha256(reply.body).hexdigest(),
-        "reason": answer.reason,
-        "left": list(answer.left),
-        "found": [
-            {
-                "position": f.position,
-                "outcome": f.outcome,
-                "fields": sorted({value.kind for value in f.values}),
-                "person": f.provider_person_id,
-            }
-            for f in answer.found
-        ],
-    }
-
 
 def _wait_for(answer: Answer, refused: int) -> float:
-    """Seconds before a refused request is asked again: what the provider says, else backing off."""
+    """Seconds before a refused request is sent again: as the provider says, else growing."""
     if answer.retry_after_s is None:
         return float(2**refused) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
     if answer.retry_after_s > LONGEST_PAUSE_S:
@@ -339,11 +242,11 @@ def _wait_for(answer: Answer, refused: int) -> float:
     return answer.retry_after_s
 
 
-def _asked(ask: Callable[[], Granted], pause: Callable[[float], None]) -> Granted:
-    """Ask the gate again where two permits met; nothing has left yet, so it costs nothing."""
-    for attempt in range(MOST_MEETINGS):
+def _retry_busy(call: Callable[[], Granted], pause: Callable[[float], None]) -> Granted:
+    """Call the gate again where two permits collided; nothing was sent, so it costs nothing."""
+    for attempt in range(MOST_COLLISIONS):
         try:
-            return ask()
+            return call()
         except Busy:
             pause(0.05 * 2**attempt)
-    return ask()
+    return call()

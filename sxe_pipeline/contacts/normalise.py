@@ -2,7 +2,7 @@
 
 Here: e-mail addresses, phone numbers, and the forms in which names, domains and profile addresses
 are compared. Not here: whose value it is (the adapters), how it is stored. What cannot be made
-canonical is None: half a value is worse than none.
+canonical is None: part of a value is never stored.
 """
 
 import re
@@ -28,7 +28,7 @@ _ACCENTS = range(0x0300, 0x0370)
 def email(text: str) -> str | None:
     """An e-mail address in lower case with its domain in ASCII.
 
-    A local part outside of ASCII is refused: two look-alikes would be two contacts.
+    A local part outside of ASCII is refused: look-alikes would be two contacts.
 
     Returns:
         The address; None where it is none, is too long, or stands for "not given".

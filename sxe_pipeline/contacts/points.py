@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pyarrow as pa
 
-from sxe_pipeline.contacts.adapter import Found, Item, Value
+from sxe_pipeline.contacts.adapter import Finding, Item, Value
 from sxe_pipeline.contacts.vault import Vault
 from sxe_pipeline.gate import permits
 from sxe_pipeline.schema import Contract
@@ -35,7 +35,7 @@ def keep(
     *,
     provenance: Mapping[str, Any],
     items: Sequence[Item],
-    found: Sequence[Found],
+    findings: Sequence[Finding],
     settled: permits.Settled,
 ) -> int:
     """Write the values that may be kept, in the caller's transaction.
@@ -44,15 +44,15 @@ def keep(
         conn: In the transaction that settled the call.
         vault: Encrypts them.
         provenance: provider, call_id, request_id, purpose, legal_basis.
-        items: Who was asked about.
-        found: What the answer says of each.
+        items: Those of the call.
+        findings: What the answer says about each.
         settled: Positions that may be kept, and the charge, which is shared out among the values.
 
     Returns:
         How many values were written.
     """
     card_of = {item.position: item.card_id for item in items}
-    kept = [(f, v) for f in found if f.position in settled.keep for v in _distinct(f.values)]
+    kept = [(f, v) for f in findings if f.position in settled.keep for v in _distinct(f.values)]
     price = settled.charged_micros // len(kept) if kept else 0
     rows = [
         _row(vault, card_of[f.position], value, dict(provenance) | {"price_micros": price})
@@ -69,7 +69,7 @@ def keep(
             "values (%s, %s, %s, %s)",
             [
                 [provenance["call_id"], f.position, reason, len(f.values)]
-                for f in found
+                for f in findings
                 if (reason := _why_not(f, settled.keep))
             ],
         )
@@ -80,10 +80,10 @@ def _distinct(values: Sequence[Value]) -> list[Value]:
     return list({(value.kind, value.value): value for value in reversed(values)}.values())[::-1]
 
 
-def _why_not(found: Found, keep: frozenset[int]) -> str | None:
-    if found.outcome == "mismatch":
+def _why_not(finding: Finding, keep: frozenset[int]) -> str | None:
+    if finding.outcome == "mismatch":
         return "name_mismatch"
-    return "discarded" if found.values and found.position not in keep else None
+    return "discarded" if finding.values and finding.position not in keep else None
 
 
 def _row(vault: Vault, card_id: str, value: Value, provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def of_request(
 ) -> tuple[pa.Table, str, date] | None:
     """What a finished request hands over, decrypted: every known value of its approved cards.
 
-    A value that an earlier request paid for is part of it; the purpose is the one of this request.
+    A value that an earlier request paid for is included; the purpose is that of this request.
     A value known from several calls is one row, the newest.
 
     Args:
@@ -123,7 +123,8 @@ def of_request(
 
     Returns:
         The rows in the contract's columns, the market, and the day of the newest value; None where
-        nothing may leave: the request is not finished, was revoked, or every card said no since.
+        nothing may be handed over: the request is not finished, was revoked, or every card was
+        suppressed or withdrawn since.
     """
     cards = permits.deliverable(conn, request_id)
     if not cards:

@@ -1,8 +1,8 @@
-"""The sensor of the contact tier: what the gate wants to run.
+"""The sensor of the contact tier: it launches what the gate wants to run.
 
-Here: a tick of bounded work. Every tick looks at the whole open set, since an approval may be
-committed after a younger one was seen; what is launched is decided by rows of the gate, never by
-the partitions that exist.
+Here: a tick of bounded work. Every tick reads the whole open set, since an approval may be
+committed after a younger one was read; rows of the gate decide what is launched, never the
+partitions that exist.
 """
 
 import dagster as dg
@@ -21,7 +21,7 @@ ATTEMPT = "sxe/attempt"
 def approved_requests(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult | dg.SkipReason:
-    """Move what clocks left behind; launch what is approved, was left, or has an answer due."""
+    """Sweep what timed out; launch what is approved, was left unfinished, or has an answer due."""
     del context
     with sql.connect(settings.need("contacts_dsn")) as conn:
         swept = permits.sweep(conn)

@@ -5,9 +5,9 @@ Here: settings become a vault and providers. Nothing is opened before a run need
 
 from dataclasses import dataclass
 
-from sxe_pipeline.contacts.apollo import Apollo
-from sxe_pipeline.contacts.enformion import Enformion
 from sxe_pipeline.contacts.enrich import Provider
+from sxe_pipeline.contacts.providers.apollo import Apollo
+from sxe_pipeline.contacts.providers.enformion import Enformion
 from sxe_pipeline.contacts.vault import Vault
 from sxe_pipeline.errors import BadConfig
 from sxe_pipeline.settings import Settings

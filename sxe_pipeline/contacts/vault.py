@@ -1,7 +1,7 @@
 """Contact values at rest: encrypted, and found again by a keyed hash.
 
 Here: the keyset, its text and its file, and what it does to one value. Not here: which rows there
-are (`store`), and what a canonical value is (`normalise`): `lookup` hashes what it is given.
+are (`store`), and what a canonical value is (`normalise`): `lookup` hashes any text as it is.
 
 The two halves of a keyset live differently. Encryption rotates: the primary key encrypts, every
 key of the keyset decrypts. The hash does not: a new primary there finds no old row, so all rows
@@ -11,8 +11,6 @@ have to be hashed anew with it.
 import base64
 import binascii
 import json
-import os
-import secrets
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
@@ -21,6 +19,7 @@ import tink
 from tink import aead, prf, secret_key_access
 
 from sxe_pipeline.errors import BadConfig, BadInput, Tampered
+from sxe_pipeline.store.disk import read_or_create
 
 PREFIX = "sxe-keyset:"
 KINDS = ("email", "phone")
@@ -49,12 +48,12 @@ class Vault:
                 base64.
 
         Raises:
-            BadConfig: It is no usable keyset. The error does not repeat it.
+            BadConfig: The keyset cannot be used. The error does not repeat it.
         """
-        given = text.strip()
-        if given.startswith("file:"):
-            return _opened(_content_of(_path(given)))
-        content = _decoded(given)
+        text = text.strip()
+        if text.startswith("file:"):
+            return _opened(_content_of(_path(text)))
+        content = _decoded(text)
         if content is None:
             raise BadConfig(
                 f"the keyset is neither a file:///path nor '{PREFIX}' and base64; "
@@ -70,6 +69,11 @@ class Vault:
     def encrypt(self, contact_point_id: UUID, kind: str, value: str) -> bytes:
         """The value as it is stored; the same value never gives the same bytes.
 
+        Args:
+            contact_point_id: The row that the bytes are bound to.
+            kind: One of `KINDS`.
+            value: The canonical value.
+
         Raises:
             BadInput: The kind is unknown, or the value is no text that can be stored.
         """
@@ -78,6 +82,11 @@ class Vault:
 
     def decrypt(self, contact_point_id: UUID, kind: str, sealed: bytes) -> str:
         """The value of exactly this contact point and kind.
+
+        Args:
+            contact_point_id: The row that the bytes were bound to.
+            kind: The kind that they were bound to.
+            sealed: The stored bytes.
 
         Raises:
             Tampered: The bytes were changed, belong to another row, or to another keyset.
@@ -94,7 +103,7 @@ class Vault:
         )
 
     def lookup(self, kind: str, value: str) -> bytes:
-        """32 bytes that are equal for equal canonical values of one kind, and say nothing else.
+        """32 bytes that are equal for equal canonical values of one kind, and reveal nothing else.
 
         Raises:
             BadInput: The kind is unknown, or the value is no text that can be stored.
@@ -157,7 +166,7 @@ def _opened(content: bytes) -> Vault:
         pass
     raise BadConfig(
         "the keyset does not hold an 'aead' and a 'lookup' keyset that can be used; restore it: "
-        "under a new one no stored value opens"
+        "with a new one no stored value can be decrypted"
     )
 
 
@@ -180,31 +189,7 @@ def _path(url: str) -> Path:
 
 def _content_of(file: Path) -> bytes:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not file.exists():
-            _keep(file, _generated())
-        return file.read_bytes()
+        return read_or_create(file, _generated)
     except OSError as error:
         kind = type(error).__name__
     raise BadConfig(f"the keyset file cannot be read or made ({kind}); correct SXE_KEYSET")
-
-
-def _keep(file: Path, content: bytes) -> None:
-    """Write the whole file or nothing; of two processes the first one's keyset stays."""
-    new = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        os.link(new, file)
-        # Values are encrypted from now on: their only key must outlive a power cut.
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except FileExistsError:
-        pass
-    finally:
-        new.unlink(missing_ok=True)

@@ -1,8 +1,9 @@
-"""The one way out of the contact tier: an `Ask` goes in, a `Reply` comes back, once.
+"""The only way out of the contact tier: it sends an `HttpRequest` once and returns a `Reply`.
 
-Here: the connection, its limits, and whether a request can have left. Not here: what a reply means
-(the adapters), whether a request may leave (the gate). Nothing is retried, followed, resolved
-through a proxy of the environment, or logged: who is asked about is nobody else's business.
+Here: the connection, its limits, and whether a request can have been sent. Not here: what a
+reply means (the adapters), whether a request may be sent (the gate). Nothing is retried, no
+redirect is followed, no proxy of the environment is used, and nothing is logged: a log would tell
+who is looked up.
 """
 
 import json
@@ -19,8 +20,8 @@ from urllib.parse import urlencode
 
 import httpx
 
-from sxe_pipeline.contacts.adapter import Ask, Reply
-from sxe_pipeline.contacts.replies import BODY_LIMIT
+from sxe_pipeline.contacts.adapter import HttpRequest, Reply
+from sxe_pipeline.contacts.providers.replies import BODY_LIMIT
 from sxe_pipeline.errors import BadConfig, BadInput, Refused
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -45,7 +46,7 @@ class Wire:
 
     Args:
         base_url: Scheme and host, perhaps with a path before every path.
-        headers: The credential headers; no `Ask` can replace them.
+        headers: The credential headers; no `HttpRequest` can replace them.
         loopback_only: Refuse every host but this machine. Names are compared, not resolved.
         read_timeout_s: Longest silence of the provider; the whole exchange gets 15 s more, which
             is `deadline_s`.
@@ -75,7 +76,7 @@ class Wire:
             # A kept connection may be closed by the provider just when the next request leaves:
             # its charge would then be unknown for no reason. A fresh one costs a handshake.
             transport=httpx.HTTPTransport(
-                # Without https nobody is to be trusted, and reading the authorities takes a while.
+                # Without https no certificate is checked, and loading authorities takes a while.
                 verify=self._base.scheme == "https" or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
                 retries=0,
                 trust_env=False,
@@ -94,23 +95,23 @@ class Wire:
     ) -> None:
         self._client.close()
 
-    def send(self, ask: Ask, call_id: str) -> Reply:
+    def send(self, request: HttpRequest, call_id: str) -> Reply:
         """Send it once.
 
         Args:
-            ask: What to send.
-            call_id: The call in whose name it leaves, as `X-Request-Id`.
+            request: What to send.
+            call_id: The call that it belongs to, sent as `X-Request-Id`.
 
         Returns:
-            The reply. Without a status, `failure` says whether the request can have left.
+            The reply. Without a status, `failure` says whether the request can have been sent.
 
         Raises:
             BadInput: The request cannot be written down; nothing was sent.
         """
-        request, watch = self._request(ask, call_id)
+        outgoing, watch = self._outgoing(request, call_id)
         with watch:
             try:
-                response = self._client.send(request, stream=True)
+                response = self._client.send(outgoing, stream=True)
                 try:
                     reply = self._received(response, watch)
                 finally:
@@ -122,33 +123,35 @@ class Wire:
         # A cut connection can look like the end of a body.
         return _NO_ANSWER if watch.is_over else reply
 
-    def _request(self, ask: Ask, call_id: str) -> tuple[httpx.Request, "_Watch"]:
+    def _outgoing(self, request: HttpRequest, call_id: str) -> tuple[httpx.Request, "_Watch"]:
         if not _CALL_ID.fullmatch(call_id):
             raise BadInput("a call id is letters, digits and . _ : - only; nothing was sent")
-        if not re.fullmatch(r"/[A-Za-z0-9/_-]*", ask.path, re.ASCII) or "//" in ask.path:
+        if not re.fullmatch(r"/[A-Za-z0-9/_-]*", request.path, re.ASCII) or "//" in request.path:
             raise BadInput("a path starts with one / and stays on its host; nothing was sent")
-        if not all(_HEADER_VALUE.fullmatch(value) for value in ask.headers.values()):
+        if not all(_HEADER_VALUE.fullmatch(value) for value in request.headers.values()):
             raise BadInput("a header of the request cannot be written; nothing was sent")
         try:
             # Escaped to ASCII: a profile may hold half of a surrogate pair.
-            content = None if ask.body is None else json.dumps(ask.body, allow_nan=False).encode()
-            query = urlencode(ask.query)
+            content = (
+                None if request.body is None else json.dumps(request.body, allow_nan=False).encode()
+            )
+            query = urlencode(request.query)
         except (ValueError, TypeError, RecursionError):
             raise BadInput("the request cannot be written as JSON; nothing was sent") from None
         url = self._base.copy_with(
-            path=self._base.path.rstrip("/") + ask.path,
+            path=self._base.path.rstrip("/") + request.path,
             query=query.encode() if query else None,
         )
-        headers = {key.lower(): value for key, value in ask.headers.items()}
+        headers = {key.lower(): value for key, value in request.headers.items()}
         if content is not None:
             headers["content-type"] = "application/json"
         headers |= {"accept": "application/json", "accept-encoding": "identity"}
         headers |= self._headers | {"x-request-id": call_id}
         watch = _Watch(self.deadline_s)
-        request = self._client.build_request(
-            ask.method, url, headers=headers, content=content, extensions={"trace": watch.trace}
+        outgoing = self._client.build_request(
+            request.method, url, headers=headers, content=content, extensions={"trace": watch.trace}
         )
-        return request, watch
+        return outgoing, watch
 
     def _received(self, response: httpx.Response, watch: "_Watch") -> Reply:
         coding = response.headers.get("content-encoding", "identity").strip().lower()
@@ -163,7 +166,7 @@ class Wire:
 
 
 class _Watch:
-    """Ends an exchange at its deadline, even one that sends a byte now and then.
+    """Ends an exchange at its deadline, even one whose provider sends a byte now and then.
 
     httpx limits each read, not their sum, and hands out nothing before the headers are complete;
     the socket is therefore taken from its trace and shut down from a second thread.
@@ -219,11 +222,11 @@ def _checked(base_url: str, loopback_only: bool) -> httpx.URL:
     except (httpx.InvalidURL, TypeError):
         raise BadConfig("a provider's address cannot be read; correct it") from None
     if loopback_only and url.host not in LOOPBACK:
-        raise Refused("only this machine may be asked under this policy; use the sandbox provider")
+        raise Refused("only this machine may be called under this policy; use the sandbox provider")
     if url.scheme not in ("http", "https") or not url.host:
         raise BadConfig("a provider's address starts with https://; correct it")
     if url.scheme != "https" and url.host not in LOOPBACK:
-        raise BadConfig("a provider is asked over https only; correct its address")
+        raise BadConfig("a provider is called over https only; correct its address")
     if url.userinfo or url.query or url.fragment:
         raise BadConfig("a provider's address is a scheme, a host and a path; remove the rest")
     return url

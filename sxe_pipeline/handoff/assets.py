@@ -9,21 +9,21 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline import audit, face, schema
-from sxe_pipeline.handoff import publish, requests, sign
+from sxe_pipeline.handoff import day_batches, request_batches, sign
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import objects, sql
 
 
-class Ready(Protocol):
-    """The cards that may leave; `definitions` hands in the one of the cards."""
+class ReadyRows(Protocol):
+    """The rows that may be handed over; `definitions` provides the function of `cards`."""
 
     def __call__(self, conn: psycopg.Connection, settings: Settings) -> pa.Table:
-        """Ready rows in the contract's columns, every market."""
+        """Ready rows of every market in the contract's columns."""
         ...
 
 
-class OfRequest(Protocol):
-    """The rows of one finished request; `definitions` hands in the one of the contacts."""
+class RowsOfRequest(Protocol):
+    """The rows of one finished request; `definitions` provides the function of `contacts`."""
 
     def __call__(
         self,
@@ -32,7 +32,14 @@ class OfRequest(Protocol):
         request_id: UUID,
         contract: schema.Contract,
     ) -> tuple[pa.Table, str, date] | None:
-        """Rows in the contract's columns, market and day of the batch; None: nothing may leave."""
+        """Rows in the contract's columns, market and day; None where nothing may be handed over.
+
+        Args:
+            conn: The contact tier's login.
+            settings: For its keys.
+            request_id: The request.
+            contract: Whose columns the rows have.
+        """
         ...
 
 
@@ -51,14 +58,20 @@ class OfRequest(Protocol):
 def lead_card_batches(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    ready_cards: dg.ResourceParam[Ready],
+    ready_cards: dg.ResourceParam[ReadyRows],
 ) -> dg.MaterializeResult[None]:
-    """All ready cards of each market, as a signed batch of an open day; closed days give none."""
+    """All ready cards of each market, as a signed batch of an open day; closed days give none.
+
+    Args:
+        context: The run, with its days.
+        settings: Database, store and key.
+        ready_cards: Reads the rows.
+    """
     days = face.days_of(context)
     with sql.connect(settings.need("social_dsn")) as conn:
         rows = ready_cards(conn, settings)
         conn.commit()
-        outcomes = publish.publish_day(
+        outcomes = day_batches.publish_day(
             conn,
             objects.Objects(settings.handoff_url),
             contract=schema.load("lead_card"),
@@ -101,17 +114,23 @@ def lead_card_batches(
 def lead_contact_batches(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    contact_rows: dg.ResourceParam[OfRequest],
+    contact_rows: dg.ResourceParam[RowsOfRequest],
 ) -> dg.MaterializeResult[None]:
-    """The contact points of one finished request, as a signed batch of the contact bucket."""
+    """The contact points of one finished request, as a signed batch of the contact bucket.
+
+    Args:
+        context: The run, with its request.
+        settings: Database, store and key.
+        contact_rows: Reads the rows.
+    """
     request_id, contract = UUID(context.partition_key), schema.load("lead_contact")
     with sql.connect(settings.need("contacts_dsn")) as conn:
-        found = contact_rows(conn, settings, request_id, contract)
+        batch = contact_rows(conn, settings, request_id, contract)
         conn.commit()
-        if found is None:
+        if batch is None:
             return dg.MaterializeResult(metadata=face.counts(rows=0, state="nothing may leave"))
-        rows, market, day = found
-        done = requests.publish_request(
+        rows, market, day = batch
+        done = request_batches.publish_request(
             conn,
             objects.Objects(settings.contact_handoff_url),
             contract=contract,
@@ -126,7 +145,7 @@ def lead_contact_batches(
         attestation = audit.attest(conn, "handoff/lead_contact_batches", context.run.run_id)
     return dg.MaterializeResult(
         metadata={
-            **face.counts(rows=done.row_count, seq=done.slot.seq, state=done.state),
+            **face.counts(rows=done.row_count, seq=done.batch_key.seq, state=done.state),
             **face.counts(batch_id=done.batch_id, is_new=int(not done.already)),
             **attestation.metadata,
         }

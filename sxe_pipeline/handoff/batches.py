@@ -1,7 +1,7 @@
 """Reading `handoff.batch`: what has been published.
 
-Here: the questions of the command line and of the publisher about rows that exist. Not here: any
-change to them (`publish`).
+Here: what the command line and the publisher read about batches that exist. Not here: any change
+to them (`record`).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from sxe_pipeline.handoff.slot import Slot
+from sxe_pipeline.handoff.chain import BatchKey
 
 _COLUMNS: LiteralString = (
     "batch_id, contract, contract_version, market, day, prev_batch_id, state, row_count, "
@@ -42,25 +42,37 @@ class Batch:
     seq: int | None = None
 
     @property
-    def slot(self) -> Slot:
-        """Where it stands."""
-        return Slot(self.market, self.day, self.request_id, self.seq)
+    def batch_key(self) -> BatchKey:
+        """What tells it from the others of its contract."""
+        return BatchKey(self.market, self.day, self.request_id, self.seq)
 
     @property
     def folder(self) -> str:
-        """Where its files are in the handoff store."""
+        """The folder of its files in the handoff store."""
         return folder_of(self.contract, self.contract_version, self.batch_id)
 
 
 def folder_of(contract: str, version: str, batch_id: str) -> str:
-    """`<contract>/<major>/<batch_id>`: no `name=value`, which readers would turn into columns."""
+    """`<contract>/<major>/<batch_id>`: no `name=value`, which readers would turn into columns.
+
+    Args:
+        contract: The contract's id.
+        version: Its version; the folder holds the major alone.
+        batch_id: The batch.
+    """
     return f"{contract}/v{version.split('.', maxsplit=1)[0]}/{batch_id}"
 
 
 def list_batches(
     conn: psycopg.Connection, market: str | None = None, contract: str | None = None
 ) -> list[Batch]:
-    """Published batches, oldest first; `None` means every market or contract."""
+    """Published batches, oldest first.
+
+    Args:
+        conn: A login that may read the batches.
+        market: None is every market.
+        contract: None is every contract.
+    """
     query: LiteralString = (
         f"SELECT {_COLUMNS} FROM handoff.batch WHERE state = 'published' "
         "AND (%(market)s::text IS NULL OR market = %(market)s) "
@@ -70,15 +82,24 @@ def list_batches(
     return _read(conn, query, {"market": market, "contract": contract})
 
 
-def in_chain(conn: psycopg.Connection, contract: str, slot: Slot, state: str) -> list[Batch]:
-    """The batches in one state of the chain that a slot is in, in the order of their places."""
+def in_chain(
+    conn: psycopg.Connection, contract: str, batch_key: BatchKey, state: str
+) -> list[Batch]:
+    """The batches of one chain that are in one state, in the order of the chain.
+
+    Args:
+        conn: The login that publishes.
+        contract: The contract's id.
+        batch_key: Any key of the chain.
+        state: building, published or abandoned.
+    """
     query: LiteralString = (
         f"SELECT {_COLUMNS} FROM handoff.batch WHERE state = %(state)s "
         "AND contract = %(contract)s AND request_id IS NOT DISTINCT FROM %(request_id)s "
         "AND (request_id IS NOT NULL OR market = %(market)s) ORDER BY seq, day"
     )
-    given = {"market": slot.market, "request_id": slot.request_id}
-    return _read(conn, query, {**given, "contract": contract, "state": state})
+    chain = {"market": batch_key.market, "request_id": batch_key.request_id}
+    return _read(conn, query, {**chain, "contract": contract, "state": state})
 
 
 def find(conn: psycopg.Connection, batch_id: str) -> Batch | None:

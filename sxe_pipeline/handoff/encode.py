@@ -1,8 +1,9 @@
 """Rows as bytes, the same bytes for the same rows.
 
-Here: the order of the rows, Parquet and JSON Lines. No clock: when a batch was made stands nowhere
-in it. JSON Lines stay uncompressed: DuckDB, pandas and a text editor read them as they are, the
-Parquet file is the small one, and no compressor's version changes the bytes that name a batch.
+Here: the order of the rows, Parquet and JSON Lines. No clock: no byte tells when a
+batch was made. JSON Lines stay uncompressed: DuckDB, pandas and a text editor read them directly,
+the Parquet file is the small one, and no version of a compressor changes the bytes that name a
+batch.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sxe_pipeline.handoff.slot import Slot
+from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.schema import Contract
 
 PART_ROWS = 1_000_000
@@ -36,7 +37,7 @@ class Part:
     data: bytes
 
     def entry(self) -> dict[str, str | int]:
-        """What the manifest says about the file."""
+        """The file's entry in the manifest."""
         return {
             "name": self.name,
             "format": self.format,
@@ -75,10 +76,10 @@ def encode(contract: Contract, rows: pa.Table, part_rows: int = PART_ROWS) -> li
         part_rows: How many rows a file holds at most; an empty batch has one file of each format.
     """
     parts = []
-    with ThreadPoolExecutor(max_workers=1) as other:
+    with ThreadPoolExecutor(max_workers=1) as pool:
         for number, start in enumerate(range(0, max(rows.num_rows, 1), part_rows)):
             part = rows.slice(start, part_rows)
-            columnar = other.submit(parquet, part)
+            columnar = pool.submit(parquet, part)
             lines = jsonl(contract, part)
             parts += [
                 _part(number, "parquet", part.num_rows, columnar.result()),
@@ -115,25 +116,31 @@ def jsonl(contract: Contract, rows: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def content_id(contract: Contract, slot: Slot, prev: str | None, parts: list[Part]) -> str:
-    """The batch id: first 32 hex of SHA-256 over contract version, slot, predecessor, rows.
+def content_id(contract: Contract, batch_key: BatchKey, prev: str | None, parts: list[Part]) -> str:
+    """The batch id: first 32 hex of SHA-256 over contract version, key, predecessor and rows.
 
     Not over Parquet bytes: those change with the library that wrote them.
+
+    Args:
+        contract: The contract of the rows.
+        batch_key: Market and day, or request and seq.
+        prev: The id of the batch before it in the chain; None for the first.
+        parts: All files of the batch.
     """
-    said = {"contract": contract.id, "contract_version": contract.version, **slot.told()}
+    fields = {"contract": contract.id, "contract_version": contract.version, **batch_key.fields()}
     lines = (part.data for part in parts if part.format == "jsonl")
-    return batch_id(said | {"prev_batch_id": prev}, lines)
+    return batch_id(fields | {"prev_batch_id": prev}, lines)
 
 
-def batch_id(said: Mapping[str, Any], lines: Iterable[bytes]) -> str:
-    """The same from the manifest's own fields and the JSON Lines: how a consumer recomputes it."""
+def batch_id(fields: Mapping[str, Any], lines: Iterable[bytes]) -> str:
+    """The batch id from the manifest's fields and the JSON Lines: how a consumer computes it."""
     head = (
-        f"{said['contract']} {said['contract_version']}\n{said['market']}\n{said['day']}\n"
-        f"{said['prev_batch_id'] or '-'}\n"
+        f"{fields['contract']} {fields['contract_version']}\n{fields['market']}\n{fields['day']}\n"
+        f"{fields['prev_batch_id'] or '-'}\n"
     )
-    if "request_id" in said:
-        # A row begins with a brace, so no rows of a batch without a request read like this line.
-        head += f"{said['request_id']} {said['seq']}\n"
+    if "request_id" in fields:
+        # A row begins with a brace, so no row of a batch without a request looks like this line.
+        head += f"{fields['request_id']} {fields['seq']}\n"
     digest = hashlib.sha256(head.encode())
     for data in lines:
         digest.update(data)

@@ -1,7 +1,7 @@
 """The manifest: what a batch is, signed.
 
 Here: an in-toto Statement v1 in a DSSE envelope (PAE, Ed25519), building it and opening it. Opening
-means: signature first, then the manifest's own schema; nothing of an unsigned payload is believed.
+checks the signature first, then the manifest's schema; no field of an unsigned payload is used.
 """
 
 import base64
@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline import __version__, contracts_root
 from sxe_pipeline.errors import Tampered
+from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.encode import Part
 from sxe_pipeline.handoff.sign import Signer, key_id
-from sxe_pipeline.handoff.slot import Slot
 from sxe_pipeline.schema import Contract
 
 NAME = "manifest.json"
@@ -37,17 +37,26 @@ def predicate(
     parts: Sequence[Part],
     *,
     batch_id: str,
-    slot: Slot,
+    batch_key: BatchKey,
     prev_batch_id: str | None,
 ) -> dict[str, Any]:
-    """What the manifest says. `versions` holds every column of the contract named `*_version`."""
+    """The fields of the manifest. `versions` holds the contract's columns named `*_version`.
+
+    Args:
+        contract: The contract of the rows.
+        rows: In canonical order.
+        parts: The files of the batch.
+        batch_id: Its id.
+        batch_key: Market and day, or request and seq.
+        prev_batch_id: The batch before it in the chain; None for the first.
+    """
     named = [name for name in contract.names if name.endswith("_version")]
     return {
         "contract": contract.id,
         "contract_version": contract.version,
         "schema_sha256": contract.schema_sha256(),
         "batch_id": batch_id,
-        **slot.told(),
+        **batch_key.fields(),
         "prev_batch_id": prev_batch_id,
         "kind": "full",
         "row_count": rows.num_rows,
@@ -60,13 +69,15 @@ def predicate(
     }
 
 
-def seal(said: Mapping[str, Any], signer: Signer) -> bytes:
+def seal(fields: Mapping[str, Any], signer: Signer) -> bytes:
     """The bytes of `manifest.json`: the same for the same content and key."""
     statement = {
         "_type": STATEMENT_TYPE,
-        "subject": [{"name": f["name"], "digest": {"sha256": f["sha256"]}} for f in said["files"]],
+        "subject": [
+            {"name": f["name"], "digest": {"sha256": f["sha256"]}} for f in fields["files"]
+        ],
         "predicateType": PREDICATE_TYPE,
-        "predicate": said,
+        "predicate": fields,
     }
     payload = _canonical(statement)
     signature = signer.sign(pae(PAYLOAD_TYPE, payload))
@@ -79,7 +90,7 @@ def seal(said: Mapping[str, Any], signer: Signer) -> bytes:
 
 
 def unseal(data: bytes, public_key: Ed25519PublicKey) -> dict[str, Any]:
-    """The predicate of a manifest that this key signed.
+    """The fields of a manifest that this key signed.
 
     Raises:
         Tampered: No envelope, another key, a bad signature, or a payload that is no manifest.
@@ -91,21 +102,21 @@ def unseal(data: bytes, public_key: Ed25519PublicKey) -> dict[str, Any]:
         statement = None
     if not _validator().is_valid(statement):
         raise Tampered("the manifest is signed but is none that we know; do not use the batch")
-    said = cast(dict[str, Any], statement["predicate"])
+    fields = cast(dict[str, Any], statement["predicate"])
     subjects = [(s["name"], s["digest"]["sha256"]) for s in statement["subject"]]
-    if subjects != [(f["name"], f["sha256"]) for f in said["files"]]:
+    if subjects != [(f["name"], f["sha256"]) for f in fields["files"]]:
         raise Tampered("the manifest names two different lists of files; do not use the batch")
-    return said
+    return fields
 
 
 def files_of(data: bytes) -> list[dict[str, Any]]:
-    """The files that a manifest of our own lists; its signature is not looked at."""
+    """The files that a manifest of our own lists; its signature is not checked."""
     payload = base64.b64decode(json.loads(data)["payload"])
     return cast(list[dict[str, Any]], json.loads(payload)["predicate"]["files"])
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
-    """DSSE's pre-authentication encoding: what is signed."""
+    """DSSE's pre-authentication encoding: the bytes that are signed."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 

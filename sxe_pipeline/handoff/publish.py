@@ -1,11 +1,10 @@
-"""Publishing a batch: all of it is visible, or nothing.
+"""Publish one batch: all of it becomes visible, or nothing.
 
 Here: the order of the writes. Row `building` with the manifest's bytes, and its event; the parts;
 the manifest last, create-only, while the chain is locked; row `published`, and its event. Killed
 anywhere, the next run finishes what is visible, resumes what is the same, abandons what is not.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -17,32 +16,24 @@ from psycopg.pq import TransactionStatus
 
 from sxe_pipeline.errors import BadInput, Busy, Tampered
 from sxe_pipeline.handoff import manifest, record
-from sxe_pipeline.handoff.batches import (
-    Batch,
-    find,
-    folder_of,
-    in_chain,
-    list_batches,
-    newest_landed_day,
-)
-from sxe_pipeline.handoff.chain import day_to_publish
+from sxe_pipeline.handoff.batches import Batch, find, folder_of, in_chain
+from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.encode import Part, canonical, content_id, encode
 from sxe_pipeline.handoff.sign import Signer
-from sxe_pipeline.handoff.slot import Slot
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.store.objects import Objects
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What became of one slot of a contract.
+    """What became of one batch key of a contract.
 
     `published`: the batch is visible; `already` where an earlier run, or another process, published
-    the slot. `closed`: the chain has a later one. `empty`: no rows and no chain to tell about it.
-    `batch_id` is null in the last two.
+    it. `closed`: the chain has a later one. `empty`: no rows, and no chain whose consumers would
+    have to learn that. `batch_id` is null in the last two.
     """
 
-    slot: Slot
+    batch_key: BatchKey
     state: Literal["published", "closed", "empty"]
     batch_id: str | None = None
     row_count: int = 0
@@ -50,13 +41,13 @@ class Published:
 
     @property
     def market(self) -> str:
-        """The market of the slot."""
-        return self.slot.market
+        """The market of the batch."""
+        return self.batch_key.market
 
     @property
     def day(self) -> date:
-        """The day of the slot."""
-        return self.slot.day
+        """The day of the batch."""
+        return self.batch_key.day
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +56,7 @@ class _Job:
 
     objects: Objects
     contract: Contract
-    slot: Slot
+    batch_key: BatchKey
     signer: Signer
     actor: str
     now: datetime
@@ -76,7 +67,7 @@ def publish(
     objects: Objects,
     *,
     contract: Contract,
-    slot: Slot,
+    batch_key: BatchKey,
     rows: pa.Table,
     signer: Signer,
     actor: str,
@@ -84,22 +75,22 @@ def publish(
 ) -> Published:
     """Publish all rows of a market and day, or of a request and seq, as one full batch.
 
-    A published slot is never published again: asking for it a second time answers `already`,
-    whatever the rows. The same rows in another order, or from two processes, are the same batch.
+    What is published under a key stays: publishing it a second time answers `already`, whatever the
+    rows. The same rows in another order, or from two processes, are the same batch.
 
     Args:
         conn: A connection that is in no transaction; this function makes its own two.
         objects: The handoff store.
         contract: What the rows must meet.
-        slot: The place in its chain. Whether a day may still be published is `chain`'s; a seq
-            follows the published one before it.
-        rows: All rows, in any order; those of a request are of no other one.
+        batch_key: Market and day, or request and seq. Whether a day may still be published is
+            decided before (`chain`); a seq follows the published one before it.
+        rows: All rows, in any order; those of a request are all of that one.
         signer: The key of this deployment.
-        actor: Who asked, for the audit log.
+        actor: Who publishes, for the audit log.
         now: The time, for the batch's row and events; no byte of the batch depends on it.
 
     Raises:
-        BadInput: The slot is none of this contract, leaves a gap, or rows are of another request.
+        BadInput: The key is none of this contract, leaves a gap, or rows are of another request.
         ContractBroken: The rows do not meet the contract; nothing was written.
         Busy: Another run replaced this one's content while it was writing.
         Tampered: The store holds other bytes under a name of this batch.
@@ -107,123 +98,72 @@ def publish(
     if conn.info.transaction_status != TransactionStatus.IDLE:
         raise BadInput("publishing needs a connection without an open transaction; commit it first")
     checked = canonical(contract, contract.check(rows))
-    _refuse_strangers(contract, slot, checked)
-    job = _Job(objects, contract, slot, signer, actor, now)
+    _refuse_foreign_rows(contract, batch_key, checked)
+    job = _Job(objects, contract, batch_key, signer, actor, now)
     parts = encode(contract, checked)
-    with record.speaking(), conn.transaction():
+    with record.translated_errors(), conn.transaction():
         begun = _begin(conn, job, checked, parts)
     if isinstance(begun, Published):
         return begun
     folder = folder_of(contract.id, contract.version, begun)
     for part in parts:
         _put(objects, f"{folder}/{part.name}", part.data)
-    with record.speaking(), conn.transaction():
-        record.lock(conn, contract.id, slot)
+    with record.translated_errors(), conn.transaction():
+        record.lock(conn, contract.id, batch_key)
         already = _complete(conn, objects, begun, actor=actor, now=now)
-    return Published(slot, "published", begun, checked.num_rows, already)
+    return Published(batch_key, "published", begun, checked.num_rows, already)
 
 
-def publish_day(
-    conn: psycopg.Connection,
-    objects: Objects,
-    *,
-    contract: Contract,
-    days: Collection[date],
-    rows: pa.Table,
-    signer: Signer,
-    actor: str,
-    now: datetime,
-) -> list[Published]:
-    """One run: each market publishes the newest open day of the run, the other days are closed.
-
-    Args:
-        conn: As in `publish`.
-        objects: As in `publish`.
-        contract: As in `publish`; it has a column `market`.
-        days: The days of the run, usually one.
-        rows: The rows of today, every market. A market that has a chain and no row gets an empty
-            batch.
-        signer: As in `publish`.
-        actor: As in `publish`.
-        now: As in `publish`.
-
-    Returns:
-        One answer per market and day, in that order.
-    """
-    with record.speaking(), conn.transaction():
-        newest = newest_landed_day(conn)
-        chains: dict[str, set[date]] = {}
-        for batch in list_batches(conn, contract=contract.id):
-            chains.setdefault(batch.market, set()).add(batch.day)
-    answers = []
-    for market in sorted({*chains, *pc.unique(rows["market"]).to_pylist()}):
-        chosen = day_to_publish(days, chains.get(market, set()), newest)
-        closed = sorted(set(days) - {chosen})
-        answers += [Published(Slot(market, day), "closed") for day in closed]
-        if chosen is not None:
-            done = publish(
-                conn,
-                objects,
-                contract=contract,
-                slot=Slot(market, chosen),
-                rows=rows.filter(pc.equal(rows["market"], market)),
-                signer=signer,
-                actor=actor,
-                now=now,
-            )
-            answers.append(done)
-    return sorted(answers, key=lambda answer: (answer.market, answer.day))
-
-
-def _refuse_strangers(contract: Contract, slot: Slot, rows: pa.Table) -> None:
-    """A batch of a request holds rows of that one; a contract has a request in all or no batch."""
-    if ("request_id" in contract.names) != (slot.request_id is not None):
+def _refuse_foreign_rows(contract: Contract, batch_key: BatchKey, rows: pa.Table) -> None:
+    """Refuse rows of another request, and a key of a form that the contract does not have."""
+    if ("request_id" in contract.names) != (batch_key.request_id is not None):
         raise BadInput(
             f"a batch of {contract.id} is named by "
-            + ("market and day" if slot.request_id else "request and seq")
-            + "; give the slot in that form"
+            + ("market and day" if batch_key.request_id else "request and seq")
+            + "; give the key in that form"
         )
-    if slot.request_id is not None:
-        strange = pc.sum(pc.not_equal(rows["request_id"], str(slot.request_id))).as_py()
-        if strange:
+    if batch_key.request_id is not None:
+        foreign = pc.sum(pc.not_equal(rows["request_id"], str(batch_key.request_id))).as_py()
+        if foreign:
             raise BadInput(
-                f"{strange} rows are not of request {slot.request_id}; publish each request alone"
+                f"{foreign} rows are not of request {batch_key.request_id}; publish each request "
+                "alone"
             )
 
 
 def _begin(
     conn: psycopg.Connection, job: _Job, rows: pa.Table, parts: list[Part]
 ) -> str | Published:
-    """Settle what earlier runs left, then name the batch to build; its row is `building`."""
-    record.lock(conn, job.contract.id, job.slot)
-    left = []
-    for batch in in_chain(conn, job.contract.id, job.slot, "building"):
+    """Finish or abandon what earlier runs left, then write the `building` row of the batch."""
+    record.lock(conn, job.contract.id, job.batch_key)
+    unfinished = []
+    for batch in in_chain(conn, job.contract.id, job.batch_key, "building"):
         if job.objects.exists(f"{batch.folder}/{manifest.NAME}"):
             _complete(conn, job.objects, batch.batch_id, actor=job.actor, now=job.now)
         else:
-            left.append(batch)
-    published = in_chain(conn, job.contract.id, job.slot, "published")
+            unfinished.append(batch)
+    published = in_chain(conn, job.contract.id, job.batch_key, "published")
     newest = published[-1] if published else None
-    answer = _answered(job, newest, rows.num_rows)
+    answer = _answer_without_batch(job, newest, rows.num_rows)
     batch_id, sealed = None, b""
     if answer is None:
         prev = newest.batch_id if newest else None
         batch_id, sealed = _sealed(job, rows, parts, prev)
-    for batch in left:
+    for batch in unfinished:
         if not _is_same(conn, batch, batch_id, parts):
             record.abandon(conn, batch, actor=job.actor, now=job.now)
         else:
             return batch.batch_id
     if answer is not None or batch_id is None:
-        return answer or Published(job.slot, "closed")
+        return answer or Published(job.batch_key, "closed")
     made = Batch(
         batch_id=batch_id,
         contract=job.contract.id,
         contract_version=job.contract.version,
-        market=job.slot.market,
-        day=job.slot.day,
-        request_id=job.slot.request_id,
-        seq=job.slot.seq,
+        market=job.batch_key.market,
+        day=job.batch_key.day,
+        request_id=job.batch_key.request_id,
+        seq=job.batch_key.seq,
         prev_batch_id=newest.batch_id if newest else None,
         state="building",
         row_count=rows.num_rows,
@@ -236,40 +176,42 @@ def _begin(
     return batch_id
 
 
-def _answered(job: _Job, newest: Batch | None, row_count: int) -> Published | None:
+def _answer_without_batch(job: _Job, newest: Batch | None, row_count: int) -> Published | None:
     """The answer where there is nothing to build."""
-    last, asked = newest.slot.place if newest else 0, job.slot.place
-    if newest is not None and last == asked:
-        return Published(newest.slot, "published", newest.batch_id, newest.row_count, already=True)
-    if last > asked:
-        return Published(job.slot, "closed")
-    if job.slot.seq is not None and asked > last + 1:
+    last, wanted = newest.batch_key.ordinal if newest else 0, job.batch_key.ordinal
+    if newest is not None and last == wanted:
+        return Published(
+            newest.batch_key, "published", newest.batch_id, newest.row_count, already=True
+        )
+    if last > wanted:
+        return Published(job.batch_key, "closed")
+    if job.batch_key.seq is not None and wanted > last + 1:
         raise BadInput(
-            f"seq {asked} of request {job.slot.request_id} follows {last} published; publish "
+            f"seq {wanted} of request {job.batch_key.request_id} follows {last} published; publish "
             f"seq {last + 1} first"
         )
-    return None if newest or row_count else Published(job.slot, "empty")
+    return None if newest or row_count else Published(job.batch_key, "empty")
 
 
 def _sealed(job: _Job, rows: pa.Table, parts: list[Part], prev: str | None) -> tuple[str, bytes]:
-    batch_id = content_id(job.contract, job.slot, prev, parts)
-    said = manifest.predicate(
+    batch_id = content_id(job.contract, job.batch_key, prev, parts)
+    fields = manifest.predicate(
         job.contract,
         rows,
         parts,
         batch_id=batch_id,
-        slot=job.slot,
+        batch_key=job.batch_key,
         prev_batch_id=prev,
     )
-    return batch_id, manifest.seal(said, job.signer)
+    return batch_id, manifest.seal(fields, job.signer)
 
 
 def _is_same(
     conn: psycopg.Connection, batch: Batch, batch_id: str | None, parts: list[Part]
 ) -> bool:
-    """Whether a begun batch is what we would build, file for file: then its stored bytes go out.
+    """Whether a begun batch has the files that we would build: then its stored bytes are published.
 
-    The same rows in other Parquet bytes (another library version since the crash) are not.
+    The same rows in other Parquet bytes (another library version since the crash) do not count.
     """
     if batch.batch_id != batch_id:
         return False
@@ -288,7 +230,7 @@ def _complete(
     sealed = record.manifest_of(conn, batch_id)
     listed = {manifest.NAME, *(entry["name"] for entry in manifest.files_of(sealed))}
     for entry in objects.list(batch.folder):
-        # a part of a run with another library version: the batch's readers take every file here
+        # A part of a run with another library version: readers of the batch take every file here.
         if entry.key.removeprefix(f"{batch.folder}/") not in listed:
             objects.delete(entry.key)
     _put(objects, f"{batch.folder}/{manifest.NAME}", sealed)
@@ -298,4 +240,6 @@ def _complete(
 
 def _put(objects: Objects, key: str, data: bytes) -> None:
     if not objects.put_new(key, data) and objects.get(key) != data:
-        raise Tampered(f"object {key} holds other bytes than this run wrote; look who else writes")
+        raise Tampered(
+            f"object {key} holds other bytes than this run wrote; find out who else writes there"
+        )

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from uuid import UUID
 
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -14,13 +15,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sxe_pipeline import audit
 from sxe_pipeline.errors import Busy, NotFound, Refused, StoreUnavailable
 from sxe_pipeline.handoff.batches import Batch
+from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.sign import Signer, key_id
-from sxe_pipeline.handoff.slot import Slot
 
 
 @contextmanager
-def speaking() -> Iterator[None]:
-    """Turn a lost connection, a lock that does not come or a missing right into our own errors."""
+def translated_errors() -> Iterator[None]:
+    """Raise our own errors for a lost connection, a lock that is not granted or a missing right."""
     try:
         yield
     except psycopg.errors.InsufficientPrivilege:
@@ -35,11 +36,17 @@ def speaking() -> Iterator[None]:
         ) from None
 
 
-def lock(conn: psycopg.Connection, contract: str, slot: Slot) -> None:
-    """One writer per chain until the transaction ends."""
+def lock(conn: psycopg.Connection, contract: str, batch_key: BatchKey) -> None:
+    """Let no other run write to a chain until the transaction ends.
+
+    Args:
+        conn: In a transaction.
+        contract: The contract's id.
+        batch_key: Any key of the chain.
+    """
     conn.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-        [f"handoff/{contract}/{slot.chain}"],
+        [f"handoff/{contract}/{batch_key.chain}"],
     )
 
 
@@ -48,6 +55,12 @@ def build(conn: psycopg.Connection, batch: Batch, sealed: bytes, *, actor: str) 
 
     Content that comes back after it was abandoned has its old id, and the same manifest unless a
     library or the key changed in between.
+
+    Args:
+        conn: In a transaction that holds the chain's lock.
+        batch: The row to write; its time is that of the event.
+        sealed: The manifest's bytes.
+        actor: For the audit log.
     """
     made = conn.execute(
         "INSERT INTO handoff.batch (batch_id, contract, contract_version, market, day, "
@@ -77,25 +90,39 @@ def build(conn: psycopg.Connection, batch: Batch, sealed: bytes, *, actor: str) 
             "WHERE batch_id = %s AND state = 'abandoned'",
             [sealed, batch.manifest_sha256, batch.batch_id],
         )
-    _say(conn, "building", batch, actor, batch.created_at.isoformat())
+    _record_event(conn, "building", batch, actor, batch.created_at.isoformat())
 
 
 def abandon(conn: psycopg.Connection, batch: Batch, *, actor: str, now: datetime) -> None:
-    """Give up a begun batch whose manifest nobody can see."""
+    """Give up a begun batch whose manifest is not visible.
+
+    Args:
+        conn: In a transaction that holds the chain's lock.
+        batch: The batch.
+        actor: For the audit log.
+        now: The time of the event.
+    """
     conn.execute(
         "UPDATE handoff.batch SET state = 'abandoned' WHERE batch_id = %s AND state = 'building'",
         [batch.batch_id],
     )
-    _say(conn, "abandoned", batch, actor, now.isoformat())
+    _record_event(conn, "abandoned", batch, actor, now.isoformat())
 
 
 def finish(conn: psycopg.Connection, batch: Batch, *, actor: str, now: datetime) -> None:
-    """The batch is visible."""
+    """Mark a batch as published: its manifest is visible.
+
+    Args:
+        conn: In a transaction that holds the chain's lock.
+        batch: The batch.
+        actor: For the audit log.
+        now: When it was published.
+    """
     conn.execute(
         "UPDATE handoff.batch SET state = 'published', published_at = %s WHERE batch_id = %s",
         [now, batch.batch_id],
     )
-    _say(conn, "published", batch, actor, batch.batch_id)
+    _record_event(conn, "published", batch, actor, batch.batch_id)
 
 
 def manifest_of(conn: psycopg.Connection, batch_id: str) -> bytes:
@@ -109,7 +136,11 @@ def manifest_of(conn: psycopg.Connection, batch_id: str) -> bytes:
 
 
 def refuse_retired(conn: psycopg.Connection, signer: Signer) -> None:
-    """Raises Refused where the key was retired; one that nobody registered may sign."""
+    """Check that the key was not retired; one that nobody registered may sign.
+
+    Raises:
+        Refused: It was retired.
+    """
     row = conn.execute(
         "SELECT 1 FROM handoff.signing_key WHERE key_id = %s AND retired_at IS NOT NULL",
         [signer.key_id],
@@ -123,7 +154,14 @@ def refuse_retired(conn: psycopg.Connection, signer: Signer) -> None:
 def know_key(
     conn: psycopg.Connection, public_key: Ed25519PublicKey, *, actor: str, now: datetime
 ) -> bool:
-    """Register a public key, with its event; False: it was known. Needs the migrating login."""
+    """Register a public key, with its event; False where it was registered before.
+
+    Args:
+        conn: The migrating login, in a transaction.
+        public_key: The key.
+        actor: For the audit log.
+        now: When the key was registered.
+    """
     named = key_id(public_key)
     made = conn.execute(
         "INSERT INTO handoff.signing_key (key_id, public_key, created_at) VALUES (%s, %s, %s) "
@@ -140,21 +178,23 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _say(conn: psycopg.Connection, state: str, batch: Batch, actor: str, key: str) -> None:
-    """One event; only a batch of a request says which one, and has kinds of its own."""
-    slot = batch.slot
-    of = {} if slot.request_id is None else {"request_id": slot.request_id, "seq": slot.seq}
+def _record_event(conn: psycopg.Connection, state: str, batch: Batch, actor: str, key: str) -> None:
+    """Add the event of one change; a batch of a request has kinds of its own and names it."""
+    batch_key = batch.batch_key
+    request: dict[str, UUID | int | None] = {}
+    if batch_key.request_id is not None:
+        request = {"request_id": batch_key.request_id, "seq": batch_key.seq}
     audit.append(
         conn,
-        f"contact_batch.{state}" if of else f"batch.{state}",
+        f"contact_batch.{state}" if request else f"batch.{state}",
         actor=actor,
         subject=batch.batch_id,
         key=key,
         contract=batch.contract,
         contract_version=batch.contract_version,
-        market=slot.market,
-        day=slot.day.isoformat(),
-        **of,
+        market=batch_key.market,
+        day=batch_key.day.isoformat(),
+        **request,
         prev_batch_id=batch.prev_batch_id,
         row_count=batch.row_count,
         manifest_sha256=batch.manifest_sha256,

@@ -1,13 +1,12 @@
-"""Ed25519 keys: make, keep, name, sign.
+"""Ed25519 keys: make, store, name and sign with them.
 
-Here: the text forms of keys and the embedded default key file. Which keys have signed stands in
+Here: the text forms of keys and the embedded default key file. Which keys have signed is in
 `handoff.signing_key`; a consumer pins the public key and never takes it from beside a batch.
 """
 
 import base64
 import binascii
 import hashlib
-import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from sxe_pipeline.errors import BadConfig, BadInput
 from sxe_pipeline.settings import Settings
+from sxe_pipeline.store.disk import read_or_create
 
 PREFIX = "sxe-signing:"
 
@@ -43,10 +43,10 @@ class Signer:
         Raises:
             BadConfig: It is none. The message does not repeat it.
         """
-        given = text.strip()
+        text = text.strip()
         try:
-            raw = base64.b64decode(given.removeprefix(PREFIX), validate=True)
-            if not given.startswith(PREFIX):
+            raw = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+            if not text.startswith(PREFIX):
                 raise ValueError
             return cls(Ed25519PrivateKey.from_private_bytes(raw))
         except (ValueError, binascii.Error):
@@ -100,12 +100,12 @@ def of_settings(settings: Settings) -> Signer:
     Raises:
         BadConfig: The setting or the key file holds no key.
     """
-    given = settings.signing_key
-    if given is None:
+    text = settings.signing_key
+    if text is None:
         return of_home(settings.home)
-    if given.startswith("file://"):
-        return of_file(Path(unquote(urlsplit(given).path)))
-    return Signer.from_text(given)
+    if text.startswith("file://"):
+        return of_file(Path(unquote(urlsplit(text).path)))
+    return Signer.from_text(text)
 
 
 def of_home(home: Path) -> Signer:
@@ -119,10 +119,8 @@ def of_file(file: Path) -> Signer:
     Raises:
         BadConfig: The key file holds no key.
     """
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not file.exists():
-        _keep(file, Signer.generate().text())
-    signer = Signer.from_text(file.read_text())
+    text = read_or_create(file, lambda: Signer.generate().text().encode())
+    signer = Signer.from_text(text.decode(errors="replace"))
     public = file.with_suffix(".pub")
     if not public.exists() or public.read_bytes() != signer.public_pem():
         public.write_bytes(signer.public_pem())
@@ -130,26 +128,10 @@ def of_file(file: Path) -> Signer:
 
 
 def public_file(home: Path) -> Path:
-    """Where the embedded default keeps its public key: what a consumer is given to pin."""
+    """Where the embedded default keeps its public key: what a consumer receives to pin."""
     return home / "keys" / "signing.pub"
 
 
 def contact_file(home: Path) -> Path:
     """The embedded default of the contact tier's own key."""
     return home / "keys" / "contact.key"
-
-
-def _keep(file: Path, text: str) -> None:
-    """Write the whole file or nothing; of two processes the first one's key stays."""
-    new = file.with_name(f"{file.name}.{os.getpid()}")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    try:
-        os.link(new, file)
-    except FileExistsError:
-        pass
-    finally:
-        new.unlink()

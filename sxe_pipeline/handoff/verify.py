@@ -1,6 +1,6 @@
-"""Is this batch what the holder of a key signed?
+"""Verify that a batch is what the holder of a key signed.
 
-Here: every check a consumer can make from the files and a pinned key alone: no database, no
+Here: every check that a consumer can make from the files and a pinned key: no database, no
 Dagster. The key is an argument; a key that lies beside the batch proves nothing and is not read.
 """
 
@@ -67,7 +67,7 @@ def verify(source: Path | Prefix, public_key: Ed25519PublicKey) -> Verified:
 
     Args:
         source: The folder with `manifest.json`, on disk or in a store.
-        public_key: The pinned key of the sender, got on another way than the batch.
+        public_key: The pinned key of the sender, received by another way than the batch.
 
     Returns:
         What the batch is.
@@ -82,25 +82,25 @@ def verify(source: Path | Prefix, public_key: Ed25519PublicKey) -> Verified:
         sealed = stream.read(MAX_MANIFEST_BYTES + 1)
     if len(sealed) > MAX_MANIFEST_BYTES:
         raise Tampered("the manifest is larger than any that we write; do not use the batch")
-    said = manifest.unseal(sealed, public_key)
-    _only_listed(files, said)
-    for entry in said["files"]:
+    fields = manifest.unseal(sealed, public_key)
+    _only_listed(files, fields)
+    for entry in fields["files"]:
         _same_bytes(files, entry)
-    contract = _contract_of(said)
-    _same_content(files, said, contract)
+    contract = _contract_of(fields)
+    _same_content(files, fields, contract)
     return Verified(
-        batch_id=said["batch_id"],
-        contract=said["contract"],
-        contract_version=said["contract_version"],
-        market=said["market"],
-        day=said["day"],
-        prev_batch_id=said["prev_batch_id"],
-        row_count=said["row_count"],
-        files=tuple(entry["name"] for entry in said["files"]),
+        batch_id=fields["batch_id"],
+        contract=fields["contract"],
+        contract_version=fields["contract_version"],
+        market=fields["market"],
+        day=fields["day"],
+        prev_batch_id=fields["prev_batch_id"],
+        row_count=fields["row_count"],
+        files=tuple(entry["name"] for entry in fields["files"]),
         key_id=key_id(public_key),
-        versions=said["versions"],
-        request_id=said.get("request_id"),
-        seq=said.get("seq"),
+        versions=fields["versions"],
+        request_id=fields.get("request_id"),
+        seq=fields.get("seq"),
     )
 
 
@@ -153,8 +153,8 @@ def _opened(files: _Files, name: str) -> BinaryIO:
     raise Tampered(f"{name} is listed in the manifest and missing; do not use the batch")
 
 
-def _only_listed(files: _Files, said: dict[str, Any]) -> None:
-    listed = {entry["name"] for entry in said["files"]}
+def _only_listed(files: _Files, fields: dict[str, Any]) -> None:
+    listed = {entry["name"] for entry in fields["files"]}
     data = [name for name in files.names() if name.endswith((".parquet", ".jsonl"))]
     extra = [name for name in data if name not in listed]
     if extra:
@@ -181,9 +181,9 @@ def _chunks(files: _Files, name: str) -> Iterator[bytes]:
             yield chunk
 
 
-def _contract_of(said: dict[str, Any]) -> Contract:
-    contract = load(said["contract"], said["contract_version"])
-    if contract.schema_sha256() != said["schema_sha256"]:
+def _contract_of(fields: dict[str, Any]) -> Contract:
+    contract = load(fields["contract"], fields["contract_version"])
+    if contract.schema_sha256() != fields["schema_sha256"]:
         raise ContractBroken(
             f"{contract.id} {contract.version} is another edition here than at the sender; install "
             "the sender's release"
@@ -191,10 +191,10 @@ def _contract_of(said: dict[str, Any]) -> Contract:
     return contract
 
 
-def _same_content(files: _Files, said: dict[str, Any], contract: Contract) -> None:
+def _same_content(files: _Files, fields: dict[str, Any], contract: Contract) -> None:
     """The rows meet the contract, both formats hold as many, and the batch id is theirs."""
     by_format = {
-        kind: [entry for entry in said["files"] if entry["format"] == kind]
+        kind: [entry for entry in fields["files"] if entry["format"] == kind]
         for kind in ("parquet", "jsonl")
     }
     rows = pa.concat_tables(
@@ -205,10 +205,10 @@ def _same_content(files: _Files, said: dict[str, Any], contract: Contract) -> No
     )
     contract.check(rows)
     lines = sum(_lines(files, entry, contract) for entry in by_format["jsonl"])
-    if not rows.num_rows == lines == said["row_count"]:
+    if not rows.num_rows == lines == fields["row_count"]:
         raise Tampered("Parquet, JSON Lines and manifest count differently; do not use the batch")
     streams = (chunk for entry in by_format["jsonl"] for chunk in _chunks(files, entry["name"]))
-    if id_of(said, streams) != said["batch_id"]:
+    if id_of(fields, streams) != fields["batch_id"]:
         raise Tampered("the batch id is not the one of these rows; do not use the batch")
 
 

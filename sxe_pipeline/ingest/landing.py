@@ -3,7 +3,7 @@
 A file is read with the mapping that its collection brings, where it brings one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from typing import BinaryIO
 
@@ -26,10 +26,6 @@ class LandingTier:
     def files_of(self, conn: psycopg.Connection, day: date) -> list[register.LandingFile]:
         """The registered files of a landing day."""
         return register.files_of(conn, day)
-
-    def digest_of(self, files: Sequence[register.LandingFile]) -> str:
-        """What tells one set of files from another."""
-        return register.digest_of(files)
 
     def read(self, file: register.LandingFile) -> Iterator[reading.Landed]:
         """The mapped rows and the rejects of one file, in batches.

@@ -1,9 +1,9 @@
-"""Find contact data in text and links, and put typed tokens in its place.
+"""Find contact data in text and links, and replace it by typed tokens.
 
 In:     free text, links and handles of a landed row; contracts/redaction (words, hosts, policy)
 Out:    the same values without e-mail addresses, phone numbers, messenger ids, contact links and
-        postal addresses; how many went and of which kind; `scan` looks again by other code
-Never:  a found value in a return value, a log line or an error; a network call; a profile's label
+        postal addresses; how many were removed, of which kind; `scan` checks it by other code
+Never:  a found value in a return value, a log line or an error; a network call; a label
 """
 
 from sxe_pipeline.redact.array import Redacted, redact_array

@@ -31,7 +31,7 @@ _CORE = (
 _ANY_CASE = frozenset(
     ("calle", "carrera", "cra", "rua", "rue", "jl", "jln", "jalan", "ул", "улица")
 )
-_NO_PLACE = re.compile(r"Jump Street|Ave Maria|Via Appia|Wall Street|Abbey Road|Sesame Street")
+_NO_ADDRESS = re.compile(r"Jump Street|Ave Maria|Via Appia|Wall Street|Abbey Road|Sesame Street")
 _NEEDS_TAIL = frozenset(
     ("berg", "hof", "gate", "tie", "veg", "vei", "ring", "markt", "torg", "gade", "pfad", "str")
 )
@@ -126,10 +126,10 @@ def find(text: str) -> list[tuple[int, int]]:
     """
     spans = []
     for pattern in _patterns():
-        for found in pattern.finditer(text):
-            end = found.end()
-            while end > found.start() and text[end - 1] in " ,|-–":
+        for match in pattern.finditer(text):
+            end = match.end()
+            while end > match.start() and text[end - 1] in " ,|-–":
                 end -= 1
-            if not _NO_PLACE.search(found[0]):
-                spans.append((found.start(), end))
+            if not _NO_ADDRESS.search(match[0]):
+                spans.append((match.start(), end))
     return spans

@@ -1,6 +1,6 @@
-"""Columns of text: filter, replace what is plain, read exactly what is left.
+"""Columns of text: filter them, replace what is plain, search the rest text by text.
 
-Belongs here: the vectorised path. It gives what `redact_text` gives, text by text.
+Belongs here: the vectorised path. Its result is that of `redact_text` for each text.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _PLAIN_TOKENS = {"email": "[email]", "phone": "[phone]", "contact_link": "[link]
 
 @dataclass(frozen=True)
 class Redacted:
-    """A redacted column: the texts, how many contacts went, and of which kinds."""
+    """A redacted column: the texts, how many contacts were removed, and of which kinds."""
 
     texts: pa.StringArray
     counts: pa.Int32Array
@@ -30,7 +30,7 @@ def redact_array(texts: pa.Array, rules: Rules = _ALL) -> Redacted:
 
     Args:
         texts: Strings; null stays null.
-        rules: The families that look; all of them by default.
+        rules: The families to search for; all of them by default.
 
     Returns:
         As many rows as came in. A null text has count 0 and no kinds.
@@ -39,7 +39,7 @@ def redact_array(texts: pa.Array, rules: Rules = _ALL) -> Redacted:
     unique = column.unique(maintain_order=True).drop_nulls().to_frame()
     hits = unique.filter(filters.signs("text") > 0)
     raw = hits["text"].to_list()
-    cleaned, kinds = _plainly(hits, rules)
+    cleaned, kinds = _replace_plain(hits, rules)
     bits = filters.sort_out(cleaned.str.replace_many(list(TOKENS), [BARRIER] * len(TOKENS)))
     clean = cleaned.to_list()
     for index in bits.cast(pl.Boolean).arg_true().to_list():
@@ -47,7 +47,7 @@ def redact_array(texts: pa.Array, rules: Rules = _ALL) -> Redacted:
         if spans:
             clean[index] = apply(clean[index], spans)
             kinds[index] += [span.kind for span in spans]
-    changed = [index for index, found in enumerate(kinds) if found]
+    changed = [index for index, kinds_of_text in enumerate(kinds) if kinds_of_text]
     return _assemble(
         column,
         [raw[index] for index in changed],
@@ -56,8 +56,8 @@ def redact_array(texts: pa.Array, rules: Rules = _ALL) -> Redacted:
     )
 
 
-def _plainly(hits: pl.DataFrame, rules: Rules) -> tuple[pl.Series, list[list[str]]]:
-    """The vector stage, and per text the kinds it took (tokens that stood there do not count)."""
+def _replace_plain(hits: pl.DataFrame, rules: Rules) -> tuple[pl.Series, list[list[str]]]:
+    """The texts without plain contacts, and the kinds that each lost (not tokens it had before)."""
     kept = [
         (kind, pattern) for kind, pattern in plain.PLAIN if kind in rules.on and kind in tokens()
     ]
@@ -90,8 +90,8 @@ def _assemble(
         {
             "text": pl.Series(raw, dtype=pl.String),
             "clean": pl.Series(clean, dtype=pl.String),
-            "count": pl.Series([len(found) for found in kinds], dtype=pl.Int32),
-            "kinds": pl.Series([sorted(set(found)) for found in kinds], dtype=pl.List(pl.String)),
+            "count": pl.Series([len(row) for row in kinds], dtype=pl.Int32),
+            "kinds": pl.Series([sorted(set(row)) for row in kinds], dtype=pl.List(pl.String)),
         }
     )
     joined = column.to_frame().join(changes, on="text", how="left", maintain_order="left")
@@ -108,4 +108,4 @@ def _assemble(
     )
 
 
-assert set(_PLAIN_TOKENS.values()) <= set(TOKENS)  # noqa: S101  a token nobody masks would be read again
+assert set(_PLAIN_TOKENS.values()) <= set(TOKENS)  # noqa: S101  a token that is not masked would be searched again

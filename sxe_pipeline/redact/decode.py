@@ -1,14 +1,13 @@
-"""Second looks at a text: written apart, encoded, rotated or backwards.
+"""Hidden contact data: written with separators, encoded, rotated or backwards.
 
-Belongs here: views that turn hidden contact data into plain contact data, which the same rules
-then find. A view is built only where a cheap sign asks for it.
+Belongs here: what turns hidden contact data into plain contact data, which the same rules then
+find. It runs only where the filter saw a sign of it.
 """
 
 import base64
 import binascii
 import codecs
 import re
-from collections.abc import Callable
 
 from sxe_pipeline.redact import email, phone, spelled
 from sxe_pipeline.redact.ruleset import words
@@ -19,44 +18,42 @@ _APART = re.compile(
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{12,400}={0,2}(?![A-Za-z0-9+/=_-])")
 _HEX = re.compile(r"(?<![0-9A-Za-z#])(?:0x)?(?:[0-9A-Fa-f]{2}[ :\\x]{0,2}){7,200}(?![0-9A-Za-z])")
 
-Finder = Callable[[str], list[tuple[int, int]]]
+
+def find_hidden(text: str) -> list[tuple[int, int, str]]:
+    """Contact data hidden by order or by separators in a skeleton, as (start, end, kind)."""
+    return find_separated(text) + [(*span, "email") for span in find_reversed(text)]
 
 
-def find_turned_or_apart(folded: str) -> list[tuple[int, int, str]]:
-    """Everything that hides by order or by separators, as (start, end, kind)."""
-    return find_apart(folded) + [(*span, "email") for span in find_turned(folded)]
-
-
-def find_apart(folded: str) -> list[tuple[int, int, str]]:
-    """Contact data with a separator after every letter, as (start, end, kind)."""
+def find_separated(text: str) -> list[tuple[int, int, str]]:
+    """Contact data with a separator after every letter of a skeleton, as (start, end, kind)."""
     spans: list[tuple[int, int, str]] = []
-    for run in _APART.finditer(folded):
+    for run in _APART.finditer(text):
         step = len(run["gap"]) + 1
         joined = run[0][::step]
-        for finder, kind in ((email.find, "email"), (spelled.find, "phone")):
-            for start, end in finder(joined):
+        for find, kind in ((email.find, "email"), (spelled.find, "phone")):
+            for start, end in find(joined):
                 spans.append((run.start() + start * step, run.start() + (end - 1) * step + 1, kind))
     return spans
 
 
-def find_turned(folded: str) -> list[tuple[int, int]]:
-    """Addresses in rot13 or backwards, as spans of the folded text."""
+def find_reversed(text: str) -> list[tuple[int, int]]:
+    """Addresses in rot13 or backwards, as spans of the skeleton."""
     spans = []
-    rotated = codecs.encode(folded, "rot13")
+    rotated = codecs.encode(text, "rot13")
     if _names_provider(rotated):
         spans += email.find(rotated)
-    backwards = folded[::-1]
+    backwards = text[::-1]
     if _names_provider(backwards):
-        size = len(folded)
+        size = len(text)
         spans += [(size - end, size - start) for start, end in email.find(backwards)]
     return spans
 
 
-def _names_provider(view: str) -> bool:
+def _names_provider(text: str) -> bool:
     return (
-        any(name in view for name in words("unambiguous_providers"))
-        or "yahoo" in view
-        or ("outlook" in view)
+        any(name in text for name in words("unambiguous_providers"))
+        or "yahoo" in text
+        or "outlook" in text
     )
 
 
@@ -64,14 +61,14 @@ def find_encoded(raw: str) -> list[tuple[int, int, str]]:
     """Contact data in base64 or hexadecimal, as (start, end, kind) of the raw text."""
     spans: list[tuple[int, int, str]] = []
     for pattern, decoder in ((_BASE64, _from_base64), (_HEX, _from_hex)):
-        for found in pattern.finditer(raw):
-            plain = decoder(found[0])
+        for match in pattern.finditer(raw):
+            plain = decoder(match[0])
             if plain is None:
                 continue
             if email.find(plain.lower()):
-                spans.append((*found.span(), "email"))
+                spans.append((*match.span(), "email"))
             elif phone.find(plain.lower()):
-                spans.append((*found.span(), "phone"))
+                spans.append((*match.span(), "phone"))
     return spans
 
 

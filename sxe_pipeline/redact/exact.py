@@ -1,8 +1,8 @@
 """The exact stage: every rule family over one text, until nothing more is found.
 
 Belongs here: how families are combined, chunked and applied. A text is cut at what was redacted
-(and at tokens that stand in it already) and each piece is read on its own, so that redacting a
-redacted text finds the same pieces and changes nothing.
+(and at tokens it held before) and each piece is searched on its own, so that redacting a redacted
+text finds the same pieces and changes nothing.
 """
 
 import re
@@ -19,8 +19,8 @@ from sxe_pipeline.redact import (
     plain,
     spelled,
 )
-from sxe_pipeline.redact.fold import fold
 from sxe_pipeline.redact.ruleset import BARRIER, TOKENS, Rules, tokens
+from sxe_pipeline.redact.skeleton import skeleton
 
 CHUNK = 2000
 OVERLAP = 512
@@ -41,7 +41,7 @@ _ALL = Rules()
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One redacted stretch: code point offsets of the input, and what it was."""
+    """One redacted part of a text: code point offsets of the input, and what it was."""
 
     start: int
     end: int
@@ -49,8 +49,8 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """Which kinds the rules and the policy want, and which signs the filter saw."""
+class _Scope:
+    """Which kinds the rules and the policy search for, and which signs the filter saw."""
 
     kinds: frozenset[str]
     signs: int
@@ -64,7 +64,7 @@ def redact_text(text: str, rules: Rules = _ALL) -> tuple[str, list[Span]]:
 
     Args:
         text: Any text, of any length.
-        rules: The families that look; all of them by default.
+        rules: The families to search for; all of them by default.
 
     Returns:
         The redacted text and the spans of the input that were replaced, in order, disjoint.
@@ -79,17 +79,17 @@ def redact_text(text: str, rules: Rules = _ALL) -> tuple[str, list[Span]]:
 
 def apply(text: str, spans: list[Span]) -> str:
     """The text with a token in place of each span; a link hub keeps its host."""
-    written = []
-    place = 0
+    parts = []
+    done = 0
     for span in spans:
-        written.append(text[place : span.start])
+        parts.append(text[done : span.start])
         token = tokens()[span.kind]
         if span.kind == "link_hub":
-            hub = links.hub_of(fold(text[span.start : span.end])[0])
+            hub = links.hub_of(skeleton(text[span.start : span.end])[0])
             token = f"{hub}/{token}" if hub else token
-        written.append(token)
-        place = span.end
-    return "".join([*written, text[place:]])
+        parts.append(token)
+        done = span.end
+    return "".join([*parts, text[done:]])
 
 
 def find_spans(text: str, rules: Rules = _ALL, signs: int = filters.EVERYTHING) -> list[Span]:
@@ -97,55 +97,55 @@ def find_spans(text: str, rules: Rules = _ALL, signs: int = filters.EVERYTHING) 
 
     Args:
         text: Any text.
-        rules: The families that look.
-        signs: What the filter saw (`filters.sort_out`); families without a sign are passed over.
+        rules: The families to search for.
+        signs: What the filter saw (`filters.sort_out`); families without a sign are skipped.
     """
-    asked = _Asked(frozenset(rules.on & tokens().keys()), signs)
+    scope = _Scope(frozenset(rules.on & tokens().keys()), signs)
     masked = _TOKEN.sub(lambda token: BARRIER * len(token[0]), text)
-    found = [span for span in plain.find(masked) if span[2] in asked.kinds]
-    masked = _mask(masked, found)
+    spans = [span for span in plain.find(masked) if span[2] in scope.kinds]
+    masked = _mask(masked, spans)
     for _ in range(_ROUNDS):
-        more = _search(masked, asked, found)
+        more = _search(masked, scope, spans)
         if not more:
             break
-        found += more
+        spans += more
         masked = _mask(masked, more)
-    return _merge(found)
+    return _merge(spans)
 
 
 def _search(
-    masked: str, asked: _Asked, found: list[tuple[int, int, str]]
+    masked: str, scope: _Scope, known: list[tuple[int, int, str]]
 ) -> list[tuple[int, int, str]]:
-    phones = {end for _, end, kind in found if kind == "phone"}
+    phones = {end for _, end, kind in known if kind == "phone"}
     spans = []
     for piece in _PIECE.finditer(masked):
         after_phone = piece.start() in phones
-        for start, end, kind in _read_chunks(piece[0], asked, after_phone):
+        for start, end, kind in _search_chunks(piece[0], scope, after_phone):
             spans.append((piece.start() + start, piece.start() + end, kind))
     return spans
 
 
 def _mask(text: str, spans: list[tuple[int, int, str]]) -> str:
-    pieces = []
-    place = 0
+    parts = []
+    done = 0
     for start, end, _ in sorted(spans):
-        pieces.append(text[place:start])
-        pieces.append(BARRIER * (end - max(place, start)))
-        place = max(place, end)
-    return "".join([*pieces, text[place:]])
+        parts.append(text[done:start])
+        parts.append(BARRIER * (end - max(done, start)))
+        done = max(done, end)
+    return "".join([*parts, text[done:]])
 
 
-def _read_chunks(piece: str, asked: _Asked, after_phone: bool) -> list[tuple[int, int, str]]:
-    """A long piece is read in chunks; each find belongs to the chunk that holds its start."""
+def _search_chunks(piece: str, scope: _Scope, after_phone: bool) -> list[tuple[int, int, str]]:
+    """A long piece is searched in chunks; a span counts in the chunk that holds its start."""
     if len(piece) <= CHUNK:
-        return _read(piece, asked, after_phone) if len(piece) > 3 else []
+        return _search_piece(piece, scope, after_phone) if len(piece) > 3 else []
     spans = []
     step = CHUNK - OVERLAP
     for begin in range(0, len(piece), step):
         last = begin + CHUNK >= len(piece)
         low = 0 if begin == 0 else OVERLAP // 2
         high = CHUNK if last else CHUNK - OVERLAP // 2
-        for start, end, kind in _read(piece[begin : begin + CHUNK], asked, False):
+        for start, end, kind in _search_piece(piece[begin : begin + CHUNK], scope, False):
             if low <= start < high or (start < low and end > OVERLAP):
                 spans.append((begin + start, begin + end, kind))
         if last:
@@ -153,35 +153,35 @@ def _read_chunks(piece: str, asked: _Asked, after_phone: bool) -> list[tuple[int
     return spans
 
 
-def _read(piece: str, asked: _Asked, after_phone: bool) -> list[tuple[int, int, str]]:
-    folded, back = fold(piece)
-    spans = [span for span in _families(folded, asked, after_phone) if span[1] > span[0]]
-    if back is not None:
-        spans = [(back[start], back[end], kind) for start, end, kind in spans]
-    if asked.wants("postal_address", filters.ADDRESS) and any(map(str.isdigit, piece)):
+def _search_piece(piece: str, scope: _Scope, after_phone: bool) -> list[tuple[int, int, str]]:
+    bare, offsets = skeleton(piece)
+    spans = [span for span in _families(bare, scope, after_phone) if span[1] > span[0]]
+    if offsets is not None:
+        spans = [(offsets[start], offsets[end], kind) for start, end, kind in spans]
+    if scope.wants("postal_address", filters.ADDRESS) and any(map(str.isdigit, piece)):
         spans += [(start, end, "postal_address") for start, end in address.find(piece)]
-    if asked.signs & filters.DECODE and _UNUSUAL.search(piece):
-        spans += [span for span in decode.find_encoded(piece) if span[2] in asked.kinds]
+    if scope.signs & filters.DECODE and _UNUSUAL.search(piece):
+        spans += [span for span in decode.find_encoded(piece) if span[2] in scope.kinds]
     return [(s.start, s.end, s.kind) for s in _merge(spans)]
 
 
-def _families(folded: str, asked: _Asked, after_phone: bool) -> list[tuple[int, int, str]]:
+def _families(bare: str, scope: _Scope, after_phone: bool) -> list[tuple[int, int, str]]:
     spans: list[tuple[int, int, str]] = []
-    if asked.wants("contact_link", filters.LINKS):
-        spans += links.find(folded)
-    if asked.wants("link_hub", filters.LINKS):
-        spans += [(*span, "link_hub") for span in links.find_hubs(folded)]
-    if asked.wants("email", filters.EMAIL):
-        spans += [(*span, "email") for span in email.find(folded)]
-    if asked.wants("phone", filters.PHONE):
-        spans += [(*span, "phone") for span in phone.find(folded, inherited=after_phone)]
-        spans += [(*span, "phone") for span in spelled.find_between(folded)]
-    if asked.wants("phone", filters.SPELLED):
-        spans += [(*span, "phone") for span in spelled.find(folded)]
-    if asked.wants("messenger_id", filters.MESSENGER):
-        spans += [(*span, "messenger_id") for span in messenger.find(folded)]
-    if asked.signs & filters.DECODE:
-        spans += [span for span in decode.find_turned_or_apart(folded) if span[2] in asked.kinds]
+    if scope.wants("contact_link", filters.LINKS):
+        spans += links.find(bare)
+    if scope.wants("link_hub", filters.LINKS):
+        spans += [(*span, "link_hub") for span in links.find_hubs(bare)]
+    if scope.wants("email", filters.EMAIL):
+        spans += [(*span, "email") for span in email.find(bare)]
+    if scope.wants("phone", filters.PHONE):
+        spans += [(*span, "phone") for span in phone.find(bare, inherited=after_phone)]
+        spans += [(*span, "phone") for span in spelled.find_between(bare)]
+    if scope.wants("phone", filters.SPELLED):
+        spans += [(*span, "phone") for span in spelled.find(bare)]
+    if scope.wants("messenger_id", filters.MESSENGER):
+        spans += [(*span, "messenger_id") for span in messenger.find(bare)]
+    if scope.signs & filters.DECODE:
+        spans += [span for span in decode.find_hidden(bare) if span[2] in scope.kinds]
     return spans
 
 

@@ -30,7 +30,7 @@ _CONTACT_HANDLE = (
 
 @dataclass(frozen=True)
 class RedactedLinks:
-    """Links without contact data: what is left, the hub named, how many went, their kinds."""
+    """Links without contact data: what is left, the hub, how many were removed, of which kinds."""
 
     links: pa.ListArray
     hubs: pa.StringArray
@@ -66,13 +66,13 @@ def redact_links(links: pa.ListArray) -> RedactedLinks:
 
 @lru_cache(maxsize=65536)
 def _judge(link: str) -> tuple[str | None, str | None, str | None]:
-    """What is left of one link, the hub it leads to, and the kind that went."""
+    """What is left of one link, the hub it leads to, and the kind that was removed."""
     parts = _URL.match(link)
     if parts is None:
         return None, None, "contact_link"
     scheme, host = (parts["scheme"] or "").lower(), parts["host"].lower().rstrip(".")
     rest = parts["rest"]
-    if scheme not in _WEB and not _looks_like_host(scheme, rest):
+    if scheme not in _WEB and not _is_host(scheme):
         return None, None, "contact_link"
     if any(_same_host(host, rest, name) for name in hosts("contact_hosts")):
         return None, None, "contact_link"
@@ -81,21 +81,22 @@ def _judge(link: str) -> tuple[str | None, str | None, str | None]:
             bare = rest.strip("/?#") == ""
             return name, name, None if bare else "link_hub"
     plain = unquote(link)
-    found = [span for span in find_spans(plain) if span.kind != "link_hub"]
-    hard = [span for span in found if span.kind in ("email", "contact_link", "messenger_id")]
-    if hard or (
-        found and re.search(r"(?:phone|tel|whatsapp|mobile|number)=?/?\W*\d{7}", plain.lower())
+    spans = [span for span in find_spans(plain) if span.kind != "link_hub"]
+    sure = [span for span in spans if span.kind in ("email", "contact_link", "messenger_id")]
+    if sure or (
+        spans and re.search(r"(?:phone|tel|whatsapp|mobile|number)=?/?\W*\d{7}", plain.lower())
     ):
-        return None, None, (hard or found)[0].kind
+        return None, None, (sure or spans)[0].kind
     return link, None, None
 
 
-def _looks_like_host(scheme: str, rest: str) -> bool:
+def _is_host(scheme: str) -> bool:
     """'example.com:8080/x' has no scheme, only a port."""
     return "." in scheme
 
 
 def _same_host(host: str, rest: str, name: str) -> bool:
+    """Whether a link leads to a listed host, or to the path below it that the list names."""
     listed, _, path = name.partition("/")
     if host != listed and not host.endswith("." + listed):
         return False

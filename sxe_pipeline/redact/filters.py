@@ -1,8 +1,8 @@
-"""Which texts may hold contact data: a handful of patterns that Rust's DFA runs over a column.
+"""Which texts may hold contact data: a few patterns that run over a column as one Rust automaton.
 
-Belongs here: cheap, broad signs. A text that none of them meets is never looked at again, so a
-sign may be too broad but never too narrow; `exact` decides. No Unicode word boundary, no repeat
-inside a repeat: they push the engine off its fast path (measured: 40 to 90 times slower).
+Belongs here: cheap, broad signs. A text that shows none of them is not searched further, so a sign
+may be too broad but never too narrow; `exact` decides. No Unicode word boundary, no repeat inside
+a repeat: with them the engine leaves its fast path (measured: 40 to 90 times slower).
 """
 
 import re
@@ -10,8 +10,8 @@ from functools import lru_cache
 
 import polars as pl
 
-from sxe_pipeline.redact.fold import fold
 from sxe_pipeline.redact.ruleset import hosts, raw_words, words
+from sxe_pipeline.redact.skeleton import skeleton
 
 _AT = (
     r"(?i:[a-z0-9_)\]}>.\-]@|[a-z0-9_.\-)] {1,3}@ {0,2}[a-z0-9\-]+ ?\.[a-z]"
@@ -59,12 +59,12 @@ _SHORT_LINK = (
 )
 
 
-def _one_of(these: frozenset[str] | set[str]) -> str:
-    return "|".join(re.escape(word) for word in sorted(these, key=lambda w: (-len(w), w)))
+def _one_of(listed: frozenset[str] | set[str]) -> str:
+    return "|".join(re.escape(word) for word in sorted(listed, key=lambda w: (-len(w), w)))
 
 
 @lru_cache(maxsize=1)
-def _slot_patterns() -> tuple[str, str, str]:
+def _at_and_dot_patterns() -> tuple[str, str, str]:
     at, dot = raw_words("at_words"), raw_words("dot_words")
     sure = {word for word in raw_words("bare_at_words") if len(word) > 3 or not word.isascii()}
     bracketed = _one_of(at | words("bracket_at_words"))
@@ -161,16 +161,16 @@ EVERYTHING = 255
 
 
 def signs(name: str) -> pl.Expr:
-    """The signs a text shows, as bits (null for null); 0 where nothing has to be read.
+    """The signs a text shows, as bits (null for null); 0 where nothing has to be searched.
 
     Args:
         name: The column of texts.
     """
     text = pl.col(name).str
-    strong_at, some_at, some_dot = _slot_patterns()
+    strong_at, some_at, some_dot = _at_and_dot_patterns()
     counted, adjacent = _number_words()
     names, hidden = _link_names()
-    found = {
+    by_bit = {
         EMAIL: text.contains(_AT)
         | text.contains(_PROVIDER)
         | text.contains(strong_at)
@@ -189,26 +189,26 @@ def signs(name: str) -> pl.Expr:
         UNUSUAL: text.contains(_UNUSUAL),
     }
     bits = pl.lit(0, pl.UInt8)
-    for bit, sign in found.items():
+    for bit, sign in by_bit.items():
         bits = bits | pl.when(sign).then(pl.lit(bit, pl.UInt8)).otherwise(pl.lit(0, pl.UInt8))
     return bits
 
 
 def sort_out(texts: pl.Series) -> pl.Series:
-    """Signs per text; texts with unusual characters are folded and filtered once more.
+    """Signs per text; of texts with unusual characters those of their skeleton too.
 
     Args:
         texts: Strings without null.
 
     Returns:
-        Bits; `UNUSUAL` alone never remains, so 0 means that nothing has to be read.
+        Bits; `UNUSUAL` alone never remains, so 0 means that nothing has to be searched.
     """
     frame = texts.alias("text").to_frame()
     bits = frame.select(signs("text").alias("bits"))["bits"]
     odd = (bits & UNUSUAL).cast(pl.Boolean).arg_true()
     if not len(odd):
         return bits
-    folded = pl.DataFrame({"text": [fold(text)[0] for text in texts.gather(odd).to_list()]})
-    again = folded.select(signs("text").alias("bits"))["bits"]
+    skeletons = pl.DataFrame({"text": [skeleton(text)[0] for text in texts.gather(odd).to_list()]})
+    again = skeletons.select(signs("text").alias("bits"))["bits"]
     merged = (bits.gather(odd) | again) & (EVERYTHING ^ UNUSUAL)
     return bits.scatter(odd, merged)

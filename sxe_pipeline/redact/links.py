@@ -66,21 +66,21 @@ def _hub_hosts() -> re.Pattern[str]:
 
 
 def find(text: str) -> list[tuple[int, int, str]]:
-    """Contact links in a folded text, as (start, end, kind)."""
+    """Contact links in a skeleton, as (start, end, kind)."""
     spans: list[tuple[int, int, str]] = []
     if ":" in text:
         spans += [
-            (*found.span(), "phone" if found["dialled"] else "contact_link")
-            for found in _schemes().finditer(text)
+            (*match.span(), "phone" if match["dialled"] else "contact_link")
+            for match in _schemes().finditer(text)
         ]
-    spans += [(*found.span(), "contact_link") for found in _contact_hosts().finditer(text)]
+    spans += [(*match.span(), "contact_link") for match in _contact_hosts().finditer(text)]
     return [(start, _without_tail(text, start, end), kind) for start, end, kind in spans]
 
 
 def find_hubs(text: str) -> list[tuple[int, int]]:
-    """Link hub pages in a folded text, as spans."""
+    """Link hub pages in a skeleton, as spans."""
     return [
-        (found.start(), _without_tail(text, *found.span())) for found in _hub_hosts().finditer(text)
+        (match.start(), _without_tail(text, *match.span())) for match in _hub_hosts().finditer(text)
     ]
 
 

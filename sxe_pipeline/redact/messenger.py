@@ -1,7 +1,7 @@
 """Messenger ids: the name of a messenger, then a handle.
 
-Belongs here: identities on services that are inboxes (WeChat, Telegram, Signal, Line ...). Handles
-on the social networks we read are no contact data (policy: keep).
+Belongs here: ids on services that deliver messages (WeChat, Telegram, Signal, Line ...). Handles on
+the social networks we ingest are no contact data (policy: keep).
 """
 
 import re
@@ -76,25 +76,21 @@ def _pattern() -> re.Pattern[str]:
 
 
 def find(text: str) -> list[tuple[int, int]]:
-    """Messenger ids in a folded text, as spans (the name and the handle).
-
-    Args:
-        text: Folded text.
-    """
+    """Messenger ids in a skeleton, as spans (the name and the handle)."""
     spans: list[tuple[int, int]] = []
-    place = 0
+    offset = 0
     pattern = _pattern()
-    while found := pattern.search(text, place):
-        place = found.end("name")
-        if _is_id(text, found):
-            spans.append(found.span())
-            place = found.end()
+    while match := pattern.search(text, offset):
+        offset = match.end("name")
+        if _is_id(text, match):
+            spans.append(match.span())
+            offset = match.end()
     return spans
 
 
-def _is_id(text: str, found: re.Match[str]) -> bool:
-    handle = found["handle"].strip(".-_+")
-    name, between = found["name"], found["between"]
+def _is_id(text: str, match: re.Match[str]) -> bool:
+    handle = match["handle"].strip(".-_+")
+    name, between = match["name"], match["between"]
     if len(handle) < 3 or handle in _EVERYDAY or handle in words("messengers"):
         return False
     if handle.startswith(("http", "www.")):
@@ -108,7 +104,7 @@ def _is_id(text: str, found: re.Match[str]) -> bool:
         return signed or digit or not name.isascii()
     if "@" in between or re.search(r"id|user|pin|号", between):
         return True
-    return ((":" in between or "=" in between) and (marked or _alone(text, found.end()))) or (
+    return ((":" in between or "=" in between) and (marked or _alone(text, match.end()))) or (
         digit
         and len(handle) > 4
         and not handle.isdigit()
@@ -117,6 +113,6 @@ def _is_id(text: str, found: re.Match[str]) -> bool:
 
 
 def _alone(text: str, end: int) -> bool:
-    """The handle ends its line: a word of a sentence would go on."""
+    """Whether the handle ends its line: after a word of a sentence more words follow."""
     rest = text[end : end + 4].lstrip(" ")
     return not rest or not (rest[0].isalnum() or rest[0] in "'’")

@@ -1,22 +1,20 @@
-"""Phone numbers: enough digits close together, weighed by their shape and the words around them.
+"""Phone numbers: enough digits close together, weighed by their shape and by what is around them.
 
-Belongs here: runs of digits. Digits written as words are in `spelled`. A digit mass is a phone
-number unless its shape (date, price, address, fraction) or the word before it says otherwise;
-a phone word lowers the bar to six digits, a plus sign overrules everything.
+Belongs here: runs of digits. What stands around them is in `context`, digits written as words are
+in `spelled`. A run of digits is a phone number unless its shape (date, price, address, fraction)
+or the word before it says otherwise; after a phone word six digits are enough, and a plus sign
+overrules all of it.
 """
 
 import re
-from dataclasses import dataclass
-from functools import cache, lru_cache
 
-from sxe_pipeline.redact.ruleset import words
+from sxe_pipeline.redact.context import context, is_in_name, is_ruled_out
 
-_MASS = re.compile(r"\d(?:[^0-9a-z\ue000%°$€£₹¥₽]{0,5}\d){5,}")
+_RUN = re.compile(r"\d(?:[^0-9a-z\ue000%°$€£₹¥₽]{0,5}\d){5,}")
 _LOOKALIKE = re.compile(
     r"(?<![a-z0-9])(?:[0-9oli][0-9oilsb]{6,17}|[0-9o][0-9oli]{1,4}[0-9o])(?![a-z0-9])"
 )
 _LETTERS = str.maketrans("oilsb", "01158")
-_WORD = re.compile(r"[^\W\d_]+(?:[.'&-][^\W\d_]+){0,3}\.?")
 _YEAR = r"(?:1[5-9]|20)\d\d"
 _DAY_MONTH = r"(?:(?:0?[1-9]|1[0-2]){0}[0-3]?\d|[0-3]?\d{0}(?:0?[1-9]|1[0-2]))"
 _DATE = re.compile(
@@ -58,56 +56,6 @@ _CUTS = tuple(
         "-",
     )
 )
-_FILLERS = frozenset(
-    [
-        "no",
-        "no.",
-        "nr",
-        "nr.",
-        "num",
-        "number",
-        "numero",
-        "is",
-        "at",
-        "on",
-        "us",
-        "me",
-        "only",
-        "es",
-        "the",
-        "my",
-        "our",
-        "y",
-        "o",
-        "or",
-        "and",
-        "id",
-        "de",
-        "del",
-        "al",
-        "a",
-    ]
-)
-_CURRENCY = frozenset(
-    [
-        "usd",
-        "eur",
-        "cop",
-        "gbp",
-        "inr",
-        "rs",
-        "mxn",
-        "clp",
-        "ars",
-        "brl",
-        "idr",
-        "rp",
-        "ngn",
-        "php",
-        "aud",
-        "cad",
-    ]
-)
 _RISING = "01234567890123456789", "98765432109876543210"
 
 
@@ -117,84 +65,8 @@ _WIDE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Context:
-    """What stands before a run of digits."""
-
-    evidence: int
-    """1 a phone word, -1 a word of another number, 0 neither."""
-    plus: bool
-    is_postal: bool = False
-    """That other number is a postal code, which has at most 9 digits: `cep` is one in Brazil, and a
-    mobile phone in Turkey."""
-
-
-@lru_cache(maxsize=1)
-def _marks() -> tuple[str, ...]:
-    return tuple(words("phone_marks"))
-
-
-@cache
-def _dense(name: str) -> tuple[str, ...]:
-    return tuple(word for word in words(name) if not word.isascii() and len(word) > 1)
-
-
-def context(text: str, start: int, inherited: bool = False) -> Context:
-    """Read the words before `start`, nearest first.
-
-    Args:
-        text: Folded text.
-        start: Where the digits begin.
-        inherited: A phone number ended just before.
-    """
-    before = text[max(0, start - 40) : start]
-    bare = before.rstrip(" (\t[.-")
-    plus = bare.endswith("+") or bool(re.search(r"(?<!\d)\+\s?\(?\Z", before))
-    if any(mark in before[-5:] for mark in _marks()):
-        return Context(1, plus)
-    if any(before.rstrip(" :.-").endswith(word) for word in _dense("phone_words")):
-        return Context(1, plus)
-    found = list(_WORD.finditer(before))
-    place = len(before)
-    spoken = [word[0] for word in found]
-    for index in range(len(found) - 1, max(-1, len(found) - 5), -1):
-        if place - found[index].end() > 6:
-            break
-        verdict = _verdict(spoken[: index + 1])
-        if verdict < 0 and not _reaches(before[found[index].end() : place]):
-            break
-        if verdict:
-            is_postal = spoken[index].rstrip(".") in words("postal_code_words")
-            return Context(verdict, plus, is_postal)
-        if spoken[index].strip(".") not in _FILLERS:
-            break
-        place = found[index].start()
-    return Context(1 if inherited else 0, plus)
-
-
-def _reaches(gap: str) -> bool:
-    """A word of another number speaks only for what follows directly."""
-    if any(char in gap for char in "\n|•✨"):
-        return False
-    return len(gap) < 4 or not gap.strip(" :#=.-()0123456789")
-
-
-def _verdict(spoken: list[str]) -> int:
-    """1, -1 or 0 for the phrase that ends the list; longer phrases speak first."""
-    phone, other = words("phone_words"), words("not_phone_words")
-    for length in (3, 2, 1):
-        phrase = " ".join(spoken[-length:])
-        short = phrase.rstrip(".")
-        if phrase in other or (short in other and short == phrase):
-            return -1
-        if phrase in phone or short in phone:
-            return 1
-    last = spoken[-1].rstrip(".")
-    return 1 if any(part in phone for part in re.split(r"[-.&]", last)[-1:]) else 0
-
-
 def _is_other_shape(run: str) -> bool:
-    """Dates, years, prices, decimals, times, fractions, scores, colours."""
+    """Whether it is a date, years, a price, decimals, a time, a fraction, a score or a colour."""
     if "^" in run or " = " in run or _SHAPES.match(run) or _YEARS.match(run):
         return True
     rest = _DATE.sub(" ", run)
@@ -204,37 +76,6 @@ def _is_other_shape(run: str) -> bool:
     return (len(years) > 1 and sum(char.isdigit() for char in run) - 4 * len(years) < 3) or (
         ("'" in run or '"' in run) and re.search(r"\d['\"]\s?\d", run) is not None
     )
-
-
-def _surroundings_forbid(text: str, start: int, end: int) -> bool:
-    """Part of a URL, a handle, a hashtag, a longer identifier; money; a counted thing."""
-    floor = max(text.rfind(" ", 0, start), text.rfind("\n", 0, start)) + 1
-    chunk = text[max(floor, start - 200) : start]
-    if (
-        chunk.endswith((",,", "@", "_"))
-        or (chunk.endswith("#") and "#" not in text[start:end])
-        or text[max(0, start - 3) : start].rstrip().endswith("=")
-    ):
-        return True
-    if "://" in chunk or re.search(r"[\w-]\.[a-z]{2,}[/?]\S*\Z", chunk):
-        return True
-    if chunk and chunk[-1].isalpha():
-        letters = re.search(r"[^\W\d_]+\Z", chunk)
-        if letters is None or len(letters[0]) < 3 or text[end : end + 1].isalpha():
-            return True
-    after = text[end : end + 14].lstrip(" -")
-    unit = re.match(r"[%$€£₹¥°₽]|[^\W\d_]+(?:/s)?", after)
-    if unit and unit[0] in words("units_after") and text[end : end + 1] != "\n":
-        return True
-    money = text[max(0, start - 5) : start].rstrip()
-    return money.endswith(("$", "€", "£", "₹", "¥")) or money.split(" ")[-1] in _CURRENCY
-
-
-def _is_named(text: str, start: int) -> bool:
-    """The digits belong to a handle or a hashtag."""
-    floor = max(text.rfind(" ", 0, start), text.rfind("\n", 0, start)) + 1
-    chunk = text[max(floor, start - 60) : start]
-    return re.search(r"(?:\A|[^\w])[@#][a-z_][\w.]*\Z", chunk) is not None
 
 
 def _accept(text: str, start: int, end: int, inherited: bool) -> bool:
@@ -250,7 +91,7 @@ def _accept(text: str, start: int, end: int, inherited: bool) -> bool:
         return False
     if len(set(digits)) < 2 or digits.endswith("000000"):
         return False
-    if _is_named(text, start):
+    if is_in_name(text, start):
         return False
     if around.evidence > 0:
         return not (_YEARS.match(run) or _DATE.fullmatch(run)) and (
@@ -259,14 +100,14 @@ def _accept(text: str, start: int, end: int, inherited: bool) -> bool:
     if digits in _RISING[0] or digits in _RISING[1]:
         return False
     if run.startswith("00") and count >= 10:
-        return not _surroundings_forbid(text, start, end)
+        return not is_ruled_out(text, start, end)
     if count < 9 and not _local_shape(text, start, run):
         return False
-    return count <= 15 and not _is_other_shape(run) and not _surroundings_forbid(text, start, end)
+    return count <= 15 and not _is_other_shape(run) and not is_ruled_out(text, start, end)
 
 
 def _local_shape(text: str, start: int, run: str) -> bool:
-    """Seven or eight bare digits count only where their grouping is a phone's."""
+    """Whether seven or eight digits without a phone word are grouped like a phone number."""
     if run.startswith("0") and re.fullmatch(
         r"0\d{1,3}[-\s/]\d{5,6}|0\d{2}[-\s]\d{3}[-\s]\d{2,3}", run
     ):
@@ -275,12 +116,12 @@ def _local_shape(text: str, start: int, run: str) -> bool:
 
 
 def _split(text: str, start: int, end: int, inherited: bool) -> list[tuple[int, int]]:
-    """A mass that is no single number: its parts, cut at the widest separator first."""
+    """The numbers in a run that is no single one: cut at the widest separator first."""
     run = text[start:end]
     for cut in _CUTS:
         if cut.search(run) is None:
             continue
-        edges = [0, *(edge for found in cut.finditer(run) for edge in found.span()), len(run)]
+        edges = [0, *(edge for match in cut.finditer(run) for edge in match.span()), len(run)]
         parts = [(start + edges[i], start + edges[i + 1]) for i in range(0, len(edges), 2)]
         spans = [span for part in parts for span in _weigh(text, *part, inherited)]
         if spans and len(parts) > 1 and not inherited:
@@ -323,8 +164,8 @@ def _whole(text: str, start: int, end: int, inherited: bool) -> list[tuple[int, 
 def unmask_lookalikes(text: str) -> str:
     """Digits for the letters that stand among digits (O, l, I, S, B); the length stays."""
 
-    def swap(found: re.Match[str]) -> str:
-        run = found[0]
+    def swap(match: re.Match[str]) -> str:
+        run = match[0]
         digits = sum(char.isdigit() for char in run)
         return run.translate(_LETTERS) if digits * 5 >= len(run) * 2 else run
 
@@ -332,17 +173,16 @@ def unmask_lookalikes(text: str) -> str:
 
 
 def find(text: str, *, inherited: bool = False) -> list[tuple[int, int]]:
-    """Phone numbers in a folded text, as spans.
+    """Phone numbers in a skeleton, as spans.
 
     Args:
-        text: Folded text.
-        inherited: The text follows a phone number that was found already.
+        text: A skeleton.
+        inherited: The text follows directly on a phone number that was found.
     """
-    seen = unmask_lookalikes(text)
+    digits = unmask_lookalikes(text)
     spans: list[tuple[int, int]] = []
-    for found in _MASS.finditer(seen):
-        near = (
-            found.start() <= 5 and inherited and not any(c.isalpha() for c in seen[: found.start()])
-        )
-        spans += _weigh(seen, found.start(), found.end(), near)
+    for run in _RUN.finditer(digits):
+        start, end = run.span()
+        is_next = inherited and start <= 5 and not any(char.isalpha() for char in digits[:start])
+        spans += _weigh(digits, start, end, is_next)
     return spans

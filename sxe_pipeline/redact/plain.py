@@ -1,7 +1,7 @@
-"""Contacts that hide nothing: a plain address, a plus number, a plain contact link.
+"""Contacts in their usual form: a plain address, a plus number, a plain contact link.
 
-Belongs here: patterns that Rust's and Python's engines read alike, so that whole columns are
-cleaned without Python and `redact_text` gives the same answer. Everything else is `exact`.
+Belongs here: patterns that mean the same to Rust's and to Python's regex engine, so that columns
+are redacted without Python and `redact_text` gives the same answer. Everything else is `exact`.
 """
 
 import re
@@ -43,5 +43,5 @@ def find(text: str) -> list[tuple[int, int, str]]:
     for kind, pattern in COMPILED:
         if (kind == "email" and "@" not in text) or (kind == "phone" and "+" not in text):
             continue
-        spans += [(found.start(2), found.end(2), kind) for found in pattern.finditer(text)]
+        spans += [(match.start(2), match.end(2), kind) for match in pattern.finditer(text)]
     return spans

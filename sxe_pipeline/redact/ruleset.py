@@ -1,6 +1,6 @@
-"""The data behind the rules: words, hosts, policy, the version of all of it, families on or off.
+"""The data behind the rules: words, hosts, policy, the version of all of it, which families are on.
 
-Belongs here: loading and shaping. Does not belong here: a rule.
+Belongs here: loading it and building patterns from it. Does not belong here: a rule.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 import yaml
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.redact.fold import fold_word
+from sxe_pipeline.redact.skeleton import skeleton
 
 FAMILIES = ("email", "phone", "contact_link", "messenger_id", "postal_address", "link_hub")
 _CODE_REVISION = "1"
@@ -21,7 +21,7 @@ _FILES = ("policy", "words", "numbers", "hosts", "tlds")
 
 @dataclass(frozen=True)
 class Rules:
-    """Which families look. A test takes one away and expects the second detector to see it."""
+    """Which families are searched for; a test of the second detector switches one off."""
 
     on: frozenset[str] = field(default_factory=lambda: frozenset(FAMILIES))
 
@@ -60,15 +60,15 @@ def _version() -> str:
 
 @cache
 def words(name: str, file: str = "words") -> frozenset[str]:
-    """One word list, folded like the texts it is looked for in."""
+    """The skeletons of one word list: they are looked for in the skeletons of texts."""
     raw = str(_data(file)[name])
     parts = raw.split() if file == "tlds" else raw.split(",")
-    return frozenset(fold_word(part.strip()) for part in parts if part.strip())
+    return frozenset(skeleton(part.strip())[0] for part in parts if part.strip())
 
 
 @cache
 def raw_words(name: str, file: str = "words") -> frozenset[str]:
-    """One word list as written and as folded, for patterns that meet raw text."""
+    """One word list as written and as skeletons, for patterns that read the raw text."""
     written = {part.strip() for part in str(_data(file)[name]).split(",") if part.strip()}
     return words(name, file) | written
 
@@ -81,16 +81,16 @@ def hosts(name: str) -> tuple[str, ...]:
     return tuple(sorted((str(host) for host in listed), key=len, reverse=True))
 
 
-def alternation(these: Iterable[str]) -> str:
+def alternation(phrases: Iterable[str]) -> str:
     """A regex alternation, longest first; blanks inside a phrase match any white space."""
-    ordered = sorted(these, key=lambda word: (-len(word), word))
+    ordered = sorted(phrases, key=lambda word: (-len(word), word))
     return "|".join(re.escape(word).replace(r"\ ", r"\s{1,3}") for word in ordered)
 
 
-def bounded(these: Iterable[str]) -> str:
-    """The alternation, each Latin or Cyrillic word only where no letter goes on beside it."""
-    spaced = [word for word in these if not _unspaced(word)]
-    dense = [word for word in these if _unspaced(word)]
+def bounded(listed: Iterable[str]) -> str:
+    """The alternation; a word of a script with blanks matches only as a whole word."""
+    spaced = [word for word in listed if not _unspaced(word)]
+    dense = [word for word in listed if _unspaced(word)]
     parts = []
     if spaced:
         parts.append(rf"(?<![^\W_])(?:{alternation(spaced)})(?![^\W\d_])")

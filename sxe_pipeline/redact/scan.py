@@ -1,8 +1,8 @@
-"""The second detector: other code, other patterns, the same question.
+"""The second detector: the question of the redactor, answered by other code and other patterns.
 
-Belongs here: what stands between a redactor's fault and Tier 1. It imports nothing of ours, reads
-no word list of the redactor, and knows two answers. `certain` is contact data beyond doubt and
-costs the row its place; `shape` only looks like it and is counted as open for a reader.
+Belongs here: the check between a fault of the redactor and Tier 1. It imports nothing of ours,
+reads no word list of the redactor, and has two answers. `certain` is contact data without doubt,
+and the row goes into quarantine; `shape` only looks like it: counted as open, for a person to read.
 """
 
 import phonenumbers

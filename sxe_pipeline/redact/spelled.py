@@ -1,4 +1,4 @@
-"""Phone numbers whose digits are words, letters among digits, or lie between other words.
+"""Phone numbers whose digits are written as words, as letters, or between other words.
 
 Belongs here: turning words of any listed language into digits and counting them.
 """
@@ -6,7 +6,7 @@ Belongs here: turning words of any listed language into digits and counting them
 import re
 from functools import lru_cache
 
-from sxe_pipeline.redact import phone
+from sxe_pipeline.redact.context import context
 from sxe_pipeline.redact.ruleset import words
 
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -19,7 +19,7 @@ _JOINERS = frozenset(("and", "y", "then", "e", "und", "et"))
 _BETWEEN = re.compile(
     r"(?<![\da-z])\d(?:[^\da-z\n\ue000]{0,2}[a-z]{1,9}[^\da-z\n\ue000]{0,2}\d){6,}(?!\d)"
 )
-_SUITS = re.compile(r"[.\-]{5}(?:[\s/|]{1,3}[.\-]{5}){6,}")
+_MORSE = re.compile(r"[.\-]{5}(?:[\s/|]{1,3}[.\-]{5}){6,}")
 _ROMAN = {
     "i": "1",
     "ii": "2",
@@ -57,7 +57,7 @@ def read(chunk: str) -> tuple[str, bool] | None:
     """The digits a chunk of text stands for, and whether it is clearly a word.
 
     Args:
-        chunk: Folded text without blanks or punctuation.
+        chunk: A part of a skeleton without blanks or punctuation.
 
     Returns:
         None where it stands for no digits.
@@ -83,22 +83,18 @@ def read(chunk: str) -> tuple[str, bool] | None:
 
 
 def find(text: str) -> list[tuple[int, int]]:
-    """Numbers written as words in a folded text, as spans.
-
-    Args:
-        text: Folded text.
-    """
+    """Numbers written as words in a skeleton, as spans."""
     spans: list[tuple[int, int]] = []
     run: list[tuple[int, int, str, bool]] = []
     times, opened = 1, -1
-    for found in _CHUNK.finditer(text):
-        if run and (found.start() - run[-1][1] > 8 or _breaks(text, run, found.start())):
+    for match in _CHUNK.finditer(text):
+        if run and (match.start() - run[-1][1] > 8 or _breaks(text, run, match.start())):
             spans += _judge(text, run)
             run, times, opened = [], 1, -1
-        token = found[0]
+        token = match[0]
         repeat = 2 if token in words("doubles") else 3 if token in words("triples") else 0
         if repeat:
-            times, opened = repeat, found.start()
+            times, opened = repeat, match.start()
             continue
         if token in _JOINERS and run and token not in _values():
             continue
@@ -107,8 +103,8 @@ def find(text: str) -> list[tuple[int, int]]:
             spans += _judge(text, run)
             run, times, opened = [], 1, -1
             continue
-        begin = found.start() if opened < 0 else opened
-        run.append((begin, found.end(), value[0] * times, value[1]))
+        begin = match.start() if opened < 0 else opened
+        run.append((begin, match.end(), value[0] * times, value[1]))
         times, opened = 1, -1
     return spans + _judge(text, run)
 
@@ -131,7 +127,7 @@ def _judge(text: str, run: list[tuple[int, int, str, bool]]) -> list[tuple[int, 
     if not clear or len(digits) < 6 or len(digits) > 40:
         return []
     glued = any(token[3] and len(token[2]) > 2 for token in run)
-    evidence = phone.context(text, run[0][0]).evidence > 0
+    evidence = context(text, run[0][0]).evidence > 0
     enough = 6 if evidence else 7
     if len(digits) < enough or len(set(digits)) < 3 or digits in "01234567890 9876543210":
         return []
@@ -142,12 +138,12 @@ def _judge(text: str, run: list[tuple[int, int, str, bool]]) -> list[tuple[int, 
 
 def find_between(text: str) -> list[tuple[int, int]]:
     """Single digits with one short word between each two, and digits in Morse code."""
-    spans = [found.span() for found in _SUITS.finditer(text)]
-    for found in _BETWEEN.finditer(text):
-        between = re.findall(r"[a-z]+", found[0])
-        apart = " " in found[0]
+    spans = [match.span() for match in _MORSE.finditer(text)]
+    for match in _BETWEEN.finditer(text):
+        between = re.findall(r"[a-z]+", match[0])
+        apart = " " in match[0]
         if (apart or len(set(between)) < 3) and not any(
             word in words("units_after") for word in between
         ):
-            spans.append(found.span())
+            spans.append(match.span())
     return spans

@@ -25,10 +25,10 @@ def redact_lines(
     """Redact one field of every JSON object.
 
     Args:
-        lines: One JSON object a line; blank lines are passed over.
+        lines: One JSON object a line; blank lines are skipped.
         field: The text to redact; a missing or null text gives null and no spans.
         batch: How many lines go through the filter at once.
-        rules: The families that look; all of them by default.
+        rules: The families to search for; all of them by default.
 
     Yields:
         The object with `redacted` (text or null) and `spans` (offsets in code points of the input).
@@ -52,7 +52,9 @@ def _parse(number: int, line: bytes, field: str) -> dict[str, Any]:
     try:
         row = _DECODER.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as broken:
-        raise BadInput(f"line {number} is no JSON; mend or drop it, then run it again") from broken
+        raise BadInput(
+            f"line {number} is no JSON; correct or drop it, then run it again"
+        ) from broken
     if not isinstance(row, dict):
         raise BadInput(f"line {number} is no JSON object; one object a line is expected")
     if not isinstance(row.get(field), str | None):

@@ -75,11 +75,6 @@ class Contract:
     file: Path
 
     @property
-    def major(self) -> str:
-        """The part of the version that a consumer's path depends on, such as 'v0'."""
-        return f"v{self.version.split('.', maxsplit=1)[0]}"
-
-    @property
     def names(self) -> list[str]:
         """The column names, in order."""
         return [column.name for column in self.columns]

@@ -80,18 +80,18 @@ def test_the_database_and_python_agree_on_the_leaf_hash(conn, reader):
 
 
 @pytest.mark.parametrize("contact", CONTACTS)
-@pytest.mark.parametrize("place", ["actor", "subject", "key", "word", "words"])
-def test_contact_data_is_refused_wherever_it_stands(contact, place):
+@pytest.mark.parametrize("part", ["actor", "subject", "key", "word", "words"])
+def test_contact_data_is_refused_in_every_part_of_a_record(contact, part):
     given = {"actor": "a", "subject": "s", "key": "k", "data": {}}
-    if place in given:
-        given[place] = contact
+    if part in given:
+        given[part] = contact
     else:
-        given["data"][place] = [contact] if place == "words" else contact
+        given["data"][part] = [contact] if part == "words" else contact
 
     with pytest.raises(Leak) as caught:
         form.canonical(KIND, **given)
     assert contact not in str(caught.value)
-    assert place in str(caught.value)
+    assert part in str(caught.value)
 
 
 def test_a_refused_record_leaves_the_transaction_usable(conn, reader):
@@ -140,10 +140,10 @@ def test_hashes_ids_dates_and_names_of_collections_are_no_contact_data():
         "collection": "export_2026-11-24_120000",
         "files": ["0" * 32, "1" * 32],
     }
-    said = json.loads(form.canonical(KIND, actor="a", subject="s", key="k", data=facts))["data"]
+    data = json.loads(form.canonical(KIND, actor="a", subject="s", key="k", data=facts))["data"]
 
-    assert said["at"] == "2026-11-24T12:00:00+00:00"
-    assert said["number"] == 441632960001
+    assert data["at"] == "2026-11-24T12:00:00+00:00"
+    assert data["number"] == 441632960001
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,6}", fullmatch=True), st.integers(0, 10**6)))

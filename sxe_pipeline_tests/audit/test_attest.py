@@ -1,4 +1,4 @@
-"""Every event is attested exactly once, whoever attests (promise P9)."""
+"""Every event is attested exactly once, whoever attests."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -9,17 +9,12 @@ import pytest
 
 from sxe_pipeline import audit
 from sxe_pipeline.audit import payload as form
+from sxe_pipeline.audit.append import OWNER_FAMILIES
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.store import sql
 
 ASSET, KIND = "social/observations", "observations.written"
-OF_THE_GATE = tuple(
-    f"{kind}."
-    for kind in (
-        *("request", "call", "provider", "circuit", "budget", "principal", "proposal"),
-        "suppression",
-    )
-)
+OF_THE_GATE = tuple(f"{family}." for family in OWNER_FAMILIES)
 
 
 @pytest.fixture
@@ -48,8 +43,9 @@ def test_an_attestation_answers_for_the_open_events_of_its_asset_only(conn):
     assert attested.event_count == 3
     assert attested.digest == form.digest(mine) == form.digest(mine[::-1])
     assert attested.metadata == {"sxe/audit_events": 3, "sxe/audit_digest": attested.digest}
-    stored = conn.execute("select asset_key, run_id, event_count from audit.attestation")
-    assert stored.fetchall() == [(ASSET, "run", 3)]
+    assert conn.execute(
+        "select asset_key, run_id, event_count from audit.attestation"
+    ).fetchall() == [(ASSET, "run", 3)]
     assert attest(conn, "social/profiles").event_count == 1
 
 
@@ -80,6 +76,13 @@ def test_an_attestation_falls_with_its_transaction(conn):
 def test_an_asset_that_answers_for_nothing_is_refused(conn):
     with pytest.raises(BadInput), conn.transaction():
         audit.attest(conn, "social/nothing", None)
+
+
+def test_python_and_the_database_keep_the_same_kinds_for_the_owner(database):
+    with psycopg.connect(database.dsn("postgres")) as conn:
+        families = conn.execute("select audit.owner_families()").fetchone()[0]
+
+    assert tuple(families) == OWNER_FAMILIES
 
 
 def test_every_kind_has_an_asset_that_attests_it(conn):

@@ -1,4 +1,4 @@
-"""Tampering is found, and what cannot be seen is said (promise P10 without its seals)."""
+"""Tampering is found; what cannot be seen before the log is sealed is named."""
 
 import json
 from datetime import timedelta
@@ -80,28 +80,28 @@ def tamper(database, statement, *parameters):
 
 
 def test_a_log_that_stands_gives_counts_and_no_more_than_cannot_tell(database, log):
-    said = check(database, log)
+    seen = check(database, log)
 
-    assert said.findings == {}
-    assert (said.events, said.attested, said.waiting, said.mirrored) == (4, 3, 1, 2)
-    assert said.status == "cannot_tell"
-    assert "not sealed" in said.as_dict()["cannot_see"]
+    assert seen.findings == {}
+    assert (seen.events, seen.attested, seen.waiting, seen.mirrored) == (4, 3, 1, 2)
+    assert seen.status == "cannot_tell"
+    assert "not sealed" in seen.as_dict()["cannot_see"]
 
 
 def test_an_empty_log_stands_too(database, catalog):
-    said = check(database, catalog)
+    seen = check(database, catalog)
 
-    assert (said.status, said.events, dict(said.findings)) == ("cannot_tell", 0, {})
+    assert (seen.status, seen.events, dict(seen.findings)) == ("cannot_tell", 0, {})
 
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edit_by_a_superuser_is_found_and_not_quoted(database, log, edit):
     tamper(database, EDITS[edit])
 
-    said = check(database, log)
+    seen = check(database, log)
 
-    assert said.status == "tampered"
-    shown = json.dumps(said.as_dict()) + "".join(said.lines())
+    assert seen.status == "tampered"
+    shown = json.dumps(seen.as_dict()) + "".join(seen.lines())
     for value in (MARK, "somebody_else", "job", ASSET):
         assert value not in shown
 
@@ -151,9 +151,9 @@ def test_a_materialization_without_events_is_no_forgery(database, log):
 def test_a_mirrored_materialization_that_is_gone_is_found(database, log):
     log.wipe()
 
-    said = check(database, log)
-    assert said.findings == {"a mirrored materialization is gone from Dagster": 2}
-    assert said.mirrored == 0
+    seen = check(database, log)
+    assert seen.findings == {"a mirrored materialization is gone from Dagster": 2}
+    assert seen.mirrored == 0
 
 
 def test_what_only_a_seal_can_show_is_not_claimed(database, log):
@@ -170,8 +170,8 @@ def test_what_only_a_seal_can_show_is_not_claimed(database, log):
         *(forged, form.leaf_hash(forged, recorded_at), event_id),
     )
 
-    said = check(database, log)
-    assert (said.status, said.findings) == ("cannot_tell", {})
+    seen = check(database, log)
+    assert (seen.status, seen.findings) == ("cannot_tell", {})
 
 
 @pytest.mark.parametrize("guard", sorted(GUARDS))
@@ -179,7 +179,7 @@ def test_a_guard_that_was_switched_off_is_found(database, log, guard):
     with psycopg.connect(database.dsn("postgres"), autocommit=True) as conn:
         conn.execute(f"alter table audit.event disable trigger {guard}")
 
-    said = check(database, log)
+    seen = check(database, log)
 
-    assert said.status == "tampered"
-    assert said.findings == {"a trigger that guards the log is off or gone": 1}
+    assert seen.status == "tampered"
+    assert seen.findings == {"a trigger that guards the log is off or gone": 1}

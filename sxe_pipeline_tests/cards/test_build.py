@@ -75,7 +75,7 @@ def test_a_card_without_a_word_of_its_own_is_no_lead_card(make) -> None:
     built = make(
         {"bio": "one peace in town"},
         {"bio": None, "follower_count": 5_000_000},
-        collections={"pool": build.Declared(("gaming",), "players")},
+        collections={"pool": build.DeclaredAudience(("gaming",), "players")},
     )
 
     assert built.cards.num_rows == 0
@@ -158,7 +158,10 @@ def test_country_stands_only_where_the_profile_says_it(make, location, region, e
 
 
 def test_market_pool_and_label_follow_the_tables(make) -> None:
-    declared = {"pool": build.Declared((), "coffee_people"), "other": build.Declared()}
+    declared = {
+        "pool": build.DeclaredAudience((), "coffee_people"),
+        "other": build.DeclaredAudience(),
+    }
 
     plain = one(make({"bio": "Software engineer"}))
     owned = one(make({"bio": "Software engineer"}, collections=declared))

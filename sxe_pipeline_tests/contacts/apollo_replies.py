@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 from sxe_pipeline.contacts.adapter import Item, Reply
-from sxe_pipeline.contacts.apollo import Apollo
+from sxe_pipeline.contacts.providers.apollo import Apollo
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 APOLLO = Apollo("https://sink.example.com/x")
@@ -38,7 +38,7 @@ def read(given, items=None, groups=EMAIL):
 
 
 def outcomes(answer):
-    return [found.outcome for found in answer.found]
+    return [found.outcome for found in answer.findings]
 
 
 NUMBER = {"raw_number": "(202) 555-0143", "sanitized_number": "+12025550143"}

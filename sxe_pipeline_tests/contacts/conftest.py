@@ -3,7 +3,7 @@
 import pytest
 
 from sxe_pipeline.sandbox import providers
-from sxe_pipeline_tests.contacts.desk import as_minted, desk_on, telling_pairs
+from sxe_pipeline_tests.contacts.harness import as_minted, harness_on, telling_pairs
 from sxe_pipeline_tests.gate.world import World, database_from, drop
 
 
@@ -14,7 +14,7 @@ def emulator():
         yield running
 
 
-def _furnished(server):
+def _set_up(server):
     database = database_from(server, "sxe_template")
     world = World(database)
     world.open(cap=100_000_000)
@@ -23,22 +23,22 @@ def _furnished(server):
 
 
 @pytest.fixture(scope="session")
-def furnished(server):
+def opened(server):
     """An open gate without cards: what each test copies."""
-    database, world = _furnished(server)
+    database, world = _set_up(server)
     world.close()
     yield database, world.tokens, {}
     drop(database)
 
 
 @pytest.fixture(scope="session")
-def asked(server):
-    """The same with three cards, about whom somebody asks and somebody else said yes.
+def approved(server):
+    """The same with a request for three cards that another person approved.
 
     At Apollo the first has an address and a number, the second an address; Enformion knows the
     third, whom Apollo does not know.
     """
-    database, world = _furnished(server)
+    database, world = _set_up(server)
     world.put([as_minted(n) for n in range(3)])
     made = world.submit(3, fields=["email", "phone"])
     world.approve(made)
@@ -50,7 +50,7 @@ def asked(server):
 @pytest.fixture(scope="session")
 def paired(server):
     """An open gate with pairs of cards of which each provider sells something."""
-    database, world = _furnished(server)
+    database, world = _set_up(server)
     pairs = [world.cards(2, prefix=prefix) for prefix in telling_pairs(12)]
     world.close()
     yield database, world.tokens, world.known, pairs
@@ -59,29 +59,29 @@ def paired(server):
 
 @pytest.fixture
 def pairs(paired, emulator):
-    """(desk, pairs of cards): nobody asked about them yet."""
+    """(harness, pairs of cards): no request names them yet."""
     template, tokens, known, cards = paired
     database = database_from(template.state, template.name)
-    with desk_on(database, tokens, emulator, known) as opened:
+    with harness_on(database, tokens, emulator, known) as opened:
         yield opened, cards
     drop(database)
 
 
 @pytest.fixture
-def desk(furnished, emulator):
+def harness(opened, emulator):
     """An open gate without cards, and the loop before it."""
-    template, tokens, known = furnished
+    template, tokens, known = opened
     database = database_from(template.state, template.name)
-    with desk_on(database, tokens, emulator, known) as made:
+    with harness_on(database, tokens, emulator, known) as made:
         yield made
     drop(database)
 
 
 @pytest.fixture
-def due(asked, emulator):
-    """(desk, request): three cards, approved, nothing sent."""
-    template, tokens, known, made = asked
+def due(approved, emulator):
+    """(harness, request): three cards, approved, nothing sent."""
+    template, tokens, known, made = approved
     database = database_from(template.state, template.name)
-    with desk_on(database, tokens, emulator, known) as opened:
+    with harness_on(database, tokens, emulator, known) as opened:
         yield opened, made
     drop(database)

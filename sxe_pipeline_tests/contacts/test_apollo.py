@@ -1,8 +1,8 @@
 import pytest
 
 from sxe_pipeline.contacts.adapter import Reply, Verdict
-from sxe_pipeline.contacts.apollo import Apollo
-from sxe_pipeline.contacts.replies import BODY_LIMIT
+from sxe_pipeline.contacts.providers.apollo import Apollo
+from sxe_pipeline.contacts.providers.replies import BODY_LIMIT
 from sxe_pipeline.errors import BadConfig, BadInput
 from sxe_pipeline_tests.contacts.apollo_replies import (
     APOLLO,
@@ -25,7 +25,7 @@ def test_what_is_known_of_people_stands_in_the_body_and_the_flags_in_the_query()
         first_name="Ana", last_name="Diaz", city="Boise", country="US", linkedin_url="x/in/a"
     )
 
-    ask = APOLLO.ask([known], EMAIL)
+    ask = APOLLO.call_request([known], EMAIL)
 
     assert (ask.method, ask.path) == ("POST", "/api/v1/people/bulk_match")
     assert ask.query == {"reveal_personal_emails": "true"}
@@ -35,7 +35,7 @@ def test_what_is_known_of_people_stands_in_the_body_and_the_flags_in_the_query()
 
 @pytest.mark.parametrize("groups", [EMAIL, PHONE, BOTH])
 def test_only_what_was_approved_is_revealed_and_never_a_waterfall(groups):
-    query = APOLLO.ask([item()], groups).query
+    query = APOLLO.call_request([item()], groups).query
 
     assert ("reveal_personal_emails" in query) is ("email" in groups)
     assert ("reveal_phone_number" in query) is ("phone" in groups)
@@ -56,12 +56,12 @@ def test_only_what_was_approved_is_revealed_and_never_a_waterfall(groups):
 )
 def test_a_question_no_answer_can_be_given_to_is_not_asked(items, groups):
     with pytest.raises(BadInput):
-        APOLLO.ask(items, groups)
+        APOLLO.call_request(items, groups)
 
 
 def test_phones_need_the_sink_and_requests_the_key():
     with pytest.raises(BadConfig):
-        Apollo().ask([item()], PHONE)
+        Apollo().call_request([item()], PHONE)
     with pytest.raises(BadConfig):
         APOLLO.headers({"api_key": ""})
     assert APOLLO.headers({"api_key": "k"}) == {"x-api-key": "k"}
@@ -98,7 +98,7 @@ def test_what_a_status_says_about_the_money(given, verdict, units, stops):
     answer = read(given)
 
     assert (answer.verdict, answer.units_micro, answer.opens_circuit) == (verdict, units, stops)
-    assert list(answer.found) == []
+    assert list(answer.findings) == []
 
 
 @pytest.mark.parametrize(
@@ -190,9 +190,9 @@ def test_a_person_belongs_to_an_item_by_evidence(matches, wanted):
 
     assert answer.verdict is Verdict.SETTLED
     assert outcomes(answer) == wanted
-    assert [found.position for found in answer.found] == [4, 9]
+    assert [found.position for found in answer.findings] == [4, 9]
     for found, email, person_id in zip(
-        answer.found, ("ana@example.com", "carl@example.org"), ("p1", "p2"), strict=True
+        answer.findings, ("ana@example.com", "carl@example.org"), ("p1", "p2"), strict=True
     ):
         is_match = found.outcome == "match"
         assert [value.value for value in found.values] == ([email] if is_match else [])
@@ -253,7 +253,7 @@ def test_a_person_who_fits_two_items_is_nobodys():
      ("Ana@Example.COM", ["ana@example.com"])],
 )  # fmt: skip
 def test_a_placeholder_is_no_value(email, stored):
-    found = read(answered(person(email=email))).found[0]
+    found = read(answered(person(email=email))).findings[0]
 
     assert found.outcome == "match"
     assert [value.value for value in found.values] == stored
@@ -265,7 +265,7 @@ def test_a_placeholder_is_no_value(email, stored):
      (None, "unknown"), (["verified"], "unknown"), ({}, "unknown")],
 )  # fmt: skip
 def test_a_word_not_announced_is_unknown(stated, status):
-    value = read(answered(person(email_status=stated, new_field={"x": [1]}))).found[0].values[0]
+    value = read(answered(person(email_status=stated, new_field={"x": [1]}))).findings[0].values[0]
 
     assert value.status == status
 
@@ -274,7 +274,7 @@ def test_a_word_not_announced_is_unknown(stated, status):
     ("stated", "confidence"), [(0.87, 0.87), (1, 1.0), (87, None), ("high", None), (None, None)]
 )
 def test_a_confidence_is_a_share(stated, confidence):
-    found = read(answered(person(extrapolated_email_confidence=stated))).found[0]
+    found = read(answered(person(extrapolated_email_confidence=stated))).findings[0]
 
     assert found.values[0].confidence == confidence
 
@@ -283,7 +283,7 @@ def test_further_addresses_are_values_too_but_bounded():
     many = [f"a{n}@example.org" for n in range(50)]
     contact = {"contact_emails": [{"email": "work@example.net", "email_status": "unverified"}]}
 
-    found = read(answered(person(personal_emails=many, contact=contact))).found[0]
+    found = read(answered(person(personal_emails=many, contact=contact))).findings[0]
 
     assert len(found.values) == 10
     assert found.values[0].value == "ana@example.com"
@@ -294,7 +294,7 @@ def test_what_was_not_asked_for_is_not_delivered():
     later = {"phone_enrichment": {"status": "skipped"}}
 
     kinds = [
-        [value.kind for value in read(answered(full, **later), groups=groups).found[0].values]
+        [value.kind for value in read(answered(full, **later), groups=groups).findings[0].values]
         for groups in (EMAIL, PHONE, BOTH)
     ]
 

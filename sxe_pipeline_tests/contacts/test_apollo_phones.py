@@ -45,7 +45,7 @@ def test_phones_are_awaited_under_the_id_of_their_request(body, verdict, request
     assert (answer.verdict, answer.provider_request_id) == (verdict, request_id)
     if verdict is Verdict.AWAITING:
         assert answer.units_micro == 1_000_000
-        assert APOLLO.ask_result(request_id).path == f"/api/v1/webhook_result/{request_id}"
+        assert APOLLO.result_request(request_id).path == f"/api/v1/webhook_result/{request_id}"
 
 
 def test_a_pending_answer_without_a_figure_is_unknown():
@@ -57,7 +57,7 @@ def test_a_pending_answer_without_a_figure_is_unknown():
 @pytest.mark.parametrize("request_id", ["", "../people/bulk_match", "1/2", "1?x", "1 2", "é"])
 def test_only_an_id_is_polled_for(request_id):
     with pytest.raises(BadInput):
-        APOLLO.ask_result(request_id)
+        APOLLO.result_request(request_id)
 
 
 WAITING = [item(0, "p1"), item(1, "p2"), item(2)]
@@ -74,10 +74,10 @@ def test_phones_meet_their_items_by_the_providers_id_alone():
 
     assert (answer.verdict, answer.units_micro) == (Verdict.SETTLED, 8_000_000)
     assert outcomes(answer) == ["no_match", "match", "no_match"]
-    value = answer.found[1].values[0]
+    value = answer.findings[1].values[0]
     assert (value.value, value.status, value.dnc) == ("+12025550143", "verified", False)
     assert (value.tcpa, value.litigator, value.flags_checked_at) == (None, None, NOW)
-    assert len(answer.found[1].values) == 1
+    assert len(answer.findings[1].values) == 1
 
 
 def test_a_person_without_an_id_is_no_item_without_one():
@@ -124,7 +124,11 @@ def test_a_person_without_an_id_is_no_item_without_one():
 def test_what_a_poll_says(given, verdict, seconds, stops):
     answer = APOLLO.read_result(WAITING, given, NOW)
 
-    assert (answer.verdict, answer.retry_after_s, answer.opens_circuit) == (verdict, seconds, stops)
+    assert (answer.verdict, answer.retry_after_s, answer.opens_circuit) == (
+        verdict,
+        seconds,
+        stops,
+    )
     assert answer.units_micro is None
 
 
@@ -138,7 +142,7 @@ def test_what_a_poll_says(given, verdict, seconds, stops):
 def test_a_flag_has_three_values(stated, flag):
     given = result({"id": "p1", "phone_numbers": [NUMBER | {"dnc_status_cd": stated}]})
 
-    value = APOLLO.read_result(WAITING, given, NOW).found[0].values[0]
+    value = APOLLO.read_result(WAITING, given, NOW).findings[0].values[0]
 
     assert value.dnc is flag
     assert (value.flags_checked_at is None) is (flag is None)
@@ -158,7 +162,9 @@ def test_a_flag_has_three_values(stated, flag):
 def test_when_a_flag_was_checked(stated, checked):
     number = NUMBER | {"dnc_status_cd": "found", "dnc_status_updated_at": stated}
 
-    found = APOLLO.read_result(WAITING, result({"id": "p1", "phone_numbers": [number]}), NOW).found
+    found = APOLLO.read_result(
+        WAITING, result({"id": "p1", "phone_numbers": [number]}), NOW
+    ).findings
 
     assert found[0].values[0].flags_checked_at == checked
 
@@ -170,8 +176,8 @@ def test_a_number_without_its_country_code_is_one_of_the_items_country():
     in_germany = APOLLO.read_result([item(0, "p1", country="DE")], result(people), NOW)
     nowhere = APOLLO.read_result([item(0, "p1", first_name="A")], result(people), NOW)
 
-    assert [value.value for value in in_germany.found[0].values] == ["+4930123456"]
-    assert list(nowhere.found[0].values) == []
+    assert [value.value for value in in_germany.findings[0].values] == ["+4930123456"]
+    assert list(nowhere.findings[0].values) == []
 
 
 def usage(lead, direct):

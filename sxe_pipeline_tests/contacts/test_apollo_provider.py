@@ -89,7 +89,7 @@ def test_no_body_raises_and_none_settles_without_a_figure(body, status, retry, g
         if answer.verdict is Verdict.SETTLED:
             assert type(answer.units_micro) is int
             assert answer.units_micro >= 0
-            assert [found.position for found in answer.found] == [0, 1]
+            assert [found.position for found in answer.findings] == [0, 1]
         if answer.retry_after_s is not None:
             assert 0 <= answer.retry_after_s <= 3600
         if answer.verdict is Verdict.UNKNOWN:
@@ -136,26 +136,26 @@ PEOPLE = [
 
 
 def paid(line, items=PEOPLE, groups=BOTH):
-    answer = line.send(APOLLO.ask(items, groups), "call-1")
+    answer = line.send(APOLLO.call_request(items, groups), "call-1")
     return APOLLO.read(items, groups, answer, NOW)
 
 
 def poll(line, answer):
-    ids = {found.position: found.provider_person_id for found in answer.found}
+    ids = {found.position: found.provider_person_id for found in answer.findings}
     items = [Item(one.position, one.card_id, one.inputs, ids[one.position]) for one in PEOPLE]
-    reply = line.send(APOLLO.ask_result(answer.provider_request_id), "call-1")
+    reply = line.send(APOLLO.result_request(answer.provider_request_id), "call-1")
     return APOLLO.read_result(items, reply, NOW)
 
 
 def test_both_parts_of_an_answer_add_up_to_what_the_provider_counted(emulator, line):
     first = paid(line)
     rest = poll(line, first)
-    counter = APOLLO.read_counter(line.send(APOLLO.ask_counter(), "call-1"))
+    counter = APOLLO.read_counter(line.send(APOLLO.counter_request(), "call-1"))
 
     assert (first.verdict, rest.verdict) == (Verdict.AWAITING, Verdict.SETTLED)
     assert first.units_micro + rest.units_micro == emulator.stats()["totals"]["apollo"] == counter
     assert counter > 8_000_000
-    got = {v.value for answer in (first, rest) for found in answer.found for v in found.values}
+    got = {v.value for answer in (first, rest) for found in answer.findings for v in found.values}
     assert got == emulator.handed_out()
     assert "mismatch" not in outcomes(first)
 
@@ -164,7 +164,7 @@ def test_shuffled_matches_change_nothing(emulator, line):
     straight = paid(line)
     emulator.mode("apollo", "reordered_matches")
 
-    assert list(paid(line).found) == list(straight.found)
+    assert list(paid(line).findings) == list(straight.findings)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline.contacts.adapter import Item, Reply, Verdict
-from sxe_pipeline.contacts.enformion import Enformion
-from sxe_pipeline.contacts.replies import BODY_LIMIT
+from sxe_pipeline.contacts.providers.enformion import Enformion
+from sxe_pipeline.contacts.providers.replies import BODY_LIMIT
 from sxe_pipeline.contacts.wire import Wire
 from sxe_pipeline.errors import BadConfig, BadInput
 from sxe_pipeline.sandbox import providers
@@ -36,11 +36,11 @@ def read(body, status=200):
 
 
 def values(**more):
-    return [value.value for value in read(person(**more)).found[0].values]
+    return [value.value for value in read(person(**more)).findings[0].values]
 
 
 def test_one_person_is_asked_for_in_the_body():
-    ask = ENFORMION.ask([item(domain="example.com")], GROUPS)
+    ask = ENFORMION.call_request([item(domain="example.com")], GROUPS)
 
     assert (ask.method, ask.path, ask.query) == ("POST", "/Contact/Enrich", {})
     address = {"addressLine2": "Boise, ID"}
@@ -53,7 +53,9 @@ def test_one_person_is_asked_for_in_the_body():
     [({"city": None}, "ID"), ({"region": None}, "Boise"), ({"region": "Idaho"}, "Boise, Idaho")],
 )
 def test_a_city_or_a_region_is_enough(changed, place):
-    assert ENFORMION.ask([item(**changed)], GROUPS).body["Address"]["addressLine2"] == place
+    assert (
+        ENFORMION.call_request([item(**changed)], GROUPS).body["Address"]["addressLine2"] == place
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,7 @@ def test_a_city_or_a_region_is_enough(changed, place):
 )
 def test_a_question_it_cannot_answer_is_not_asked(items, groups):
     with pytest.raises(BadInput):
-        ENFORMION.ask(items, groups)
+        ENFORMION.call_request(items, groups)
 
 
 def test_the_credentials_are_headers():
@@ -84,10 +86,10 @@ def test_the_credentials_are_headers():
 
 
 def test_nothing_comes_later_and_there_is_no_counter():
-    assert ENFORMION.ask_counter() is None
+    assert ENFORMION.counter_request() is None
     assert ENFORMION.read_counter(reply({"consumed": 1})) is None
     with pytest.raises(BadInput):
-        ENFORMION.ask_result("1")
+        ENFORMION.result_request("1")
     with pytest.raises(BadInput):
         ENFORMION.read_result([item()], reply({}), NOW)
 
@@ -160,14 +162,14 @@ def test_somebody_else_is_paid_for_and_not_stored(name, outcome):
     answer = read(body)
 
     assert answer.units_micro == 1_000_000
-    assert (answer.found[0].position, answer.found[0].outcome) == (3, outcome)
-    assert len(answer.found[0].values) == (outcome == "match")
+    assert (answer.findings[0].position, answer.findings[0].outcome) == (3, outcome)
+    assert len(answer.findings[0].values) == (outcome == "match")
 
 
 def test_names_of_no_letters_agree_with_nothing():
     answer = ENFORMION.read([item(first_name="?")], GROUPS, reply(person("!")), NOW)
 
-    assert answer.found[0].outcome == "mismatch"
+    assert answer.findings[0].outcome == "mismatch"
 
 
 def phone(last, **more):
@@ -201,7 +203,7 @@ def test_a_number_is_read_as_one_of_the_united_states_whatever_the_card_says():
 
     answer = ENFORMION.read([item(country="DE")], GROUPS, reply(given), NOW)
 
-    assert [value.value for value in answer.found[0].values] == ["+12025550143"]
+    assert [value.value for value in answer.findings[0].values] == ["+12025550143"]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,7 @@ def test_a_number_is_read_as_one_of_the_united_states_whatever_the_card_says():
      (1, "unknown"), ([], "unknown")],
 )  # fmt: skip
 def test_connected_has_three_values_and_flags_have_none(stated, status):
-    value = read(person(phones=[phone(43, isConnected=stated)])).found[0].values[0]
+    value = read(person(phones=[phone(43, isConnected=stated)])).findings[0].values[0]
 
     assert value.status == status
     assert (value.dnc, value.tcpa, value.litigator, value.flags_checked_at) == (None,) * 4
@@ -263,10 +265,10 @@ def test_no_body_raises_and_none_settles_without_a_figure(body, status):
 
     if answer.verdict is Verdict.SETTLED:
         assert answer.units_micro in (0, 1_000_000)
-        assert [found.position for found in answer.found] == [3]
-        assert (answer.found[0].outcome == "no_match") is (answer.units_micro == 0)
+        assert [found.position for found in answer.findings] == [3]
+        assert (answer.findings[0].outcome == "no_match") is (answer.units_micro == 0)
     else:
-        assert list(answer.found) == []
+        assert list(answer.findings) == []
 
 
 @pytest.fixture(scope="module")
@@ -284,14 +286,16 @@ def line(emulator):
 
 
 def paid(line, one):
-    return ENFORMION.read([one], GROUPS, line.send(ENFORMION.ask([one], GROUPS), "call-1"), NOW)
+    return ENFORMION.read(
+        [one], GROUPS, line.send(ENFORMION.call_request([one], GROUPS), "call-1"), NOW
+    )
 
 
 def test_what_is_settled_is_what_the_provider_counted(emulator, line):
     answers = [paid(line, item(first_name=f"Ana{chr(97 + n // 26)}{chr(97 + n % 26)}"))
                for n in range(150)]  # fmt: skip
 
-    found = [answer.found[0] for answer in answers]
+    found = [answer.findings[0] for answer in answers]
     assert {answer.verdict for answer in answers} == {Verdict.SETTLED}
     assert sum(answer.units_micro for answer in answers) == emulator.stats()["totals"]["enformion"]
     assert {one.outcome for one in found} == {"match", "no_match", "mismatch"}
@@ -324,4 +328,4 @@ def test_every_mode_of_the_provider_over_a_socket(emulator, line, mode, verdict,
     if verdict is Verdict.SETTLED:
         assert answer.units_micro == charged
     if mode == "other_person":
-        assert answer.found[0].outcome == "mismatch"
+        assert answer.findings[0].outcome == "mismatch"

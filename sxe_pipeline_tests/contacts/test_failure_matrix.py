@@ -11,13 +11,13 @@ import pytest
 
 from sxe_pipeline.errors import StoreUnavailable
 from sxe_pipeline.gate import permits
-from sxe_pipeline_tests.contacts.desk import as_minted
-from sxe_pipeline_tests.contacts.looks import (
+from sxe_pipeline_tests.contacts.harness import as_minted
+from sxe_pipeline_tests.contacts.inspection import (
     APOLLO_RESERVES,
     CLOSED,
     ENFORMION_RESERVES,
     calls_of,
-    lane_of,
+    circuit_of,
     outcomes_of,
 )
 from sxe_pipeline_tests.gate.world import APOLLO
@@ -35,7 +35,7 @@ class Row:
     kind: str = "paid"
     options: dict = field(default_factory=dict)
     times: int | None = 1
-    lane: tuple = CLOSED
+    circuit: tuple = CLOSED
     error: type | None = None
     pauses: list | None = None
     runs: int = 1
@@ -67,7 +67,7 @@ def refusals(provider):
     busy = {("RELEASED", "busy"): 3}
     executing = {"request": "EXECUTING", "error": StoreUnavailable}
     after = PENDING if provider == "apollo" else {("SETTLED", "answered"): 1}
-    stopped = {"request": "HALTED", "lane": ("open", "refused")}
+    stopped = {"request": "HALTED", "circuit": ("open", "refused")}
     return [
         Row(
             "429 for a while",
@@ -132,7 +132,7 @@ ROWS = [
         "overcharge",
         PENDING,
         "HALTED",
-        lane=("open", "overrun"),
+        circuit=("open", "overrun"),
         end=SOLD,
     ),
     Row("the webhook comes twice", "apollo", "dup_webhook", PENDING, "DONE", end=SOLD),
@@ -183,128 +183,128 @@ ROWS = [
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in ROWS])
 def test_a_failing_provider(due, row):
-    desk, made = due
-    desk.world.settings(reconcile_wait="1 hour")
+    harness, made = due
+    harness.world.settings(reconcile_wait="1 hour")
     if row.mode == "hang":
-        desk.impatient()
-    desk.emulator.mode(row.provider, row.mode, on=row.kind, times=row.times, **row.options)
+        harness.impatient()
+    harness.emulator.mode(row.provider, row.mode, on=row.kind, times=row.times, **row.options)
 
     for _ in range(row.runs - 1):
-        desk.work()
-        desk.world.owner("update gate.call set poll_after = now() where poll_after is not null")
-    error = desk.try_work()
+        harness.work()
+        harness.world.owner("update gate.call set poll_after = now() where poll_after is not null")
+    error = harness.try_work()
 
     assert (type(error) if error else None) is row.error, error
-    assert calls_of(desk, row.provider) == row.calls
-    assert desk.world.request(made) == row.request
-    assert lane_of(desk, row.provider) == row.lane
+    assert calls_of(harness, row.provider) == row.calls
+    assert harness.world.request(made) == row.request
+    assert circuit_of(harness, row.provider) == row.circuit
     if row.pauses is not None:
-        assert desk.pauses == row.pauses
-    desk.assert_nothing_is_unaccounted()
-    reserved, spent, overrun = desk.world.money(row.provider)
+        assert harness.pauses == row.pauses
+    harness.assert_nothing_is_unaccounted()
+    reserved, spent, overrun = harness.world.money(row.provider)
     if ("UNKNOWN" in {state for state, _ in row.calls}) and row.kind == "paid":
         whole = APOLLO_RESERVES if row.provider == "apollo" else ENFORMION_RESERVES
         assert (reserved, spent) == (whole, 0), "an unknown charge keeps its reservation"
     if {state for state, _ in row.calls} == {"RELEASED"}:
         assert (reserved, spent, overrun) == (0, 0, 0)
-        assert desk.charged_micros(row.provider) == 0
+        assert harness.charged_micros(row.provider) == 0
     assert (overrun > 0) is (row.mode == "overcharge")
-    lost = {who for call in desk.paid_calls(row.provider) for who in call["asked"]}
-    before = len(desk.paid_calls(row.provider))
+    lost = {who for call in harness.paid_calls(row.provider) for who in call["asked"]}
+    before = len(harness.paid_calls(row.provider))
 
-    desk.world.settings(reconcile_wait="0 seconds")
-    desk.emulator.mode(row.provider, "ok")
-    desk.recover(made)
+    harness.world.settings(reconcile_wait="0 seconds")
+    harness.emulator.mode(row.provider, "ok")
+    harness.recover(made)
 
-    desk.assert_all_is_over()
-    assert set(row.end) <= outcomes_of(desk, row.provider)
+    harness.assert_all_is_over()
+    assert set(row.end) <= outcomes_of(harness, row.provider)
     if row.end in (LOST, FREE):
-        later = desk.paid_calls(row.provider)[before:]
+        later = harness.paid_calls(row.provider)[before:]
         assert lost & {who for call in later for who in call["asked"]} == set()
 
 
 @pytest.mark.parametrize("provider", ["apollo", "enformion"])
 def test_what_cannot_be_reached_was_not_sent(due, provider):
-    desk, made = due
-    alive = desk.providers
+    harness, made = due
+    alive = harness.providers
     dead = replace(alive[provider], url="http://127.0.0.1:9")
-    desk.providers = alive | {provider: dead}
+    harness.providers = alive | {provider: dead}
 
-    error = desk.try_work()
+    error = harness.try_work()
 
     assert isinstance(error, StoreUnavailable)
-    assert calls_of(desk, provider) == {("RELEASED", "not_sent"): 3}
-    assert desk.world.money(provider) == (0, 0, 0)
-    assert len(desk.pauses) == 3
-    assert desk.pauses[0] < desk.pauses[2], "each pause is longer"
-    assert desk.paid_calls(provider) == []
-    desk.providers = alive
-    desk.recover(made)
-    desk.assert_all_is_over()
-    assert desk.world.money(provider)[1] > 0, "the next launch asked"
+    assert calls_of(harness, provider) == {("RELEASED", "not_sent"): 3}
+    assert harness.world.money(provider) == (0, 0, 0)
+    assert len(harness.pauses) == 3
+    assert harness.pauses[0] < harness.pauses[2], "each pause is longer"
+    assert harness.paid_calls(provider) == []
+    harness.providers = alive
+    harness.recover(made)
+    harness.assert_all_is_over()
+    assert harness.world.money(provider)[1] > 0, "the next launch asked"
 
 
-def test_a_provider_shared_with_others_is_not_judged_by_its_counter(desk):
+def test_a_provider_shared_with_others_is_not_judged_by_its_counter(harness):
     """Somebody else's charges must not resolve our unknown call: it is taken for charged."""
-    desk.world.agree("price", APOLLO | {"version": "shared", "has_counter": False})
-    desk.world.cards(3)
-    desk.approved(3, fields=["email", "phone"])
-    desk.emulator.mode("apollo", "500pre", on="paid", times=1)
+    harness.world.agree("price", APOLLO | {"version": "shared", "has_counter": False})
+    harness.world.cards(3)
+    harness.approved(3, fields=["email", "phone"])
+    harness.emulator.mode("apollo", "500pre", on="paid", times=1)
 
-    desk.work()
-    desk.time_passes()
-    desk.work()
+    harness.work()
+    harness.time_passes()
+    harness.work()
 
-    assert calls_of(desk, "apollo") == {("UNKNOWN", "provider_error"): 1}
-    desk.world.settings(unknown_after="1 microsecond")
-    permits.sweep(desk.world.contacts)
-    reserved, spent, overrun = desk.world.money("apollo")
+    assert calls_of(harness, "apollo") == {("UNKNOWN", "provider_error"): 1}
+    harness.world.settings(unknown_after="1 microsecond")
+    permits.sweep(harness.world.contacts)
+    reserved, spent, overrun = harness.world.money("apollo")
     assert (reserved, spent, overrun) == (0, APOLLO_RESERVES, 0)
-    assert lane_of(desk, "apollo") == CLOSED
+    assert circuit_of(harness, "apollo") == CLOSED
 
 
-def test_an_invoice_that_says_more_is_booked_and_stops_the_lane(due):
+def test_an_invoice_that_says_more_is_booked_and_opens_the_circuit(due):
     """Enformion's answers name no charge: what it took beyond its price is learned by people."""
-    desk, made = due
-    desk.emulator.mode("enformion", "overcharge", on="paid", times=1)
-    desk.recover(made)
-    missing = desk.charged("enformion") - desk.world.one(
+    harness, made = due
+    harness.emulator.mode("enformion", "overcharge", on="paid", times=1)
+    harness.recover(made)
+    missing = harness.charged("enformion") - harness.world.one(
         "select sum(charged_units_micro)::bigint from gate.call where provider = 'enformion'"
     )
-    call_id = desk.world.one("select call_id from gate.call where provider = 'enformion'")
+    call_id = harness.world.one("select call_id from gate.call where provider = 'enformion'")
 
-    permits.late(desk.world.contacts, call_id, missing)
+    permits.late(harness.world.contacts, call_id, missing)
 
     assert missing > 0
-    assert lane_of(desk, "enformion") == ("open", "late_charge")
-    assert sum(desk.world.money("enformion")) == desk.charged_micros("enformion")
-    desk.assert_all_is_over()
+    assert circuit_of(harness, "enformion") == ("open", "late_charge")
+    assert sum(harness.world.money("enformion")) == harness.charged_micros("enformion")
+    harness.assert_all_is_over()
 
 
 def test_a_result_that_never_comes_is_unknown_after_thirty_days(due):
-    desk, made = due
-    desk.world.settings(reconcile_wait="1 hour")
-    desk.emulator.mode("apollo", "slow_poll", n=1_000_000)
-    desk.work()
-    desk.time_passes()
-    desk.work()
-    assert calls_of(desk, "apollo") == {("AWAITING", "phones_pending"): 1}
-    assert desk.world.money("apollo")[0] == 3 * 400_000
+    harness, made = due
+    harness.world.settings(reconcile_wait="1 hour")
+    harness.emulator.mode("apollo", "slow_poll", n=1_000_000)
+    harness.work()
+    harness.time_passes()
+    harness.work()
+    assert calls_of(harness, "apollo") == {("AWAITING", "phones_pending"): 1}
+    assert harness.world.money("apollo")[0] == 3 * 400_000
 
-    desk.world.owner("update gate.call set sent_at = sent_at - interval '30 days'")
-    permits.sweep(desk.world.contacts)
+    harness.world.owner("update gate.call set sent_at = sent_at - interval '30 days'")
+    permits.sweep(harness.world.contacts)
 
-    assert calls_of(desk, "apollo") == {("UNKNOWN", "lease_over"): 1}
-    assert desk.world.money("apollo")[0] == 3 * 400_000
-    desk.world.settings(reconcile_wait="0 seconds")
-    desk.recover(made)
-    desk.assert_all_is_over()
-    assert "paid_lost" in outcomes_of(desk, "apollo")
+    assert calls_of(harness, "apollo") == {("UNKNOWN", "lease_over"): 1}
+    assert harness.world.money("apollo")[0] == 3 * 400_000
+    harness.world.settings(reconcile_wait="0 seconds")
+    harness.recover(made)
+    harness.assert_all_is_over()
+    assert "paid_lost" in outcomes_of(harness, "apollo")
 
 
-def test_numbers_that_another_request_waits_for_are_not_paid_for_here(desk, monkeypatch):
+def test_numbers_that_another_request_waits_for_are_not_paid_for_here(harness, monkeypatch):
     """The provider says `skipped`: the part for the numbers is free again, nobody polls."""
-    answer = desk.emulator.answer
+    answer = harness.emulator.answer
 
     def skipping(request):
         given, books = answer(request)
@@ -313,20 +313,22 @@ def test_numbers_that_another_request_waits_for_are_not_paid_for_here(desk, monk
             given = replace(given, body=json.dumps(body).encode())
         return given, books
 
-    monkeypatch.setattr(desk.emulator, "answer", skipping)
+    monkeypatch.setattr(harness.emulator, "answer", skipping)
     card = as_minted(1)  # an address at Apollo, and no number that would be charged
-    desk.world.put([card])
-    made = desk.about([card.card_id])
+    harness.world.put([card])
+    made = harness.about([card.card_id])
 
-    desk.work()
+    harness.work()
 
-    assert calls_of(desk, "apollo") == {("SETTLED", "phones_elsewhere"): 1}
-    assert desk.world.money("apollo") == (0, desk.charged_micros("apollo"), 0)
-    assert desk.world.money("apollo")[1] > 0
-    answered = desk.world.owner("select field, outcome from gate.answer where provider = 'apollo'")
+    assert calls_of(harness, "apollo") == {("SETTLED", "phones_elsewhere"): 1}
+    assert harness.world.money("apollo") == (0, harness.charged_micros("apollo"), 0)
+    assert harness.world.money("apollo")[1] > 0
+    answered = harness.world.owner(
+        "select field, outcome from gate.answer where provider = 'apollo'"
+    )
     assert answered == [
         ("email", "match")
     ]  # of the number nothing is known, nor that there is none
-    desk.recover(made)
-    desk.assert_all_is_over()
-    assert [c for c in desk.emulator.stats()["calls"] if c["kind"] == "poll"] == []
+    harness.recover(made)
+    harness.assert_all_is_over()
+    assert [c for c in harness.emulator.stats()["calls"] if c["kind"] == "poll"] == []

@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from sxe_pipeline_tests.contacts.desk import POINTS, Dying
+from sxe_pipeline_tests.contacts.harness import POINTS, Dying
 
 PAID = (
     "ok",
@@ -65,45 +65,45 @@ PAIRS = int(os.environ.get("SXE_TEST_FAULTS_PAIRS", "4"))
 POOL = [(fault, point) for fault in FAULTS if fault[2] != "hang" for point in WHERE[fault[1]]]
 
 
-def go_wrong(desk, provider, kind, mode):
+def go_wrong(harness, provider, kind, mode):
     if mode == "hang":
-        desk.impatient()
-    desk.emulator.mode(provider, mode, on=kind, times=1 if kind == "paid" else 2)
+        harness.impatient()
+    harness.emulator.mode(provider, mode, on=kind, times=1 if kind == "paid" else 2)
 
 
 @pytest.mark.parametrize("fault", [pytest.param(f, id="-".join(f)) for f in FAULTS])
 def test_whoever_dies_wherever_nobody_is_charged_twice(pairs, fault):
-    desk, cards = pairs
+    harness, cards = pairs
     for point, pair in zip(WHERE[fault[1]], cards, strict=False):
-        go_wrong(desk, *fault)
+        go_wrong(harness, *fault)
         dying = Dying(point)
 
-        desk.recover(desk.about(pair), dying)
+        harness.recover(harness.about(pair), dying)
 
-        desk.assert_all_is_over()
-        desk.emulator.mode(fault[0], "ok")
+        harness.assert_all_is_over()
+        harness.emulator.mode(fault[0], "ok")
         if fault[2] == "ok":
             assert dying.is_dead, f"the loop never comes to {point}"
 
 
 @pytest.mark.parametrize("sample", range(PAIRS))
 def test_two_faults_at_once_charge_nobody_twice(pairs, sample):
-    desk, cards = pairs
+    harness, cards = pairs
     rng = random.Random(f"{SEED}/{sample}")
     print(f"seed {SEED}, sample {sample}")
     for pair in cards[:6]:
         (first, point), (second, later) = rng.sample(POOL, 2)
         print(first, point, second, later)
-        go_wrong(desk, *first)
-        go_wrong(desk, *second)
+        go_wrong(harness, *first)
+        go_wrong(harness, *second)
         deaths = [Dying(point), Dying(later, rng.randint(1, 2))]
 
         def reached(at, deaths=deaths):
             for dying in deaths:
                 dying(at)
 
-        desk.recover(desk.about(pair), reached)
+        harness.recover(harness.about(pair), reached)
 
-        desk.assert_all_is_over()
+        harness.assert_all_is_over()
         for provider in ("apollo", "enformion"):
-            desk.emulator.mode(provider, "ok")
+            harness.emulator.mode(provider, "ok")

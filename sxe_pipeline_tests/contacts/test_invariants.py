@@ -13,36 +13,36 @@ from sxe_pipeline import settings as environment
 from sxe_pipeline.contacts import points, sensors
 from sxe_pipeline.local import contact, runs
 from sxe_pipeline.sandbox import provider_answers
-from sxe_pipeline_tests.contacts import desk as desks
+from sxe_pipeline_tests.contacts import harness as harnesses
 from sxe_pipeline_tests.contacts.test_location import SEEN, contact_once, settings_of
 
 
 @pytest.mark.parametrize("mode", ["ok", "500pre", "500post", "drop", "bad_json", "429", "402"])
-def test_i02_a_provider_never_took_more_than_the_gate_holds_or_spent(due, mode):
-    """Looked at wherever the loop comes to, and while each request is at the provider."""
-    desk, made = due
-    looks = []
+def test_a_provider_never_took_more_than_the_gate_holds_or_spent(due, mode):
+    """Inspected at every point of the loop, and while each request is at the provider."""
+    harness, made = due
+    seen_at = []
 
-    def look(at):
-        with desks.desk_on(desk.world.database, {}, desk.emulator) as outside:
-            for provider in desks.PER_UNIT:
-                assert desk.charged_micros(provider) <= sum(outside.world.money(provider))
-        looks.append(at)
+    def inspect(at):
+        with harnesses.harness_on(harness.world.database, {}, harness.emulator) as outside:
+            for provider in harnesses.PER_UNIT:
+                assert harness.charged_micros(provider) <= sum(outside.world.money(provider))
+        seen_at.append(at)
 
-    desk.emulator.on_receipt(look)
-    desk.emulator.mode("apollo", mode, on="paid", times=1)
+    harness.emulator.on_receipt(inspect)
+    harness.emulator.mode("apollo", mode, on="paid", times=1)
 
-    desk.recover(made, look)
+    harness.recover(made, inspect)
 
-    assert len(looks) > 5
-    desk.assert_all_is_over()
+    assert len(seen_at) > 5
+    harness.assert_all_is_over()
 
 
-def test_i05_no_request_leaves_before_its_row_says_so(due):
+def test_no_request_leaves_before_its_row_says_so(due):
     """Each is looked up by its reference, on a connection of its own, before it is answered."""
-    desk, made = due
+    harness, made = due
     found = {"paid": [], "poll": [], "counter": []}
-    dsn = desk.world.database.dsn("postgres")
+    dsn = harness.world.database.dsn("postgres")
 
     def look_up(entry):
         with contextlib.closing(psycopg.connect(dsn, autocommit=True)) as conn:
@@ -58,54 +58,54 @@ def test_i05_no_request_leaves_before_its_row_says_so(due):
             ).fetchone()[0]
         found[entry["kind"]].append(row or is_request)
 
-    desk.emulator.on_receipt(look_up)
+    harness.emulator.on_receipt(look_up)
 
-    desk.recover(made)
+    harness.recover(made)
 
     assert set(found["paid"]) == {("SENDING", "apollo", True), ("SENDING", "enformion", True)}
     assert set(found["poll"]) == {("AWAITING", "apollo", True)}
     assert found["counter"]
     assert all(found["counter"]), "a free question names a call or the request, never nothing"
-    references = [call["x_request_id"] for call in desk.paid_calls()]
+    references = [call["x_request_id"] for call in harness.paid_calls()]
     assert len(references) == len(set(references))
 
 
 @pytest.fixture
 def location(due, tmp_path):
-    """(desk, request, the contact location, an instance): faces as Dagster runs them."""
-    desk, made = due
-    told = contact.variables(settings_of(desk, tmp_path / "home"))
-    tier = definitions.assemble_contacts(environment.load(told))
+    """(harness, request, the contact location, an instance): faces as Dagster runs them."""
+    harness, made = due
+    variables = contact.variables(settings_of(harness, tmp_path / "home"))
+    tier = definitions.assemble_contacts(environment.load(variables))
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(face.request_partitions.name, [made["request_id"]])
-        yield desk, made, tier, instance
+        yield harness, made, tier, instance
 
 
 def run(tier, instance, made, tags):
     return runs.run_partition(tier, instance, sensors.JOB, made["request_id"], tags)
 
 
-def test_i15_only_the_gates_own_launch_calls_a_provider(location):
-    desk, made, tier, instance = location
+def test_only_the_gates_own_launch_calls_a_provider(location):
+    harness, made, tier, instance = location
 
     by_hand = run(tier, instance, made, {})
     guessed = run(tier, instance, made, {sensors.ATTEMPT: "1"})
     assert not by_hand.is_success
     assert "did not launch" in by_hand.failure
     assert not guessed.is_success
-    assert desk.emulator.stats()["calls"] == []
+    assert harness.emulator.stats()["calls"] == []
 
     first_daemon = runs.request_tick(tier, instance, definitions.APPROVED)
     second_daemon = runs.request_tick(tier, instance, definitions.APPROVED)
     assert (len(first_daemon), second_daemon) == (1, [])
     launched = run(tier, instance, made, first_daemon[0].tags)
     assert launched.is_success, launched.failure
-    desk.time_passes()
+    harness.time_passes()
     for wanted in runs.request_tick(tier, instance, definitions.APPROVED):
         assert run(tier, instance, made, wanted.tags).is_success
-    calls = desk.emulator.stats()["calls"]
+    calls = harness.emulator.stats()["calls"]
 
-    attempt = desk.world.request(made, "attempt")
+    attempt = harness.world.request(made, "attempt")
     again = [
         run(tier, instance, made, tags)
         for tags in (
@@ -118,8 +118,8 @@ def test_i15_only_the_gates_own_launch_calls_a_provider(location):
 
     assert not any(one.is_success for one in again)
     assert runs.request_tick(tier, instance, definitions.APPROVED) == []
-    assert desk.emulator.stats()["calls"] == calls
-    desk.assert_all_is_over()
+    assert harness.emulator.stats()["calls"] == calls
+    harness.assert_all_is_over()
 
 
 def everything_in(database):
@@ -149,26 +149,26 @@ def written_as(value):
     return [value, digits, f"({digits[:3]}) {digits[3:6]}-{digits[6:]}"]
 
 
-def test_i20_no_value_and_no_name_is_where_it_does_not_belong(due, tmp_path):
-    desk, made = due
-    settings = settings_of(desk, tmp_path / "home")
-    desk.emulator.mode("enformion", "429", times=1, retry_after=600)
+def test_no_value_and_no_name_is_where_it_does_not_belong(due, tmp_path):
+    harness, made = due
+    settings = settings_of(harness, tmp_path / "home")
+    harness.emulator.mode("enformion", "429", times=1, retry_after=600)
 
     done = contact_once(settings, "-c", SEEN)
 
     said = done.stdout + done.stderr
-    rows = list(everything_in(desk.world.database))
+    rows = list(everything_in(harness.world.database))
     places = {place for place, _ in rows}
     assert {"contacts.contact_point", "audit.event", "dagster.event_logs"} <= places
-    handed_out = desk.emulator.handed_out()
+    handed_out = harness.emulator.handed_out()
     assert len(handed_out) > 1
-    assert desk.world.one("select count(*) from contacts.contact_point") > 0
+    assert harness.world.one("select count(*) from contacts.contact_point") > 0
     assert "longer pause" in done.stdout, "the text of an error was looked at too"
     for value in handed_out:
         for form in written_as(value):
             assert form not in said
             assert [place for place, text in rows if form in text] == []
-    names = ["Tester", *(c.inputs["domain"] for c in desk.world.known.values())]
+    names = ["Tester", *(c.inputs["domain"] for c in harness.world.known.values())]
     apart = [
         (place, text) for place, text in rows if place.startswith(("audit.", "dagster.", "ops."))
     ]
@@ -179,17 +179,17 @@ def test_i20_no_value_and_no_name_is_where_it_does_not_belong(due, tmp_path):
 
 
 @pytest.mark.parametrize("provider", ["apollo", "enformion"])
-def test_i21_somebody_elses_values_are_not_stored_and_their_cost_is(due, provider):
-    desk, made = due
-    desk.emulator.mode(provider, "other_person")
+def test_somebody_elses_values_are_not_stored_and_their_cost_is(due, provider):
+    harness, made = due
+    harness.emulator.mode(provider, "other_person")
 
-    desk.recover(made)
+    harness.recover(made)
 
-    desk.assert_all_is_over()
-    gate = desk.world
+    harness.assert_all_is_over()
+    gate = harness.world
     count = "select count(*) from contacts.contact_point where provider = %s"
     assert gate.one(count, provider) == 0
-    assert gate.money(provider)[1] == desk.charged_micros(provider) > 0
+    assert gate.money(provider)[1] == harness.charged_micros(provider) > 0
     reasons = gate.owner(
         "select distinct q.reason from contacts.quarantine q join gate.call c using (call_id) "
         "where c.provider = %s",
@@ -201,7 +201,7 @@ def test_i21_somebody_elses_values_are_not_stored_and_their_cost_is(due, provide
 def flags_of(card):
     """Number -> (dnc, tcpa, litigator) as the provider states them, of a card of Apollo."""
     said = {"found": True, "not_found": False, None: None}
-    known = desks.known_to_apollo(card.inputs["first_name"], card.inputs["domain"])
+    known = harnesses.known_to_apollo(card.inputs["first_name"], card.inputs["domain"])
     body, _ = provider_answers.apollo_result([known], 1)
     return {
         phone["sanitized_number"]: tuple(
@@ -212,13 +212,13 @@ def flags_of(card):
     }
 
 
-def test_i22_a_flag_that_nobody_stated_stays_null_to_the_batch(desk):
-    desk.world.cards(40)
-    made = desk.approved(40, fields=["email", "phone"])
-    desk.recover(made)
+def test_a_flag_that_nobody_stated_stays_null_to_the_batch(harness):
+    harness.world.cards(40)
+    made = harness.approved(40, fields=["email", "phone"])
+    harness.recover(made)
 
     rows, _, _ = points.of_request(
-        desk.world.contacts, desk.vault, UUID(made["request_id"]), schema.load("lead_contact")
+        harness.world.contacts, harness.vault, UUID(made["request_id"]), schema.load("lead_contact")
     )
 
     phones = [row for row in rows.to_pylist() if row["kind"] == "phone"]
@@ -229,7 +229,7 @@ def test_i22_a_flag_that_nobody_stated_stays_null_to_the_batch(desk):
     }
     stated = {
         number: flags
-        for card in desk.world.known.values()
+        for card in harness.world.known.values()
         for number, flags in flags_of(card).items()
     }
     assert got == {number: stated[number] for number in got}
@@ -248,30 +248,30 @@ def test_i22_a_flag_that_nobody_stated_stays_null_to_the_batch(desk):
     )
 
 
-def test_i26_words_nobody_announced_are_stored_as_unknown(due):
-    desk, made = due
-    for provider in desks.PER_UNIT:
-        desk.emulator.mode(provider, "schema_drift")
-    desk.emulator.mode("apollo", "schema_drift", on="poll")
+def test_words_nobody_announced_are_stored_as_unknown(due):
+    harness, made = due
+    for provider in harnesses.PER_UNIT:
+        harness.emulator.mode(provider, "schema_drift")
+    harness.emulator.mode("apollo", "schema_drift", on="poll")
 
-    desk.recover(made)
+    harness.recover(made)
 
-    desk.assert_all_is_over()
-    stored = desk.world.owner(
+    harness.assert_all_is_over()
+    stored = harness.world.owner(
         "select distinct status, dnc, tcpa, litigator, confidence from contacts.contact_point"
     )
     assert stored == [("unknown", None, None, None, None)]
 
 
 @pytest.mark.parametrize("mode", ["no_credits_field", "negative_credits"])
-def test_i26_a_charge_that_is_not_stated_is_unknown_and_not_nothing(due, mode):
-    desk, _ = due
-    desk.world.settings(reconcile_wait="1 hour")
-    desk.emulator.mode("apollo", mode)
+def test_a_charge_that_is_not_stated_is_unknown_and_not_nothing(due, mode):
+    harness, _ = due
+    harness.world.settings(reconcile_wait="1 hour")
+    harness.emulator.mode("apollo", mode)
 
-    desk.work()
+    harness.work()
 
-    assert desk.world.owner("select state, charged_micros from gate.call") == [("UNKNOWN", 0)]
-    reserved, spent, _ = desk.world.money()
+    assert harness.world.owner("select state, charged_micros from gate.call") == [("UNKNOWN", 0)]
+    reserved, spent, _ = harness.world.money()
     assert (reserved, spent) == (3 * 450_000, 0)
-    assert desk.world.one("select count(*) from contacts.contact_point") == 0
+    assert harness.world.one("select count(*) from contacts.contact_point") == 0

@@ -9,29 +9,29 @@ from pathlib import Path
 import pytest
 
 from sxe_pipeline.gate import permits
-from sxe_pipeline_tests.contacts.desk import CREDENTIALS, POINTS
+from sxe_pipeline_tests.contacts.harness import CREDENTIALS, POINTS
 
 ROOT = Path(__file__).parents[2]
 
 
-def work_apart(desk, dies_at=None):
+def work_apart(harness, dies_at=None):
     """Claim what is due, and run each launch in a process; their exit codes."""
-    desk.time_passes()
-    permits.sweep(desk.world.contacts)
+    harness.time_passes()
+    permits.sweep(harness.world.contacts)
     codes = []
-    for launch in permits.claim_launches(desk.world.contacts):
-        told = {
-            "dsn": desk.world.database.dsn("sxe_contacts"),
-            "url": desk.emulator.url,
+    for launch in permits.claim_launches(harness.world.contacts):
+        task = {
+            "dsn": harness.world.database.dsn("sxe_contacts"),
+            "url": harness.emulator.url,
             "credentials": CREDENTIALS,
-            "keyset": desk.keyset,
+            "keyset": harness.keyset,
             "request_id": str(launch.request_id),
             "attempt": launch.attempt,
             "dies_at": dies_at,
         }
         child = subprocess.run(
             [sys.executable, "-m", "sxe_pipeline_tests.contacts.worker"],
-            input=json.dumps(told),
+            input=json.dumps(task),
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -51,36 +51,36 @@ AT = [
 
 @pytest.mark.parametrize(("point", "mode"), AT)
 def test_a_killed_worker_leaves_nothing_open_and_nobody_paid_twice(due, point, mode):
-    desk, made = due
+    harness, made = due
     if point == "polled":
-        desk.work()
-        assert ("apollo", "AWAITING") in desk.open_calls()
-    desk.emulator.mode("apollo", mode, on="paid", times=1)
+        harness.work()
+        assert ("apollo", "AWAITING") in harness.open_calls()
+    harness.emulator.mode("apollo", mode, on="paid", times=1)
 
-    killed = work_apart(desk, dies_at=point)
-    desk.assert_nothing_is_unaccounted()
-    again = work_apart(desk)
+    killed = work_apart(harness, dies_at=point)
+    harness.assert_nothing_is_unaccounted()
+    again = work_apart(harness)
 
     assert killed == [-signal.SIGKILL]
     assert set(again) <= {0}, "what the killed one left is taken over, or over"
-    desk.assert_nothing_is_unaccounted()
-    desk.recover(made)
-    desk.assert_all_is_over()
-    assert len(desk.paid_calls("apollo")) <= 1, "the same people in one call, whoever died"
+    harness.assert_nothing_is_unaccounted()
+    harness.recover(made)
+    harness.assert_all_is_over()
+    assert len(harness.paid_calls("apollo")) <= 1, "the same people in one call, whoever died"
 
 
 def test_a_second_run_while_the_first_lives_calls_nobody(due):
     """The lease of a run that is alive is not over: nothing is launched beside it."""
-    desk, _ = due
+    harness, _ = due
     other = []
 
     def reached(point):
         if point == "answered" and not other:
-            with desk.world.fresh("sxe_contacts") as conn:
+            with harness.world.fresh("sxe_contacts") as conn:
                 permits.sweep(conn)
                 other.append(permits.claim_launches(conn))
 
-    desk.work(reached=reached)
+    harness.work(reached=reached)
 
     assert other == [[]]
-    assert len(desk.paid_calls("apollo")) == 1
+    assert len(harness.paid_calls("apollo")) == 1

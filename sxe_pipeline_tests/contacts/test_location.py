@@ -1,4 +1,4 @@
-"""The contact location as a process of its own: what it is told, what it loads, what it may do."""
+"""The contact location as a process of its own: what it gets, what it loads, what it may do."""
 
 import json
 import subprocess
@@ -10,21 +10,21 @@ import pytest
 from sxe_pipeline import settings as environment
 from sxe_pipeline.gate import requests
 from sxe_pipeline.local import contact
-from sxe_pipeline_tests.contacts.desk import CREDENTIALS
+from sxe_pipeline_tests.contacts.harness import CREDENTIALS
 
 SEEN = """
 import json, os, sys
-from sxe_pipeline.cli import contact_once
-told = dict(os.environ)
+from sxe_pipeline.local import contact_once
+variables = dict(os.environ)
 contact_once.main()
-print(json.dumps({"told": told, "modules": sorted(sys.modules)}), file=sys.stderr)
+print(json.dumps({"variables": variables, "modules": sorted(sys.modules)}), file=sys.stderr)
 """
 CLOSED_ROOMS = ("sxe_pipeline.social", "sxe_pipeline.cards", "sxe_pipeline.ingest")
 
 
-def settings_of(desk, home):
+def settings_of(harness, home):
     """What the parent knows: every login and every credential."""
-    database = desk.world.database
+    database = harness.world.database
     return environment.load(
         {
             "SXE_HOME": str(home),
@@ -34,12 +34,12 @@ def settings_of(desk, home):
             },
             "DAGSTER_DATABASE_URL": f"{database.dsn('sxe_dagster')}"
             "?options=-csearch_path%3Ddagster",
-            "SXE_APOLLO_URL": desk.emulator.url,
-            "SXE_ENFORMION_URL": desk.emulator.url,
+            "SXE_APOLLO_URL": harness.emulator.url,
+            "SXE_ENFORMION_URL": harness.emulator.url,
             "APOLLO_API_KEY": CREDENTIALS["apollo"]["api_key"],
             "ENFORMION_AP_NAME": CREDENTIALS["enformion"]["name"],
             "ENFORMION_AP_PASSWORD": CREDENTIALS["enformion"]["password"],
-            "SXE_APOLLO_SINK_URL": f"{desk.emulator.url}/sink",
+            "SXE_APOLLO_SINK_URL": f"{harness.emulator.url}/sink",
             "SXE_TOKEN": "sxe_of_a_person",
         }
     )
@@ -62,44 +62,44 @@ def contact_once(settings, *arguments):
 
 
 def test_the_contact_process_alone_runs_what_was_approved(due, tmp_path):
-    desk, made = due
-    settings = settings_of(desk, tmp_path / "home")
+    harness, made = due
+    settings = settings_of(harness, tmp_path / "home")
 
     done = contact_once(settings, "-c", SEEN)
 
     runs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [run["request_id"] for run in runs if run["ok"]] == [made["request_id"]] * len(runs)
     assert len(runs) > 1, "the numbers came with a later run"
-    gate = desk.world
+    gate = harness.world
     assert requests.find(gate.api, made["request_id"])["state"] == "DONE"
     assert gate.one("select count(*) from contacts.contact_point") > 0
-    assert desk.open_calls() == []
-    desk.assert_all_is_over()
+    assert harness.open_calls() == []
+    harness.assert_all_is_over()
     seen = json.loads(done.stderr.splitlines()[-1])
     assert [m for m in seen["modules"] if m.startswith(CLOSED_ROOMS)] == []
-    told = seen["told"]
+    variables = seen["variables"]
     logins = {name for name in (*environment.DATABASES.values(), "DAGSTER_STORAGE_URL")}
-    assert logins & told.keys() == {
+    assert logins & variables.keys() == {
         "SXE_CONTACTS_DATABASE_URL",
         "DAGSTER_DATABASE_URL",
         "DAGSTER_STORAGE_URL",
     }
-    assert told.keys() - contact.variables(settings).keys() <= {"LC_CTYPE"}
+    assert variables.keys() - contact.variables(settings).keys() <= {"LC_CTYPE"}
     for other in ("sxe_social", "sxe_api", "sxe_admin", "sxe_of_a_person"):
-        assert not any(other in value for value in told.values()), other
-    assert "SXE_HOME" not in told
+        assert not any(other in value for value in variables.values()), other
+    assert "SXE_HOME" not in variables
 
 
 def test_started_again_it_finds_nothing_to_do(due, tmp_path):
-    desk, _ = due
-    settings = settings_of(desk, tmp_path / "home")
+    harness, _ = due
+    settings = settings_of(harness, tmp_path / "home")
     contact_once(settings, "-m", contact.CHILD)
-    calls = desk.emulator.stats()["calls"]
+    calls = harness.emulator.stats()["calls"]
 
     again = contact_once(settings, "-m", contact.CHILD)
 
     assert again.stdout == ""
-    assert desk.emulator.stats()["calls"] == calls
+    assert harness.emulator.stats()["calls"] == calls
 
 
 FORBIDDEN = [
@@ -153,12 +153,12 @@ def test_the_contact_login_may_not(contact_login, statement):
 
 
 @pytest.fixture(scope="module")
-def contact_login(furnished):
+def contact_login(opened):
     from sxe_pipeline_tests.gate.world import World, database_from, drop
 
-    template, *_ = furnished
+    template, *_ = opened
     database = database_from(template.state, template.name)
-    opened = World(database)
-    yield opened.contacts
-    opened.close()
+    world = World(database)
+    yield world.contacts
+    world.close()
     drop(database)

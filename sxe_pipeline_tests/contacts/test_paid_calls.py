@@ -7,18 +7,18 @@ import httpx
 import pytest
 
 from sxe_pipeline.demo import paid_calls as claims
-from sxe_pipeline_tests.contacts.desk import CREDENTIALS, Dying
+from sxe_pipeline_tests.contacts.harness import CREDENTIALS, Dying
 
 
 def test_every_paid_call_is_audited_and_none_came_before_its_approval(due):
-    desk, made = due
-    desk.emulator.mode("apollo", "429", times=1)
-    desk.try_work(Dying("answered"))
-    desk.recover(made)
+    harness, made = due
+    harness.emulator.mode("apollo", "429", times=1)
+    harness.try_work(Dying("answered"))
+    harness.recover(made)
 
-    found = claims.examine(desk.world.api, desk.emulator.stats()["calls"])
+    found = claims.examine(harness.world.api, harness.emulator.stats()["calls"])
 
-    paid = len(desk.paid_calls())
+    paid = len(harness.paid_calls())
     assert paid > 2
     assert found == {
         "paid_calls": paid,
@@ -29,10 +29,10 @@ def test_every_paid_call_is_audited_and_none_came_before_its_approval(due):
     }
 
 
-def call_directly(desk, **headers):
+def call_directly(harness, **headers):
     """Somebody with the key calls a provider and asks no gate."""
     httpx.post(
-        f"{desk.emulator.url}/api/v1/people/bulk_match",
+        f"{harness.emulator.url}/api/v1/people/bulk_match",
         params={"reveal_personal_emails": "true"},
         headers={"x-api-key": CREDENTIALS["apollo"]["api_key"]} | headers,
         json={"details": [{"first_name": "Un", "last_name": "Asked", "domain": "x.example"}]},
@@ -49,14 +49,14 @@ def call_directly(desk, **headers):
     ],
 )
 def test_one_call_past_the_gate_is_seen(due, reference, what):
-    desk, made = due
-    desk.recover(made)
-    honest = len(desk.paid_calls())
+    harness, made = due
+    harness.recover(made)
+    honest = len(harness.paid_calls())
 
-    call_directly(desk, **({"x-request-id": reference} if reference else {}))
-    found = claims.examine(desk.world.api, desk.emulator.stats()["calls"])
+    call_directly(harness, **({"x-request-id": reference} if reference else {}))
+    found = claims.examine(harness.world.api, harness.emulator.stats()["calls"])
 
-    seq = desk.paid_calls()[-1]["seq"]
+    seq = harness.paid_calls()[-1]["seq"]
     assert (found["paid_calls"], found["audited"]) == (honest + 1, honest)
     assert found["approved_before"] == found["one_outcome"] == honest
     assert f"apollo call {seq}: {what}" in found["faults"]
@@ -64,11 +64,11 @@ def test_one_call_past_the_gate_is_seen(due, reference, what):
 
 
 def test_a_call_that_comes_twice_under_one_reference_is_seen(due):
-    desk, made = due
-    desk.recover(made)
+    harness, made = due
+    harness.recover(made)
 
-    call_directly(desk, **{"x-request-id": desk.paid_calls()[0]["x_request_id"]})
-    found = claims.examine(desk.world.api, desk.emulator.stats()["calls"])
+    call_directly(harness, **{"x-request-id": harness.paid_calls()[0]["x_request_id"]})
+    found = claims.examine(harness.world.api, harness.emulator.stats()["calls"])
 
     assert sum("more than once" in fault for fault in found["faults"]) == 2
 

@@ -39,7 +39,7 @@ def joined(old, new):
     return text_of(both)
 
 
-def told(error):
+def text_of_error(error):
     return "".join(traceback.format_exception(error))
 
 
@@ -63,7 +63,7 @@ def test_a_value_does_not_open_in_another_row(row, kind):
 
     with pytest.raises(Tampered, match="does not open") as caught:
         VAULT.decrypt(row, kind, sealed)
-    assert "zanzibar" not in told(caught.value)
+    assert "zanzibar" not in text_of_error(caught.value)
 
 
 def test_a_flipped_bit_a_cut_and_a_tail_do_not_open():
@@ -108,7 +108,7 @@ def test_half_a_character_is_refused_without_its_neighbours():
     for call in (lambda v: VAULT.encrypt(ROW, "email", v), lambda v: VAULT.lookup("email", v)):
         with pytest.raises(BadInput) as caught:
             call(ADDRESS + "\ud800")
-        assert "zanzibar" not in told(caught.value)
+        assert "zanzibar" not in text_of_error(caught.value)
         assert caught.value.__context__ is None, "its text would hold the value"
 
 
@@ -169,7 +169,7 @@ def _unusable():
 
 
 @pytest.mark.parametrize("text", [pytest.param(t, id=name) for name, t in _unusable()])
-def test_an_unusable_keyset_is_told_and_not_repeated(text):
+def test_an_unusable_keyset_is_refused_and_not_repeated(text):
     with pytest.raises(BadConfig) as caught:
         Vault.of(text)
 
@@ -202,13 +202,13 @@ def test_the_keyset_file_is_made_once_for_its_owner_alone(tmp_path):
     assert Vault.of(text).decrypt(ROW, "email", sealed) == ADDRESS
 
 
-def test_a_damaged_keyset_file_is_told_and_never_replaced(tmp_path):
+def test_a_damaged_keyset_file_is_refused_and_never_replaced(tmp_path):
     file = tmp_path / "contacts.keyset"
     for damage in (b"", b"zanzibar", b'{"aead":'):
         file.write_bytes(damage)
         with pytest.raises(BadConfig, match="restore it") as caught:
             Vault.of(file.as_uri())
-        assert "zanzibar" not in told(caught.value)
+        assert "zanzibar" not in text_of_error(caught.value)
         assert file.read_bytes() == damage
     (tmp_path / "a file").touch()
     for place in (tmp_path, tmp_path / "a file" / "keyset"):

@@ -8,16 +8,16 @@ import time
 import pytest
 
 from sxe_pipeline.contacts import wire
-from sxe_pipeline.contacts.adapter import Ask
-from sxe_pipeline.contacts.replies import BODY_LIMIT
+from sxe_pipeline.contacts.adapter import HttpRequest
+from sxe_pipeline.contacts.providers.replies import BODY_LIMIT
 from sxe_pipeline.contacts.wire import Wire
 from sxe_pipeline.errors import BadConfig, BadInput, Refused
 
-ASK = Ask("POST", "/v1/ask", {"flag": "true"}, {"a": 1})
+ASK = HttpRequest("POST", "/v1/ask", {"flag": "true"}, {"a": 1})
 
 
 class Peer:
-    """A server that reads one request and then does as it is told, byte by byte."""
+    """A server that reads one request and then answers as it was set to, byte by byte."""
 
     def __init__(self, behave):
         self._behave = behave
@@ -95,7 +95,7 @@ def test_a_reply_comes_back_whole(peer):
 
 def test_the_request_names_its_call_and_no_ask_replaces_a_credential(peer):
     there = peer(said())
-    ask = Ask(
+    ask = HttpRequest(
         "POST", "/v1/ask", {"to": "a b&c"}, {"a": "ü"}, {"X-Key": "mine", "x-request-id": "0"}
     )
 
@@ -114,7 +114,7 @@ def test_the_request_names_its_call_and_no_ask_replaces_a_credential(peer):
 def test_a_get_has_no_body_and_a_base_path_stays(peer):
     there = peer(said())
 
-    send(f"{there.url}/base/", Ask("GET", "/v1/result/-7"))
+    send(f"{there.url}/base/", HttpRequest("GET", "/v1/result/-7"))
 
     assert there.requests[0].startswith(b"GET /base/v1/result/-7 HTTP/1.1\r\n")
     assert there.requests[0].endswith(b"\r\n\r\n")
@@ -123,7 +123,7 @@ def test_a_get_has_no_body_and_a_base_path_stays(peer):
 def test_half_of_a_surrogate_pair_can_be_asked_about(peer):
     there = peer(said())
 
-    assert send(there.url, Ask("POST", "/a", body={"name": "\ud800"})).status == 200
+    assert send(there.url, HttpRequest("POST", "/a", body={"name": "\ud800"})).status == 200
 
 
 def test_a_closed_port_is_not_sent():
@@ -309,7 +309,7 @@ def test_a_path_cannot_leave_its_host(peer, path):
     there = peer(said())
 
     with pytest.raises(BadInput):
-        send(there.url, Ask("POST", path))
+        send(there.url, HttpRequest("POST", path))
     assert there._ends == []
 
 
@@ -332,10 +332,12 @@ def test_a_credential_no_header_may_hold_is_bad_config(value):
 @pytest.mark.parametrize(
     "ask",
     [
-        pytest.param(Ask("POST", "/a", body={"a": float("nan")}), id="NaN"),
-        pytest.param(Ask("POST", "/a", body={"a": object()}), id="an object"),
-        pytest.param(Ask("POST", "/a", headers={"x": "a\r\nb: c"}), id="a header of two lines"),
-        pytest.param(Ask("POST", "/a", {"x": "\ud800"}), id="half of a pair in the query"),
+        pytest.param(HttpRequest("POST", "/a", body={"a": float("nan")}), id="NaN"),
+        pytest.param(HttpRequest("POST", "/a", body={"a": object()}), id="an object"),
+        pytest.param(
+            HttpRequest("POST", "/a", headers={"x": "a\r\nb: c"}), id="a header of two lines"
+        ),
+        pytest.param(HttpRequest("POST", "/a", {"x": "\ud800"}), id="half of a pair in the query"),
     ],
 )
 def test_what_cannot_be_written_is_not_sent(peer, ask):

@@ -91,7 +91,7 @@ def test_bookings_sweeps_and_counters_at_once_keep_the_books(world):
     begun = each_begun(world, 6, 100)
     for scope in ({"market": MARKET}, {"provider": "apollo"}):
         world.cap(10**9, **scope)
-    # A lane that a charge stopped would end the test early.
+    # A circuit that a charge opened would end the test early.
     world.owner(
         "create function public.stay() returns trigger language plpgsql as "
         "$$ begin new.state := 'closed'; return new; end $$"

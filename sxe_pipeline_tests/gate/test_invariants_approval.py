@@ -7,7 +7,7 @@ from sxe_pipeline.gate import permits
 from sxe_pipeline_tests.gate.denials import nothing_leaves, refused_at_sending
 
 
-def test_i09_only_the_fence_holder_moves_a_call(world):
+def test_only_the_fence_holder_moves_a_call(world):
     world.cards(2)
     made, old = world.approved()
     leave = world.permit(old)
@@ -23,7 +23,7 @@ def test_i09_only_the_fence_holder_moves_a_call(world):
 
 
 @pytest.mark.parametrize("move", ["settle", "release", "unknown", "wait"])
-def test_i09_a_made_up_fence_moves_nothing(world, move):
+def test_a_made_up_fence_moves_nothing(world, move):
     world.cards(1)
     _, begun = world.approved()
     leave, _ = world.send(begun)
@@ -40,7 +40,7 @@ def test_i09_a_made_up_fence_moves_nothing(world, move):
     assert world.call(leave) == "SENDING"
 
 
-def test_i09_whoever_sent_a_call_settles_it_after_a_takeover(world):
+def test_whoever_sent_a_call_settles_it_after_a_takeover(world):
     world.cards(1)
     made, old = world.approved()
     leave, sent = world.send(old)
@@ -49,7 +49,7 @@ def test_i09_whoever_sent_a_call_settles_it_after_a_takeover(world):
     assert world.settle(leave, sent).charged_micros == 50_000
 
 
-def test_i09_a_lease_that_ran_out_gives_no_permit(world):
+def test_a_lease_that_ran_out_gives_no_permit(world):
     world.cards(1)
     _, begun = world.approved()
     leave = world.permit(begun)
@@ -60,13 +60,13 @@ def test_i09_a_lease_that_ran_out_gives_no_permit(world):
         permits.sending(world.contacts, leave)
 
 
-def test_i12_without_an_approval_nothing_is_launched(world):
+def test_without_an_approval_nothing_is_launched(world):
     world.cards(1)
     world.submit()
     assert world.launch() == []
 
 
-def test_i12_who_asked_or_edited_does_not_approve(world):
+def test_who_asked_or_edited_does_not_approve(world):
     world.cards(2)
     made = world.submit(who="eve")
     with pytest.raises(Refused):
@@ -77,7 +77,7 @@ def test_i12_who_asked_or_edited_does_not_approve(world):
     world.approve(again, "ben")
 
 
-def test_i12_an_expired_approval_sends_nobody(world):
+def test_an_expired_approval_sends_nobody(world):
     world.cards(1)
     made = world.submit()
     world.approve(made)
@@ -87,7 +87,7 @@ def test_i12_an_expired_approval_sends_nobody(world):
     assert world.request(made) == "HALTED"
 
 
-def test_i12_an_approval_that_runs_out_during_the_run_stops_it(world):
+def test_an_approval_that_runs_out_during_the_run_stops_it(world):
     world.cards(11)
     made, begun = world.approved()
     leave = world.permit(begun)
@@ -99,7 +99,7 @@ def test_i12_an_approval_that_runs_out_during_the_run_stops_it(world):
     assert world.permit(world.begun_again(made)).item_count == 10
 
 
-def test_i12_an_approval_of_other_items_does_not_stand_in_for_one_that_ran_out(world):
+def test_an_approval_of_other_items_does_not_stand_in_for_one_that_ran_out(world):
     world.cards(2)
     made = world.submit()
     world.approve(made, positions=[1])
@@ -110,7 +110,7 @@ def test_i12_an_approval_of_other_items_does_not_stand_in_for_one_that_ran_out(w
     refused_at_sending(world, leave, "expired")
 
 
-def test_i12_a_quorum_that_is_lost_before_the_call_sends_nobody(world):
+def test_a_quorum_that_is_lost_before_the_call_sends_nobody(world):
     world.cards(1)
     _, begun = world.approved()
     leave = world.permit(begun)
@@ -118,7 +118,7 @@ def test_i12_a_quorum_that_is_lost_before_the_call_sends_nobody(world):
     refused_at_sending(world, leave, "expired")
 
 
-def test_i12_below_the_quorum_nothing_is_launched(world):
+def test_below_the_quorum_nothing_is_launched(world):
     world.settings(quorum=2)
     world.cards(3)
     made = world.submit()
@@ -131,7 +131,7 @@ def test_i12_below_the_quorum_nothing_is_launched(world):
     assert world.permit(world.begun_again(made)).item_count == 1
 
 
-def test_i12_an_approval_names_the_version_and_the_hash_of_now(world):
+def test_an_approval_names_the_version_and_the_hash_of_now(world):
     world.cards(2)
     old = world.submit()
     new = world.submit(1, request_id=old["request_id"])
@@ -142,7 +142,7 @@ def test_i12_an_approval_names_the_version_and_the_hash_of_now(world):
         world.approve(new | {"content_sha256": "0" * 64})
 
 
-def test_i12_an_edit_voids_the_approval(world):
+def test_an_edit_voids_the_approval(world):
     world.cards(2)
     made = world.submit()
     world.approve(made)

@@ -31,7 +31,7 @@ WIDE = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_i13_another_content_has_another_hash_and_is_closed(world, change):
+def test_another_content_has_another_hash_and_is_closed(world, change):
     world.cards(2)
     world.agree("policy", WIDE)
     made = world.submit(max_micros=10**6, request_id=None)
@@ -41,7 +41,7 @@ def test_i13_another_content_has_another_hash_and_is_closed(world, change):
     assert world.launch() == []
 
 
-def test_i13_a_new_price_closes_what_was_approved_at_the_old_one(world):
+def test_a_new_price_closes_what_was_approved_at_the_old_one(world):
     world.cards(2)
     _, begun = world.approved()
     leave = world.permit(begun)
@@ -50,7 +50,7 @@ def test_i13_a_new_price_closes_what_was_approved_at_the_old_one(world):
     nothing_leaves(world, begun, "price_changed")
 
 
-def test_i13_a_new_policy_closes_what_was_approved_under_the_old_one(world):
+def test_a_new_policy_closes_what_was_approved_under_the_old_one(world):
     world.cards(2)
     _, begun = world.approved()
     leave = world.permit(begun)
@@ -73,7 +73,7 @@ TAMPER = {
 
 
 @pytest.mark.parametrize("statement", TAMPER.values(), ids=TAMPER)
-def test_i13_what_the_owner_edits_by_hand_calls_nobody(world, statement):
+def test_what_the_owner_edits_by_hand_calls_nobody(world, statement):
     world.cards(4)
     made = world.submit(3)
     world.approve(made)
@@ -82,7 +82,7 @@ def test_i13_what_the_owner_edits_by_hand_calls_nobody(world, statement):
     nothing_leaves(world, begun, "tampered")
 
 
-def test_i13_a_header_with_a_new_hash_finds_no_approval(world):
+def test_a_header_with_a_new_hash_finds_no_approval(world):
     world.cards(1)
     _, begun = world.approved()
     world.owner("alter table gate.request_version disable trigger all")
@@ -92,7 +92,7 @@ def test_i13_a_header_with_a_new_hash_finds_no_approval(world):
     nothing_leaves(world, begun, "expired")
 
 
-def test_i14_no_request_has_more_than_250_items(world):
+def test_no_request_has_more_than_250_items(world):
     world.cards(251)
     for limit in (0, 251, -1):
         with pytest.raises(BadInput):
@@ -105,7 +105,7 @@ def test_i14_no_request_has_more_than_250_items(world):
         world.owner("update gate.request_item set position = 251 where position = 250")
 
 
-def test_i14_the_database_holds_the_limit_without_the_function(world):
+def test_the_database_holds_the_limit_without_the_function(world):
     world.cards(1)
     world.submit()
     for count in (0, 251):

@@ -35,7 +35,7 @@ def count_reading(world, units_micro, times=2, provider="apollo"):
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=["market", "provider", "both"])
-def test_i01_whatever_cap_is_lowest_binds(world, scope):
+def test_whatever_cap_is_lowest_binds(world, scope):
     world.cards(10)
     world.cap(3 * EMAIL + EMAIL - 1, **scope)
     _, begun = world.approved()
@@ -44,7 +44,7 @@ def test_i01_whatever_cap_is_lowest_binds(world, scope):
     world.assert_books_are_right()
 
 
-def test_i01_the_lowest_approved_maximum_binds(world):
+def test_the_lowest_approved_maximum_binds(world):
     world.cards(10)
     made = world.submit()
     world.approve(made, max_micros=5 * EMAIL)
@@ -54,21 +54,21 @@ def test_i01_the_lowest_approved_maximum_binds(world):
     assert denied(world, begun) == "budget"
 
 
-def test_i01_a_cap_that_nobody_set_is_nought(world):
+def test_a_cap_that_nobody_set_is_nought(world):
     world.cards(2)
     world.owner("delete from gate.budget where market is not null and provider is null")
     _, begun = world.approved()
     assert denied(world, begun) == "budget"
 
 
-def test_i01_the_cap_of_another_month_gives_no_room(world):
+def test_the_cap_of_another_month_gives_no_room(world):
     world.cards(2)
     world.owner("update gate.budget set month = month - interval '1 month' where month is not null")
     _, begun = world.approved()
     assert denied(world, begun) == "budget"
 
 
-def test_i01_an_open_reservation_takes_room_from_another_request(world):
+def test_an_open_reservation_takes_room_from_another_request(world):
     world.cards(1, prefix="first")
     _, one = world.approved()
     world.permit(one)
@@ -79,7 +79,7 @@ def test_i01_an_open_reservation_takes_room_from_another_request(world):
     assert denied(world, world.begun_again(made)) == "budget"
 
 
-def test_i01_a_cap_does_not_fall_below_what_is_reserved(world):
+def test_a_cap_does_not_fall_below_what_is_reserved(world):
     world.cards(4)
     _, begun = world.approved()
     world.permit(begun)
@@ -89,12 +89,12 @@ def test_i01_a_cap_does_not_fall_below_what_is_reserved(world):
     world.assert_books_are_right()
 
 
-def test_i01_the_check_of_the_table_is_the_last_guard(world):
+def test_the_check_of_the_table_is_the_last_guard(world):
     with pytest.raises(psycopg.errors.CheckViolation):
         world.owner("update gate.budget set reserved = cap + 1")
 
 
-def test_i03_balances_are_the_sums_of_the_transfers_on_every_road(world):
+def test_balances_are_the_sums_of_the_transfers_on_every_road(world):
     world.cards(60)
     world.settings(max_unknown_open=9)
     _, begun = world.approved()
@@ -110,7 +110,7 @@ def test_i03_balances_are_the_sums_of_the_transfers_on_every_road(world):
     assert world.money() == (10 * EMAIL + 10 * EMAIL, 20 * EMAIL + 1, 15_000)
 
 
-def test_i04_a_reservation_is_resolved_once(world):
+def test_a_reservation_is_resolved_once(world):
     world.cards(1)
     _, begun = world.approved()
     leave, sent = world.send(begun)
@@ -131,7 +131,7 @@ def test_i04_a_reservation_is_resolved_once(world):
         )
 
 
-def test_i04_what_goes_beyond_the_reservation_is_late_and_no_post(world):
+def test_what_goes_beyond_the_reservation_is_late_and_no_post(world):
     world.cards(1)
     _, begun = world.approved()
     world.settle(*world.send(begun), units_micro=3_000_000)
@@ -140,7 +140,7 @@ def test_i04_what_goes_beyond_the_reservation_is_late_and_no_post(world):
     assert world.owner(CIRCUIT) == [("open", "overrun")]
 
 
-def test_i04_a_transfer_is_never_changed(world):
+def test_a_transfer_is_never_changed(world):
     for statement in (
         "update gate.transfer set amount = 1",
         "delete from gate.transfer",
@@ -150,7 +150,7 @@ def test_i04_a_transfer_is_never_changed(world):
             world.owner(statement)
 
 
-def test_i08_an_unknown_call_keeps_its_money_and_is_not_sent_again(world):
+def test_an_unknown_call_keeps_its_money_and_is_not_sent_again(world):
     world.cards(3)
     made, begun = world.approved()
     leave = unknown(world, begun)
@@ -169,7 +169,7 @@ def test_i08_an_unknown_call_keeps_its_money_and_is_not_sent_again(world):
     assert denied(world, world.begun_again(made)) == "in_flight"
 
 
-def test_i10_the_sweep_leaves_a_call_alone_until_nobody_can_be_waiting(world):
+def test_the_sweep_leaves_a_call_alone_until_nobody_can_be_waiting(world):
     world.cards(1)
     _, begun = world.approved()
     leave, _ = world.send(begun)
@@ -180,7 +180,7 @@ def test_i10_the_sweep_leaves_a_call_alone_until_nobody_can_be_waiting(world):
     assert world.money() == (EMAIL, 0, 0)
 
 
-def test_i10_the_sweep_frees_what_was_never_sent(world):
+def test_the_sweep_frees_what_was_never_sent(world):
     world.cards(1)
     _, begun = world.approved()
     leave = world.permit(begun)
@@ -191,7 +191,7 @@ def test_i10_the_sweep_frees_what_was_never_sent(world):
     assert world.money() == (0, 0, 0)
 
 
-def test_i10_what_stays_unknown_is_charged_in_full(world):
+def test_what_stays_unknown_is_charged_in_full(world):
     world.cards(4)
     _, begun = world.approved()
     leave = unknown(world, begun)
@@ -202,7 +202,7 @@ def test_i10_what_stays_unknown_is_charged_in_full(world):
 
 
 @pytest.mark.parametrize("email_units", [0, 1_000_000], ids=["no email", "an email"])
-def test_i10_charged_in_full_is_what_is_still_reserved(world, email_units):
+def test_charged_in_full_is_what_is_still_reserved(world, email_units):
     world.cards(1)
     world.settings(await_for="1 microsecond", unknown_after="1 microsecond")
     _, begun = world.approved(fields=["email", "phone"], waterfall=["apollo"])
@@ -215,7 +215,7 @@ def test_i10_charged_in_full_is_what_is_still_reserved(world, email_units):
     assert world.owner(CIRCUIT)[0][0] == "closed"
 
 
-def test_i10_a_price_that_does_not_divide_makes_no_overrun(world):
+def test_a_price_that_does_not_divide_makes_no_overrun(world):
     odd = APOLLO | {"micros_per_unit": 7}
     odd["sells"] = {"email": APOLLO["sells"]["email"] | {"worst_units_micro": 1_500_000}}
     world.agree("price", odd)
@@ -228,7 +228,7 @@ def test_i10_a_price_that_does_not_divide_makes_no_overrun(world):
 
 
 @pytest.mark.parametrize("end", ["settled", "released"])
-def test_i11_a_charge_that_is_learned_later_is_booked_past_the_cap(world, end):
+def test_a_charge_that_is_learned_later_is_booked_past_the_cap(world, end):
     world.cards(2)
     world.cap(2 * EMAIL, provider="apollo")
     _, begun = world.approved()
@@ -244,8 +244,8 @@ def test_i11_a_charge_that_is_learned_later_is_booked_past_the_cap(world, end):
     world.assert_books_are_right()
 
 
-def test_i11_an_open_lane_takes_the_stronger_cause(world):
-    # A lane that failures opened tries again by itself; one with a late charge waits for people.
+def test_an_open_circuit_takes_the_stronger_cause(world):
+    # A circuit that failures opened tries again by itself; one with a late charge waits for people.
     world.cards(12)
     world.settings(breaker_after=1, breaker_rest="1 microsecond", max_unknown_open=9)
     _, begun = world.approved()
@@ -261,7 +261,7 @@ def test_i11_an_open_lane_takes_the_stronger_cause(world):
 
 
 @pytest.mark.parametrize("units", [0, -1, None])
-def test_i11_a_late_charge_is_positive(world, units):
+def test_a_late_charge_is_positive(world, units):
     world.cards(1)
     _, begun = world.approved()
     leave, sent = world.send(begun)
@@ -270,7 +270,7 @@ def test_i11_a_late_charge_is_positive(world, units):
         permits.late(world.contacts, leave.call_id, units)
 
 
-def test_i24_the_worst_case_of_the_forecast_covers_what_is_reserved(world):
+def test_the_worst_case_of_the_forecast_covers_what_is_reserved(world):
     world.cards(23)
     for scope in SCOPES:
         world.cap(10**9, **scope)
@@ -289,7 +289,7 @@ def test_i24_the_worst_case_of_the_forecast_covers_what_is_reserved(world):
     assert requests.find(world.api, made["request_id"])["overrun_micros"] == 0
 
 
-def test_i27_a_counter_that_moved_alone_stops_the_lane(world):
+def test_a_counter_that_moved_alone_opens_the_circuit(world):
     world.settings(reconcile_wait="0 seconds")
     world.cards(2)
     _, begun = world.approved()
@@ -300,7 +300,7 @@ def test_i27_a_counter_that_moved_alone_stops_the_lane(world):
     assert denied(world, begun) == "circuit_open"
 
 
-def test_i27_a_counter_below_the_ledger_stops_the_lane(world):
+def test_a_counter_below_the_ledger_opens_the_circuit(world):
     world.settings(reconcile_wait="0 seconds")
     world.cards(2)
     _, begun = world.approved()
@@ -309,7 +309,7 @@ def test_i27_a_counter_below_the_ledger_stops_the_lane(world):
     assert count_reading(world, 1_000_000) == {"verdict": "drift", "units_micro": -1_000_000}
 
 
-def test_i27_what_the_ledger_booked_is_no_drift(world):
+def test_what_the_ledger_booked_is_no_drift(world):
     world.settings(reconcile_wait="0 seconds")
     world.cards(2)
     _, begun = world.approved()
@@ -318,12 +318,12 @@ def test_i27_what_the_ledger_booked_is_no_drift(world):
     assert count_reading(world, 2_000_007)["verdict"] == "agreed"
 
 
-def test_i27_two_readings_need_time_between_them(world):
+def test_two_readings_need_time_between_them(world):
     count_reading(world, 5, 1)
     assert count_reading(world, 5, 3)["verdict"] == "read_again"
 
 
-def test_i27_a_lane_that_is_opened_again_does_not_swallow_an_unknown_charge(world):
+def test_a_circuit_that_is_closed_again_does_not_swallow_an_unknown_charge(world):
     # The counter has the charge of the unknown call in it: taking it as agreed would lose money.
     world.settings(reconcile_wait="0 seconds")
     world.cards(1)
@@ -339,7 +339,7 @@ def test_i27_a_lane_that_is_opened_again_does_not_swallow_an_unknown_charge(worl
     assert world.money() == (0, EMAIL, 0)
 
 
-def test_i27_failures_are_forgotten_when_two_people_open_a_lane(world):
+def test_failures_are_forgotten_when_two_people_close_a_circuit(world):
     world.settings(breaker_after=2, max_unknown_open=9)
     world.cards(3)
     world.agree("price", ONE_ITEM)

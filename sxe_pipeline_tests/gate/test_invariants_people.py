@@ -39,7 +39,7 @@ def again(world, made, **more):
     return world.begun_again(made)
 
 
-def test_i06_one_live_call_for_a_card_provider_and_group(world):
+def test_one_live_call_for_a_card_provider_and_group(world):
     world.cards(1)
     _, one = ask_for(world, "card-0000")
     _, two = ask_for(world, "card-0000")
@@ -53,7 +53,7 @@ def test_i06_one_live_call_for_a_card_provider_and_group(world):
         )
 
 
-def test_i06_a_phone_on_its_way_is_not_asked_for_again(world):
+def test_a_phone_on_its_way_is_not_asked_for_again(world):
     world.cards(1)
     _, one = ask_for(world, "card-0000", fields=["phone"])
     _, two = ask_for(world, "card-0000", fields=["phone"])
@@ -62,7 +62,7 @@ def test_i06_a_phone_on_its_way_is_not_asked_for_again(world):
     assert {world.permit(two, p) for p in two.waterfall} == {permits.Denied("in_flight")}
 
 
-def test_i07_a_fresh_answer_is_not_bought_again_from_anybody(world):
+def test_a_fresh_answer_is_not_bought_again_from_anybody(world):
     world.cards(1)
     _, begun = ask_for(world, "card-0000")
     world.settle(*world.send(begun))
@@ -72,7 +72,7 @@ def test_i07_a_fresh_answer_is_not_bought_again_from_anybody(world):
         assert world.permit(begun, provider) == permits.Denied("nothing_left")
 
 
-def test_i07_a_refusal_binds_its_provider_alone(world):
+def test_a_refusal_binds_its_provider_alone(world):
     world.cards(1)
     _, begun = ask_for(world, "card-0000")
     world.settle(*world.send(begun), units_micro=0, outcome="no_match", fields=())
@@ -81,7 +81,7 @@ def test_i07_a_refusal_binds_its_provider_alone(world):
     assert isinstance(world.permit(begun, "enformion"), permits.Permit)
 
 
-def test_i07_an_answer_grows_old(world):
+def test_an_answer_grows_old(world):
     world.cards(1)
     _, begun = ask_for(world, "card-0000")
     world.settle(*world.send(begun))
@@ -90,7 +90,7 @@ def test_i07_an_answer_grows_old(world):
     assert isinstance(world.permit(begun), permits.Permit)
 
 
-def test_i07_new_inputs_are_a_new_question_where_the_answer_was_no(world):
+def test_new_inputs_are_a_new_question_where_the_answer_was_no(world):
     world.cards(1)
     _, begun = ask_for(world, "card-0000")
     world.settle(*world.send(begun), units_micro=0, outcome="no_match", fields=())
@@ -99,7 +99,7 @@ def test_i07_new_inputs_are_a_new_question_where_the_answer_was_no(world):
     assert isinstance(world.permit(begun), permits.Permit)
 
 
-def test_i17_a_suppressed_person_is_in_no_request(world):
+def test_a_suppressed_person_is_in_no_request(world):
     world.cards(2)
     suppress(world, "card-0000")
     assert world.submit()["item_count"] == 1
@@ -107,7 +107,7 @@ def test_i17_a_suppressed_person_is_in_no_request(world):
         world.submit(card_ids=["card-0000", "card-0001"])
 
 
-def test_i17_a_suppression_before_the_permit_wins(world):
+def test_a_suppression_before_the_permit_wins(world):
     world.cards(2)
     made, begun = world.approved()
     suppress(world, "card-0001")
@@ -116,7 +116,7 @@ def test_i17_a_suppression_before_the_permit_wins(world):
     assert world.skipped(made) == {"suppressed": 1}
 
 
-def test_i17_a_suppression_between_permit_and_call_wins(world):
+def test_a_suppression_between_permit_and_call_wins(world):
     world.cards(2)
     _, begun = world.approved()
     leave = world.permit(begun)
@@ -127,7 +127,7 @@ def test_i17_a_suppression_between_permit_and_call_wins(world):
     assert [i["card_id"] for i in sent.items] == ["card-0000"]
 
 
-def test_i17_a_suppression_during_the_call_drops_the_value(world):
+def test_a_suppression_during_the_call_drops_the_value(world):
     world.cards(2)
     made, begun = world.approved()
     leave, sent = world.send(begun)
@@ -141,7 +141,7 @@ def test_i17_a_suppression_during_the_call_drops_the_value(world):
 
 
 @pytest.mark.parametrize("lost", ["card-0000", "card-0001"])
-def test_i17_every_id_of_a_suppressed_person_is_suppressed(world, lost):
+def test_every_id_of_a_suppressed_person_is_suppressed(world, lost):
     kept = {"card-0000": "card-0001", "card-0001": "card-0000"}[lost]
     world.cards(3)
     suppress(world, "card-0000")
@@ -149,7 +149,7 @@ def test_i17_every_id_of_a_suppressed_person_is_suppressed(world, lost):
     assert world.submit()["item_count"] == 1
 
 
-def test_i17_a_withdrawn_card_is_not_sent(world):
+def test_a_withdrawn_card_is_not_sent(world):
     world.cards(2)
     made, begun = world.approved()
     leave = world.permit(begun)
@@ -160,7 +160,7 @@ def test_i17_a_withdrawn_card_is_not_sent(world):
     assert world.skipped(made) == {"withdrawn": 1}
 
 
-def test_i25_every_event_is_one_and_an_edit_is_found(world):
+def test_every_event_is_one_and_an_edit_is_found(world):
     world.cards(12)
     _, begun = world.approved()
     world.settle(*world.send(begun))
@@ -181,7 +181,7 @@ def test_i25_every_event_is_one_and_an_edit_is_found(world):
     assert verify(world.api, lambda keys: {}).status == "tampered"
 
 
-def test_i25_the_audit_forms_of_sql_and_python_are_one(world):
+def test_the_audit_forms_of_sql_and_python_are_one(world):
     text = 'é ü " \\ / \n \t \u0007 \U0001f600'
     by_python = payload.canonical("k.x", actor="a", subject="s", key="k", data={"t": text, "a": -5})
     by_sql = world.one(
@@ -191,7 +191,7 @@ def test_i25_the_audit_forms_of_sql_and_python_are_one(world):
     assert payload.event_id("k.x", "s", "k") == world.one("select audit.event_id('k.x', 's', 'k')")
 
 
-def test_i25_each_step_of_a_call_has_its_event(world):
+def test_each_step_of_a_call_has_its_event(world):
     world.cards(21)
     _, begun = world.approved()
     world.settle(*world.send(begun))
@@ -210,7 +210,7 @@ def test_i25_each_step_of_a_call_has_its_event(world):
     ) == [("call.sending", 3), ("call.settled", 2), ("call.unknown", 1)]
 
 
-def test_i28_what_was_paid_and_lost_is_not_sent_under_the_approval_that_lost_it(world):
+def test_what_was_paid_and_lost_is_not_sent_under_the_approval_that_lost_it(world):
     world.cards(1)
     made, begun = world.approved()
     leave = lose(world, begun, 1_000_000)
@@ -224,7 +224,7 @@ def test_i28_what_was_paid_and_lost_is_not_sent_under_the_approval_that_lost_it(
     assert isinstance(world.permit(begun), permits.Permit)
 
 
-def test_i28_another_request_does_not_buy_the_lost_again_either(world):
+def test_another_request_does_not_buy_the_lost_again_either(world):
     world.cards(1)
     _, begun = world.approved()
     lose(world, begun, 1_000_000)
@@ -232,7 +232,7 @@ def test_i28_another_request_does_not_buy_the_lost_again_either(world):
     assert world.permit(begun) == permits.Denied("nothing_left")
 
 
-def test_i28_what_turned_out_free_needs_only_a_newer_approval(world):
+def test_what_turned_out_free_needs_only_a_newer_approval(world):
     world.cards(1)
     made, begun = world.approved()
     leave = lose(world, begun, 0)
@@ -241,7 +241,7 @@ def test_i28_what_turned_out_free_needs_only_a_newer_approval(world):
     assert isinstance(world.permit(again(world, made)), permits.Permit)
 
 
-def test_i28_one_person_resolves_nothing(world):
+def test_one_person_resolves_nothing(world):
     world.cards(1)
     _, begun = world.approved()
     leave, _ = world.send(begun)
@@ -253,7 +253,7 @@ def test_i28_one_person_resolves_nothing(world):
     assert world.call(leave) == "UNKNOWN"
 
 
-def test_i28_the_counter_says_what_the_one_unknown_call_cost(world):
+def test_the_counter_says_what_the_one_unknown_call_cost(world):
     world.cards(2)
     world.settings(reconcile_wait="0 seconds")
     _, begun = world.approved()

@@ -13,7 +13,7 @@ from sxe_pipeline_tests.gate.denials import nothing_leaves, refused_at_sending
 
 
 @pytest.mark.parametrize("attempt", [None, 0, 1, 2, 99])
-def test_i15_a_run_that_somebody_started_by_hand_begins_nothing(world, attempt):
+def test_a_run_that_somebody_started_by_hand_begins_nothing(world, attempt):
     world.cards(1)
     made = world.submit()
     world.approve(made)
@@ -22,7 +22,7 @@ def test_i15_a_run_that_somebody_started_by_hand_begins_nothing(world, attempt):
     assert world.sent_calls() == 0
 
 
-def test_i15_a_launch_begins_once(world):
+def test_a_launch_begins_once(world):
     world.cards(1)
     world.approve(world.submit())
     (launch,) = permits.claim_launches(world.contacts)
@@ -31,7 +31,7 @@ def test_i15_a_launch_begins_once(world):
         permits.begin(world.contacts, launch.request_id, launch.attempt, "again")
 
 
-def test_i15_a_stale_attempt_begins_nothing(world):
+def test_a_stale_attempt_begins_nothing(world):
     world.cards(1)
     world.approve(world.submit())
     (old,) = permits.claim_launches(world.contacts)
@@ -45,7 +45,7 @@ def test_i15_a_stale_attempt_begins_nothing(world):
     permits.begin(world.contacts, new.request_id, new.attempt, "new")
 
 
-def test_i15_a_finished_request_is_not_launched_again(world):
+def test_a_finished_request_is_not_launched_again(world):
     world.cards(1)
     made, begun = world.approved()
     world.settle(*world.send(begun))
@@ -56,7 +56,7 @@ def test_i15_a_finished_request_is_not_launched_again(world):
     assert world.launch() == []
 
 
-def test_i15_two_claimers_share_the_launches(world):
+def test_two_claimers_share_the_launches(world):
     world.cards(6)
     for n in range(6):
         world.approve(world.submit(card_ids=[f"card-{n:04d}"]))
@@ -75,7 +75,7 @@ def test_i15_two_claimers_share_the_launches(world):
     assert len({launch.run_key for launch in found}) == len(found) == 6
 
 
-def test_i18_a_revocation_stops_before_the_next_call(world):
+def test_a_revocation_stops_before_the_next_call(world):
     world.cards(20)
     made, begun = world.approved()
     first, sent = world.send(begun)
@@ -87,7 +87,7 @@ def test_i18_a_revocation_stops_before_the_next_call(world):
     assert world.sent_calls() == 1
 
 
-def test_i18_a_revocation_between_permit_and_call_wins(world):
+def test_a_revocation_between_permit_and_call_wins(world):
     world.cards(1)
     made, begun = world.approved()
     leave = world.permit(begun)
@@ -95,7 +95,7 @@ def test_i18_a_revocation_between_permit_and_call_wins(world):
     refused_at_sending(world, leave, "revoked")
 
 
-def test_i18_who_neither_asked_nor_approves_revokes_nothing(world):
+def test_who_neither_asked_nor_approves_revokes_nothing(world):
     world.cards(1)
     made = world.submit()
     with pytest.raises(Refused):
@@ -103,7 +103,7 @@ def test_i18_who_neither_asked_nor_approves_revokes_nothing(world):
 
 
 @pytest.mark.parametrize("provider", ["apollo", None], ids=["one", "all"])
-def test_i18_the_kill_switch_stops_before_the_next_call(world, provider):
+def test_the_kill_switch_stops_before_the_next_call(world, provider):
     world.cards(11)
     _, begun = world.approved()
     leave = world.permit(begun)
@@ -112,7 +112,7 @@ def test_i18_the_kill_switch_stops_before_the_next_call(world, provider):
     nothing_leaves(world, begun, "killed")
 
 
-def test_i18_a_killed_lane_is_opened_by_two_people_only(world):
+def test_a_killed_circuit_is_closed_by_two_people_only(world):
     world.cards(2)
     _, begun = world.approved()
     people.kill(world.api, world.tokens["ben"], "apollo", "stop")
@@ -124,7 +124,7 @@ def test_i18_a_killed_lane_is_opened_by_two_people_only(world):
     world.send(begun)
 
 
-def test_i19_what_the_policy_closes_costs_nothing(world):
+def test_what_the_policy_closes_costs_nothing(world):
     world.cards(2, prefix="open")
     world.cards(2, prefix="tik", platforms=("tiktok",))
     world.cards(2, prefix="both", platforms=("x", "tiktok"))
@@ -135,13 +135,13 @@ def test_i19_what_the_policy_closes_costs_nothing(world):
 
 
 @pytest.mark.parametrize("change", [{"match_basis": "consent"}, {"purpose": "other"}])
-def test_i19_a_basis_or_purpose_that_is_not_allowed_is_refused_whole(world, change):
+def test_a_basis_or_purpose_that_is_not_allowed_is_refused_whole(world, change):
     world.cards(1)
     with pytest.raises(Refused):
         world.submit(**change)
 
 
-def test_i19_an_item_that_the_policy_closes_is_skipped_with_its_reason(world):
+def test_an_item_that_the_policy_closes_is_skipped_with_its_reason(world):
     world.cards(2)
     made, begun = world.approved()
     world.owner("update gate.request_item set platforms = '{tiktok}' where position = 1")
@@ -149,7 +149,7 @@ def test_i19_an_item_that_the_policy_closes_is_skipped_with_its_reason(world):
     assert world.skipped(made) == {"policy": 1}
 
 
-def test_i23_only_approved_items_are_ever_sent(world):
+def test_only_approved_items_are_ever_sent(world):
     world.cards(12)
     made = world.submit()
     world.approve(made, positions=[2, 5])
@@ -165,13 +165,13 @@ def test_i23_only_approved_items_are_ever_sent(world):
 
 
 @pytest.mark.parametrize("positions", [[0], [13], [], [1, -1]])
-def test_i23_a_part_names_items_that_exist(world, positions):
+def test_a_part_names_items_that_exist(world, positions):
     world.cards(12)
     with pytest.raises(BadInput):
         world.approve(world.submit(), positions=positions)
 
 
-def test_i16_an_approval_is_never_changed(world):
+def test_an_approval_is_never_changed(world):
     world.cards(1)
     world.approve(world.submit())
     for statement in ("update gate.approval set reason = 'x'", "delete from gate.approval"):
@@ -197,14 +197,14 @@ FORBIDDEN = (
 
 
 @pytest.mark.parametrize("role", roles.TIERS)
-def test_i16_no_login_of_a_tier_changes_an_approval_a_cap_or_the_record(world, role):
+def test_no_login_of_a_tier_changes_an_approval_a_cap_or_the_record(world, role):
     conn = world.login(role)
     for statement in FORBIDDEN:
         with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():
             conn.execute(statement)
 
 
-def test_i16_a_login_forges_no_event_of_the_gate(world):
+def test_a_login_forges_no_event_of_the_gate(world):
     for role in ("sxe_contacts", "sxe_social"):
         with world.fresh(role) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute(
@@ -213,7 +213,7 @@ def test_i16_a_login_forges_no_event_of_the_gate(world):
             )
 
 
-def test_i16_a_hash_of_a_token_is_no_token(world):
+def test_a_hash_of_a_token_is_no_token(world):
     text = world.tokens["ben"]
     world.tokens["ben"] = hashlib.sha256(text.encode()).hexdigest()
     world.cards(1)

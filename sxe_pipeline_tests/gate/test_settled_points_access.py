@@ -20,7 +20,7 @@ def second_token(world, name):
     return token.text
 
 
-def test_s11_two_tokens_of_one_person_are_one_person(world):
+def test_two_tokens_of_one_person_are_one_person(world):
     world.settings(quorum=2)
     world.cards(1)
     made = world.submit()
@@ -34,7 +34,7 @@ def test_s11_two_tokens_of_one_person_are_one_person(world):
         people.decide(world.api, second_token(world, "cho"), proposal, is_confirmed=True)
 
 
-def test_s11_the_first_two_are_made_once_and_only_by_the_admin(empty):
+def test_the_first_two_are_made_once_and_only_by_the_admin(empty):
     empty.bootstrap()
     with pytest.raises(Refused):
         empty.bootstrap()
@@ -42,7 +42,7 @@ def test_s11_the_first_two_are_made_once_and_only_by_the_admin(empty):
         people.bootstrap(conn, ("x", "0" * 64), ("y", "1" * 64), SOON)
 
 
-def test_s11_one_person_is_no_two_admins(empty):
+def test_one_person_is_no_two_admins(empty):
     token = people.make_token()
     with empty.fresh("sxe_admin") as conn:
         for pair in ((("cho", token.sha256), ("cho", "1" * 64)),
@@ -52,7 +52,7 @@ def test_s11_one_person_is_no_two_admins(empty):
 
 
 @pytest.mark.parametrize("scopes", [["approve"], ["admin", "approve"]])
-def test_s11_no_one_makes_a_principal_alone(world, scopes):
+def test_no_one_makes_a_principal_alone(world, scopes):
     content = {
         "principal": "sock",
         "scopes": scopes,
@@ -70,7 +70,7 @@ def test_s11_no_one_makes_a_principal_alone(world, scopes):
     [{"token_sha256": "zz"}, {"scopes": ["root"]}, {"principal": "A B"}, {"scopes": "admin"},
      {"expires_at": "soon"}, {"token_sha256": None}],
 )  # fmt: skip
-def test_s11_a_principal_that_makes_no_sense_is_refused_in_our_words(world, change):
+def test_a_principal_that_makes_no_sense_is_refused_in_our_words(world, change):
     content = {
         "principal": "fay",
         "scopes": ["approve"],
@@ -81,7 +81,7 @@ def test_s11_a_principal_that_makes_no_sense_is_refused_in_our_words(world, chan
         world.agree("principal", content | change)
 
 
-def test_s11_a_retired_person_speaks_no_more(world):
+def test_a_retired_person_speaks_no_more(world):
     world.cards(1)
     made = world.submit()
     other = second_token(world, "ben")
@@ -108,7 +108,7 @@ OPEN_TABLES = {
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
 
-def test_s12_no_login_has_more_of_a_table_than_is_written_here(world):
+def test_no_login_has_more_of_a_table_than_is_written_here(world):
     held = world.owner(
         "select r.rolname, c.oid::regclass::text, v.verb from pg_class c "
         "join pg_namespace n on n.oid = c.relnamespace cross join unnest(%s::text[]) v (verb) "
@@ -130,7 +130,7 @@ def test_s12_no_login_has_more_of_a_table_than_is_written_here(world):
     assert {role for role, _ in others} <= {"sxe_contacts"}
 
 
-def test_s12_no_column_of_the_gate_is_open_to_any_login(world):
+def test_no_column_of_the_gate_is_open_to_any_login(world):
     assert (
         world.owner(
             "select r.rolname, c.oid::regclass::text from pg_class c "
@@ -143,7 +143,7 @@ def test_s12_no_column_of_the_gate_is_open_to_any_login(world):
     )
 
 
-def test_s12_every_table_refuses_every_login_that_was_not_let_in(world):
+def test_every_table_refuses_every_login_that_was_not_let_in(world):
     tables = world.owner(
         "select c.oid::regclass::text, (select quote_ident(attname) from pg_attribute a "
         "where a.attrelid = c.oid and attnum > 1 and not attisdropped limit 1) from pg_class c "
@@ -165,7 +165,7 @@ def test_s12_every_table_refuses_every_login_that_was_not_let_in(world):
                     conn.execute(statement)
 
 
-def test_s12_a_function_of_one_tier_is_closed_to_the_others(world):
+def test_a_function_of_one_tier_is_closed_to_the_others(world):
     functions = world.owner(
         "select p.oid::regprocedure::text, p.proname, prosecdef, p.proconfig, array("
         "select r.rolname::text from pg_roles r where r.rolname = any(%s) "
@@ -189,7 +189,7 @@ def test_s12_a_function_of_one_tier_is_closed_to_the_others(world):
                 conn.execute(call)
 
 
-def test_s12_the_events_that_only_the_gate_records(world):
+def test_the_events_that_only_the_gate_records(world):
     for kind in ("request.approved", "call.settled", "budget.cap_set", "circuit.closed",
                  "principal.added", "proposal.made", "suppression.added", "price.x"):  # fmt: skip
         conn = world.login("sxe_contacts")
@@ -201,7 +201,7 @@ def test_s12_the_events_that_only_the_gate_records(world):
             )
 
 
-def test_s12_a_reservation_leaves_no_event_and_every_later_move_one(world):
+def test_a_reservation_leaves_no_event_and_every_later_move_one(world):
     world.cards(1)
     _, begun = world.approved()
     before = world.one("select count(*) from audit.event")
@@ -213,7 +213,7 @@ def test_s12_a_reservation_leaves_no_event_and_every_later_move_one(world):
     assert world.one("select count(*) from audit.event") == before + 2
 
 
-def test_s12_no_send_unless_the_lease_outlives_the_read_timeout(world):
+def test_no_send_unless_the_lease_outlives_the_read_timeout(world):
     world.cards(1)
     _, begun = world.approved()
     leave = world.permit(begun)
@@ -223,7 +223,7 @@ def test_s12_no_send_unless_the_lease_outlives_the_read_timeout(world):
     assert world.sent_calls() == 0
 
 
-def test_s12_the_sandbox_policy_is_told_to_the_run(world):
+def test_the_sandbox_policy_is_told_to_the_run(world):
     world.cards(1)
     assert world.approved()[1].loopback_only is True
     world.agree("policy", POLICY | {"loopback_only": False, "version": "live"})

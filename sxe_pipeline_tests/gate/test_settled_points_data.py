@@ -19,7 +19,7 @@ def read(world, units, times=1):
     return [permits.reconcile(world.contacts, "apollo", units)["verdict"] for _ in range(times)]
 
 
-def test_s07_the_counter_speaks_only_for_a_call_that_is_alone(world):
+def test_the_counter_speaks_only_for_a_call_that_is_alone(world):
     world.agree("price", APOLLO | {"batch_max": 1})
     world.settings(reconcile_wait="0 seconds", max_unknown_open=2)
     world.cards(3)
@@ -33,7 +33,7 @@ def test_s07_the_counter_speaks_only_for_a_call_that_is_alone(world):
     assert world.money() == (0, EMAIL, 0)
 
 
-def test_s07_a_reading_from_before_the_loss_does_not_count(world):
+def test_a_reading_from_before_the_loss_does_not_count(world):
     world.settings(reconcile_wait="0 seconds")
     world.cards(1)
     _, begun = world.approved()
@@ -43,7 +43,7 @@ def test_s07_a_reading_from_before_the_loss_does_not_count(world):
     assert world.call(leave) == "UNKNOWN"
 
 
-def test_s07_while_a_phone_is_awaited_the_counter_resolves_nothing(world):
+def test_while_a_phone_is_awaited_the_counter_resolves_nothing(world):
     world.settings(reconcile_wait="0 seconds")
     world.cards(1, prefix="a")
     read(world, 0)
@@ -53,7 +53,7 @@ def test_s07_while_a_phone_is_awaited_the_counter_resolves_nothing(world):
     assert read(world, 8_000_000, 3) == ["not_alone"] * 3
 
 
-def test_s07_without_a_counter_time_charges_in_full(world):
+def test_without_a_counter_time_charges_in_full(world):
     world.cards(1)
     _, begun = world.approved(waterfall=["enformion"])
     leave = unknown(world, begun, "enformion")
@@ -65,7 +65,7 @@ def test_s07_without_a_counter_time_charges_in_full(world):
     assert world.permit(begun, "enformion") == permits.Denied("nothing_left")
 
 
-def test_s08_who_is_not_matchable_costs_nothing(world):
+def test_who_is_not_matchable_costs_nothing(world):
     world.cards(1, prefix="all")
     world.cards(1, prefix="noname", last_name="x", domain="", city="")
     world.owner(
@@ -76,7 +76,7 @@ def test_s08_who_is_not_matchable_costs_nothing(world):
     assert world.submit()["item_count"] == 1
 
 
-def test_s08_a_fingerprint_is_random_and_new_when_the_inputs_are(world):
+def test_the_revision_of_inputs_is_random_and_new_when_the_inputs_are(world):
     def prints():
         return dict(world.owner("select card_id, inputs_revision from gate.candidate"))
 
@@ -88,7 +88,7 @@ def test_s08_a_fingerprint_is_random_and_new_when_the_inputs_are(world):
     assert set(prints().values()).isdisjoint(first.values())
 
 
-def test_s08_names_are_deleted_a_month_after_the_last_call(world):
+def test_names_are_deleted_a_month_after_the_last_call(world):
     world.cards(1)
     _, begun = world.approved()
     world.settle(*world.send(begun))
@@ -106,7 +106,7 @@ def test_s08_names_are_deleted_a_month_after_the_last_call(world):
     assert world.one("select count(*) from audit.event where kind = 'request.forgotten'") == 1
 
 
-def test_s09_a_provider_that_sells_persons_answers_for_both_fields(world):
+def test_a_provider_that_sells_persons_answers_for_both_fields(world):
     world.cards(1)
     _, begun = world.approved(fields=["email"], waterfall=["enformion"])
     leave, sent = world.send(begun, "enformion")
@@ -119,7 +119,7 @@ def test_s09_a_provider_that_sells_persons_answers_for_both_fields(world):
     }
 
 
-def test_s09_known_items_are_delivered_at_no_cost(world):
+def test_known_items_are_delivered_at_no_cost(world):
     world.cards(1)
     _, begun = world.approved()
     world.settle(*world.send(begun))
@@ -132,7 +132,7 @@ def test_s09_known_items_are_delivered_at_no_cost(world):
     assert world.money() == (0, EMAIL, 0)
 
 
-def test_s10_inputs_come_out_only_after_the_row_says_sending(world):
+def test_inputs_come_out_only_after_the_row_says_sending(world):
     world.cards(1)
     _, begun = world.approved()
     leave = world.permit(begun)
@@ -142,7 +142,7 @@ def test_s10_inputs_come_out_only_after_the_row_says_sending(world):
     assert world.one("select count(*) from audit.event where kind = 'call.sending'") == 1
 
 
-def test_s10_one_call_in_a_lane_at_a_time(world):
+def test_one_call_of_a_provider_at_a_time(world):
     world.cards(20)
     _, begun = world.approved()
     one, two = world.permit(begun), world.permit(begun)

@@ -12,12 +12,12 @@ EMAIL = 50_000
 SOON = datetime.now(UTC) + timedelta(days=9)
 
 
-def lane(world, provider="apollo"):
+def circuit(world, provider="apollo"):
     state = "select circuit_state, cause from gate.provider where provider = %s"
     return world.owner(state, provider)[0]
 
 
-def test_s01_an_overcharge_at_a_full_cap_commits_and_closes_what_is_left(world):
+def test_an_overcharge_at_a_full_cap_commits_and_closes_what_is_left(world):
     world.cards(12)
     world.cap(10 * EMAIL, provider="apollo")
     _, begun = world.approved()
@@ -48,7 +48,7 @@ def test_s01_an_overcharge_at_a_full_cap_commits_and_closes_what_is_left(world):
     assert world.money() == (0, 10 * EMAIL, 3 * EMAIL)
     assert world.one("select count(*) from contacts.contact_point") == 1
     assert world.one("select count(*) from audit.event where kind = 'call.settled'") == 1
-    assert lane(world) == ("open", "overrun")
+    assert circuit(world) == ("open", "overrun")
     world.agree("circuit", {"provider": "apollo"})
     assert world.permit(begun) == permits.Denied("budget")
     # The overrun takes room: a cap that covers only what was spent gives none.
@@ -59,7 +59,7 @@ def test_s01_an_overcharge_at_a_full_cap_commits_and_closes_what_is_left(world):
     world.assert_books_are_right()
 
 
-def test_s02_a_charge_hits_the_rows_that_were_reserved_whatever_the_month(world):
+def test_a_charge_hits_the_rows_that_were_reserved_whatever_the_month(world):
     world.cards(1)
     _, begun = world.approved()
     leave, sent = world.send(begun)
@@ -74,13 +74,13 @@ def test_s02_a_charge_hits_the_rows_that_were_reserved_whatever_the_month(world)
     assert months == [(EMAIL, 2 * EMAIL), (0, 0)]
 
 
-def test_s02_a_fraction_of_a_unit_is_rounded_up(world):
+def test_a_fraction_of_a_unit_is_rounded_up(world):
     world.cards(1)
     _, begun = world.approved()
     assert world.settle(*world.send(begun), units_micro=1).charged_micros == 1
 
 
-def test_s02_one_transfer_for_each_row_and_part(world):
+def test_one_transfer_for_each_row_and_part(world):
     world.cards(1)
     _, begun = world.approved(fields=["email", "phone"], waterfall=["apollo"])
     world.permit(begun)
@@ -89,7 +89,7 @@ def test_s02_one_transfer_for_each_row_and_part(world):
     ) == [("async", 4, 8 * EMAIL, 8 * EMAIL), ("sync", 4, EMAIL, EMAIL)]
 
 
-def test_s02_the_price_of_a_provider_changes_by_two_people(world):
+def test_the_price_of_a_provider_changes_by_two_people(world):
     dear = APOLLO | {"micros_per_unit": 70_000}
     with pytest.raises(Refused):
         world.agree("price", dear, "cho", "cho")
@@ -119,7 +119,7 @@ def test_s02_the_price_of_a_provider_changes_by_two_people(world):
         {"provider": "Apollo; drop"},
     ],
 )
-def test_s02_a_price_card_that_leaves_open_what_a_call_costs_is_refused(world, change):
+def test_a_price_card_that_leaves_open_what_a_call_costs_is_refused(world, change):
     with pytest.raises(BadInput):
         world.agree("price", APOLLO | change)
 
@@ -136,28 +136,28 @@ def test_s02_a_price_card_that_leaves_open_what_a_call_costs_is_refused(world, c
         {"provider": "apollo"},
     ],
 )
-def test_s02_a_cap_that_makes_no_sense_changes_nothing(world, content):
+def test_a_cap_that_makes_no_sense_changes_nothing(world, content):
     before = requests.budgets(world.api)
     with pytest.raises((BadInput, Refused)):
         world.agree("cap", content)
     assert requests.budgets(world.api) == before
 
 
-def test_s03_the_parts_of_a_phone_call_are_resolved_once_each(world):
+def test_the_parts_of_a_phone_call_are_resolved_once_each(world):
     world.cards(2)
     _, begun = world.approved(fields=["email", "phone"], waterfall=["apollo"])
     leave, sent = world.send(begun)
     world.settle(leave, sent, units_micro=2_000_000, awaiting=True, provider_request_id="7")
     assert world.money() == (16 * EMAIL, 2 * EMAIL, 0)
     assert world.call(leave) == "AWAITING"
-    # A call that waits does not occupy the lane.
+    # A call that waits does not occupy the provider.
     assert world.one("select busy_call from gate.provider where provider = 'apollo'") is None
     world.settle(leave, sent, units_micro=8_000_000, fields=("phone",))
     assert world.money() == (0, 10 * EMAIL, 0)
     assert world.one("select count(*) from audit.event where kind = 'call.awaiting'") == 1
 
 
-def test_s03_a_poll_outlives_the_approval_and_drops_the_value_after_a_revocation(world):
+def test_a_poll_outlives_the_approval_and_drops_the_value_after_a_revocation(world):
     world.cards(1)
     made, begun = world.approved(fields=["phone"], waterfall=["apollo"])
     leave, sent = world.send(begun)
@@ -182,7 +182,7 @@ def test_s03_a_poll_outlives_the_approval_and_drops_the_value_after_a_revocation
     assert permits.deliverable(world.contacts, made["request_id"]) == []
 
 
-def test_s03_a_phone_that_never_comes_is_unknown(world):
+def test_a_phone_that_never_comes_is_unknown(world):
     world.cards(1)
     _, begun = world.approved(fields=["phone"], waterfall=["apollo"])
     leave, sent = world.send(begun)
@@ -195,7 +195,7 @@ def test_s03_a_phone_that_never_comes_is_unknown(world):
     assert world.call(leave) == "UNKNOWN"
 
 
-def test_s04_what_is_left_behind_is_launched_again_with_the_next_attempt(world):
+def test_what_is_left_behind_is_launched_again_with_the_next_attempt(world):
     world.cards(1)
     world.approve(world.submit())
     keys = []
@@ -206,7 +206,7 @@ def test_s04_what_is_left_behind_is_launched_again_with_the_next_attempt(world):
     assert [key.rsplit(":", 1)[1] for key in keys] == ["1", "2", "3"]
 
 
-def test_s04_a_run_that_died_gives_its_request_back(world):
+def test_a_run_that_died_gives_its_request_back(world):
     world.cards(1)
     made, begun = world.approved()
     world.permit(begun)
@@ -218,7 +218,7 @@ def test_s04_a_run_that_died_gives_its_request_back(world):
     assert world.money() == (EMAIL, 0, 0)
 
 
-def test_s04_a_halted_request_goes_on_by_a_new_approval(world):
+def test_a_halted_request_goes_on_by_a_new_approval(world):
     world.cards(1)
     made, begun = world.approved()
     people.kill(world.api, world.tokens["ana"], "apollo", "stop")
@@ -230,7 +230,7 @@ def test_s04_a_halted_request_goes_on_by_a_new_approval(world):
     assert world.permit(world.begun_again(made)).item_count == 1
 
 
-def test_s05_the_owner_edits_one_item_and_nobody_is_called(world):
+def test_the_owner_edits_one_item_and_nobody_is_called(world):
     world.cards(3)
     _, begun = world.approved()
     leave = world.permit(begun)
@@ -246,7 +246,7 @@ def test_s05_the_owner_edits_one_item_and_nobody_is_called(world):
     assert world.money() == (0, 0, 0)
 
 
-def test_s06_two_cards_that_were_merged_after_approval_cost_one_call(world):
+def test_two_cards_that_were_merged_after_approval_cost_one_call(world):
     world.cards(2)
     _, begun = world.approved()
     world.merge("card-0001", "card-0000")
@@ -257,7 +257,7 @@ def test_s06_two_cards_that_were_merged_after_approval_cost_one_call(world):
     assert world.money() == (0, EMAIL, 0)
 
 
-def test_s06_an_answer_under_an_id_of_before_is_an_answer(world):
+def test_an_answer_under_an_id_of_before_is_an_answer(world):
     world.cards(2)
     made = world.submit(card_ids=["card-0001"])
     world.approve(made)
@@ -269,7 +269,7 @@ def test_s06_an_answer_under_an_id_of_before_is_an_answer(world):
     assert world.permit(world.begun_again(made)) == permits.Denied("nothing_left")
 
 
-def test_s06_one_person_twice_in_a_list_is_refused(world):
+def test_one_person_twice_in_a_list_is_refused(world):
     world.cards(2)
     world.merge("card-0001", "card-0000")
     with pytest.raises(Refused):

@@ -7,12 +7,13 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline import schema
-from sxe_pipeline.handoff import encode, manifest, publish
+from sxe_pipeline.handoff import publish
+from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.sign import Signer
-from sxe_pipeline.handoff.slot import Slot
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, DAY, NOW, at
+from sxe_pipeline_tests.handoff.whole import batch_bytes
 
 SEEN = dt.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=dt.UTC)
 TEXTS = [
@@ -115,7 +116,7 @@ def run(conn, store, contract, signer):
             by,
             objects,
             contract=contract,
-            slot=Slot(market, day),
+            batch_key=BatchKey(market, day),
             rows=rows,
             signer=signer,
             actor="test",
@@ -130,21 +131,7 @@ def expected(contract, signer):
     """`expected(rows)`: every byte of the batch, worked out without a store or a database."""
 
     def files(rows, day=DAY, prev=None, market="x_general"):
-        rows = encode.canonical(contract, contract.check(rows))
-        parts = encode.encode(contract, rows)
-        slot = Slot(market, day)
-        batch_id = encode.content_id(contract, slot, prev, parts)
-        said = manifest.predicate(
-            contract,
-            rows,
-            parts,
-            batch_id=batch_id,
-            slot=slot,
-            prev_batch_id=prev,
-        )
-        folder = f"lead_card/v0/{batch_id}"
-        made = {f"{folder}/{part.name}": part.data for part in parts}
-        return made | {f"{folder}/{manifest.NAME}": manifest.seal(said, signer)}
+        return batch_bytes(contract, signer, rows, BatchKey(market, day), prev)
 
     return files
 
@@ -158,14 +145,14 @@ def login(contacts_dsn):
 
 @pytest.fixture
 def publish_contacts(login, store, signer):
-    """`publish_contacts(rows, slot)`: as the contact tier does, into the test's own store."""
+    """`publish_contacts(rows, batch_key)`: as the contact tier does, into the test's own store."""
 
-    def call(rows, slot=None, objects=store, by=login, now=NOW, contract=CONTRACT):
+    def call(rows, batch_key=None, objects=store, by=login, now=NOW, contract=CONTRACT):
         return publish.publish(
             by,
             objects,
             contract=contract,
-            slot=slot or at(),
+            batch_key=batch_key or at(),
             rows=rows,
             signer=signer,
             actor="test",

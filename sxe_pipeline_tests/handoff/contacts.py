@@ -7,7 +7,7 @@ from uuid import UUID
 import pyarrow as pa
 
 from sxe_pipeline import schema
-from sxe_pipeline.handoff.slot import Slot
+from sxe_pipeline.handoff.chain import BatchKey
 
 CONTRACT = schema.load("lead_contact", "0.1.0")
 REQUEST = UUID("0190b5a4-0000-4000-8000-00000000a001")
@@ -20,9 +20,9 @@ SEEN = dt.datetime(2026, 3, 9, 10, 0, 0, 250, tzinfo=dt.UTC)
 
 def at(
     seq: int = 1, request: UUID = REQUEST, market: str = "x_general", day: dt.date = DAY
-) -> Slot:
-    """A place in the chain of a request."""
-    return Slot(market, day, request, seq)
+) -> BatchKey:
+    """The key of a batch in the chain of a request."""
+    return BatchKey(market, day, request, seq)
 
 
 def contact(number: int, request: UUID) -> dict:

@@ -17,11 +17,15 @@ class Faulty(Objects):
     def put_new(self, key, data):
         self._left -= 1
         if self._left == 0 and self._when == "before":
-            raise Cut
+            self.end()
         made = super().put_new(key, data)
         if self._left == 0:
-            raise Cut
+            self.end()
         return made
+
+    def end(self):
+        """How it dies."""
+        raise Cut
 
 
 def held(store):

@@ -8,7 +8,7 @@ import pytest
 
 from sxe_pipeline import contracts_root
 from sxe_pipeline.handoff import publish
-from sxe_pipeline.handoff.slot import Slot
+from sxe_pipeline.handoff.chain import BatchKey
 
 PAGE = contracts_root().parent / "docs" / "consumer.md"
 
@@ -21,7 +21,7 @@ def test_every_example_of_the_page_runs_on_a_published_batch(
         conn,
         store,
         contract=contract,
-        slot=Slot("x_general", dt.date(2026, 3, 10)),
+        batch_key=BatchKey("x_general", dt.date(2026, 3, 10)),
         rows=cards(20),
         signer=signer,
         actor="test",

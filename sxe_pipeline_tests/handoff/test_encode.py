@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sxe_pipeline.handoff import encode
-from sxe_pipeline.handoff.slot import Slot
+from sxe_pipeline.handoff.chain import BatchKey
 
 DAY = dt.date(2026, 1, 1)
 
@@ -66,7 +66,7 @@ def test_many_rows_are_several_parts_and_one_batch_id(contract, cards):
     whole, split = files(contract, rows), files(contract, rows, part_rows=20)
 
     assert [part.rows for part in split] == [20, 20, 20, 20, 10, 10]
-    ids = {encode.content_id(contract, Slot("m", DAY), None, p) for p in (whole, split)}
+    ids = {encode.content_id(contract, BatchKey("m", DAY), None, p) for p in (whole, split)}
     assert len(ids) == 1, "how rows are cut into files is not part of what they are"
 
 
@@ -77,16 +77,16 @@ def test_an_empty_batch_has_one_file_of_each_format(contract):
 
 
 def test_the_batch_id_tells_everything_apart(contract, cards):
-    slots = [
-        Slot("m", DAY),
-        Slot("n", DAY),
-        Slot("m", DAY + dt.timedelta(days=1)),
-        *(Slot("m", DAY, UUID(int=number), seq) for number in (1, 2) for seq in (1, 2)),
+    keys = [
+        BatchKey("m", DAY),
+        BatchKey("n", DAY),
+        BatchKey("m", DAY + dt.timedelta(days=1)),
+        *(BatchKey("m", DAY, UUID(int=number), seq) for number in (1, 2) for seq in (1, 2)),
     ]
     batches = [files(contract, cards(n)) for n in (0, 3, 4)]
     ids = [
-        encode.content_id(contract, slot, prev, parts)
-        for slot in slots
+        encode.content_id(contract, batch_key, prev, parts)
+        for batch_key in keys
         for prev in (None, "0" * 32)
         for parts in batches
     ]
@@ -99,10 +99,10 @@ def test_the_batch_id_of_a_market_and_day_is_what_consumers_compute(contract, ca
     parts = files(contract, cards(3))
     lines = parts[1].data
     head = b"lead_card 0.1.0\nm\n2026-01-01\n-\n"
-    asked = b"00000000-0000-0000-0000-000000000007 2\n"
+    request_line = b"00000000-0000-0000-0000-000000000007 2\n"
 
-    plain = encode.content_id(contract, Slot("m", DAY), None, parts)
-    request = encode.content_id(contract, Slot("m", DAY, UUID(int=7), 2), None, parts)
+    plain = encode.content_id(contract, BatchKey("m", DAY), None, parts)
+    request = encode.content_id(contract, BatchKey("m", DAY, UUID(int=7), 2), None, parts)
 
     assert plain == hashlib.sha256(head + lines).hexdigest()[:32]
-    assert request == hashlib.sha256(head + asked + lines).hexdigest()[:32]
+    assert request == hashlib.sha256(head + request_line + lines).hexdigest()[:32]

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline.errors import BadInput, Busy, ContractBroken, Refused, StoreUnavailable, Tampered
-from sxe_pipeline.handoff import encode, manifest, publish, record
+from sxe_pipeline.handoff import day_batches, encode, manifest, record
 from sxe_pipeline.handoff.batches import list_batches
 from sxe_pipeline.handoff.verify import Prefix, verify
 from sxe_pipeline.store import sql
@@ -15,7 +15,7 @@ from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, NOW
 from sxe_pipeline_tests.handoff.crashing import Cut, Faulty, held
 
 
-def test_a_published_batch_is_verified_by_a_stranger_and_listed(
+def test_a_published_batch_is_verified_by_a_consumer_and_listed(
     run, cards, store, signer, conn, events
 ):
     done = run(cards(20))
@@ -175,7 +175,7 @@ def test_rows_that_break_the_contract_write_nothing(run, cards, store, conn):
     assert row == (0,)
 
 
-def test_a_stranger_in_the_place_of_a_part_stops_the_run(run, cards, store, expected):
+def test_other_bytes_under_the_name_of_a_part_stop_the_run(run, cards, store, expected):
     key = next(iter(expected(cards(5))))
     store.put_new(key, b"other bytes")
 
@@ -243,7 +243,7 @@ def test_a_run_over_days_and_markets_publishes_the_newest_open_day_of_each(
             )
 
     def publish_days(days, rows):
-        answers = publish.publish_day(
+        answers = day_batches.publish_day(
             conn,
             store,
             contract=contract,

@@ -1,14 +1,12 @@
 """A batch whose writer dies at any put, is killed, or is not alone."""
 
-import subprocess
-import sys
-
-import pyarrow.parquet as pq
 import pytest
 
 from sxe_pipeline.handoff import manifest
 from sxe_pipeline.handoff.batches import list_batches
-from sxe_pipeline_tests.handoff.contacts import NEXT, NOW
+from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline_tests.handoff import publisher
+from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, NOW
 from sxe_pipeline_tests.handoff.crashing import Cut, Faulty, held
 
 
@@ -34,51 +32,12 @@ def test_a_crash_at_any_put_leaves_all_or_nothing(
     assert held(store) == expected(cards(20))
 
 
-CHILD = """
-import datetime as dt, os, signal, sys
-import pyarrow.parquet as pq
-from sxe_pipeline import schema
-from sxe_pipeline.handoff import publish, sign
-from sxe_pipeline.handoff.slot import Slot
-from sxe_pipeline.store import sql
-from sxe_pipeline.store.objects import Objects
-
-dsn, url, rows, key, put, when = sys.argv[1:]
-left = int(put)
-
-class Dying(Objects):
-    def put_new(self, key, data):
-        global left
-        left -= 1
-        if left == 0 and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        made = super().put_new(key, data)
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return made
-
-with sql.connect(dsn) as conn:
-    done = publish.publish(conn, Dying(url), contract=schema.load("lead_card", "0.1.0"),
-        slot=Slot("x_general", dt.date(2026, 3, 10)), rows=pq.read_table(rows),
-        signer=sign.Signer.from_text(key), actor="child",
-        now=dt.datetime(2026, 3, 11, tzinfo=dt.UTC))
-    print(done.batch_id, done.already)
-"""
-
-
 @pytest.fixture
-def child(social_dsn, store, signer, tmp_path):
+def child(social_dsn, store, signer, contract, tmp_path):
     """`child(rows, put, when)`: publish in a process that is killed at a put; 0 lives."""
-
-    def start(rows, put=0, when="before"):
-        file = tmp_path / f"rows-{len(list(tmp_path.iterdir()))}.parquet"
-        pq.write_table(rows, file)
-        given = [social_dsn, store.url, file, signer.text(), str(put), when]
-        return subprocess.Popen(
-            [sys.executable, "-c", CHILD, *map(str, given)], stdout=subprocess.PIPE, text=True
-        )
-
-    return start
+    return publisher.starter(
+        social_dsn, store, signer, contract, BatchKey("x_general", DAY), tmp_path
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,9 +59,9 @@ def test_a_killed_process_leaves_what_the_next_one_completes(
 
 def test_two_processes_at_once_make_one_batch(child, cards, store, expected, events):
     with child(cards(200, order=1)) as one, child(cards(200, order=2)) as other:
-        said = sorted(out.split() for out in (one.communicate()[0], other.communicate()[0]))
+        printed = sorted(out.split() for out in (one.communicate()[0], other.communicate()[0]))
 
-    assert said[0][0] == said[1][0]
-    assert [already for _, already in said] == ["False", "True"]
+    assert printed[0][0] == printed[1][0]
+    assert [already for _, already in printed] == ["False", "True"]
     assert held(store) == expected(cards(200))
-    assert events(said[0][0]) == ["batch.building", "batch.published"]
+    assert events(printed[0][0]) == ["batch.building", "batch.published"]

@@ -11,18 +11,18 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from sxe_pipeline import settings
 from sxe_pipeline.errors import BadConfig, BadInput, Tampered
 from sxe_pipeline.handoff import encode, manifest, sign
-from sxe_pipeline.handoff.slot import Slot
+from sxe_pipeline.handoff.chain import BatchKey
 
 
 def predicate(contract, cards, **changes):
     rows = encode.canonical(contract, contract.check(cards(3)))
     parts = encode.encode(contract, rows)
-    slot = Slot("m", dt.date(2026, 1, 1))
-    given = {"batch_id": "a" * 32, "slot": slot, "prev_batch_id": None}
+    batch_key = BatchKey("m", dt.date(2026, 1, 1))
+    given = {"batch_id": "a" * 32, "batch_key": batch_key, "prev_batch_id": None}
     return manifest.predicate(contract, rows, parts, **given) | changes
 
 
-def test_a_stranger_verifies_the_envelope_with_cryptography_alone(contract, cards, signer):
+def test_a_consumer_verifies_the_envelope_with_cryptography_alone(contract, cards, signer):
     envelope = json.loads(manifest.seal(predicate(contract, cards), signer))
     payload = base64.b64decode(envelope["payload"])
     kind = envelope["payloadType"].encode()
@@ -45,11 +45,11 @@ def test_a_stranger_verifies_the_envelope_with_cryptography_alone(contract, card
 
 
 def test_the_same_content_and_key_give_the_same_manifest(contract, cards, signer):
-    said = predicate(contract, cards)
+    fields = predicate(contract, cards)
     again = sign.Signer.from_text(signer.text())
 
-    assert manifest.seal(said, signer) == manifest.seal(said, again)
-    assert manifest.unseal(manifest.seal(said, signer), signer.public_key) == said
+    assert manifest.seal(fields, signer) == manifest.seal(fields, again)
+    assert manifest.unseal(manifest.seal(fields, signer), signer.public_key) == fields
 
 
 def test_another_key_or_a_borrowed_key_id_is_refused(contract, cards, signer):

@@ -6,7 +6,7 @@ import pytest
 from sxe_pipeline.errors import Refused
 from sxe_pipeline.handoff import manifest, publish
 from sxe_pipeline.handoff.batches import list_batches
-from sxe_pipeline.handoff.slot import Slot
+from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.handoff.contacts import DAY, NOW, OTHER, REQUEST, at, contacts
 
@@ -15,7 +15,7 @@ def test_a_tier_neither_sees_nor_writes_the_batches_of_the_other(
     publish_contacts, cards, contract, store, conn, login, signer, api_dsn
 ):
     theirs = publish_contacts(contacts(6))
-    given = {"slot": Slot("x_general", DAY), "signer": signer, "actor": "test", "now": NOW}
+    given = {"batch_key": BatchKey("x_general", DAY), "signer": signer, "actor": "test", "now": NOW}
     ours = publish.publish(conn, store, contract=contract, rows=cards(5), **given)
 
     assert [b.batch_id for b in list_batches(login)] == [theirs.batch_id]
@@ -27,7 +27,7 @@ def test_a_tier_neither_sees_nor_writes_the_batches_of_the_other(
 
     login.rollback()
     conn.rollback()
-    given["slot"] = Slot("other_market", DAY)
+    given["batch_key"] = BatchKey("other_market", DAY)
     with pytest.raises(Refused, match="login of its tier"):
         publish.publish(login, store, contract=contract, rows=cards(5), **given)
     with pytest.raises(Refused, match="login of its tier"):

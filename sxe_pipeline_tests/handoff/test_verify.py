@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from sxe_pipeline.errors import ContractBroken, NotFound, Tampered
-from sxe_pipeline.handoff import encode, manifest
+from sxe_pipeline.handoff import manifest
+from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.sign import Signer
-from sxe_pipeline.handoff.slot import Slot
 from sxe_pipeline.handoff.verify import Prefix, verify
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, OTHER, at, contacts
+from sxe_pipeline_tests.handoff.whole import fields_and_parts
 
 
 @pytest.fixture(scope="session")
@@ -25,23 +26,13 @@ def write(contract, signer):
     """`write(root, rows, day, prev, lies)`: a batch as it is published, without a database."""
 
     def batch(root: Path, rows, day="2026-01-01", prev=None, by=signer, lies=None) -> Path:
-        slot = Slot("x_general", dt.date.fromisoformat(day))
-        rows = encode.canonical(contract, rows)
-        parts = encode.encode(contract, rows)
-        batch_id = encode.content_id(contract, slot, prev, parts)
-        said = manifest.predicate(
-            contract,
-            rows,
-            parts,
-            batch_id=batch_id,
-            slot=slot,
-            prev_batch_id=prev,
-        )
-        folder = root / "lead_card" / "v0" / batch_id
+        batch_key = BatchKey("x_general", dt.date.fromisoformat(day))
+        fields, parts = fields_and_parts(contract, rows, batch_key, prev)
+        folder = root / "lead_card" / "v0" / fields["batch_id"]
         folder.mkdir(parents=True)
         for part in parts:
             (folder / part.name).write_bytes(part.data)
-        (folder / manifest.NAME).write_bytes(manifest.seal(said | (lies or {}), by))
+        (folder / manifest.NAME).write_bytes(manifest.seal(fields | (lies or {}), by))
         return folder
 
     return batch
@@ -68,8 +59,8 @@ def test_a_flipped_byte_anywhere_is_refused(write, cards, signer, tmp_path):
     for file in sorted(folder.iterdir()):
         whole = file.read_bytes()
         step = max(1, len(whole) // 60)
-        for place in [*range(0, len(whole), step), len(whole) - 1]:
-            file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        for offset in [*range(0, len(whole), step), len(whole) - 1]:
+            file.write_bytes(whole[:offset] + bytes([whole[offset] ^ 1]) + whole[offset + 1 :])
             with pytest.raises(Tampered):
                 verify(folder, signer.public_key)
         for other in (whole[:-1], whole + b"\n", b""):
@@ -152,21 +143,16 @@ def test_a_signed_lie_is_refused(write, cards, signer, tmp_path, changes, error)
     ],
     ids=lambda lie: str(lie),
 )
-def test_a_signed_lie_about_the_slot_is_refused(signer, tmp_path, lies):
-    rows = encode.canonical(CONTRACT, contacts(6))
-    parts = encode.encode(CONTRACT, rows)
-    batch_id = encode.content_id(CONTRACT, at(), None, parts)
-    said = manifest.predicate(
-        CONTRACT, rows, parts, batch_id=batch_id, slot=at(), prev_batch_id=None
-    )
+def test_a_signed_lie_about_the_key_is_refused(signer, tmp_path, lies):
+    fields, parts = fields_and_parts(CONTRACT, contacts(6), at())
     for part in parts:
         (tmp_path / part.name).write_bytes(part.data)
     file = tmp_path / manifest.NAME
 
-    file.write_bytes(manifest.seal(said, signer))
+    file.write_bytes(manifest.seal(fields, signer))
     assert verify(tmp_path, signer.public_key).seq == 1
-    for given in (said | lies, {k: v for k, v in said.items() if k not in lies}):
-        file.write_bytes(manifest.seal(given, signer))
+    for false in (fields | lies, {k: v for k, v in fields.items() if k not in lies}):
+        file.write_bytes(manifest.seal(false, signer))
         with pytest.raises(Tampered):
             verify(tmp_path, signer.public_key)
 

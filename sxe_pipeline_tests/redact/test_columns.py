@@ -51,7 +51,7 @@ def test_an_empty_column_stays_empty() -> None:
     assert len(redact_array(pa.array([], pa.string())).texts) == 0
 
 
-def test_counts_and_kinds_tell_what_went_but_not_the_tokens_that_stood_there() -> None:
+def test_counts_and_kinds_tell_what_was_removed_but_not_the_tokens_from_before() -> None:
     redacted = redact_array(pa.array(["a [email] b ana@example.com, +44 20 7946 0958"]))
 
     assert redacted.counts.to_pylist() == [2]
@@ -94,7 +94,7 @@ def test_contact_links_go_hubs_keep_their_host_and_other_links_stay() -> None:
     assert redact_links(redacted.links).links.equals(redacted.links)
 
 
-def test_handles_shaped_like_contact_data_are_told() -> None:
+def test_handles_shaped_like_contact_data_are_flagged() -> None:
     handles = pa.array(["ana", "ana@example.com", "442079460958", "ana_2024", "anagmailcom", None])
 
     assert contact_shaped(handles).to_pylist() == [False, True, True, False, True, None]

@@ -112,9 +112,9 @@ def test_contact_like_noise_is_redacted_once_and_for_all(text: str) -> None:
     assert redact_text(once)[0] == once
 
 
-@pytest.mark.parametrize("place", [1480, 1744, 1990, 2000, 2010, 3500, 7000])
-def test_a_contact_across_a_chunk_border_is_found(place: int) -> None:
-    filler = ("lorem ipsum dolor " * 600)[:place]
+@pytest.mark.parametrize("offset", [1480, 1744, 1990, 2000, 2010, 3500, 7000])
+def test_a_contact_across_a_chunk_border_is_found(offset: int) -> None:
+    filler = ("lorem ipsum dolor " * 600)[:offset]
     text = f"{filler} ana (at) example (dot) com and then {'word ' * 900}"
 
     redacted, spans = redact_text(text)
@@ -160,7 +160,7 @@ def test_no_text_takes_for_ever(unit: str) -> None:
         ("contact_link", "wa.me/447700900123"),
     ],
 )
-def test_a_family_switched_off_looks_no_more(family: str, text: str) -> None:
+def test_a_family_that_is_switched_off_finds_nothing(family: str, text: str) -> None:
     assert redact_text(text, Rules().without(family))[0] == text
 
 

@@ -1,16 +1,25 @@
-"""Enformion: one person per question, e-mail addresses and phone numbers in one answer. Pure.
+"""Enformion: one person per call, e-mail addresses and phone numbers in one answer. Pure.
 
-Here: what is asked, and what an answer means. Not here: the wire, the price, the permit. This
-provider bills a match whoever it is, has no counter and gives no flags; it covers the United
-States, so a number without country code is one of there.
+Here: the request, and what its reply means. Not here: the wire, the price, the permit. This
+provider charges for a match even where it is another person, has no counter and states no flags;
+it covers the United States, so a number without a country code is one of the United States.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sxe_pipeline.contacts import normalise, replies
-from sxe_pipeline.contacts.adapter import Answer, Ask, Found, Item, Reply, Value, Verdict
+from sxe_pipeline.contacts import normalise
+from sxe_pipeline.contacts.adapter import (
+    Answer,
+    Finding,
+    HttpRequest,
+    Item,
+    Reply,
+    Value,
+    Verdict,
+)
+from sxe_pipeline.contacts.providers import replies
 from sxe_pipeline.errors import BadConfig, BadInput
 
 GROUPS = ("person",)
@@ -39,8 +48,8 @@ class Enformion:
             "galaxy-ap-password": credentials["password"],
         }
 
-    def ask(self, items: Sequence[Item], groups: Sequence[str]) -> Ask:
-        """The paid question about one person.
+    def call_request(self, items: Sequence[Item], groups: Sequence[str]) -> HttpRequest:
+        """The paid request about one person.
 
         Raises:
             BadInput: It is not one item, another group, or no name with a city or region.
@@ -48,17 +57,17 @@ class Enformion:
         if len(items) != 1:
             raise BadInput(f"Enformion takes one person per call, not {len(items)}; split them")
         if set(groups) != set(GROUPS):
-            raise BadInput("Enformion sells the group 'person' only; ask for that")
-        given = items[0].inputs
-        place = ", ".join(given[key] for key in ("city", "region") if given.get(key))
-        if not (given.get("first_name") and given.get("last_name") and place):
+            raise BadInput("Enformion sells the group 'person' only; request that")
+        inputs = items[0].inputs
+        place = ", ".join(inputs[key] for key in ("city", "region") if inputs.get(key))
+        if not (inputs.get("first_name") and inputs.get("last_name") and place):
             raise BadInput("Enformion needs both names and a city or region; leave the item out")
-        return Ask(
+        return HttpRequest(
             "POST",
             "/Contact/Enrich",
             body={
-                "FirstName": given["first_name"],
-                "LastName": given["last_name"],
+                "FirstName": inputs["first_name"],
+                "LastName": inputs["last_name"],
                 "Address": {"addressLine2": place},
             },
             headers={"galaxy-search-type": "DevAPIContactEnrich"},
@@ -67,41 +76,50 @@ class Enformion:
     def read(
         self, items: Sequence[Item], groups: Sequence[str], reply: Reply, now: datetime
     ) -> Answer:
-        """What the answer says: a match costs one unit, also where it is somebody else."""
-        other = replies.unanswered(reply, now)
-        if other:
-            return other
-        body = replies.parsed(reply.body)
-        if body is None:
-            return Answer(Verdict.UNKNOWN, "bad_body")
+        """What the answer says: a match costs one unit, also where it is another person.
+
+        Args:
+            items: As in `adapter.Adapter`.
+            groups: As in `adapter.Adapter`.
+            reply: As in `adapter.Adapter`.
+            now: As in `adapter.Adapter`.
+        """
+        body = replies.answered(reply, now)
+        if isinstance(body, Answer):
+            return body
         person, is_error = body.get("person"), body.get("isError")
         if is_error is True and person is None:
             return replies.refused(reply)
         if person is None and is_error is False:
-            found = [Found(item.position, "no_match") for item in items]
-            return Answer(Verdict.SETTLED, "answered", found, 0)
+            findings = [Finding(item.position, "no_match") for item in items]
+            return Answer(Verdict.SETTLED, "answered", findings, 0)
         if not isinstance(person, dict) or is_error is True:
             return Answer(Verdict.UNKNOWN, "no_charge_figure")
-        found = [_found(item, person) for item in items]
-        return Answer(Verdict.SETTLED, "answered", found, replies.MICRO)
+        findings = [_finding(item, person) for item in items]
+        return Answer(Verdict.SETTLED, "answered", findings, replies.MICRO)
 
-    def ask_result(self, provider_request_id: str) -> Ask:
-        """Nothing comes later.
+    def result_request(self, provider_request_id: str) -> HttpRequest:
+        """There is no later answer.
 
         Raises:
             BadInput: Always.
         """
-        raise BadInput("Enformion answers at once; there is no result to ask for")
+        raise BadInput("Enformion answers at once; there is no result to request")
 
     def read_result(self, items: Sequence[Item], reply: Reply, now: datetime) -> Answer:
-        """Nothing comes later.
+        """There is no later answer.
+
+        Args:
+            items: As in `adapter.Adapter`.
+            reply: As in `adapter.Adapter`.
+            now: As in `adapter.Adapter`.
 
         Raises:
             BadInput: Always.
         """
         raise BadInput("Enformion answers at once; there is no result to read")
 
-    def ask_counter(self) -> Ask | None:
+    def counter_request(self) -> HttpRequest | None:
         """None: the provider shows no counter."""
         return None
 
@@ -110,46 +128,47 @@ class Enformion:
         return None
 
 
-def _found(item: Item, person: Mapping[str, Any]) -> Found:
-    if not _is_asked(item, person.get("name")):
-        return Found(item.position, "mismatch")
-    return Found(item.position, "match", [*_emails(person), *_phones(person)])
+def _finding(item: Item, person: Mapping[str, Any]) -> Finding:
+    if not _is_person_of(item, person.get("name")):
+        return Finding(item.position, "mismatch")
+    return Finding(item.position, "match", [*_emails(person), *_phones(person)])
 
 
-def _is_asked(item: Item, given: object) -> bool:
-    if not isinstance(given, dict):
+def _is_person_of(item: Item, name: object) -> bool:
+    """Whether both names of the answer are those of the item."""
+    if not isinstance(name, dict):
         return False
     for ours, theirs in (("first_name", "firstName"), ("last_name", "lastName")):
-        said = given.get(theirs)
+        stated = name.get(theirs)
         wanted = normalise.name(item.inputs.get(ours, ""))
-        if not isinstance(said, str) or not wanted or normalise.name(said) != wanted:
+        if not isinstance(stated, str) or not wanted or normalise.name(stated) != wanted:
             return False
     return True
 
 
 def _emails(person: Mapping[str, Any]) -> list[Value]:
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for one in replies.objects(person.get("emails"), _MOST_READ):
         text = one.get("email")
         address = normalise.email(text) if isinstance(text, str) else None
         if address:
-            found.setdefault(address, Value("email", address, _status(one.get("isValidated"))))
-    return list(found.values())[:_MOST_VALUES]
+            values.setdefault(address, Value("email", address, _status(one.get("isValidated"))))
+    return list(values.values())[:_MOST_VALUES]
 
 
 def _phones(person: Mapping[str, Any]) -> list[Value]:
     listed = replies.objects(person.get("phones"), _MOST_READ)
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for one in sorted(listed, key=_worth, reverse=True):
         text = one.get("number")
         number = normalise.phone(text, "US") if isinstance(text, str) else None
         if number:
-            found.setdefault(number, Value("phone", number, _status(one.get("isConnected"))))
-    return list(found.values())[:_MOST_VALUES]
+            values.setdefault(number, Value("phone", number, _status(one.get("isConnected"))))
+    return list(values.values())[:_MOST_VALUES]
 
 
 def _worth(phone: Mapping[str, Any]) -> tuple[int, bool, datetime]:
-    """Connected before not stated before disconnected; then mobile; then lately reported."""
+    """Sort key: connected, not stated, disconnected; then mobile; then the last report."""
     kind, stated = phone.get("type"), phone.get("isConnected")
     return (
         1 if stated is True else -1 if stated is False else 0,
@@ -159,5 +178,5 @@ def _worth(phone: Mapping[str, Any]) -> tuple[int, bool, datetime]:
 
 
 def _status(stated: object) -> str:
-    """Only true and false say something; anything else is not known, which is not false."""
+    """True and false have a meaning; anything else is unknown, which is not false."""
     return _STATUS[stated] if isinstance(stated, bool) else "unknown"

@@ -1,4 +1,4 @@
-"""Points 8, 9 and 10 of what is settled about the gate, where they meet the outside."""
+"""What reaches a provider, what is known already and not sent, and who may send at all."""
 
 import ast
 import inspect
@@ -12,7 +12,7 @@ from sxe_pipeline import contacts, schema
 from sxe_pipeline.contacts import points
 from sxe_pipeline.errors import Refused
 from sxe_pipeline.sandbox import provider_answers, provider_calls, providers
-from sxe_pipeline_tests.contacts.desk import as_minted
+from sxe_pipeline_tests.contacts.harness import as_minted
 
 EVERYTHING = ("first_name", "last_name", "city", "region", "country", "domain", "linkedin_url")
 
@@ -31,12 +31,12 @@ def heard(emulator, monkeypatch):
     return found
 
 
-def test_s08_only_what_the_profile_states_and_a_provider_needs_reaches_the_wire(due, heard):
-    desk, made = due
+def test_only_what_the_profile_states_and_a_provider_needs_reaches_the_wire(due, heard):
+    harness, made = due
 
-    desk.recover(made)
+    harness.recover(made)
 
-    cards = desk.world.known.values()
+    cards = harness.world.known.values()
     people = [card.inputs for card in cards]
     asked = [request for request in heard if request.kind == "paid"]
     at_apollo = [r for r in asked if r.provider == "apollo"]
@@ -64,10 +64,10 @@ def test_s08_only_what_the_profile_states_and_a_provider_needs_reaches_the_wire(
             for p in people
         ]
     for request in heard:
-        told = f"{request.path} {dict(request.query)} {dict(request.headers)}"
+        line = f"{request.path} {dict(request.query)} {dict(request.headers)}"
         for word in (*(card.card_id for card in cards), made["request_id"], "Tester", ".example"):
             if request.kind != "counter":
-                assert word not in told, "who is asked about stands in no address and no header"
+                assert word not in line, "no address and no header names the person"
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_s08_only_what_the_profile_states_and_a_provider_needs_reaches_the_wire(
         pytest.param(("first_name", "last_name", "region"), {"enformion"}, id="name and region"),
     ],
 )
-def test_s08_nobody_is_asked_who_could_not_match(desk, heard, stated, asked):
+def test_nobody_is_asked_who_could_not_match(harness, heard, stated, asked):
     whole = as_minted(7)
     inputs = whole.inputs | {"linkedin_url": "https://www.linkedin.com/in/nobody-at-all"}
-    desk.world.put([replace(whole, inputs={name: inputs[name] for name in stated})])
-    desk.emulator.mode("apollo", "null_matches")
-    desk.emulator.mode("enformion", "null_matches")
+    harness.world.put([replace(whole, inputs={name: inputs[name] for name in stated})])
+    harness.emulator.mode("apollo", "null_matches")
+    harness.emulator.mode("enformion", "null_matches")
 
-    desk.recover(desk.about([whole.card_id]))
+    harness.recover(harness.about([whole.card_id]))
 
     assert {request.provider for request in heard if request.kind == "paid"} == asked
 
@@ -100,78 +100,81 @@ def test_s08_nobody_is_asked_who_could_not_match(desk, heard, stated, asked):
         pytest.param(("country",), id="a country"),
     ],
 )
-def test_s08_too_little_to_match_is_never_asked_about(desk, heard, stated):
+def test_too_little_to_match_is_never_asked_about(harness, heard, stated):
     whole = as_minted(7)
-    desk.world.put([replace(whole, inputs={name: whole.inputs[name] for name in stated})])
+    harness.world.put([replace(whole, inputs={name: whole.inputs[name] for name in stated})])
 
     with pytest.raises(Refused, match="1 without what a provider needs"):
-        desk.about([whole.card_id])
+        harness.about([whole.card_id])
 
     assert [request for request in heard if request.kind == "paid"] == []
 
 
-def test_s09_a_fresh_value_of_any_provider_is_known_and_delivered_for_nothing(pairs):
-    desk, cards = pairs
-    gate = desk.world
-    desk.recover(desk.about(cards[0]))
-    before = len(desk.paid_calls())
+def test_a_fresh_value_of_any_provider_is_known_and_delivered_for_nothing(pairs):
+    harness, cards = pairs
+    gate = harness.world
+    harness.recover(harness.about(cards[0]))
+    before = len(harness.paid_calls())
     known = gate.owner("select distinct card_id from contacts.contact_point where kind = 'email'")
     assert {(card,) for card in cards[0]} == set(known), "one of each provider"
 
-    again = desk.approved(card_ids=list(cards[0]), fields=["email"])
-    desk.recover(again)
+    again = harness.approved(card_ids=list(cards[0]), fields=["email"])
+    harness.recover(again)
 
-    assert len(desk.paid_calls()) == before, "nobody is asked for what is known"
+    assert len(harness.paid_calls()) == before, "nobody is asked for what is known"
     assert gate.one("select spent from gate.budget where request_id = %s", again["request_id"]) == 0
     rows, _, _ = points.of_request(
-        gate.contacts, desk.vault, UUID(again["request_id"]), schema.load("lead_contact")
+        gate.contacts, harness.vault, UUID(again["request_id"]), schema.load("lead_contact")
     )
     assert set(rows["card_id"].to_pylist()) == set(cards[0])
     assert set(rows["kind"].to_pylist()) == {"email"}
     assert set(rows["provider"].to_pylist()) == {"apollo", "enformion"}
 
 
-def test_s09_a_value_that_is_no_longer_fresh_is_asked_for_again(pairs):
-    desk, cards = pairs
-    desk.recover(desk.approved(card_ids=cards[0][:1], fields=["email"]))
-    before = len(desk.paid_calls("apollo"))
-    desk.world.owner("update gate.answer set valid_until = now() - interval '1 second'")
+def test_a_value_that_is_no_longer_fresh_is_asked_for_again(pairs):
+    harness, cards = pairs
+    harness.recover(harness.approved(card_ids=cards[0][:1], fields=["email"]))
+    before = len(harness.paid_calls("apollo"))
+    harness.world.owner("update gate.answer set valid_until = now() - interval '1 second'")
 
-    desk.approved(card_ids=cards[0][:1], fields=["email"])
-    desk.work()
+    harness.approved(card_ids=cards[0][:1], fields=["email"])
+    harness.work()
 
-    assert len(desk.paid_calls("apollo")) == before + 1
+    assert len(harness.paid_calls("apollo")) == before + 1
 
 
-def test_s09_a_no_binds_who_said_it_until_the_inputs_change(pairs):
-    desk, cards = pairs
+def test_a_no_binds_who_said_it_until_the_inputs_change(pairs):
+    harness, cards = pairs
     card = cards[0][1]  # Apollo does not know it, Enformion does
-    desk.emulator.mode("enformion", "null_matches")
-    desk.recover(desk.about([card]))
-    assert len(desk.paid_calls("apollo")) == len(desk.paid_calls("enformion")) == 1
+    harness.emulator.mode("enformion", "null_matches")
+    harness.recover(harness.about([card]))
+    assert len(harness.paid_calls("apollo")) == len(harness.paid_calls("enformion")) == 1
 
     with pytest.raises(Refused, match="1 asked before without an answer"):
-        desk.about([card])
+        harness.about([card])
 
-    known = desk.world.known[card]
-    desk.world.put([replace(known, inputs=known.inputs | {"region": "NM"})])
-    desk.recover(desk.about([card]))
-    assert len(desk.paid_calls()) == 4, "somebody else as far as a provider can tell"
+    known = harness.world.known[card]
+    harness.world.put([replace(known, inputs=known.inputs | {"region": "NM"})])
+    harness.recover(harness.about([card]))
+    assert len(harness.paid_calls()) == 4, "somebody else as far as a provider can tell"
 
 
-def test_s09_who_sells_a_person_is_stored_with_both_kinds(pairs):
-    desk, cards = pairs
+def test_who_sells_a_person_is_stored_with_both_kinds(pairs):
+    harness, cards = pairs
     both = next(
-        card for pair in cards for card in pair[1:] if enformion_knows_both(desk.world.known[card])
+        card
+        for pair in cards
+        for card in pair[1:]
+        if enformion_knows_both(harness.world.known[card])
     )
 
-    desk.recover(desk.approved(card_ids=[both], fields=["email"]))
+    harness.recover(harness.approved(card_ids=[both], fields=["email"]))
 
-    kinds = desk.world.owner("select distinct kind from contacts.contact_point order by 1")
+    kinds = harness.world.owner("select distinct kind from contacts.contact_point order by 1")
     assert kinds == [("email",), ("phone",)]
-    calls = len(desk.paid_calls("enformion"))
-    desk.recover(desk.approved(card_ids=[both], fields=["phone"]))
-    assert len(desk.paid_calls("enformion")) == calls == 1, "the number is known already"
+    calls = len(harness.paid_calls("enformion"))
+    harness.recover(harness.approved(card_ids=[both], fields=["phone"]))
+    assert len(harness.paid_calls("enformion")) == calls == 1, "the number is known already"
 
 
 def enformion_knows_both(card):
@@ -192,20 +195,20 @@ def imports_of(source):
     return found
 
 
-def test_s10_one_module_of_the_contact_side_can_speak_to_the_outside():
-    speaking = {"httpx", "httpcore", "urllib.request", "http.client", "requests", "aiohttp"}
+def test_one_module_of_the_contact_tier_can_reach_the_outside():
+    clients = {"httpx", "httpcore", "urllib.request", "http.client", "requests", "aiohttp"}
     found = {
         file.name
-        for file in Path(contacts.__file__).parent.glob("*.py")
+        for file in Path(contacts.__file__).parent.rglob("*.py")
         for name in imports_of(file.read_text())
-        if name in speaking or name.split(".")[0] in ("httpx", "socket", "requests")
+        if name in clients or name.split(".")[0] in ("httpx", "socket", "requests")
     }
 
     assert found == {"wire.py"}
 
 
 @pytest.mark.parametrize("module", [providers, provider_calls, provider_answers])
-def test_s10_the_providers_know_nothing_of_the_engine_and_hold_no_login(module):
+def test_the_providers_know_nothing_of_the_engine_and_hold_no_login(module):
     source = inspect.getsource(module)
 
     ours = {name for name in imports_of(source) if name.startswith("sxe_pipeline")}
@@ -219,12 +222,12 @@ def test_s10_the_providers_know_nothing_of_the_engine_and_hold_no_login(module):
         assert word not in source
 
 
-def test_s10_a_reference_on_the_wire_is_a_call_that_was_committed(due, heard):
-    desk, made = due
+def test_a_reference_on_the_wire_is_a_call_that_was_committed(due, heard):
+    harness, made = due
 
-    desk.recover(made)
+    harness.recover(made)
 
-    calls = {str(c) for (c,) in desk.world.owner("select call_id from gate.call")}
+    calls = {str(c) for (c,) in harness.world.owner("select call_id from gate.call")}
     sent = [r.headers["x-request-id"] for r in heard if r.kind != "counter"]
     assert set(sent) == calls
     paid = [r.headers["x-request-id"] for r in heard if r.kind == "paid"]

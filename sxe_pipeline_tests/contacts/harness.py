@@ -1,4 +1,4 @@
-"""The contact tier over a gate of its own and emulated providers: what its tests start from."""
+"""The contact tier with a gate of its own and emulated providers: what its tests start from."""
 
 import contextlib
 import itertools
@@ -7,8 +7,8 @@ from collections import Counter
 import psycopg
 
 from sxe_pipeline.contacts import enrich
-from sxe_pipeline.contacts.apollo import Apollo
-from sxe_pipeline.contacts.enformion import Enformion
+from sxe_pipeline.contacts.providers.apollo import Apollo
+from sxe_pipeline.contacts.providers.enformion import Enformion
 from sxe_pipeline.contacts.vault import Vault
 from sxe_pipeline.errors import SxeError
 from sxe_pipeline.gate import candidates, permits
@@ -75,11 +75,11 @@ def known_to_apollo(first, domain):
 
 
 class Crashed(BaseException):
-    """A process that is no more: nothing of ours may catch it."""
+    """A process has ended: nothing of ours may catch this."""
 
 
 class Dying:
-    """Dies when it comes to a point for the n-th time, once."""
+    """Ends the process when it reaches a point for the n-th time, once."""
 
     def __init__(self, point, nth=1):
         self.point, self.left = point, nth
@@ -96,8 +96,8 @@ class Dying:
         return self.left == 0
 
 
-class Desk:
-    """A world, an emulator, a vault; `work()` does what one tick of the sensor would start."""
+class Harness:
+    """A world, an emulator, a vault; `work()` runs what one tick of the sensor would start."""
 
     def __init__(self, opened, emulator, read_timeout_s=60.0):
         self.world, self.emulator = opened, emulator
@@ -159,8 +159,6 @@ class Desk:
         """A request for everything about these cards, that somebody else approved."""
         return self.approved(card_ids=list(cards), fields=["email", "phone"])
 
-    # until nothing is open
-
     def time_passes(self):
         """Leases are over, and what was to be asked later may be asked now."""
         self.world.lease_over()
@@ -173,7 +171,7 @@ class Desk:
         )
 
     def recover(self, made, reached=lambda point: None):
-        """Sweep, launch, read counters, look at lanes and approve anew, until nothing is open."""
+        """Sweep, launch, read counters, close circuits and approve anew, until nothing is open."""
         gate = self.world
         for _ in range(MOST_ROUNDS):
             if not self.open_calls() and gate.request(made) == "DONE":
@@ -185,7 +183,7 @@ class Desk:
             patience = "1 microsecond" if unknown == {"enformion"} else "72 hours"
             gate.settings(unknown_after=patience)
             permits.sweep(gate.contacts)
-            self.reopen_lanes()
+            self.close_circuits()
             if gate.request(made) in ("HALTED", "DONE_UNKNOWN"):
                 gate.approve(made)
             self.try_work(reached)
@@ -195,13 +193,11 @@ class Desk:
             f"{gate.owner('select provider, circuit_state, cause from gate.provider')}"
         )
 
-    def reopen_lanes(self):
-        """Two people looked at why a lane is open."""
+    def close_circuits(self):
+        """Two people looked at why a circuit is open."""
         stopped = "select provider from gate.provider where circuit_state = 'open'"
         for (provider,) in self.world.owner(stopped):
             self.world.agree("circuit", {"provider": provider})
-
-    # the outside's own account of it
 
     def charged(self, provider):
         """Millionths of a unit that the provider took."""
@@ -242,8 +238,6 @@ class Desk:
         )
         return [who for who, times in asked.items() if times > 1]
 
-    # what must always hold
-
     def assert_nothing_is_unaccounted(self):
         """Every account is right, and the provider took no more than the gate knows of."""
         self.world.assert_books_are_right()
@@ -277,7 +271,7 @@ class Desk:
 
 
 class Kept(world.World):
-    """A world that looks through one connection: these tests look a thousand times."""
+    """A world that reads through one connection: these tests read a thousand times."""
 
     def owner(self, statement, *values):
         if "owner" not in self._open:
@@ -288,11 +282,11 @@ class Kept(world.World):
 
 
 @contextlib.contextmanager
-def desk_on(database, tokens, emulator, known=()):
-    """A desk on a database that is furnished already."""
+def harness_on(database, tokens, emulator, known=()):
+    """A harness on a database that is set up already."""
     opened = Kept(database)
     opened.tokens, opened.known = dict(tokens), dict(known)
     try:
-        yield Desk(opened, emulator)
+        yield Harness(opened, emulator)
     finally:
         opened.close()

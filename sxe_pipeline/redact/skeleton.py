@@ -1,8 +1,9 @@
-"""Make look-alikes equal: one lower-case character per character, with the way back.
+"""The skeleton of a text: look-alikes made equal, lower case, with the offsets of the text.
 
-Belongs here: what makes two spellings of the same character or escape the same. Does not belong
-here: what a contact looks like. Word lists pass `fold_word`, so that a word and a text that were
-folded alike still meet (Cyrillic look-alikes included).
+Belongs here: what makes two spellings of the same character or escape the same (the skeleton of
+UTS #39, and more: digits in symbols, escapes). Does not belong here: what a contact looks like.
+Word lists are compared by their skeleton too, so that a listed word and a text still meet
+(Cyrillic look-alikes included).
 """
 
 import html
@@ -51,8 +52,6 @@ _BRAILLE = {
         (0x01, 0x03, 0x09, 0x19, 0x11, 0x0B, 0x1B, 0x13, 0x0A, 0x1A), "1234567890", strict=True
     )
 }
-
-
 _BLANKS = frozenset("\u2800\u283c\u115f\u1160\u3164")
 _CLASSES = {"Zs": " ", "Zl": "\n", "Zp": "\n", "Ps": "(", "Pi": "(", "Pe": ")", "Pf": ")"}
 
@@ -68,11 +67,12 @@ def _named_digit(char: str) -> str | None:
         return die[1]
     if "UNDER" in name or "HAND" in name or "THIRTY" in name:
         return None
-    found = [_DIGIT_NAMES[word] for word in re.split(r"[ -]", name) if word in _DIGIT_NAMES]
-    return found[0] if found else None
+    digits = [_DIGIT_NAMES[word] for word in re.split(r"[ -]", name) if word in _DIGIT_NAMES]
+    return digits[0] if digits else None
 
 
-def _fold_char(char: str) -> str:
+def _skeleton_of_char(char: str) -> str:
+    """The characters that one character stands for; none for a mark or a blank nobody sees."""
     code = ord(char)
     if 0xE0020 <= code <= 0xE007E:
         return chr(code - 0xE0000).lower()
@@ -90,10 +90,10 @@ def _fold_char(char: str) -> str:
         return _MARKS[normal]
     if category in _CLASSES and (category[0] == "Z" or not normal.isascii()):
         return _CLASSES[category]
-    return "".join(_fold_letter(part) for part in normal.lower())
+    return "".join(_base_letter(part) for part in normal.lower())
 
 
-def _fold_letter(part: str) -> str:
+def _base_letter(part: str) -> str:
     """One letter without accent, as the Latin letter it looks like."""
     if unicodedata.category(part) in ("Mn", "Me", "Cf"):
         return ""
@@ -107,62 +107,63 @@ class _Table(dict[int, str]):
     """Filled as characters are met, so that `str.translate` runs at C speed."""
 
     def __missing__(self, code: int) -> str:
-        folded = _fold_char(chr(code))
-        self[code] = mark = folded if len(folded) == 1 else (_EXPANDS if folded else _DROPPED)
+        chars = _skeleton_of_char(chr(code))
+        self[code] = mark = chars if len(chars) == 1 else (_EXPANDS if chars else _DROPPED)
         return mark
 
 
 _TABLE = _Table()
 
 
-def fold(text: str) -> tuple[str, Sequence[int] | None]:
-    """Fold a text.
+def skeleton(text: str) -> tuple[str, Sequence[int] | None]:
+    """The skeleton of a text.
 
     Args:
         text: Any text.
 
     Returns:
-        The folded text, and for each of its characters (and one past the end) the offset in
-        `text`; None where both run in step.
+        The skeleton, and for each of its characters (and one past the end) the offset in `text`;
+        None where both have the same offsets.
     """
     plain = text.isascii()
     if ("%" in text or "&" in text or "\\" in text or "=" in text) and _ESCAPE.search(text):
-        return _fold_escaped(text)
+        return _without_escapes(text)
     if plain:
         return text.lower(), None
-    folded = _CIRCLED_A.sub("@", text).translate(_TABLE)
-    if _EXPANDS in folded:
-        return _fold_slowly(list(text), list(range(len(text) + 1)))
-    if _DROPPED not in folded:
-        return folded, None
-    places = [place for place, char in enumerate(folded) if char != _DROPPED]
-    return folded.replace(_DROPPED, ""), [*places, len(text)]
+    mapped = _CIRCLED_A.sub("@", text).translate(_TABLE)
+    if _EXPANDS in mapped:
+        return _char_by_char(list(text), list(range(len(text) + 1)))
+    if _DROPPED not in mapped:
+        return mapped, None
+    offsets = [offset for offset, char in enumerate(mapped) if char != _DROPPED]
+    return mapped.replace(_DROPPED, ""), [*offsets, len(text)]
 
 
-def _fold_slowly(chars: list[str], places: list[int]) -> tuple[str, list[int]]:
-    folded: list[str] = []
-    back: list[int] = []
-    for char, place in zip(chars, places[:-1], strict=True):
-        for part in _fold_char(char):
-            folded.append(part)
-            back.append(place)
-    return "".join(folded), [*back, places[-1]]
+def _char_by_char(chars: list[str], offsets: list[int]) -> tuple[str, list[int]]:
+    """The skeleton of characters that may each become several, and the offsets they came from."""
+    parts: list[str] = []
+    part_offsets: list[int] = []
+    for char, offset in zip(chars, offsets[:-1], strict=True):
+        for part in _skeleton_of_char(char):
+            parts.append(part)
+            part_offsets.append(offset)
+    return "".join(parts), [*part_offsets, offsets[-1]]
 
 
-def _fold_escaped(text: str) -> tuple[str, list[int]]:
+def _without_escapes(text: str) -> tuple[str, list[int]]:
     chars: list[str] = []
-    places: list[int] = []
+    offsets: list[int] = []
     last = 0
-    for found in _ESCAPE.finditer(text):
-        chars += text[last : found.start()]
-        places += range(last, found.start())
-        for char in _unescape(found[0]):
+    for match in _ESCAPE.finditer(text):
+        chars += text[last : match.start()]
+        offsets += range(last, match.start())
+        for char in _unescape(match[0]):
             chars.append(char)
-            places.append(found.start())
-        last = found.end()
+            offsets.append(match.start())
+        last = match.end()
     chars += text[last:]
-    places += range(last, len(text) + 1)
-    return _fold_slowly(chars, places)
+    offsets += range(last, len(text) + 1)
+    return _char_by_char(chars, offsets)
 
 
 def _unescape(escape: str) -> str:
@@ -170,8 +171,3 @@ def _unescape(escape: str) -> str:
         return html.unescape(escape if escape.endswith(";") else escape + ";")[:1]
     code = int(escape.lstrip("%=\\uxUX{").rstrip("}"), 16)
     return chr(code) if 32 <= code < 0x110000 and not 0xD800 <= code < 0xE000 else escape[:1]
-
-
-def fold_word(word: str) -> str:
-    """Fold a word of a list the way texts are folded."""
-    return fold(word)[0]

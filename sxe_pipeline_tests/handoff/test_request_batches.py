@@ -2,23 +2,22 @@
 
 import datetime as dt
 import json
-import subprocess
-import sys
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import BadInput, Busy, ContractBroken
-from sxe_pipeline.handoff import encode, manifest, publish, record, verify
+from sxe_pipeline.handoff import manifest, publish, record, verify
 from sxe_pipeline.handoff.batches import list_batches
-from sxe_pipeline.handoff.slot import Slot
+from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests.handoff import publisher
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, DAY, NOW, OTHER, REQUEST, at, contacts
 from sxe_pipeline_tests.handoff.crashing import Cut, Faulty, held
+from sxe_pipeline_tests.handoff.whole import batch_bytes
 
 ONCE = ["contact_batch.building", "contact_batch.published"]
 
@@ -30,26 +29,17 @@ def run(publish_contacts):
 
 @pytest.fixture
 def expected(signer):
-    """`expected(rows, slot, prev)`: every byte of the batch, without a store or a database."""
+    """`expected(rows, batch_key, prev)`: every byte of the batch, without a store or a database."""
 
-    def files(rows, slot=None, prev=None):
-        slot = slot or at()
-        rows = encode.canonical(CONTRACT, CONTRACT.check(rows))
-        parts = encode.encode(CONTRACT, rows)
-        batch_id = encode.content_id(CONTRACT, slot, prev, parts)
-        said = manifest.predicate(
-            CONTRACT, rows, parts, batch_id=batch_id, slot=slot, prev_batch_id=prev
-        )
-        folder = f"lead_contact/v0/{batch_id}"
-        made = {f"{folder}/{part.name}": part.data for part in parts}
-        return made | {f"{folder}/{manifest.NAME}": manifest.seal(said, signer)}
+    def files(rows, batch_key=None, prev=None):
+        return batch_bytes(CONTRACT, signer, rows, batch_key or at(), prev)
 
     return files
 
 
 @pytest.fixture
 def check(store, signer):
-    """`check(batch_id)`: what a stranger with the pinned key sees."""
+    """`check(batch_id)`: what a consumer with the pinned key sees."""
     return lambda batch_id: verify.verify(
         verify.Prefix(store, f"lead_contact/v0/{batch_id}"), signer.public_key
     )
@@ -59,21 +49,21 @@ def visible(store):
     return [key for key in held(store) if key.endswith(manifest.NAME)]
 
 
-def test_a_batch_of_a_request_is_verified_by_a_stranger_and_read_back(
+def test_a_batch_of_a_request_is_verified_by_a_consumer_and_read_back(
     run, store, check, events, api_dsn, tmp_path
 ):
     done = run(contacts(9))
     seen = check(done.batch_id)
 
     assert (done.state, done.already, done.row_count) == ("published", False, 9)
-    assert (done.slot, done.market, done.day) == (at(), "x_general", DAY)
+    assert (done.batch_key, done.market, done.day) == (at(), "x_general", DAY)
     assert (seen.request_id, seen.seq, seen.market) == (str(REQUEST), 1, "x_general")
     assert (seen.contract, seen.day, seen.row_count) == ("lead_contact", "2026-03-10", 9)
     assert events(done.batch_id) == ONCE
     with sql.connect(api_dsn) as reader:
         (listed,) = list_batches(reader)
     assert (listed.batch_id, listed.request_id, listed.seq) == (done.batch_id, REQUEST, 1)
-    assert listed.slot == at()
+    assert listed.batch_key == at()
 
     folder = tmp_path / "handoff" / listed.folder
     for read in (f"read_parquet('{folder}/*.parquet')", f"read_json('{folder}/*.jsonl')"):
@@ -114,24 +104,24 @@ def test_requests_of_one_market_and_day_are_chains_of_their_own(run, check, api_
     assert check(other.batch_id).prev_batch_id is None
     assert check(second.batch_id).prev_batch_id == first.batch_id
     with sql.connect(api_dsn) as reader:
-        said = [(b.request_id, b.seq) for b in list_batches(reader, market="x_general")]
+        listed = [(b.request_id, b.seq) for b in list_batches(reader, market="x_general")]
         assert list_batches(reader, contract="lead_card") == []
-    assert said == [(REQUEST, 1), (REQUEST, 2), (OTHER, 1)]
+    assert listed == [(REQUEST, 1), (REQUEST, 2), (OTHER, 1)]
 
 
 def test_a_published_seq_is_never_published_again_whatever_the_rows_market_or_day(run, store):
     first = run(contacts(6))
     before = held(store)
 
-    for rows, slot in [
+    for rows, batch_key in [
         (contacts(6, order=5), at()),
         (contacts(9), at()),
         (contacts(0), at()),
         (contacts(6), at(market="other", day=DAY + dt.timedelta(days=5))),
     ]:
-        again = run(rows, slot)
+        again = run(rows, batch_key)
         assert (again.state, again.already) == ("published", True)
-        assert (again.batch_id, again.row_count, again.slot) == (first.batch_id, 6, at())
+        assert (again.batch_id, again.row_count, again.batch_key) == (first.batch_id, 6, at())
     assert held(store) == before
 
     run(contacts(7), at(2))
@@ -204,52 +194,10 @@ def test_a_crash_beside_a_commit_is_resumed(
     assert [b.batch_id for b in list_batches(login)] == [done.batch_id]
 
 
-CHILD = """
-import datetime as dt, os, signal, sys
-from uuid import UUID
-import pyarrow.parquet as pq
-from sxe_pipeline import schema
-from sxe_pipeline.handoff import publish, sign
-from sxe_pipeline.handoff.slot import Slot
-from sxe_pipeline.store import sql
-from sxe_pipeline.store.objects import Objects
-
-dsn, url, rows, key, request, put, when = sys.argv[1:]
-left = int(put)
-
-class Dying(Objects):
-    def put_new(self, key, data):
-        global left
-        left -= 1
-        if left == 0 and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        made = super().put_new(key, data)
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return made
-
-with sql.connect(dsn) as conn:
-    done = publish.publish(conn, Dying(url), contract=schema.load("lead_contact", "0.1.0"),
-        slot=Slot("x_general", dt.date(2026, 3, 10), UUID(request), 1), rows=pq.read_table(rows),
-        signer=sign.Signer.from_text(key), actor="child",
-        now=dt.datetime(2026, 3, 11, tzinfo=dt.UTC))
-    print(done.batch_id, done.already)
-"""
-
-
 @pytest.fixture
 def child(contacts_dsn, store, signer, tmp_path):
     """`child(rows, put, when)`: publish in a process that is killed at a put; 0 lives."""
-
-    def start(rows, put=0, when="before"):
-        file = tmp_path / f"rows-{len(list(tmp_path.iterdir()))}.parquet"
-        pq.write_table(rows, file)
-        given = [contacts_dsn, store.url, file, signer.text(), REQUEST, put, when]
-        return subprocess.Popen(
-            [sys.executable, "-c", CHILD, *map(str, given)], stdout=subprocess.PIPE, text=True
-        )
-
-    return start
+    return publisher.starter(contacts_dsn, store, signer, CONTRACT, at(), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -271,22 +219,22 @@ def test_a_killed_process_leaves_what_the_next_one_completes(
 
 def test_two_processes_at_once_make_one_manifest(child, store, expected, events):
     with child(contacts(90, order=1)) as one, child(contacts(90, order=2)) as other:
-        said = sorted(out.split() for out in (one.communicate()[0], other.communicate()[0]))
+        printed = sorted(out.split() for out in (one.communicate()[0], other.communicate()[0]))
 
-    assert said[0][0] == said[1][0]
-    assert [already for _, already in said] == ["False", "True"]
+    assert printed[0][0] == printed[1][0]
+    assert [already for _, already in printed] == ["False", "True"]
     assert held(store) == expected(contacts(90))
-    assert events(said[0][0]) == ONCE
+    assert events(printed[0][0]) == ONCE
 
 
 def test_two_processes_with_other_rows_make_one_manifest(child, store, check):
     with child(contacts(90)) as one, child(contacts(60)) as other:
-        said = [out.split() for out in (one.communicate()[0], other.communicate()[0])]
+        printed = [out.split() for out in (one.communicate()[0], other.communicate()[0])]
 
     (only,) = visible(store)
     batch_id = only.split("/")[2]
-    assert [batch_id, "False"] in said
-    assert all(answer in ([], [batch_id, "False"], [batch_id, "True"]) for answer in said)
+    assert [batch_id, "False"] in printed
+    assert all(answer in ([], [batch_id, "False"], [batch_id, "True"]) for answer in printed)
     assert check(batch_id).row_count in (60, 90)
 
 
@@ -342,9 +290,9 @@ def test_rows_of_another_request_are_refused(run, store):
     assert held(store) == {}
 
 
-def test_a_contract_and_a_slot_that_do_not_fit_are_refused(run, cards, contract, store):
+def test_a_contract_and_a_key_that_do_not_fit_are_refused(run, cards, contract, store):
     with pytest.raises(BadInput, match="named by request and seq"):
-        run(contacts(6), Slot("x_general", DAY))
+        run(contacts(6), BatchKey("x_general", DAY))
     with pytest.raises(BadInput, match="named by market and day"):
         run(cards(6), at(), contract=contract)
     assert held(store) == {}
@@ -353,9 +301,9 @@ def test_a_contract_and_a_slot_that_do_not_fit_are_refused(run, cards, contract,
 @pytest.mark.parametrize(
     ("request_id", "seq"), [(REQUEST, None), (None, 1), (REQUEST, 0), (REQUEST, -1)]
 )
-def test_half_a_slot_is_refused(request_id, seq):
+def test_half_a_key_is_refused(request_id, seq):
     with pytest.raises(BadInput, match="seq from 1 on"):
-        Slot("x_general", DAY, request_id, seq)
+        BatchKey("x_general", DAY, request_id, seq)
 
 
 def test_an_event_fits_with_the_longest_names_and_holds_no_value(run, api_dsn):

@@ -1,4 +1,4 @@
-"""What the tests of failures look at: calls, lanes, outcomes of a provider. Nothing is asserted."""
+"""Calls, circuits and outcomes of a provider, for the tests of failures; nothing is asserted."""
 
 from collections import Counter
 
@@ -7,20 +7,20 @@ ENFORMION_RESERVES = 150_000
 CLOSED = ("closed", None)
 
 
-def calls_of(desk, provider):
-    rows = desk.world.owner(
+def calls_of(harness, provider):
+    rows = harness.world.owner(
         "select state, reason from gate.call where provider = %s order by claimed_at", provider
     )
     return Counter(rows)
 
 
-def lane_of(desk, provider):
+def circuit_of(harness, provider):
     state = "select circuit_state, cause from gate.provider where provider = %s"
-    return desk.world.owner(state, provider)[0]
+    return harness.world.owner(state, provider)[0]
 
 
-def outcomes_of(desk, provider):
-    rows = desk.world.owner(
+def outcomes_of(harness, provider):
+    rows = harness.world.owner(
         "select distinct outcome from gate.call_item where provider = %s", provider
     )
     return {outcome for (outcome,) in rows}

@@ -1,8 +1,7 @@
-"""What every provider's reply is read with, and none of it is trusted. Pure.
+"""Reading the reply of any provider without trusting it. Pure.
 
 Here: what a status says about the money, JSON, figures, waiting times, tokens. Not here: a
-provider's own fields (its adapter). Whatever cannot be read is None, never 0 and never an error: a
-reply is written by somebody else.
+provider's own fields (its adapter). What cannot be read is None, never 0 and never an error.
 """
 
 import json
@@ -19,11 +18,11 @@ BODY_LIMIT = 4 * 1024 * 1024
 MICRO = 1_000_000
 WAIT_S, LONGEST_WAIT_S = 60.0, 3_600.0
 _DIGITS = 64
-_SAID = 4_096
+_REFUSAL_BYTES = 4_096
 _MOST_UNITS = 1_000_000_000
 _TOKEN = re.compile(r"-?[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
-# No provider documents how it says "out of credit". An echo of what was asked may say "credit" too.
-_BROKE = re.compile(
+# No provider documents how it says "out of credit". An echo of the request may say "credit" too.
+_NO_CREDIT = re.compile(
     rb"(insufficient|not enough|out of|\bno|exhausted|exceeded|more)"
     rb"[a-z _]{0,20}(credits?|balance|funds)\b"
     rb"|credits?\b[a-z _]{0,30}(insufficient|exhausted|exceeded|limit|used up)",
@@ -51,18 +50,27 @@ def unanswered(reply: Reply, now: datetime) -> Answer | None:
     return None if len(reply.body) <= BODY_LIMIT else Answer(Verdict.UNKNOWN, "too_large")
 
 
+def answered(reply: Reply, now: datetime) -> dict[str, Any] | Answer:
+    """The JSON body of a reply to a paid request, or what the reply says where it has none."""
+    other = unanswered(reply, now)
+    if other is not None:
+        return other
+    body = parsed(reply.body)
+    return Answer(Verdict.UNKNOWN, "bad_body") if body is None else body
+
+
 def refused(reply: Reply) -> Answer:
-    """A request the provider declined and did not charge; without credit the lane stops."""
-    is_broke = _BROKE.search(reply.body[:_SAID]) is not None
-    reason = "no_credit" if is_broke else "refused"
-    return Answer(Verdict.REJECTED, reason, units_micro=0, opens_circuit=is_broke)
+    """A request that the provider declined and did not charge; without credit it is stopped."""
+    has_no_credit = _NO_CREDIT.search(reply.body[:_REFUSAL_BYTES]) is not None
+    reason = "no_credit" if has_no_credit else "refused"
+    return Answer(Verdict.REJECTED, reason, units_micro=0, opens_circuit=has_no_credit)
 
 
 def parsed(body: bytes) -> dict[str, Any] | None:
     """The JSON object of a body, its fractions as Decimal; None for anything else.
 
-    A key that stands twice has two meanings, and a number of endless digits is an attack: both are
-    refused, as are NaN and Infinity.
+    A key that occurs twice has two meanings, and a number of very many digits is an attack: both
+    are refused, as are NaN and Infinity.
     """
     if len(body) > BODY_LIMIT:
         return None
@@ -81,13 +89,13 @@ def parsed(body: bytes) -> dict[str, Any] | None:
 
 def _fraction(text: str) -> Decimal:
     if len(text) > _DIGITS:
-        raise ValueError("a number of endless digits")
+        raise ValueError("a number of too many digits")
     return Decimal(text)
 
 
 def _integer(text: str) -> int:
     if len(text) > _DIGITS:
-        raise ValueError("a number of endless digits")
+        raise ValueError("a number of too many digits")
     return int(text)
 
 
@@ -98,7 +106,7 @@ def _constant(text: str) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key occurs twice")
     return found
 
 

@@ -1,0 +1,72 @@
+"""The batches of a day: one for each market, on the newest open day of a run.
+
+Here: which market publishes which day. The rule for days is in `chain`, the order of the writes in
+`publish`.
+"""
+
+from collections.abc import Collection
+from datetime import date, datetime
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sxe_pipeline.handoff import record
+from sxe_pipeline.handoff.batches import list_batches, newest_landed_day
+from sxe_pipeline.handoff.chain import BatchKey, day_to_publish
+from sxe_pipeline.handoff.publish import Published, publish
+from sxe_pipeline.handoff.sign import Signer
+from sxe_pipeline.schema import Contract
+from sxe_pipeline.store.objects import Objects
+
+
+def publish_day(
+    conn: psycopg.Connection,
+    objects: Objects,
+    *,
+    contract: Contract,
+    days: Collection[date],
+    rows: pa.Table,
+    signer: Signer,
+    actor: str,
+    now: datetime,
+) -> list[Published]:
+    """Publish the newest open day of a run for each market; its other days are closed.
+
+    Args:
+        conn: As in `publish`.
+        objects: As in `publish`.
+        contract: As in `publish`; it has a column `market`.
+        days: The days of the run, usually one.
+        rows: The rows of today, every market. A market that has a chain and no row gets an empty
+            batch.
+        signer: As in `publish`.
+        actor: As in `publish`.
+        now: As in `publish`.
+
+    Returns:
+        One result per market and day, in that order.
+    """
+    with record.translated_errors(), conn.transaction():
+        newest = newest_landed_day(conn)
+        chains: dict[str, set[date]] = {}
+        for batch in list_batches(conn, contract=contract.id):
+            chains.setdefault(batch.market, set()).add(batch.day)
+    results = []
+    for market in sorted({*chains, *pc.unique(rows["market"]).to_pylist()}):
+        chosen = day_to_publish(days, chains.get(market, set()), newest)
+        closed = sorted(set(days) - {chosen})
+        results += [Published(BatchKey(market, day), "closed") for day in closed]
+        if chosen is not None:
+            done = publish(
+                conn,
+                objects,
+                contract=contract,
+                batch_key=BatchKey(market, chosen),
+                rows=rows.filter(pc.equal(rows["market"], market)),
+                signer=signer,
+                actor=actor,
+                now=now,
+            )
+            results.append(done)
+    return sorted(results, key=lambda one: (one.market, one.day))

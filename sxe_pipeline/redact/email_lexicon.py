@@ -1,0 +1,88 @@
+"""How an AT, a DOT, a provider and the parts of an e-mail address may be written.
+
+Belongs here: patterns and word lists. How much each way of writing counts is decided in `email` and
+`email_domain`.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sxe_pipeline.redact.ruleset import alternation, words
+
+_OPEN, _CLOSE, _SYMBOL = r"[\[({<|]", r"[\])}>|]", r"[~_*/|\-=+.:]"
+PREPOSITIONS = frozenset(("on", "via", "en", "em", "bei", "auf", "su", "chez", "w", "at", "@"))
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Patterns and word lists of addresses, built once from `contracts/redaction`."""
+
+    at: re.Pattern[str]
+    dot: re.Pattern[str]
+    provider: re.Pattern[str]
+    named: re.Pattern[str]
+    spelled_local: re.Pattern[str]
+    reversed: re.Pattern[str]
+    sure: frozenset[str]
+    known: frozenset[str]
+    weak: frozenset[str]
+    tlds: frozenset[str]
+    mailbox: frozenset[str]
+    never_local: frozenset[str]
+    never_domain: frozenset[str]
+    bare_at: frozenset[str]
+
+
+@lru_cache(maxsize=1)
+def lexicon() -> Lexicon:
+    """The lexicon of this ruleset."""
+    at_words, dot_words = words("at_words"), words("dot_words")
+    bracketed = alternation(at_words | words("bracket_at_words"))
+    at, dot = alternation(at_words), alternation(dot_words)
+    sure, known = words("unambiguous_providers"), words("providers")
+    tlds = words("country", "tlds") | words("generic", "tlds")
+    spelled = (
+        r"g(?:ee)?[\s.\-_]?mail|hot[\s\-_]?mail|out[\s\-_]?look|i[\s\-_]?cloud|ya[\s\-_]?hoo"
+        r"|proton[\s\-_]?mail"
+    )
+    reversed_tlds = "|".join(sorted((t[::-1] for t in tlds if len(t) > 1), key=len, reverse=True))
+    return Lexicon(
+        at=re.compile(
+            rf"(?P<bracket>\s{{0,3}}{_OPEN}\s{{0,2}}(?:{bracketed})\s{{0,2}}{_CLOSE}\s{{0,3}})"
+            rf"|(?P<symbol>\s?{_SYMBOL}{{1,3}}(?:{at}){_SYMBOL}{{1,3}}\s?)"
+            r"|(?P<sign>\s{0,3}@{1,2}\s{0,3}(?![tṭ]\s))"
+            rf"|(?P<word>\s{{1,3}}(?:{at}|{'|'.join(PREPOSITIONS - {'@'})})\s{{1,3}})"
+            r"|(?P<emoji>(?<=\w)\s?[^\w\s!-~\u00a1-\u00bf\u2000-\u206f\ue000]{1,3}\s?(?=[a-z0-9]))"
+        ),
+        dot=re.compile(
+            r"(?P<glued>\.{1,2}(?=\w)|,\.(?=\w))|(?P<comma>[,;](?=\w))"
+            rf"|(?P<bracket>\s{{0,2}}{_OPEN}\s{{0,2}}(?:\.|{dot})\s{{0,2}}{_CLOSE}\s{{0,2}})"
+            rf"|(?P<symbol>\s?{_SYMBOL}{{1,3}}(?:{dot}){_SYMBOL}{{1,3}}\s?)"
+            r"|(?P<apart>\s{1,2}[.,]\s{0,2}|\.(?:\s{1,2}|\Z))"
+            rf"|(?P<word>\s{{1,3}}(?:{dot})\s{{1,3}})|(?P<blank>\s{{1,2}})"
+        ),
+        provider=re.compile(rf"(?:{spelled}|{alternation(sure | known)})"),
+        named=re.compile(
+            rf"(?<![^\W_])(?P<name>{spelled}|{alternation(sure | known)})"
+            r"\s{0,2}(?:\s(?:is|id)\s|[:=>]|-{1,2}>?|→|👉|➡)\s{0,2}(?P<local>\w[\w.+-]{2,40})"
+            r"|(?<![\w@])(?P<before>\w[\w.+-]{2,40})\s{0,2}[\[(]\s?"
+            rf"(?P<host>{spelled}|{alternation(sure | known)})\s?[\])]"
+        ),
+        spelled_local=re.compile(
+            rf"(?:[^\W_]{{1,30}}\s{{0,2}}(?:[\[(]\.[\])]|[\[(]?(?:{dot}|-)[\])]?)\s{{0,2}})\Z"
+        ),
+        reversed=re.compile(
+            rf"(?<![\w.@-])(?:{reversed_tlds})\.(?:[^\W_][\w-]{{0,40}}\.?){{1,3}}@[\w.+-]{{1,64}}"
+        ),
+        sure=sure,
+        known=known,
+        tlds=tlds,
+        weak=frozenset(
+            ("mail", "live", "web", "me", "hey", "mac", "orange", "inbox", "terra", "bol")
+        ),
+        mailbox=words("mailbox_words"),
+        never_local=words("never_local"),
+        never_domain=words("never_domain"),
+        bare_at=words("bare_at_words"),
+    )

@@ -1,0 +1,20 @@
+"""A whole batch, worked out without a store or a database."""
+
+from sxe_pipeline.handoff import encode, manifest
+
+
+def fields_and_parts(contract, rows, batch_key, prev=None):
+    """The fields of its manifest, and its files."""
+    rows = encode.canonical(contract, rows)
+    parts = encode.encode(contract, rows)
+    batch_id = encode.content_id(contract, batch_key, prev, parts)
+    ids = {"batch_id": batch_id, "batch_key": batch_key, "prev_batch_id": prev}
+    return manifest.predicate(contract, rows, parts, **ids), parts
+
+
+def batch_bytes(contract, signer, rows, batch_key, prev=None):
+    """Key -> bytes of every file of a batch whose rows meet their contract."""
+    fields, parts = fields_and_parts(contract, contract.check(rows), batch_key, prev)
+    folder = f"{contract.id}/v0/{fields['batch_id']}"
+    made = {f"{folder}/{part.name}": part.data for part in parts}
+    return made | {f"{folder}/{manifest.NAME}": manifest.seal(fields, signer)}
