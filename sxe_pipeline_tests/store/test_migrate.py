@@ -73,12 +73,8 @@ def test_a_second_migration_changes_nothing(database):
 
 
 @pytest.mark.parametrize("home", sorted(HOMES.glob("*.sql")), ids=lambda file: file.stem)
-def test_a_home_of_an_earlier_catalogue_becomes_a_fresh_one(empty, home, server):
-    tool = (
-        postgres.Server(Path(empty.state["home"])).bin / "psql" if "home" in empty.state else None
-    )
-    del tool
-    restored(empty, home)
+def test_a_home_of_an_earlier_catalogue_becomes_a_fresh_one(empty, home, server, tmp_path):
+    restore(home, empty.dsn("sxe_admin"), tmp_path)
 
     done = migrate.upgrade(empty.dsn("sxe_admin"), server["passwords"])
 
@@ -238,11 +234,11 @@ def test_a_migration_that_dies_at_any_statement_leaves_nothing(empty, monkeypatc
     assert dump(empty.dsn("sxe_api")) == catalogue.golden()[1]
 
 
-def restored(database, home):
-    """The dump of a home, as `pg_dump` of its time wrote it."""
-    psql = postgres.Server(home.parent / "unused").bin / "psql"
+def restore(home, admin, tmp_path):
+    """Read the dump of a home, as `pg_dump` of its time wrote it."""
+    psql = postgres.Server(tmp_path / "server").bin / "psql"
     done = subprocess.run(
-        [psql, "-q", "-v", "ON_ERROR_STOP=1", "-f", home, database.dsn("sxe_admin")],
+        [psql, "-q", "-v", "ON_ERROR_STOP=1", "-f", home, admin],
         capture_output=True,
         text=True,
         check=False,
