@@ -13,7 +13,7 @@ from sxe_pipeline.local import attach, runs, variables
 from sxe_pipeline.redact import Rules, redact_array
 from sxe_pipeline.sandbox import plants
 from sxe_pipeline.social import observe
-from sxe_pipeline.social.screen import Screen
+from sxe_pipeline.social.redaction import Detectors
 from sxe_pipeline.store import sql, tables
 
 TODAY = datetime.now(UTC).date()
@@ -216,8 +216,8 @@ def test_with_all_rules_on_the_plant_is_nowhere(place, hidden):
 
 
 def test_a_rule_switched_off_makes_leaks_rise_and_the_check_fail(place, hidden, monkeypatch):
-    half_blind = Screen(redact_array=lambda texts: redact_array(texts, BLIND))
-    monkeypatch.setattr(observe, "Screen", lambda: half_blind)
+    half_blind = Detectors(redact_array=lambda texts: redact_array(texts, BLIND))
+    monkeypatch.setattr(observe, "Detectors", lambda: half_blind)
 
     run = place.run("tier1_intake", DAYS[2])
 
@@ -228,11 +228,11 @@ def test_a_rule_switched_off_makes_leaks_rise_and_the_check_fail(place, hidden, 
 
 
 def test_with_rule_and_scan_off_the_plant_is_found(place, hidden, monkeypatch):
-    blind = Screen(
+    blind = Detectors(
         redact_array=lambda texts: redact_array(texts, BLIND),
         scan_array=lambda texts: pa.nulls(len(texts), pa.string()),
     )
-    monkeypatch.setattr(observe, "Screen", lambda: blind)
+    monkeypatch.setattr(observe, "Detectors", lambda: blind)
 
     run = place.run("tier1_intake", DAYS[2])
 

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from sxe_pipeline.cards import text
-from sxe_pipeline.cards.card import CARD, follower_band, is_stale, label_columns, readiness
+from sxe_pipeline.cards.card import follower_band, is_stale, label_columns, readiness
 from sxe_pipeline.cards.label import MODEL_VERSION, Labels, Voice, label
 from sxe_pipeline.cards.places import ISO_COUNTRY, Place
-from sxe_pipeline.cards.policy import Policy
 from sxe_pipeline.cards.rules import Rule, decide
 from sxe_pipeline.cards.taxonomy import FALLBACK_MARKET, Taxonomy
 from sxe_pipeline.errors import ContractBroken
+from sxe_pipeline.privacy.policy import Policy
+from sxe_pipeline.schema.lead_card import LEAD_CARD
 
 MIN_INFORMATIVE_TOKENS = 3
 
@@ -121,7 +122,7 @@ def build(
     """
     groups = _group(profiles, identities)
     markets = (*_declared_markets(collections), *taxonomy.markets)
-    columns: dict[str, list[Any]] = {name: [] for name in CARD.names}
+    columns: dict[str, list[Any]] = {name: [] for name in LEAD_CARD.names}
     counts: Counter[tuple[str, str]] = Counter()
     versions = {
         "taxonomy_version": f"{taxonomy.version}+{taxonomy.sha256[:12]}",
@@ -158,7 +159,7 @@ def build(
                 values.append(card[name])
         _count(counts, accounts, reading, card)
     return Built(
-        cards=pa.table({f.name: pa.array(columns[f.name], type=f.type) for f in CARD}, schema=CARD),
+        cards=pa.Table.from_pydict(columns, schema=LEAD_CARD.schema),
         funnel=dict(sorted(counts.items())),
     )
 

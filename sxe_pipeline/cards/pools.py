@@ -59,7 +59,7 @@ def pools(cards: pa.Table) -> pa.Table:
         card = dict(zip(_READ, values, strict=True))
         groups[tuple(values[: len(_KEYS)])].append(card)
     rows = [_row(key, groups[key]) for key in sorted(groups, key=_none_first)]
-    return pa.Table.from_pylist(rows, schema=POOL)
+    return pa.Table.from_pylist(rows, schema=POOL.schema)
 
 
 def _none_first(key: tuple[str | None, ...]) -> tuple[tuple[bool, str], ...]:

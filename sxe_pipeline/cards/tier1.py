@@ -15,15 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxe_pipeline import audit, contracts_root
-from sxe_pipeline.cards import build, candidates, policy, pools, release, taxonomy
+from sxe_pipeline.cards import build, candidates, pools, release, taxonomy
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.gate import candidates as gate
-from sxe_pipeline.privacy import suppression
+from sxe_pipeline.privacy import policy, suppression
+from sxe_pipeline.schema.lead_card import LEAD_CARD
+from sxe_pipeline.schema.tables import IDENTITY, POOL, PROFILE
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import tables
 
-CARDS = "cards/lead_cards"
-POOLS = "cards/audience_pools"
+CARDS = LEAD_CARD.name
+POOLS = POOL.name
 CANDIDATES = "cards/enrichment_candidates"
 
 Count = Mapping[str, int | str]
@@ -73,10 +75,10 @@ def rebuild_cards(
     labels = taxonomy.load(contracts_root() / "taxonomy")
     with conn.transaction():
         tables.lock(conn, CARDS)
-        profiles = _read(conn, settings, "social/profiles")
+        profiles = _read(conn, settings, PROFILE.name)
         built = build.build(
             profiles,
-            _read(conn, settings, "social/identities"),
+            _read(conn, settings, IDENTITY.name),
             taxonomy=labels,
             collections=_declared(conn),
             newest_day=_newest_day(conn),
@@ -169,8 +171,8 @@ def rebuild_candidates(
         found = list(
             candidates.candidates(
                 _allowed(conn, _read(conn, settings, CARDS)),
-                _read(conn, settings, "social/identities"),
-                _read(conn, settings, "social/profiles"),
+                _read(conn, settings, IDENTITY.name),
+                _read(conn, settings, PROFILE.name),
                 labels.gazetteer,
             )
         )

@@ -213,7 +213,7 @@ def _fills(entry: Mapping[str, Any]) -> tuple[tuple[int, columns.Fill], ...]:
         column: columns.compiled(column, source, quirks)
         for column, source in entry["columns"].items()
     }
-    for listing in ("links", "interests"):
+    for listing in columns.LISTS:
         fills.setdefault(listing, lambda record: [])
     return tuple((columns.MAPPABLE.index(column), fill) for column, fill in fills.items())
 

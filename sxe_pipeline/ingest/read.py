@@ -108,11 +108,11 @@ class _Pending:
             "account_key": key,
             **dict(zip(columns.MAPPABLE, zip(*self.rows, strict=True), strict=True)),
         }
-        arrays = [pa.array(found[column.name], type=column.type) for column in LANDED_ROW]
-        return pa.RecordBatch.from_arrays(arrays, schema=LANDED_ROW)
+        arrays = [pa.array(found[column.name], type=column.type) for column in LANDED_ROW.schema]
+        return pa.RecordBatch.from_arrays(arrays, schema=LANDED_ROW.schema)
 
 
-_EMPTY = pa.RecordBatch.from_pylist([], schema=LANDED_ROW)
+_EMPTY = pa.RecordBatch.from_pylist([], schema=LANDED_ROW.schema)
 
 
 def account_key(platform_id: str | None, handle: str | None) -> str | None:

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
 from sxe_pipeline.errors import ContractBroken
-from sxe_pipeline.schema.contract import Column, Contract
+from sxe_pipeline.schema.columns import Column
+from sxe_pipeline.schema.contract import Contract
 
 
 def pandera_schema(columns: Sequence[Column], title: str = "") -> pa_pandas.DataFrameSchema:

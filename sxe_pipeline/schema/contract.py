@@ -10,42 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sxe_pipeline.schema.columns import Column
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from pandera.pandas import DataFrameSchema
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column, list item or struct field.
-
-    `kind` is the physical type: string, int32, int64, double, boolean, date32,
-    'timestamp[us, UTC]', list or struct. A list has one child, its item, named 'element'; a struct
-    one child per field. `values` is a closed enum; an open one (`is_open`) is a plain string whose
-    `examples` may grow within a major version.
-    """
-
-    name: str
-    field_id: int
-    kind: str
-    nullable: bool
-    classification: str
-    description: str
-    pattern: str | None = None
-    max_length: int | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    values: tuple[str, ...] = ()
-    examples: tuple[str, ...] = ()
-    is_open: bool = False
-    children: tuple["Column", ...] = ()
-
-    def walk(self, path: str = "") -> Iterator[tuple[str, "Column"]]:
-        """The column and everything below it, with paths such as `evidence[].weight`."""
-        here = path or self.name
-        yield here, self
-        for child in self.children:
-            yield from child.walk(f"{here}[]" if self.kind == "list" else f"{here}.{child.name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +57,7 @@ class Contract:
         """The Arrow schema, with field ids."""
         from sxe_pipeline.schema import arrow
 
-        return arrow.schema(self)
+        return arrow.schema(self.columns, field_ids=True)
 
     def json_schema(self, *, closed: bool = False) -> dict[str, Any]:
         """The JSON Schema of one row.

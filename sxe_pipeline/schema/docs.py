@@ -3,7 +3,8 @@
 Here: Markdown from the contract and nothing else, so that it cannot drift from it.
 """
 
-from sxe_pipeline.schema.contract import Column, Contract
+from sxe_pipeline.schema.columns import Column
+from sxe_pipeline.schema.contract import Contract
 
 
 def render(contract: Contract) -> str:

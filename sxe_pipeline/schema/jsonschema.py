@@ -7,7 +7,8 @@ import hashlib
 import json
 from typing import Any
 
-from sxe_pipeline.schema.contract import Column, Contract
+from sxe_pipeline.schema.columns import Column
+from sxe_pipeline.schema.contract import Contract
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -9,7 +9,9 @@ import dagster as dg
 import psycopg
 
 from sxe_pipeline import audit, face
+from sxe_pipeline.privacy import leaks
 from sxe_pipeline.redact import RULESET_VERSION
+from sxe_pipeline.schema.tables import OBSERVATION
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.social import checks, identities, observe, profiles
 from sxe_pipeline.store import sql, tables
@@ -144,11 +146,13 @@ def card_identities(
 def no_contact_data(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     """Scan what is stored, and report what the last run had to quarantine as a leak."""
     with sql.connect(settings.need("social_dsn")) as conn:
-        found = checks.contact_data(conn, tables.snapshot(conn, settings.tier1_url, observe.TABLE))
+        stored = tables.snapshot(conn, settings.tier1_url, observe.TABLE)
+        quarantined = checks.newest_leak_count(conn)
+        seen = leaks.contact_data(stored, OBSERVATION)
     return dg.AssetCheckResult(
-        passed=found.certain == 0 and found.leaks == 0,
+        passed=seen.certain == 0 and quarantined == 0,
         severity=dg.AssetCheckSeverity.ERROR,
-        metadata=face.counts(certain=found.certain, open=found.open, leaks=found.leaks),
+        metadata=face.counts(certain=seen.certain, open=seen.open, leaks=quarantined),
     )
 
 
@@ -157,15 +161,15 @@ def no_contact_data(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult
 def counts_add_up(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     """Compare what was counted while reading with what the two tables hold."""
     with sql.connect(settings.need("social_dsn")) as conn:
-        found = checks.balance(
+        balance = checks.balance(
             conn,
             tables.snapshot(conn, settings.tier1_url, observe.TABLE),
             tables.snapshot(conn, settings.tier1_url, observe.QUARANTINE_TABLE),
         )
     return dg.AssetCheckResult(
-        passed=found.is_even,
+        passed=balance.is_even,
         severity=dg.AssetCheckSeverity.ERROR,
         metadata=face.counts(
-            input_rows=found.input_count, stored_rows=found.stored_count, days=found.days
+            input_rows=balance.input_count, stored_rows=balance.stored_count, days=balance.days
         ),
     )

@@ -23,7 +23,7 @@ from sxe_pipeline.social.links import Account, Target, targets
 from sxe_pipeline.social.mint import Alias, Assignment, Card, Previous, assign
 from sxe_pipeline.store import tables
 
-TABLE = "social/identities"
+TABLE = IDENTITY.name
 _COLUMNS = [
     "platform",
     "account_key",
@@ -243,5 +243,5 @@ def _rows(
             pa.array([card_of[account].generation for account in accounts], pa.int32()),
             people["first_seen_at"],
         ],
-        schema=IDENTITY,
+        schema=IDENTITY.schema,
     )

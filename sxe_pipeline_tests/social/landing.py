@@ -61,7 +61,7 @@ def batch(rows: Sequence[dict], *, collection: str = "spring", file_sha256: str 
         {"collection": collection, "file_sha256": file_sha256, "row": number} | row
         for number, row in enumerate(rows, 1)
     ]
-    return pa.RecordBatch.from_pylist(whole, schema=LANDED_ROW)
+    return pa.RecordBatch.from_pylist(whole, schema=LANDED_ROW.schema)
 
 
 def read(file: File) -> Iterator[Landed]:
