@@ -156,18 +156,6 @@ def test_one_day_again_changes_only_that_day_and_keeps_every_card_id(place):
     assert sum("Chef" in row["bio"] for row in bios) == 5, "the newest sighting wins"
 
 
-def test_what_day_counts_remember_is_what_the_register_compares(place):
-    """Two rooms that may not import each other spell one digest."""
-    from sxe_pipeline.ingest import register
-
-    land(place.settings.home, DAYS[2], [person(1)])
-    place.tick()
-    with sql.connect(place.settings.need("social_dsn")) as conn:
-        files = register.files_of(conn, DAYS[2])
-
-    assert observe.files_digest(files) == register.digest_of(files)
-
-
 def test_a_landing_file_that_is_gone_or_overwritten_stops_its_day(place):
     home = place.settings.home
     land(home, DAYS[2], [person(1)])

@@ -6,12 +6,11 @@ due. Unredacted rows pass through memory batch by batch and are stored nowhere.
 """
 
 import datetime as dt
-import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Protocol, TypeVar
+from typing import IO
 
 import psycopg
 import pyarrow as pa
@@ -20,59 +19,13 @@ from psycopg.types.json import Jsonb
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import ContractBroken, LandingGone, NotFound
+from sxe_pipeline.schema.landed import Landed, LandingFile, Reject, files_digest
 from sxe_pipeline.schema.tables import OBSERVATION, QUARANTINE
 from sxe_pipeline.social.redaction import Detectors, redact_rows
 from sxe_pipeline.store import tables
 
 TABLE, QUARANTINE_TABLE = OBSERVATION.name, QUARANTINE.name
 _BATCH_ROWS = 10_000
-
-
-class LandingFile(Protocol):
-    """A registered landing file, as far as this stage knows it."""
-
-    @property
-    def collection(self) -> str:
-        """First folder below the landing root."""
-        ...
-
-    @property
-    def file_sha256(self) -> str:
-        """Names the content, in hex."""
-        ...
-
-
-class Reject(Protocol):
-    """A record that became no row. `row` 0 speaks of the file as a whole."""
-
-    @property
-    def row(self) -> int:
-        """Number of the record in its file, from 1."""
-        ...
-
-    @property
-    def shape(self) -> str | None:
-        """The payload form, where it was recognised."""
-        ...
-
-    @property
-    def reason(self) -> str:
-        """One of `REASONS`."""
-        ...
-
-
-class Landed(Protocol):
-    """A piece of a file after mapping: rows of `LANDED_ROW`, and what became none."""
-
-    @property
-    def rows(self) -> pa.RecordBatch:
-        """Accepted records, in the schema `LANDED_ROW`."""
-        ...
-
-    @property
-    def rejects(self) -> Sequence[Reject]:
-        """Records of the same piece that were not accepted."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -115,16 +68,13 @@ def total(days: Sequence[DayCounts]) -> Total:
     )
 
 
-File = TypeVar("File", bound=LandingFile)
-
-
 def observe(
     conn: psycopg.Connection,
     root: str,
     *,
     days: Sequence[dt.date],
-    files_by_day: Mapping[dt.date, Sequence[File]],
-    read: Callable[[File], Iterable[Landed]],
+    files_by_day: Mapping[dt.date, Sequence[LandingFile]],
+    read: Callable[[LandingFile], Iterable[Landed]],
     now: dt.datetime,
     actor: str,
     detectors: Detectors | None = None,
@@ -174,16 +124,6 @@ def observe(
             )
         counted.append(counts)
     return counted
-
-
-def files_digest(files: Iterable[LandingFile]) -> str:
-    """What a day's registered files are remembered by: SHA-256 of their sorted names.
-
-    `ingest` computes the same to see that a day has changed: a line for each file, its collection
-    and its hash with a NUL between.
-    """
-    names = sorted(f"{file.collection}\0{file.file_sha256}" for file in files)
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 class _Day:
@@ -259,7 +199,7 @@ class _Day:
 
 
 def _opened(
-    files: Sequence[File], read: Callable[[File], Iterable[Landed]], day: dt.date
+    files: Sequence[LandingFile], read: Callable[[LandingFile], Iterable[Landed]], day: dt.date
 ) -> Iterator[tuple[LandingFile, Landed]]:
     for file in files:
         try:

@@ -6,21 +6,22 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline.errors import ContractBroken, LandingGone
+from sxe_pipeline.schema.landed import Reject
 from sxe_pipeline.social import observe
 from sxe_pipeline.social.redaction import Detectors
 from sxe_pipeline_tests.social.landing import (
     DAY,
     NEXT_DAY,
     File,
-    Reject,
     read,
     sighting,
     vanishing,
 )
 
+REJECTS = (Reject(2, None, "malformed"), Reject(3, "made_up", "suspended"))
 FILES = (
     File("one", (sighting("id:1", bio="cook"), sighting("id:2"))),
-    File("two", (sighting("id:1", hours=5),), (Reject(2), Reject(3, "suspended", "made_up"))),
+    File("two", (sighting("id:1", hours=5),), REJECTS),
 )
 
 

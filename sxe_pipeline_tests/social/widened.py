@@ -49,8 +49,8 @@ def run(dsn: str, tier1: str, landing: str, day: date, *switches: str) -> None:
     import pyarrow as pa
 
     from sxe_pipeline.errors import NotFound
-    from sxe_pipeline.ingest import landing as reading
     from sxe_pipeline.ingest import register
+    from sxe_pipeline.ingest.landing import LandingTier
     from sxe_pipeline.redact import Redacted
     from sxe_pipeline.social import observe, profiles
     from sxe_pipeline.social.redaction import Detectors
@@ -68,13 +68,13 @@ def run(dsn: str, tier1: str, landing: str, day: date, *switches: str) -> None:
         detectors = replace(detectors, redact_array=unredacted)
     if "--without-scan" in switches:
         detectors = replace(detectors, scan_array=blind)
-    tier = reading.LandingTier(landing)
+    tier = LandingTier(landing)
     with sql.connect(dsn) as conn:
         now = datetime.now(UTC)
         with contextlib.suppress(NotFound):
             profiles.rebuild(conn, tier1, actor="test", now=now)
         register.register_all(conn, objects.Objects(landing), actor="test")
-        files = {day: tier.files_of(conn, day)}
+        files = {day: register.files_of(conn, day)}
         conn.commit()
         observe.observe(
             conn,
