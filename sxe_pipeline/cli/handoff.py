@@ -93,9 +93,10 @@ def contracts_list(as_json: bool) -> None:
 def contracts_show(contract: str, version: str | None, json_schema: bool) -> None:
     """A contract, as a page or as JSON Schema."""
     from sxe_pipeline import schema
+    from sxe_pipeline.schema import docs
 
     loaded = schema.load(contract, version)
-    click.echo(json.dumps(loaded.json_schema(), indent=2) if json_schema else loaded.markdown())
+    click.echo(json.dumps(loaded.json_schema(), indent=2) if json_schema else docs.render(loaded))
 
 
 @contracts.command("check")
@@ -105,8 +106,9 @@ def contracts_check(as_json: bool) -> None:
     from sxe_pipeline import schema
     from sxe_pipeline.errors import ContractBroken
     from sxe_pipeline.schema import tables
-    from sxe_pipeline.schema.columns import CLASSES, unclassified
+    from sxe_pipeline.schema.columns import CLASSES
     from sxe_pipeline.schema.lead_card import LEAD_CARD
+    from sxe_pipeline.schema.table import unclassified
 
     if unstated := unclassified([*tables.TABLES, LEAD_CARD]):
         raise ContractBroken(

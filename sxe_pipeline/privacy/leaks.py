@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from sxe_pipeline.redact import scan
 from sxe_pipeline.schema import arrow
-from sxe_pipeline.schema.columns import Table
+from sxe_pipeline.schema.table import Table
 from sxe_pipeline.store.tables import Snapshot
 
 

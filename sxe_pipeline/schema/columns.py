@@ -1,7 +1,7 @@
 """What a column is: its name, its type, and the class that says how its values are handled.
 
-Here: the column, its classes, and a table as a row of columns. Which columns a table has stands in
-`tables`, `lead_card` and the contracts; what a class leads to, in the stage that handles it.
+Here: the column, its classes, a rule over whole rows. Which columns a table has stands in `tables`,
+`lead_card` and the contracts; what a class leads to, in the stage that handles it.
 
 * `text`: words of somebody, or of nobody knows whom: redacted, and looked at by the second detector
 * `link`: an address on the web: redacted as a link, and looked at by the second detector
@@ -13,13 +13,8 @@ Here: the column, its classes, and a table as a row of columns. Which columns a 
 * `ours`: what this engine says about its own work
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _TIMES = frozenset({"date32", "timestamp[us, UTC]"})
 _NUMBERS = frozenset({"int32", "int64"})
@@ -92,40 +87,10 @@ class Column:
         return any(column.handling in ("text", "link") for _, column in self.walk())
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of Tier 1, by its name in the store."""
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A statement about whole rows: `query` counts the rows of `{object}` that break it."""
 
     name: str
-    columns: tuple[Column, ...]
-
-    @cached_property
-    def schema(self) -> "pa.Schema":
-        """Its Arrow schema."""
-        from sxe_pipeline.schema import arrow
-
-        return arrow.schema(self.columns)
-
-    @property
-    def names(self) -> list[str]:
-        """The column names, in order."""
-        return [column.name for column in self.columns]
-
-
-def unclassified(tables: Iterable[Table]) -> list[str]:
-    """The columns that state no class, or one that does not fit their type.
-
-    Returns:
-        Their paths, such as 'social/profiles.bio'.
-
-    Example:
-        >>> unclassified([Table("a/table", (Column("bio", "string"),))])
-        ['a/table.bio']
-    """
-    return [
-        f"{table.name}.{path}"
-        for table in tables
-        for column in table.columns
-        for path, inner in column.walk()
-        if not inner.is_classified
-    ]
+    description: str
+    query: str

@@ -4,8 +4,9 @@ Here: the columns of `cards/lead_cards`. Apart from `tables`, because reading a 
 that only the cards need to spend.
 """
 
-from sxe_pipeline.schema.columns import Column, Table
+from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.load import load
+from sxe_pipeline.schema.table import Table
 from sxe_pipeline.schema.tables import required
 
 CONTRACT = load("lead_card")

@@ -11,8 +11,8 @@ import yaml
 
 from sxe_pipeline import contracts_root
 from sxe_pipeline.errors import BadConfig, NotFound
-from sxe_pipeline.schema.columns import Column
-from sxe_pipeline.schema.contract import Contract, Rule
+from sxe_pipeline.schema.columns import Column, Rule
+from sxe_pipeline.schema.contract import Contract
 
 try:  # libyaml reads a contract ten times as fast; not every build of PyYAML has it
     from yaml import CSafeLoader as SafeLoader

@@ -7,7 +7,8 @@ contract and some more, stands in `lead_card`.
 
 from datetime import date
 
-from sxe_pipeline.schema.columns import Column, Table
+from sxe_pipeline.schema.columns import Column
+from sxe_pipeline.schema.table import Table
 
 FIRST_DAY = date(2020, 1, 1)
 """The first landing day there can be: where the daily partitions begin."""

@@ -12,6 +12,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from sxe_pipeline import contracts_root, schema
 from sxe_pipeline.errors import BadConfig, NotFound
+from sxe_pipeline.schema import docs
 from sxe_pipeline.schema.tables import PROFILE
 
 ROOT = contracts_root()
@@ -195,7 +196,7 @@ def test_a_listing_of_contracts_loads_neither_pyarrow_nor_pandas():
 
 def test_the_page_shows_every_column():
     contract = schema.load("lead_card")
-    page = contract.markdown()
+    page = docs.render(contract)
 
     for path, _ in contract.walk():
         assert f"`{path}`" in page

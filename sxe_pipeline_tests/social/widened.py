@@ -12,7 +12,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from sxe_pipeline.schema import tables
-from sxe_pipeline.schema.columns import Column, Table
+from sxe_pipeline.schema.columns import Column
+from sxe_pipeline.schema.table import Table
 
 ADDED = (
     Column("headline", "string", "text"),
