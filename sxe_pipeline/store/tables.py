@@ -294,7 +294,8 @@ def _is_of_the_store(error: Exception) -> bool:
 
     if isinstance(error, OSError | TableNotFoundError | CommitFailedError):
         return True
-    text = str(error)
+    # Delta's own frame around an error of the rows; the object store's are 'Generic S3 error' etc.
+    text = str(error).removeprefix("Generic DeltaTable error")
     return any(mark in text for mark in ("No space left", "os error", "Generic ", "Object store"))
 
 
