@@ -47,7 +47,10 @@ class Built:
 
 
 class Account(NamedTuple):
-    """The columns of a profile that a card reads, and why the account is part of it."""
+    """The columns of a profile that a card reads, and why the account is part of it.
+
+    A reader names what it reads; that name, type and null are those of the table is tested.
+    """
 
     platform: str
     account_key: str
@@ -150,7 +153,7 @@ def build(
                 "says_two_things": labels.says_two_things,
                 **versions,
             }
-            card |= _place(card, accounts, labels, taxonomy, markets)
+            card |= _market_and_route(card, accounts, labels, taxonomy, markets)
             reasons = _reasons(card, accounts, reading, labels, newest_day, policy)
             if card_id in suppressed:
                 reasons.append("suppressed")
@@ -211,12 +214,12 @@ def _read(accounts: Sequence[Account], taxonomy: Taxonomy) -> _Reading:
     for bio in dict.fromkeys(bios):
         if bio is None:
             continue
-        folded = text.fold(bio)
-        found, found_score = text.language(folded, bio)
+        bare = text.skeleton(bio)
+        found, found_score = text.language(bare, bio)
         languages[bio] = found
         words = taxonomy.stop_words.get(found or "en", frozenset())
-        tokens += text.informative_tokens(folded, words)
-        is_minor = is_minor or text.is_stated_minor(folded)
+        tokens += text.informative_tokens(bare, words)
+        is_minor = is_minor or text.is_stated_minor(bare)
         if language is None and found_score is not None:
             language, score = found, found_score
     has_category = any(
@@ -288,7 +291,7 @@ def _facts_of(accounts: Sequence[Account], reading: _Reading, taxonomy: Taxonomy
     }
 
 
-def _place(
+def _market_and_route(
     card: Mapping[str, Any],
     accounts: Sequence[Account],
     labels: Labels,
@@ -297,16 +300,16 @@ def _place(
 ) -> dict[str, str | None]:
     """Market by its rules, then pool and execution label by the routes."""
 
-    def said(*values: str | None) -> list[str]:
+    def known(*values: str | None) -> list[str]:
         return [value for value in values if value]
 
     facts = {
         "collection": sorted({c for account in accounts for c in account.collections}),
         "platform": sorted({account.platform for account in accounts}),
-        "language": said(card["language"]),
-        "country": said(card["country"]),
-        "persona": said(labels.persona, labels.persona_family),
-        "tribe": said(labels.tribe),
+        "language": known(card["language"]),
+        "country": known(card["country"]),
+        "persona": known(labels.persona, labels.persona_family),
+        "tribe": known(labels.tribe),
         "account_type": [labels.account_type],
         "follower_band": [card["follower_band"]],
     }

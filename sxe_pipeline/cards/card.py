@@ -54,7 +54,7 @@ def readiness(reasons: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def label_columns(labels: Labels) -> dict[str, Any]:
-    """The labels in the columns of the `lead_card` contract; evidence without its place."""
+    """The labels in the columns of the `lead_card` contract; evidence without its span."""
     return {
         "account_type": labels.account_type,
         "persona_family": labels.persona_family,

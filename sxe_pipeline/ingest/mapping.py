@@ -156,8 +156,8 @@ def mappings(extra_yaml: bytes | None) -> Mappings:
     try:
         own = parsed(extra_yaml)
     except (ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError, RecursionError) as why:
-        said = str(why) if isinstance(why, ValueError) else type(why).__name__
-        raise BadInput(f"_mapping.yaml cannot be used: {said}; see docs/landing.md") from why
+        reason = str(why) if isinstance(why, ValueError) else type(why).__name__
+        raise BadInput(f"_mapping.yaml cannot be used: {reason}; see docs/landing.md") from why
     return Mappings([*own, *_shipped()])
 
 

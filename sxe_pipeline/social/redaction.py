@@ -188,9 +188,9 @@ def _verdicts(columns: dict[str, pa.Array], rows: int, detectors: Detectors) -> 
     for column in LANDED_ROW.columns:
         for leaf in arrow.leaves(column, columns[column.name]) if column.may_hold_contacts else ():
             if leaf.column.may_hold_contacts:
-                said = detectors.scan_array(leaf.values)
+                answers = detectors.scan_array(leaf.values)
                 for verdict, name in ((_SHAPE, "shape"), (_CERTAIN, "certain")):
-                    hits = np.flatnonzero(_numbers(pc.equal(said, name)))
+                    hits = np.flatnonzero(_numbers(pc.equal(answers, name)))
                     np.maximum.at(worst, leaf.rows[hits], verdict)
     return worst
 

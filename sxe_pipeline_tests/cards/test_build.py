@@ -13,7 +13,7 @@ from sxe_pipeline.cards.card import INCOMPLETE, WITHHELD, readiness
 from sxe_pipeline.errors import BadConfig, ContractBroken
 from sxe_pipeline.privacy import policy
 from sxe_pipeline.schema.lead_card import CONTRACT, LEAD_CARD
-from sxe_pipeline.schema.tables import POOL
+from sxe_pipeline.schema.tables import POOL, PROFILE
 from sxe_pipeline_tests.cards.conftest import FULL, NEWEST, SEEN, tables
 
 BIO = "Wedding photographer. Coffee and trail running."
@@ -288,3 +288,16 @@ def test_every_card_carries_the_versions_it_was_made_with(make, shipped) -> None
     assert card["taxonomy_version"] == f"{shipped.version}+{shipped.sha256[:12]}"
     assert (card["policy_version"], card["ruleset_version"]) == ("test", "r1")
     assert card["model_version"] == "none"
+
+
+def test_a_card_reads_of_a_profile_what_the_profile_states() -> None:
+    """The columns by their names, types and nulls: what a reader names cannot drift unseen."""
+    types = {"string": str, "int64": int, "boolean": bool, "timestamp[us, UTC]": datetime}
+    stated = {
+        column.name: types[column.kind] | None if column.nullable else types[column.kind]
+        for column in PROFILE.columns
+        if column.kind in types
+    } | {column.name: list[str] for column in PROFILE.columns if column.kind == "list"}
+    read = {n: kind for n, kind in build.Account.__annotations__.items() if n != "basis"}
+
+    assert {name: stated.get(name) for name in read} == read
