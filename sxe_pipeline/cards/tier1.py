@@ -69,6 +69,12 @@ def rebuild_cards(
 ) -> CardsWritten:
     """Rebuild `cards/lead_cards` from the named profiles and identities.
 
+    Args:
+        conn: The social tier's login.
+        settings: Where the tables are, and the platform policy.
+        actor: Who started it.
+        now: When this is happening.
+
     Raises:
         NotFound: The social tier was never built.
     """
@@ -117,7 +123,17 @@ def rebuild_cards(
 def rebuild_pools(
     conn: psycopg.Connection, settings: Settings, *, actor: str, now: datetime
 ) -> PoolsWritten:
-    """Rebuild `cards/audience_pools`, in Delta and as the read model that screens use."""
+    """Rebuild `cards/audience_pools`, in Delta and as the read model that screens use.
+
+    Args:
+        conn: The social tier's login.
+        settings: Where the tables are, and the platform policy.
+        actor: Who started it.
+        now: When this is happening.
+
+    Raises:
+        NotFound: The cards were never built.
+    """
     with conn.transaction():
         tables.lock(conn, POOLS)
         counted = pools.pools(_read(conn, settings, CARDS))
@@ -164,7 +180,17 @@ class CandidatesWritten:
 def rebuild_candidates(
     conn: psycopg.Connection, settings: Settings, *, actor: str, now: datetime
 ) -> CandidatesWritten:
-    """Put the ready cards before the gate; cards that are no longer ready are withdrawn."""
+    """Put the ready cards before the gate; cards that are no longer ready are withdrawn.
+
+    Args:
+        conn: The social tier's login.
+        settings: Where the tables are, and the platform policy.
+        actor: Who started it.
+        now: When this is happening.
+
+    Raises:
+        NotFound: The cards were never built.
+    """
     labels = taxonomy.load(contracts_root() / "taxonomy")
     with conn.transaction():
         tables.lock(conn, CANDIDATES)

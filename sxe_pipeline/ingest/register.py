@@ -107,7 +107,15 @@ def register_all(
     limit_files: int | None = None,
     limit_bytes: int | None = None,
 ) -> Registered:
-    """`register` at the database's own time: one clock for every process that registers."""
+    """`register` at the database's own time: one clock for every process that registers.
+
+    Args:
+        conn: The social tier's login.
+        landing: The landing store.
+        actor: Who started it.
+        limit_files: Files to hash at most, None for all.
+        limit_bytes: Bytes to hash at most, None for all.
+    """
     [(now,)] = conn.execute("select clock_timestamp()").fetchall()
     return register(
         conn,

@@ -17,7 +17,7 @@ TIMESTAMP = "timestamp[us, UTC]"
 
 
 def required(name: str, kind: str, class_: str) -> Column:
-    """A column that is never null."""
+    """A column that is never null; its name, type and class as in `Column`."""
     return Column(name, kind, class_, nullable=False)
 
 

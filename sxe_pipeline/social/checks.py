@@ -33,7 +33,13 @@ def newest_leak_count(conn: psycopg.Connection) -> int:
 def balance(
     conn: psycopg.Connection, observations: Snapshot | None, quarantine: Snapshot | None
 ) -> Balance:
-    """Compare the counts of every observed day with the rows of both tables."""
+    """Compare the counts of every observed day with the rows of both tables.
+
+    Args:
+        conn: The social tier's login.
+        observations: The named version; None where the table was never written.
+        quarantine: Likewise.
+    """
     row = conn.execute("select count(*), coalesce(sum(input_count), 0) from social.day_count")
     days, expected = row.fetchone() or (0, 0)
     stored = sum(t.dataset().count_rows() for t in (observations, quarantine) if t is not None)
