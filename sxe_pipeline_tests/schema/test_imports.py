@@ -1,5 +1,7 @@
 """The modules of the schema stand in an order: none leads back to itself."""
 
+import copy
+
 import grimp
 import pytest
 
@@ -31,6 +33,7 @@ def test_no_module_of_the_schema_imports_itself_on_a_way_round(graph):
 
 def test_a_circle_is_found(graph):
     columns, contract = f"{ROOM}.columns", f"{ROOM}.contract"
-    graph.add_import(importer=columns, imported=contract)
+    seeded = copy.deepcopy(graph)
+    seeded.add_import(importer=columns, imported=contract)
 
-    assert {columns, contract} <= set(circles(graph))
+    assert {columns, contract} <= set(circles(seeded))
