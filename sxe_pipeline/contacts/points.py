@@ -129,7 +129,9 @@ def of_request(
     newest = datetime(2020, 1, 1, tzinfo=UTC)
     for card in cards:
         for point in _known(conn, contract, list(card.family), list(card.fields)):
-            value = vault.decrypt(point.pop("contact_point_id"), point["kind"], point.pop("ciphertext"))
+            value = vault.decrypt(
+                point.pop("contact_point_id"), point["kind"], point.pop("ciphertext")
+            )
             newest = max(newest, point["obtained_at"])
             rows[card.card_id, point["kind"], value] = point | {
                 "card_id": card.card_id,
