@@ -50,7 +50,7 @@ def assemble(settings: Settings) -> dg.Definitions:
     from sxe_pipeline.cards import tier1
     from sxe_pipeline.handoff import assets as handoff
     from sxe_pipeline.ingest import assets as ingest
-    from sxe_pipeline.ingest import landing, sensors
+    from sxe_pipeline.ingest import landing, register, sensors
     from sxe_pipeline.social import assets as social
 
     intake = [
@@ -84,7 +84,8 @@ def assemble(settings: Settings) -> dg.Definitions:
         schedules=[every_day],
         resources={
             "settings": settings,
-            "landing": landing.LandingTier(settings.landing_url),
+            "landing_files": register.files_of,
+            "read_landing_file": landing.LandingTier(settings.landing_url).read,
             "ready_cards": tier1.ready_cards,
         },
         executor=dg.in_process_executor,

@@ -13,7 +13,7 @@ from sxe_pipeline.local import attach, runs, variables
 from sxe_pipeline.redact import Rules, redact_array
 from sxe_pipeline.sandbox import plants
 from sxe_pipeline.social import observe
-from sxe_pipeline.social.screen import Screen
+from sxe_pipeline.social.redaction import Detectors
 from sxe_pipeline.store import sql, tables
 
 TODAY = datetime.now(UTC).date()
@@ -156,18 +156,6 @@ def test_one_day_again_changes_only_that_day_and_keeps_every_card_id(place):
     assert sum("Chef" in row["bio"] for row in bios) == 5, "the newest sighting wins"
 
 
-def test_what_day_counts_remember_is_what_the_register_compares(place):
-    """Two rooms that may not import each other spell one digest."""
-    from sxe_pipeline.ingest import register
-
-    land(place.settings.home, DAYS[2], [person(1)])
-    place.tick()
-    with sql.connect(place.settings.need("social_dsn")) as conn:
-        files = register.files_of(conn, DAYS[2])
-
-    assert observe.files_digest(files) == register.digest_of(files)
-
-
 def test_a_landing_file_that_is_gone_or_overwritten_stops_its_day(place):
     home = place.settings.home
     land(home, DAYS[2], [person(1)])
@@ -216,8 +204,8 @@ def test_with_all_rules_on_the_plant_is_nowhere(place, hidden):
 
 
 def test_a_rule_switched_off_makes_leaks_rise_and_the_check_fail(place, hidden, monkeypatch):
-    half_blind = Screen(redact_array=lambda texts: redact_array(texts, BLIND))
-    monkeypatch.setattr(observe, "Screen", lambda: half_blind)
+    half_blind = Detectors(redact_array=lambda texts: redact_array(texts, BLIND))
+    monkeypatch.setattr(observe, "Detectors", lambda: half_blind)
 
     run = place.run("tier1_intake", DAYS[2])
 
@@ -228,11 +216,11 @@ def test_a_rule_switched_off_makes_leaks_rise_and_the_check_fail(place, hidden, 
 
 
 def test_with_rule_and_scan_off_the_plant_is_found(place, hidden, monkeypatch):
-    blind = Screen(
+    blind = Detectors(
         redact_array=lambda texts: redact_array(texts, BLIND),
         scan_array=lambda texts: pa.nulls(len(texts), pa.string()),
     )
-    monkeypatch.setattr(observe, "Screen", lambda: blind)
+    monkeypatch.setattr(observe, "Detectors", lambda: blind)
 
     run = place.run("tier1_intake", DAYS[2])
 

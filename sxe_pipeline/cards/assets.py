@@ -6,6 +6,8 @@ import dagster as dg
 
 from sxe_pipeline import audit, face
 from sxe_pipeline.cards import checks, tier1
+from sxe_pipeline.privacy import leaks
+from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import sql, tables
 
@@ -107,11 +109,12 @@ def enrichment_candidates(
 def no_contact_data_on_cards(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     """The second detector, over every text of every card."""
     with sql.connect(settings.need("social_dsn")) as conn:
-        found = checks.contact_data(tables.snapshot(conn, settings.tier1_url, tier1.CARDS))
+        stored = tables.snapshot(conn, settings.tier1_url, tier1.CARDS)
+        seen = leaks.contact_data(stored, LEAD_CARD)
     return dg.AssetCheckResult(
-        passed=found.certain == 0,
+        passed=seen.certain == 0,
         severity=dg.AssetCheckSeverity.ERROR,
-        metadata=face.counts(certain=found.certain, open=found.open),
+        metadata=face.counts(certain=seen.certain, open=seen.open),
     )
 
 

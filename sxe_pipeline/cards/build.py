@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from sxe_pipeline.cards import text
-from sxe_pipeline.cards.card import CARD, follower_band, is_stale, label_columns, readiness
+from sxe_pipeline.cards.card import follower_band, is_stale, label_columns, readiness
 from sxe_pipeline.cards.label import MODEL_VERSION, Labels, Voice, label
 from sxe_pipeline.cards.places import ISO_COUNTRY, Place
-from sxe_pipeline.cards.policy import Policy
 from sxe_pipeline.cards.rules import Rule, decide
 from sxe_pipeline.cards.taxonomy import FALLBACK_MARKET, Taxonomy
 from sxe_pipeline.errors import ContractBroken
+from sxe_pipeline.privacy.policy import Policy
+from sxe_pipeline.schema.lead_card import LEAD_CARD
 
 MIN_INFORMATIVE_TOKENS = 3
 
@@ -46,7 +47,10 @@ class Built:
 
 
 class Account(NamedTuple):
-    """The columns of a profile that a card reads, and why the account is part of it."""
+    """The columns of a profile that a card reads, and why the account is part of it.
+
+    A reader names what it reads; that name, type and null are those of the table is tested.
+    """
 
     platform: str
     account_key: str
@@ -121,7 +125,7 @@ def build(
     """
     groups = _group(profiles, identities)
     markets = (*_declared_markets(collections), *taxonomy.markets)
-    columns: dict[str, list[Any]] = {name: [] for name in CARD.names}
+    columns: dict[str, list[Any]] = {name: [] for name in LEAD_CARD.names}
     counts: Counter[tuple[str, str]] = Counter()
     versions = {
         "taxonomy_version": f"{taxonomy.version}+{taxonomy.sha256[:12]}",
@@ -149,7 +153,7 @@ def build(
                 "says_two_things": labels.says_two_things,
                 **versions,
             }
-            card |= _place(card, accounts, labels, taxonomy, markets)
+            card |= _market_and_route(card, accounts, labels, taxonomy, markets)
             reasons = _reasons(card, accounts, reading, labels, newest_day, policy)
             if card_id in suppressed:
                 reasons.append("suppressed")
@@ -158,7 +162,7 @@ def build(
                 values.append(card[name])
         _count(counts, accounts, reading, card)
     return Built(
-        cards=pa.table({f.name: pa.array(columns[f.name], type=f.type) for f in CARD}, schema=CARD),
+        cards=pa.Table.from_pydict(columns, schema=LEAD_CARD.schema),
         funnel=dict(sorted(counts.items())),
     )
 
@@ -210,12 +214,12 @@ def _read(accounts: Sequence[Account], taxonomy: Taxonomy) -> _Reading:
     for bio in dict.fromkeys(bios):
         if bio is None:
             continue
-        folded = text.fold(bio)
-        found, found_score = text.language(folded, bio)
+        bare = text.skeleton(bio)
+        found, found_score = text.language(bare, bio)
         languages[bio] = found
         words = taxonomy.stop_words.get(found or "en", frozenset())
-        tokens += text.informative_tokens(folded, words)
-        is_minor = is_minor or text.is_stated_minor(folded)
+        tokens += text.informative_tokens(bare, words)
+        is_minor = is_minor or text.is_stated_minor(bare)
         if language is None and found_score is not None:
             language, score = found, found_score
     has_category = any(
@@ -287,7 +291,7 @@ def _facts_of(accounts: Sequence[Account], reading: _Reading, taxonomy: Taxonomy
     }
 
 
-def _place(
+def _market_and_route(
     card: Mapping[str, Any],
     accounts: Sequence[Account],
     labels: Labels,
@@ -296,16 +300,16 @@ def _place(
 ) -> dict[str, str | None]:
     """Market by its rules, then pool and execution label by the routes."""
 
-    def said(*values: str | None) -> list[str]:
+    def known(*values: str | None) -> list[str]:
         return [value for value in values if value]
 
     facts = {
         "collection": sorted({c for account in accounts for c in account.collections}),
         "platform": sorted({account.platform for account in accounts}),
-        "language": said(card["language"]),
-        "country": said(card["country"]),
-        "persona": said(labels.persona, labels.persona_family),
-        "tribe": said(labels.tribe),
+        "language": known(card["language"]),
+        "country": known(card["country"]),
+        "persona": known(labels.persona, labels.persona_family),
+        "tribe": known(labels.tribe),
         "account_type": [labels.account_type],
         "follower_band": [card["follower_band"]],
     }

@@ -129,12 +129,12 @@ def _stated(
     columns = ["platform", "account_key", "location", "links", "follower_count"]
     joined = members.join(
         profiles.select(["platform", "account_key"]).append_column(
-            "place", pa.array(range(profiles.num_rows))
+            "position", pa.array(range(profiles.num_rows))
         ),
         ["platform", "account_key"],
         join_type="inner",
     )
-    rows = profiles.select(columns).take(joined["place"]).to_pylist()
+    rows = profiles.select(columns).take(joined["position"]).to_pylist()
     stated: dict[str, list[Mapping[str, Any]]] = {}
     for card_id, row in zip(joined["card_id"].to_pylist(), rows, strict=True):
         stated.setdefault(card_id, []).append(row)

@@ -2,21 +2,9 @@
 
 from dataclasses import dataclass
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from sxe_pipeline.redact import scan
 from sxe_pipeline.store.tables import Snapshot
-
-_TEXTS = ("display_name", "bio", "handle")
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the second detector sees: `certain` contacts and open shapes, in values."""
-
-    certain: int
-    open: int
 
 
 @dataclass(frozen=True)
@@ -26,24 +14,6 @@ class Shares:
     card_count: int
     tagged_share: float
     own_words_share: float
-
-
-def contact_data(cards: Snapshot | None) -> Found:
-    """Scan every text of every card, evidence and lists included."""
-    if cards is None:
-        return Found(0, 0)
-    table = cards.to_table(columns=[*_TEXTS, "hashtags", "link_domains", "evidence"])
-    texts: list[pa.Array] = [table[name].combine_chunks() for name in _TEXTS]
-    texts += [
-        pc.list_flatten(table[name].combine_chunks()) for name in ("hashtags", "link_domains")
-    ]
-    texts.append(pc.struct_field(pc.list_flatten(table["evidence"].combine_chunks()), "text"))
-    certain = shape = 0
-    for values in texts:
-        verdicts = scan.scan_array(values)
-        certain += pc.sum(pc.equal(verdicts, "certain")).as_py() or 0
-        shape += pc.sum(pc.equal(verdicts, "shape")).as_py() or 0
-    return Found(certain, shape)
 
 
 def tagged(cards: Snapshot | None) -> Shares:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sxe_pipeline.cards.match import Hit, find
 from sxe_pipeline.cards.taxonomy import Kind, Mark, Taxonomy
-from sxe_pipeline.cards.text import BREAK, fold, fold_phrase, hashtags, split_tag
+from sxe_pipeline.cards.text import BREAK, hashtags, phrase_skeleton, skeleton, split_tag
 
 MAX_EVIDENCE = 3
 MODEL_VERSION = "none"
@@ -44,7 +44,7 @@ class Evidence(NamedTuple):
     source: str
     text: str
     weight: float
-    place: tuple[int, int, int]
+    span: tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class _Case:
 
     def add(self, item: Evidence) -> None:
         """The same words count once, however often they stand there."""
-        key = fold_phrase(item.text)
+        key = phrase_skeleton(item.text)
         if key not in self._seen:
             self._seen.add(key)
             self.items.append(item)
@@ -101,13 +101,13 @@ class _Case:
         return round(sure, 3)
 
     @property
-    def place(self) -> tuple[int, int, int]:
+    def span(self) -> tuple[int, int, int]:
         """Where its first piece stands."""
-        return min(item.place for item in self.items)
+        return min(item.span for item in self.items)
 
     def top(self, count: int) -> list[Evidence]:
         """The strongest pieces, earlier words first among equals."""
-        return sorted(self.items, key=lambda item: (-item.weight, item.place))[:count]
+        return sorted(self.items, key=lambda item: (-item.weight, item.span))[:count]
 
 
 _Cases = dict[tuple[Kind, str], _Case]
@@ -129,26 +129,26 @@ def label(voices: Sequence[Voice], taxonomy: Taxonomy, *, audience: Sequence[str
         _listen(voice, number, cases, taxonomy)
     for order, tribe in enumerate(audience):
         if tribe in taxonomy.tribes:
-            place = (len(voices), order, order)
+            span = (len(voices), order, order)
             mark = Mark("tribe", tribe, taxonomy.audience_confidence)
-            _add(cases, mark, "audience", tribe, place)
+            _add(cases, mark, "audience", tribe, span)
     return _decide(voices, cases, taxonomy)
 
 
 def _add(
-    cases: _Cases, mark: Mark, source: str, text: str, place: tuple[int, int, int], by: float = 1.0
+    cases: _Cases, mark: Mark, source: str, text: str, span: tuple[int, int, int], by: float = 1.0
 ) -> None:
     case = cases.get((mark.kind, mark.label))
     if case is None:
         case = cases[mark.kind, mark.label] = _Case()
-    case.add(Evidence(mark.label, source, text, round(mark.weight * by, 3), place))
+    case.add(Evidence(mark.label, source, text, round(mark.weight * by, 3), span))
 
 
 def _listen(voice: Voice, number: int, cases: _Cases, taxonomy: Taxonomy) -> None:
     """Gather the evidence of one account. Segments: bio 0, name 1, platform 2, links 3."""
     base = number * 4
     if voice.bio:
-        for hit in find(fold(voice.bio), taxonomy, voice.language):
+        for hit in find(skeleton(voice.bio), taxonomy, voice.language):
             words = voice.bio[hit.start : hit.end]
             _add(cases, hit.mark, "text", words, (base, hit.start, hit.end))
         for tag in hashtags(voice.bio):
@@ -162,9 +162,9 @@ def _listen(voice: Voice, number: int, cases: _Cases, taxonomy: Taxonomy) -> Non
 
 
 def _listen_to_name(name: str, segment: int, cases: _Cases, taxonomy: Taxonomy) -> None:
-    folded = fold(name)
-    for hit in find(folded, taxonomy):
-        if _is_more_than_a_name(hit, folded):
+    bare = skeleton(name)
+    for hit in find(bare, taxonomy):
+        if _is_more_than_a_name(hit, bare):
             words = name[hit.start : hit.end]
             _add(cases, hit.mark, "text", words, (segment, hit.start, hit.end), _NAME_FACTOR)
 
@@ -174,14 +174,14 @@ def _listen_to_platform(voice: Voice, segment: int, cases: _Cases, taxonomy: Tax
         for mark in taxonomy.categories.get(voice.category.strip().casefold(), ()):
             _add(cases, mark, "platform", voice.category, (segment, 0, 1))
     for interest in voice.interests:
-        for hit in find(fold(interest), taxonomy):
+        for hit in find(skeleton(interest), taxonomy):
             if hit.mark.kind == "tribe":
                 _add(cases, hit.mark, "platform", interest, (segment, 2, 3))
 
 
 def _listen_to_tag(tag: str, bio: str, base: int, cases: _Cases, taxonomy: Taxonomy) -> None:
     start = bio.find(tag)
-    place = (base, start, start + len(tag))
+    span = (base, start, start + len(tag))
     words = split_tag(tag)
     marks: Iterable[Mark]
     if " " in words:
@@ -189,12 +189,12 @@ def _listen_to_tag(tag: str, bio: str, base: int, cases: _Cases, taxonomy: Taxon
     else:
         marks = taxonomy.joined.get(words, ())
     for mark in marks:
-        _add(cases, mark, "text", tag, place, _TAG_FACTOR)
+        _add(cases, mark, "text", tag, span, _TAG_FACTOR)
 
 
-def _is_more_than_a_name(hit: Hit, folded: str) -> bool:
+def _is_more_than_a_name(hit: Hit, bare: str) -> bool:
     """Baker, Hunter and Page are surnames: one word counts only behind a separator."""
-    return " " in folded[hit.start : hit.end] or BREAK in folded[: hit.start].strip()
+    return " " in bare[hit.start : hit.end] or BREAK in bare[: hit.start].strip()
 
 
 def _decide(voices: Sequence[Voice], cases: _Cases, taxonomy: Taxonomy) -> Labels:
@@ -249,13 +249,13 @@ def _decide(voices: Sequence[Voice], cases: _Cases, taxonomy: Taxonomy) -> Label
 
 def _hear_flags(voices: Sequence[Voice], cases: _Cases) -> None:
     for number, voice in enumerate(voices):
-        place = (number * 4 + 2, 4, 5)
+        span = (number * 4 + 2, 4, 5)
         if voice.is_parody:
             mark = Mark("account_type", "fan_or_parody", _PARODY_FLAG_WEIGHT)
-            _add(cases, mark, "platform", "parody", place)
+            _add(cases, mark, "platform", "parody", span)
         if voice.is_business or voice.category_kind == "business":
             mark = Mark("account_type", "organisation", _BUSINESS_FLAG_WEIGHT)
-            _add(cases, mark, "platform", "business", place)
+            _add(cases, mark, "platform", "business", span)
 
 
 def _choose_persona(
@@ -289,7 +289,7 @@ def _choose_persona(
         key=lambda n: (
             personas[n].is_last_resort,
             -round(found[n], 1),
-            cases["persona", n].place,
+            cases["persona", n].span,
             n,
         ),
     )
@@ -325,16 +325,16 @@ def _account_type(
 def _creator(voices: Sequence[Voice], taxonomy: Taxonomy, *, is_plain: bool) -> Evidence | None:
     """The flag counts always; followers only where nothing sounds like an organisation."""
     for number, voice in enumerate(voices):
-        place = (number * 4 + 2, 6, 7)
+        span = (number * 4 + 2, 6, 7)
         if voice.category_kind == "creator":
             weight = taxonomy.creator_confidence["flag"]
-            return Evidence("creator", "platform", "creator account", weight, place)
+            return Evidence("creator", "platform", "creator account", weight, span)
     for number, voice in enumerate(voices if is_plain else ()):
-        place = (number * 4 + 2, 6, 7)
+        span = (number * 4 + 2, 6, 7)
         if (voice.follower_count or 0) >= taxonomy.creator_follower_count:
             weight = taxonomy.creator_confidence["followers"]
             text = f"{taxonomy.creator_follower_count} followers and more"
-            return Evidence("creator", "platform", text, weight, place)
+            return Evidence("creator", "platform", text, weight, span)
     return None
 
 
@@ -371,7 +371,7 @@ def _choose_tribes(
             continue
         is_declared_only = not _is_own(case, taxonomy)
         is_last = taxonomy.tribes[name].is_last_resort
-        rank = (is_declared_only, is_last, -round(confidence, 1), name != own_field, case.place)
+        rank = (is_declared_only, is_last, -round(confidence, 1), name != own_field, case.span)
         found.append((rank, name))
     return [name for _, name in sorted(found)], is_weak
 
@@ -386,7 +386,7 @@ def _is_apart(topic: _Case | None, role: Sequence[Evidence]) -> bool:
     if topic is None:
         return False
     return any(
-        not any(_overlap(item.place, other.place) for other in role)
+        not any(_overlap(item.span, other.span) for other in role)
         for item in topic.items
         if item.source != "audience"
     )

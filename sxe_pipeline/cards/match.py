@@ -1,4 +1,4 @@
-"""From a folded text to the phrases that stand in it.
+"""From a skeleton to the phrases that stand in it.
 
 Here: longest match per kind, word boundaries, and the contexts (past, future, somebody else, joke)
 that take a phrase's meaning away. Not here: what the phrases add up to (`label`).
@@ -12,7 +12,7 @@ from sxe_pipeline.cards.text import BREAK
 
 
 class Hit(NamedTuple):
-    """A label that the words at `start:end` of the folded text stand for."""
+    """A label that the words at `start:end` of the skeleton stand for."""
 
     mark: Mark
     start: int
@@ -25,18 +25,18 @@ class _Near(NamedTuple):
     end: int
 
 
-def find(folded: str, taxonomy: Taxonomy, language: str | None = None) -> list[Hit]:
+def find(bare: str, taxonomy: Taxonomy, language: str | None = None) -> list[Hit]:
     """Every label the text supports, in order of appearance.
 
     Args:
-        folded: A folded text.
+        bare: A skeleton.
         taxonomy: The labels.
         language: Language of the text; in English text only English phrases count.
 
     Returns:
-        The longest phrase of each kind at each place whose meaning no context takes away.
+        The longest phrase of each kind at each position whose meaning no context takes away.
     """
-    spans = _spans(folded, taxonomy, is_english=language == "en")
+    spans = _spans(bare, taxonomy, is_english=language == "en")
     if not spans:
         return []
     nearby: list[_Near] = []
@@ -46,7 +46,7 @@ def find(folded: str, taxonomy: Taxonomy, language: str | None = None) -> list[H
         pattern = taxonomy.patterns[index]
         for context in pattern.contexts:
             if context.side == "cover":
-                taken = {kind: max(place, end) for kind, place in taken.items()}
+                taken = {kind: max(until, end) for kind, until in taken.items()}
             else:
                 nearby.append(_Near(context, start, end))
         for mark in pattern.marks:
@@ -55,19 +55,19 @@ def find(folded: str, taxonomy: Taxonomy, language: str | None = None) -> list[H
                 hits.append(Hit(mark, start, end))
     if not nearby:
         return hits
-    return [hit for hit in hits if not _is_taken_away(hit, nearby, folded)]
+    return [hit for hit in hits if not _is_taken_away(hit, nearby, bare)]
 
 
-def _spans(folded: str, taxonomy: Taxonomy, *, is_english: bool) -> list[tuple[int, int, int]]:
+def _spans(bare: str, taxonomy: Taxonomy, *, is_english: bool) -> list[tuple[int, int, int]]:
     """Matches on word boundaries, leftmost and longest first."""
-    length = len(folded)
+    length = len(bare)
     spans = []
-    for index, start, end in taxonomy.automaton.find_matches_as_indexes(folded, overlapping=True):
+    for index, start, end in taxonomy.automaton.find_matches_as_indexes(bare, overlapping=True):
         pattern = taxonomy.patterns[index]
         if is_english and pattern.is_foreign:
             continue
-        is_bounded = (start == 0 or not folded[start - 1].isalnum()) and (
-            end == length or not folded[end].isalnum()
+        is_bounded = (start == 0 or not bare[start - 1].isalnum()) and (
+            end == length or not bare[end].isalnum()
         )
         if is_bounded or pattern.is_emoji:
             spans.append((start, end, index))
@@ -75,14 +75,14 @@ def _spans(folded: str, taxonomy: Taxonomy, *, is_english: bool) -> list[tuple[i
     return spans
 
 
-def _is_taken_away(hit: Hit, nearby: Sequence[_Near], folded: str) -> bool:
+def _is_taken_away(hit: Hit, nearby: Sequence[_Near], bare: str) -> bool:
     for context, start, end in nearby:
         if context.scope not in (hit.mark.kind, "any"):
             continue
         if context.side == "before" and end <= hit.start:
-            between = folded[end : hit.start]
+            between = bare[end : hit.start]
         elif context.side == "after" and start >= hit.end:
-            between = folded[hit.end : start]
+            between = bare[hit.end : start]
         else:
             continue
         if BREAK not in between and len(between.split()) <= context.reach:

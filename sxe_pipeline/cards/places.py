@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sxe_pipeline.cards.text import fold_phrase
+from sxe_pipeline.cards.text import phrase_skeleton
 
 _PARTS = re.compile(r"[,/|;\n\u2022\u00b7()]| - | \u2013 | \u2014 |&| and ")
 _MAX_LENGTH = 80
@@ -25,7 +25,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Gazetteer:
-    """Folded names of places, and of US state codes that need a city before them."""
+    """Skeletons of names of places, and of US state codes that need a city before them."""
 
     names: Mapping[str, Place]
     codes: Mapping[str, Place]
@@ -43,7 +43,9 @@ class Gazetteer:
         """
         if not location or len(location) > _MAX_LENGTH:
             return Place()
-        parts = [p for part in _PARTS.split(location) if (p := fold_phrase(part.replace(".", "")))]
+        parts = [
+            p for part in _PARTS.split(location) if (p := phrase_skeleton(part.replace(".", "")))
+        ]
         found = [self.names[p] for p in parts if p in self.names]
         if len(parts) > 1 and parts[-1] in self.codes and parts[-1] not in self.names:
             found += self._by_code(parts[-1], found)
@@ -58,7 +60,7 @@ class Gazetteer:
         if not location or len(location) > _MAX_LENGTH:
             return None
         parts = (part.strip() for part in _PARTS.split(location))
-        return next((p for p in parts if fold_phrase(p.replace(".", "")) in self.cities), None)
+        return next((p for p in parts if phrase_skeleton(p.replace(".", "")) in self.cities), None)
 
     def _by_code(self, code: str, found: list[Place]) -> list[Place]:
         """A state code counts unless a city of another country stands before it."""
@@ -75,8 +77,8 @@ def read_gazetteer(rows: Iterable[Mapping[str, str]]) -> Gazetteer:
     cities: set[str] = set()
     for row in rows:
         if row["kind"] == "city":
-            cities.add(fold_phrase(row["place"]))
+            cities.add(phrase_skeleton(row["place"]))
         target = codes if row["kind"] == "state_code" else names
-        target[fold_phrase(row["place"])] = Place(row["country"], row["region"] or None)
+        target[phrase_skeleton(row["place"])] = Place(row["country"], row["region"] or None)
     countries = frozenset(place.country for place in names.values() if place.country)
     return Gazetteer(names, codes, countries, frozenset(cities))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from sxe_pipeline.cards.text import fold_phrase
+from sxe_pipeline.cards.text import phrase_skeleton
 from sxe_pipeline.schema.tables import POOL
 
 TOP_EVIDENCE = 5
@@ -32,13 +32,13 @@ _READ = (
 )
 
 
-def is_matchable(card: dict[str, Any]) -> bool:
+def is_identifiable(card: dict[str, Any]) -> bool:
     """Whether a card holds what a provider needs to recognise somebody.
 
     That is a ready card of a person or creator with a name of at least two words, and either a
     country the profile states or a web domain of its own.
     """
-    words = [word for word in fold_phrase(card["display_name"] or "").split() if word.isalpha()]
+    words = [word for word in phrase_skeleton(card["display_name"] or "").split() if word.isalpha()]
     is_somebody = card["account_type"] in ("person", "creator") and len(words) > 1
     is_placed = bool(card["country"] or card["link_domains"])
     return card["readiness_state"] == "ready" and is_somebody and is_placed
@@ -59,7 +59,7 @@ def pools(cards: pa.Table) -> pa.Table:
         card = dict(zip(_READ, values, strict=True))
         groups[tuple(values[: len(_KEYS)])].append(card)
     rows = [_row(key, groups[key]) for key in sorted(groups, key=_none_first)]
-    return pa.Table.from_pylist(rows, schema=POOL)
+    return pa.Table.from_pylist(rows, schema=POOL.schema)
 
 
 def _none_first(key: tuple[str | None, ...]) -> tuple[tuple[bool, str], ...]:
@@ -74,7 +74,7 @@ def _row(key: tuple[str | None, ...], cards: Sequence[dict[str, Any]]) -> dict[s
         "card_count": len(cards),
         "ready_count": sum(card["readiness_state"] == "ready" for card in cards),
         "tagged_count": sum(card["is_tagged"] for card in cards),
-        "identifiable_count": sum(map(is_matchable, cards)),
+        "identifiable_count": sum(map(is_identifiable, cards)),
         "median_follower_count": int(statistics.median(followers)) if followers else None,
         "top_evidence": _top_evidence(cards),
         "sample_card_ids": [card["card_id"] for card in cards[:SAMPLE_CARDS]],
@@ -87,7 +87,7 @@ def _top_evidence(cards: Sequence[dict[str, Any]]) -> list[str]:
         labels = (card["persona"], card["tribe"])
         terms.update(
             {
-                fold_phrase(item["text"])
+                phrase_skeleton(item["text"])
                 for item in card["evidence"]
                 if item["text"] and item["label"] in labels and item["source"] != "audience"
             }

@@ -1,29 +1,23 @@
 """What may leave Tier 1 as a lead card.
 
 Here: only ready cards, only contract columns, and nothing but identifiers and our own labels where
-a platform says `ids_only`. Not here: writing a batch (`handoff`).
+a platform says `ids_only`. Which columns that closes is read off their class. Not here: writing a
+batch (`handoff`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sxe_pipeline.cards.card import CARD, CONTRACT_COLUMNS
-from sxe_pipeline.cards.policy import Policy
+from sxe_pipeline.privacy.policy import Policy
+from sxe_pipeline.schema.columns import Column
+from sxe_pipeline.schema.lead_card import CONTRACT, LEAD_CARD
 
-PROFILE_COLUMNS = (
-    "display_name",
-    "bio",
-    "handle",
-    "follower_count",
-    "following_count",
-    "post_count",
-    "link_domains",
-    "hashtags",
-)
-"""Null where the primary account's platform is `ids_only`: profile text, what is cut out of it, and
-counts. Evidence texts and handles of the accounts are nulled besides."""
+CLOSED = frozenset({"text", "link", "count"})
+"""Classes that are null where a platform is `ids_only`: profile text, what is cut out of it, and
+counts."""
 
 
 def release(cards: pa.Table, policy: Policy) -> pa.Table:
@@ -33,32 +27,41 @@ def release(cards: pa.Table, policy: Policy) -> pa.Table:
     allows; its evidence texts stay only where all of them allow it.
 
     Args:
-        cards: Table CARD.
+        cards: Table LEAD_CARD.
         policy: What each platform lets us pass on.
 
     Returns:
         The columns of contract `lead_card`, sorted by card_id.
     """
     ready = cards.filter(pc.equal(cards["readiness_state"], "ready"))
-    ready = ready.select(CONTRACT_COLUMNS).sort_by("card_id")
-    closed = [policy.is_ids_only(platform) for platform in ready["platform"].to_pylist()]
-    accounts = ready["accounts"].to_pylist()
-    quiet = [any(policy.is_ids_only(a["platform"]) for a in listed) for listed in accounts]
-    is_closed = pa.array(closed, pa.bool_())
-    columns: dict[str, Any] = {name: ready[name] for name in CONTRACT_COLUMNS}
-    for name in PROFILE_COLUMNS:
-        columns[name] = pc.if_else(is_closed, pa.scalar(None, CARD.field(name).type), ready[name])
-    columns["evidence"] = [
-        [{**item, "text": None} for item in items] if hush else items
-        for hush, items in zip(quiet, ready["evidence"].to_pylist(), strict=True)
+    ready = ready.select(CONTRACT.names).sort_by("card_id")
+    is_closed = pa.array([policy.is_ids_only(p) for p in ready["platform"].to_pylist()], pa.bool_())
+    some_closed = [
+        any(policy.is_ids_only(account["platform"]) for account in listed)
+        for listed in ready["accounts"].to_pylist()
     ]
-    columns["accounts"] = [
-        [{**a, "handle": None} if policy.is_ids_only(a["platform"]) else a for a in listed]
-        for listed in accounts
+    schema = pa.schema([LEAD_CARD.schema.field(name) for name in CONTRACT.names])
+    columns: list[Any] = []
+    for column in CONTRACT.columns:
+        values, kind = ready[column.name], schema.field(column.name).type
+        item = column.children[0] if column.kind == "list" else column
+        if item.kind == "struct":
+            lists = zip(values.to_pylist(), some_closed, strict=True)
+            values = pa.array([_items(item, rows, policy, hush) for rows, hush in lists], kind)
+        elif item.handling in CLOSED:
+            values = pc.if_else(is_closed, pa.scalar(None, kind), values)
+        columns.append(values)
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _items(
+    struct: Column, items: Sequence[dict[str, Any]], policy: Policy, some_closed: bool
+) -> list[dict[str, Any]]:
+    """The items of one card: by the platform that an item names, else by every account's."""
+    closed = {child.name: None for child in struct.children if child.handling in CLOSED}
+    return [
+        {**item, **closed}
+        if (policy.is_ids_only(item["platform"]) if "platform" in item else some_closed)
+        else item
+        for item in items
     ]
-    fields = [CARD.field(name) for name in CONTRACT_COLUMNS]
-    arrays = [
-        values if isinstance(values, pa.ChunkedArray) else pa.array(values, type=f.type)
-        for f, values in ((f, columns[f.name]) for f in fields)
-    ]
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))

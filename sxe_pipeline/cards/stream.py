@@ -45,7 +45,7 @@ def label_lines(lines: Iterable[str], field: str, taxonomy: Taxonomy) -> Iterato
 def _label_row(row: dict[str, Any], field: str, taxonomy: Taxonomy) -> dict[str, Any]:
     followers = row.get("follower_count")
     bio = text.clean(_text(row.get(field)))
-    language = text.language(text.fold(bio), bio)[0] if bio else None
+    language = text.language(text.skeleton(bio), bio)[0] if bio else None
     voice = Voice(
         bio=bio,
         language=language,

@@ -19,7 +19,7 @@ import yaml
 
 from sxe_pipeline.cards.places import Gazetteer, read_gazetteer
 from sxe_pipeline.cards.rules import Rule, read_rules
-from sxe_pipeline.cards.text import fold_phrase
+from sxe_pipeline.cards.text import phrase_skeleton
 from sxe_pipeline.errors import BadConfig
 
 FILES = (
@@ -130,7 +130,7 @@ def _rows(root: Path, name: str) -> list[dict[str, str]]:
 
 def _denials(rows: Sequence[Mapping[str, str]]) -> tuple[frozenset[str], frozenset[str]]:
     labels = frozenset(row["term"] for row in rows if row["kind"] == "label")
-    return labels, frozenset(fold_phrase(row["term"]) for row in rows if row["kind"] == "word")
+    return labels, frozenset(phrase_skeleton(row["term"]) for row in rows if row["kind"] == "word")
 
 
 def _refuse_denied(
@@ -141,7 +141,7 @@ def _refuse_denied(
         if name in labels or not labels.isdisjoint(name.split("_")):
             raise BadConfig(f"label {name} encodes a denied trait (denied_labels.csv); remove it")
     for line, row in enumerate(phrases, start=2):
-        tokens = fold_phrase(row["phrase"]).split()
+        tokens = phrase_skeleton(row["phrase"]).split()
         ends = range(1, len(tokens) + 1)
         if any(" ".join(tokens[i:j]) in words for i in range(len(tokens)) for j in ends if i < j):
             raise BadConfig(
@@ -153,7 +153,7 @@ def _refuse_denied(
 def _read_phrases(
     rows: Sequence[Mapping[str, str]], kinds: Mapping[str, Kind]
 ) -> dict[str, dict[str, dict[Kind, Mark]]]:
-    """Match -> folded phrase -> kind -> mark; one label of a kind per phrase."""
+    """Match -> skeleton of the phrase -> kind -> mark; one label of a kind per phrase."""
     found: dict[str, dict[str, dict[Kind, Mark]]] = {match: defaultdict(dict) for match in _MATCHES}
     for line, row in enumerate(rows, start=2):
         label, match = row["label"], row["match"]
@@ -162,7 +162,7 @@ def _read_phrases(
         if match not in found:
             raise BadConfig(f"phrases.csv line {line}: match is one of {', '.join(_MATCHES)}")
         is_text = match in ("word", "emoji")
-        phrase = fold_phrase(row["phrase"]) if is_text else row["phrase"].strip().casefold()
+        phrase = phrase_skeleton(row["phrase"]) if is_text else row["phrase"].strip().casefold()
         weight = float(row["weight"])
         if not phrase or "\n" in phrase or not 0 < weight < 1:
             raise BadConfig(f"phrases.csv line {line}: an empty phrase or a weight outside 0..1")
@@ -182,7 +182,7 @@ def _read_contexts(rows: Sequence[Mapping[str, str]]) -> dict[str, list[Context]
     for line, row in enumerate(rows, start=2):
         if row["side"] not in _SIDES or row["scope"] not in ("persona", "tribe", "any"):
             raise BadConfig(f"contexts.csv line {line}: unknown side or scope")
-        phrase = fold_phrase(row["phrase"])
+        phrase = phrase_skeleton(row["phrase"])
         if not phrase or "\n" in phrase:
             raise BadConfig(f"contexts.csv line {line}: an empty phrase or one with punctuation")
         contexts[phrase].append(Context(row["side"], row["scope"], int(row["reach"])))
@@ -309,14 +309,14 @@ def _compiled(root: Path, sha256: str) -> Taxonomy:
     _refuse_denied([*kinds, *families], phrase_rows, _rows(root, "denied_labels.csv"))
     phrases = _read_phrases(phrase_rows, kinds)
     english = frozenset(
-        fold_phrase(row["phrase"]) for row in phrase_rows if row["language"] in ("en", "any")
+        phrase_skeleton(row["phrase"]) for row in phrase_rows if row["language"] in ("en", "any")
     )
     patterns = _patterns(phrases, _read_contexts(_rows(root, "contexts.csv")), english)
     markets, routes = _read_markets(root), _read_routes(root)
     _check_rules(kinds, families, [*markets, *routes])
     stop_words: dict[str, set[str]] = defaultdict(set)
     for row in _rows(root, "stop_words.csv"):
-        stop_words[row["language"]].add(fold_phrase(row["word"]))
+        stop_words[row["language"]].add(phrase_skeleton(row["word"]))
     try:
         personas = {
             name: Persona(

@@ -1,9 +1,9 @@
 """What can be read off a redacted text without knowing any label.
 
-Here: cleaning, folding for matching, hashtags, domains, language, informative tokens, a stated age.
-Not here: phrases and labels (`taxonomy`, `label`). Every function is total: any string gives an
-answer. `fold` keeps the length of its input, so a position in the folded text is a position in the
-clean text and evidence can be quoted literally.
+Here: cleaning, skeletons for matching, hashtags, domains, language, informative tokens, a stated
+age. Not here: phrases and labels (`taxonomy`, `label`). Every function is total: any string gives
+an answer. `skeleton` keeps the length of its input, so a position in the skeleton is a position in
+the clean text and evidence can be quoted literally.
 """
 
 import functools
@@ -70,7 +70,7 @@ def clean(text: str | None) -> str | None:
     return text or None
 
 
-def _fold_char(char: str) -> str:
+def _skeleton_of_char(char: str) -> str:
     category = unicodedata.category(char)
     if char in "'\N{RIGHT SINGLE QUOTATION MARK}-_#&+\ufe0f\u200d" or category in ("Zs", "Sk"):
         return " "
@@ -84,16 +84,16 @@ def _fold_char(char: str) -> str:
     return char if category == "So" else BREAK
 
 
-class _Fold(dict[int, str]):
-    """Folded form of every character seen so far."""
+class _Skeletons(dict[int, str]):
+    """The skeleton of every character seen so far."""
 
     def __missing__(self, code: int) -> str:
-        folded = self[code] = _fold_char(chr(code))
-        return folded
+        bare = self[code] = _skeleton_of_char(chr(code))
+        return bare
 
 
-_FOLD = _Fold()
-_FOLD_ASCII = "".join(_fold_char(chr(code)) for code in range(128))
+_SKELETON = _Skeletons()
+_ASCII_SKELETON = "".join(_skeleton_of_char(chr(code)) for code in range(128))
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -104,7 +104,7 @@ def _may_hold_a_mask(text: str) -> bool:
     return "." in text or "@" in text or "[" in text or "://" in text
 
 
-def fold(text: str) -> str:
+def skeleton(text: str) -> str:
     """Lower-case, unaccented form for matching, of exactly the same length.
 
     URLs, @handles and `[tokens]` become breaks; so do punctuation marks, because a phrase never
@@ -114,16 +114,16 @@ def fold(text: str) -> str:
         text: A clean text.
 
     Returns:
-        The folded text.
+        The skeleton.
     """
     if _may_hold_a_mask(text):
         text = _MASK.sub(_blank, text)
-    return text.translate(_FOLD_ASCII if text.isascii() else _FOLD)
+    return text.translate(_ASCII_SKELETON if text.isascii() else _SKELETON)
 
 
-def fold_phrase(phrase: str) -> str:
-    """Fold a phrase of the taxonomy: as `fold`, without surrounding blanks."""
-    return phrase.translate(_FOLD_ASCII if phrase.isascii() else _FOLD).strip()
+def phrase_skeleton(phrase: str) -> str:
+    """The skeleton of a phrase of the taxonomy: nothing masked, no surrounding blanks."""
+    return phrase.translate(_ASCII_SKELETON if phrase.isascii() else _SKELETON).strip()
 
 
 def hashtags(text: str | None) -> list[str]:
@@ -134,8 +134,8 @@ def hashtags(text: str | None) -> list[str]:
 
 
 def split_tag(tag: str) -> str:
-    """Split a camel-case tag into folded words: `SoftwareEngineer` -> `software engineer`."""
-    return fold_phrase(_CAMEL.sub(" ", tag))
+    """Split a camel-case tag into words: `SoftwareEngineer` -> `software engineer`."""
+    return phrase_skeleton(_CAMEL.sub(" ", tag))
 
 
 def domain(link: str) -> str | None:
@@ -155,24 +155,24 @@ def domains(links: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(host for link in links if (host := domain(link))))
 
 
-def informative_tokens(folded: str, stop_words: Set[str]) -> int:
+def informative_tokens(bare: str, stop_words: Set[str]) -> int:
     """Count the words that say something.
 
     A run of two or more letters or digits that is no stop word is one token; in scripts without
     spaces two characters count as one.
 
     Args:
-        folded: A folded text.
-        stop_words: Folded stop words of its language.
+        bare: A skeleton.
+        stop_words: Skeletons of the stop words of its language.
 
     Returns:
         The number of informative tokens.
     """
     unspaced = 0
-    if not folded.isascii() and _IS_UNSPACED.search(folded):
-        unspaced = sum(len(run) for run in _UNSPACED_RUN.findall(folded)) // 2
-        folded = _UNSPACED_RUN.sub(" ", folded)
-    return unspaced + sum(1 for w in _WORD.findall(folded) if len(w) > 1 and w not in stop_words)
+    if not bare.isascii() and _IS_UNSPACED.search(bare):
+        unspaced = sum(len(run) for run in _UNSPACED_RUN.findall(bare)) // 2
+        bare = _UNSPACED_RUN.sub(" ", bare)
+    return unspaced + sum(1 for w in _WORD.findall(bare) if len(w) > 1 and w not in stop_words)
 
 
 @functools.cache
@@ -183,17 +183,17 @@ def _detector() -> Any:
     return LangDetector()
 
 
-def language(folded: str, text: str) -> tuple[str | None, float | None]:
+def language(bare: str, text: str) -> tuple[str | None, float | None]:
     """Language of a text by the bundled model (offline).
 
     Args:
-        folded: The folded text: it tells whether any word is left to look at.
+        bare: The skeleton: it tells whether any word is left to look at.
         text: The clean text.
 
     Returns:
         ISO 639-1 (or -3) code and score; both null without a word, the code null under 0.35.
     """
-    if not _WORD.search(folded):
+    if not _WORD.search(bare):
         return None, None
     if _may_hold_a_mask(text):
         text = _MASK.sub(" ", text)
@@ -204,10 +204,10 @@ def language(folded: str, text: str) -> tuple[str | None, float | None]:
     return (str(best[0]["lang"]) if score >= LANGUAGE_MIN_SCORE else None), score
 
 
-def is_stated_minor(folded: str) -> bool:
+def is_stated_minor(bare: str) -> bool:
     """Whether the text states an age under 18, such as `16 y/o`, or a lone two-digit age."""
-    folded = folded.replace("y\no", "yo")
-    for match in _AGE.finditer(folded):
+    bare = bare.replace("y\no", "yo")
+    for match in _AGE.finditer(bare):
         age = int(match["unit"] or match["said"] or match["alone"])
         if _MIN_STATED_AGE <= age < _ADULT_AGE:
             return True

@@ -15,15 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxe_pipeline import audit, contracts_root
-from sxe_pipeline.cards import build, candidates, policy, pools, release, taxonomy
+from sxe_pipeline.cards import build, candidates, pools, release, taxonomy
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.gate import candidates as gate
-from sxe_pipeline.privacy import suppression
+from sxe_pipeline.privacy import policy, suppression
+from sxe_pipeline.schema.lead_card import LEAD_CARD
+from sxe_pipeline.schema.tables import IDENTITY, POOL, PROFILE
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import tables
 
-CARDS = "cards/lead_cards"
-POOLS = "cards/audience_pools"
+CARDS = LEAD_CARD.name
+POOLS = POOL.name
 CANDIDATES = "cards/enrichment_candidates"
 
 Count = Mapping[str, int | str]
@@ -67,16 +69,22 @@ def rebuild_cards(
 ) -> CardsWritten:
     """Rebuild `cards/lead_cards` from the named profiles and identities.
 
+    Args:
+        conn: The social tier's login.
+        settings: Where the tables are, and the platform policy.
+        actor: Who started it.
+        now: When this is happening.
+
     Raises:
         NotFound: The social tier was never built.
     """
     labels = taxonomy.load(contracts_root() / "taxonomy")
     with conn.transaction():
         tables.lock(conn, CARDS)
-        profiles = _read(conn, settings, "social/profiles")
+        profiles = _read(conn, settings, PROFILE.name)
         built = build.build(
             profiles,
-            _read(conn, settings, "social/identities"),
+            _read(conn, settings, IDENTITY.name),
             taxonomy=labels,
             collections=_declared(conn),
             newest_day=_newest_day(conn),
@@ -115,7 +123,17 @@ def rebuild_cards(
 def rebuild_pools(
     conn: psycopg.Connection, settings: Settings, *, actor: str, now: datetime
 ) -> PoolsWritten:
-    """Rebuild `cards/audience_pools`, in Delta and as the read model that screens use."""
+    """Rebuild `cards/audience_pools`, in Delta and as the read model that screens use.
+
+    Args:
+        conn: The social tier's login.
+        settings: Where the tables are, and the platform policy.
+        actor: Who started it.
+        now: When this is happening.
+
+    Raises:
+        NotFound: The cards were never built.
+    """
     with conn.transaction():
         tables.lock(conn, POOLS)
         counted = pools.pools(_read(conn, settings, CARDS))
@@ -162,15 +180,25 @@ class CandidatesWritten:
 def rebuild_candidates(
     conn: psycopg.Connection, settings: Settings, *, actor: str, now: datetime
 ) -> CandidatesWritten:
-    """Put the ready cards before the gate; cards that are no longer ready are withdrawn."""
+    """Put the ready cards before the gate; cards that are no longer ready are withdrawn.
+
+    Args:
+        conn: The social tier's login.
+        settings: Where the tables are, and the platform policy.
+        actor: Who started it.
+        now: When this is happening.
+
+    Raises:
+        NotFound: The cards were never built.
+    """
     labels = taxonomy.load(contracts_root() / "taxonomy")
     with conn.transaction():
         tables.lock(conn, CANDIDATES)
         found = list(
             candidates.candidates(
                 _allowed(conn, _read(conn, settings, CARDS)),
-                _read(conn, settings, "social/identities"),
-                _read(conn, settings, "social/profiles"),
+                _read(conn, settings, IDENTITY.name),
+                _read(conn, settings, PROFILE.name),
                 labels.gazetteer,
             )
         )

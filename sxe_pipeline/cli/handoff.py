@@ -93,18 +93,29 @@ def contracts_list(as_json: bool) -> None:
 def contracts_show(contract: str, version: str | None, json_schema: bool) -> None:
     """A contract, as a page or as JSON Schema."""
     from sxe_pipeline import schema
+    from sxe_pipeline.schema import docs
 
     loaded = schema.load(contract, version)
-    click.echo(json.dumps(loaded.json_schema(), indent=2) if json_schema else loaded.markdown())
+    click.echo(json.dumps(loaded.json_schema(), indent=2) if json_schema else docs.render(loaded))
 
 
 @contracts.command("check")
 @as_json
 def contracts_check(as_json: bool) -> None:
-    """Check that every generated file is what its contract gives; exit 6 where one is not."""
+    """Check that generated files are fresh and every column has its class; exit 6 if not."""
     from sxe_pipeline import schema
     from sxe_pipeline.errors import ContractBroken
+    from sxe_pipeline.schema import tables
+    from sxe_pipeline.schema.columns import CLASSES
+    from sxe_pipeline.schema.lead_card import LEAD_CARD
+    from sxe_pipeline.schema.table import unclassified
 
+    if unstated := unclassified([*tables.TABLES, LEAD_CARD]):
+        raise ContractBroken(
+            f"{len(unstated)} columns state no class that fits their type ({', '.join(unstated)}) "
+            f"and would be handled as text; write one of {', '.join(CLASSES)} where the column is "
+            "declared: in schema/tables.py, or in the contract"
+        )
     stale = schema.generate(contracts_root(), check=True)
     if stale:
         raise ContractBroken(

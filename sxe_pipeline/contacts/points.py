@@ -21,12 +21,8 @@ from sxe_pipeline.schema import Contract
 FLAGS_VALID_FOR = timedelta(days=31)
 """A do-not-call check is good for 31 days (47 CFR 64.1200, 16 CFR 310.4)."""
 
-_COLUMNS = (
-    "contact_point_id, card_id, kind, ciphertext, blind_index, status, confidence, provider, "
-    "call_id, request_id, price_micros, verified_at, dnc, tcpa, litigator, flags_checked_at, "
-    "flags_valid_until, purpose, legal_basis"
-)
-_NAMES = [name.strip() for name in _COLUMNS.split(",")]
+_OF_REQUEST = frozenset({"card_id", "value", "request_id", "purpose", "legal_basis"})
+"""Columns of a contact batch that say what one request makes of a known value."""
 
 
 def keep(
@@ -58,12 +54,12 @@ def keep(
         _row(vault, card_of[f.position], value, dict(provenance) | {"price_micros": price})
         for f, value in kept
     ]
-    places = ", ".join(["%s"] * len(_NAMES))
     with conn.cursor() as cursor:
-        cursor.executemany(
-            f"insert into contacts.contact_point ({_COLUMNS}) values ({places})",
-            [[row[name] for name in _NAMES] for row in rows],
-        )
+        if rows:
+            columns, values = ", ".join(rows[0]), ", ".join(f"%({name})s" for name in rows[0])
+            cursor.executemany(
+                f"insert into contacts.contact_point ({columns}) values ({values})", rows
+            )
         cursor.executemany(
             "insert into contacts.quarantine (call_id, position, reason, value_count) "
             "values (%s, %s, %s, %s)",
@@ -132,8 +128,10 @@ def of_request(
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     newest = datetime(2020, 1, 1, tzinfo=UTC)
     for card in cards:
-        for point in _known(conn, list(card.family), list(card.fields)):
-            value = vault.decrypt(point.pop("contact_point_id"), point["kind"], point.pop("bytes"))
+        for point in _known(conn, contract, list(card.family), list(card.fields)):
+            value = vault.decrypt(
+                point.pop("contact_point_id"), point["kind"], point.pop("ciphertext")
+            )
             newest = max(newest, point["obtained_at"])
             rows[card.card_id, point["kind"], value] = point | {
                 "card_id": card.card_id,
@@ -146,15 +144,14 @@ def of_request(
     return table, cards[0].market, newest.date()
 
 
-def _known(conn: psycopg.Connection, family: list[str], fields: list[str]) -> list[dict[str, Any]]:
-    names = (
-        "contact_point_id, ciphertext, kind, status, confidence, provider, obtained_at, "
-        "verified_at, dnc, tcpa, litigator, flags_checked_at, flags_valid_until"
-    )
-    keys = [name.strip() for name in names.replace("ciphertext", "bytes").split(",")]
-    found = conn.execute(
-        f"select {names} from contacts.contact_point "
+def _known(
+    conn: psycopg.Connection, contract: Contract, family: list[str], fields: list[str]
+) -> list[dict[str, Any]]:
+    stored = [name for name in contract.names if name not in _OF_REQUEST]
+    names = ["contact_point_id", "ciphertext", *stored]
+    rows = conn.execute(
+        f"select {', '.join(names)} from contacts.contact_point "
         "where card_id = any(%s) and kind = any(%s) order by obtained_at, contact_point_id",
         [family, fields],
     )
-    return [dict(zip(keys, row, strict=True)) for row in found]
+    return [dict(zip(names, row, strict=True)) for row in rows]

@@ -16,6 +16,7 @@ Fill = Callable[[dict[str, Any]], Any]
 COMPUTED = frozenset({"collection", "file_sha256", "row", "shape", "platform", "account_key"})
 MAPPABLE = tuple(name for name in LANDED_ROW.names if name not in COMPUTED)
 """Every column that a shape file may fill, in the order of `LANDED_ROW`; nothing else lands."""
+LISTS = tuple(column.name for column in LANDED_ROW.columns if column.kind == "list")
 
 _CONTACT_PART = re.compile(r"e-?mail|phone|whats-?app|telegram|viber|wechat", re.IGNORECASE)
 _CONTACT_WORDS = frozenset(
@@ -37,15 +38,18 @@ _CONTACT_WORDS = frozenset(
     )
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_LISTS = frozenset({"links", "interests"})
-_DEFAULTS = {
+_OWN_TRANSFORMS = {
     "platform_id": "id",
     "handle": "handle",
-    "observed_at": "when",
-    "account_created_at": "when",
     "display_name": "text",
     "bio": "text",
-    "links": "link",
+}
+_TRANSFORMS = {"count": "count", "flag": "flag", "time": "when", "link": "link"}
+_CLASSES = {
+    column.name: inner.handling
+    for column in LANDED_ROW.columns
+    for _, inner in column.walk()
+    if not inner.children
 }
 _MASKABLE = frozenset({"handle", "display_name"})
 
@@ -77,7 +81,7 @@ def compiled(column: str, entry: Any, quirks: Quirks) -> Fill:
 
     Args:
         column: One of `MAPPABLE`.
-        entry: A path, a list (alternatives; for links and interests: parts in order), or
+        entry: A path, a list (alternatives; for a column of lists: parts in order), or
             `{path, as, map}`, `{value}`, `{any: [...]}` (true when one is), `{first: [...]}`.
         quirks: The shape's null words and mask.
 
@@ -89,7 +93,7 @@ def compiled(column: str, entry: Any, quirks: Quirks) -> Fill:
     """
     if column not in MAPPABLE:
         raise ValueError(f"column {column!r} does not land; use one of {', '.join(MAPPABLE)}")
-    if column in _LISTS:
+    if column in LISTS:
         return _listing(column, entry, quirks)
     return _scalar(column, entry, quirks)
 
@@ -178,8 +182,4 @@ def _is_contact(key: str) -> bool:
 
 
 def _default(column: str) -> str:
-    if column.endswith("_count"):
-        return "count"
-    if column.startswith("is_"):
-        return "flag"
-    return _DEFAULTS.get(column, "word")
+    return _OWN_TRANSFORMS.get(column) or _TRANSFORMS.get(_CLASSES[column] or "", "word")

@@ -1,17 +1,17 @@
-"""What the social tier may do with the landing tier: list a day's files, and read one.
+"""How a registered file of the landing tier is read.
 
-A file is read with the mapping that its collection brings, where it brings one.
+Here: finding it unchanged, and the mapping that its collection brings, where it brings one. Not
+here: which files there are (`register`), what a file holds (`read`).
 """
 
 from collections.abc import Iterator
-from datetime import date
 from typing import BinaryIO
-
-import psycopg
 
 from sxe_pipeline.errors import LandingGone, NotFound
 from sxe_pipeline.ingest import read as reading
 from sxe_pipeline.ingest import register
+from sxe_pipeline.ingest.mapping import mappings
+from sxe_pipeline.schema.landed import Landed, LandingFile
 from sxe_pipeline.store.objects import Objects
 
 MAPPING = "_mapping.yaml"
@@ -23,11 +23,7 @@ class LandingTier:
     def __init__(self, url: str) -> None:
         self._objects = Objects(url)
 
-    def files_of(self, conn: psycopg.Connection, day: date) -> list[register.LandingFile]:
-        """The registered files of a landing day."""
-        return register.files_of(conn, day)
-
-    def read(self, file: register.LandingFile) -> Iterator[reading.Landed]:
+    def read(self, file: LandingFile) -> Iterator[Landed]:
         """The mapped rows and the rejects of one file, in batches.
 
         Raises:
@@ -47,10 +43,10 @@ class LandingTier:
                 file_sha256=file.file_sha256,
                 collection=file.collection,
                 registered_at=file.registered_at,
-                mappings=reading.mappings(self._own_mapping(file)),
+                mappings=mappings(self._own_mapping(file)),
             )
 
-    def _opened(self, file: register.LandingFile) -> BinaryIO:
+    def _opened(self, file: LandingFile) -> BinaryIO:
         try:
             return self._objects.open(file.path)
         except NotFound:
@@ -59,7 +55,7 @@ class LandingTier:
                 "its day cannot be built again: restore the file, or leave the day as it stands"
             ) from None
 
-    def _own_mapping(self, file: register.LandingFile) -> bytes | None:
+    def _own_mapping(self, file: LandingFile) -> bytes | None:
         folder = file.path.split("/", 1)[0]
         for key in (f"{folder}/{MAPPING}", MAPPING):
             if self._objects.exists(key):

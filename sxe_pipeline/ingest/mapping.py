@@ -156,8 +156,8 @@ def mappings(extra_yaml: bytes | None) -> Mappings:
     try:
         own = parsed(extra_yaml)
     except (ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError, RecursionError) as why:
-        said = str(why) if isinstance(why, ValueError) else type(why).__name__
-        raise BadInput(f"_mapping.yaml cannot be used: {said}; see docs/landing.md") from why
+        reason = str(why) if isinstance(why, ValueError) else type(why).__name__
+        raise BadInput(f"_mapping.yaml cannot be used: {reason}; see docs/landing.md") from why
     return Mappings([*own, *_shipped()])
 
 
@@ -213,7 +213,7 @@ def _fills(entry: Mapping[str, Any]) -> tuple[tuple[int, columns.Fill], ...]:
         column: columns.compiled(column, source, quirks)
         for column, source in entry["columns"].items()
     }
-    for listing in ("links", "interests"):
+    for listing in columns.LISTS:
         fills.setdefault(listing, lambda record: [])
     return tuple((columns.MAPPABLE.index(column), fill) for column, fill in fills.items())
 

@@ -13,11 +13,10 @@ import pyarrow as pa
 
 from sxe_pipeline.ingest import columns, values
 from sxe_pipeline.ingest.chunks import Fault
-from sxe_pipeline.ingest.mapping import Mapped, Mappings, Refused, mappings
+from sxe_pipeline.ingest.mapping import Mapped, Mappings, Refused
 from sxe_pipeline.ingest.records import records
+from sxe_pipeline.schema.landed import Landed, Reject
 from sxe_pipeline.schema.tables import LANDED_ROW
-
-__all__ = ["Landed", "Reject", "mappings", "read_file"]
 
 _ID = columns.MAPPABLE.index("platform_id")
 _HANDLE = columns.MAPPABLE.index("handle")
@@ -25,23 +24,6 @@ _OBSERVED = columns.MAPPABLE.index("observed_at")
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCK_SKEW = timedelta(days=1)
 _WHOLE_FILE = frozenset({Fault.UNSUPPORTED_FORMAT, Fault.UNREADABLE})
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A record that is no row. `row` 0 speaks of the file; `shape` is null where unrecognised."""
-
-    row: int
-    shape: str | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """Some rows of a file (schema `LANDED_ROW`) and the rejects found among them."""
-
-    rows: pa.RecordBatch
-    rejects: list[Reject]
 
 
 @dataclass(slots=True)
@@ -108,11 +90,11 @@ class _Pending:
             "account_key": key,
             **dict(zip(columns.MAPPABLE, zip(*self.rows, strict=True), strict=True)),
         }
-        arrays = [pa.array(found[column.name], type=column.type) for column in LANDED_ROW]
-        return pa.RecordBatch.from_arrays(arrays, schema=LANDED_ROW)
+        arrays = [pa.array(found[column.name], type=column.type) for column in LANDED_ROW.schema]
+        return pa.RecordBatch.from_arrays(arrays, schema=LANDED_ROW.schema)
 
 
-_EMPTY = pa.RecordBatch.from_pylist([], schema=LANDED_ROW)
+_EMPTY = pa.RecordBatch.from_pylist([], schema=LANDED_ROW.schema)
 
 
 def account_key(platform_id: str | None, handle: str | None) -> str | None:

@@ -17,22 +17,12 @@ import psycopg
 from sxe_pipeline import audit
 from sxe_pipeline.errors import NotFound, StoreUnavailable
 from sxe_pipeline.ingest.collection import COLLECTION, MAPPING, Declared, declared
+from sxe_pipeline.schema.landed import LandingFile, files_digest
 from sxe_pipeline.schema.tables import FIRST_DAY
 from sxe_pipeline.store.objects import Entry, Objects
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CHUNK = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class LandingFile:
-    """A registered file. `path` is its key in the landing store."""
-
-    collection: str
-    file_sha256: str
-    path: str
-    landed_day: date
-    registered_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +107,15 @@ def register_all(
     limit_files: int | None = None,
     limit_bytes: int | None = None,
 ) -> Registered:
-    """`register` at the database's own time: one clock for every process that registers."""
+    """`register` at the database's own time: one clock for every process that registers.
+
+    Args:
+        conn: The social tier's login.
+        landing: The landing store.
+        actor: Who started it.
+        limit_files: Files to hash at most, None for all.
+        limit_bytes: Bytes to hash at most, None for all.
+    """
     [(now,)] = conn.execute("select clock_timestamp()").fetchall()
     return register(
         conn,
@@ -139,12 +137,6 @@ def files_of(conn: psycopg.Connection, day: date) -> list[LandingFile]:
     return [LandingFile(*row) for row in rows]
 
 
-def digest_of(files: Sequence[LandingFile]) -> str:
-    """What tells one set of files from another: a hash of their collections and hashes."""
-    names = sorted(f"{file.collection}\0{file.file_sha256}" for file in files)
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()
-
-
 def pending_days(conn: psycopg.Connection) -> list[PendingDay]:
     """The days whose registered files differ from those that `social.day_count` names."""
     rows = conn.execute(
@@ -157,7 +149,7 @@ def pending_days(conn: psycopg.Connection) -> list[PendingDay]:
         landing_file = LandingFile(*file)
         files.setdefault(landing_file.landed_day, []).append(landing_file)
         observed[landing_file.landed_day] = digest
-    found = [PendingDay(day, digest_of(of_day), len(of_day)) for day, of_day in files.items()]
+    found = [PendingDay(day, files_digest(of_day), len(of_day)) for day, of_day in files.items()]
     return sorted(
         (day for day in found if day.digest != observed[day.day]), key=lambda pending: pending.day
     )

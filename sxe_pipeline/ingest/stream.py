@@ -15,7 +15,8 @@ import msgspec
 
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.ingest.collection import COLLECTION, MAPPING
-from sxe_pipeline.ingest.read import mappings, read_file
+from sxe_pipeline.ingest.mapping import mappings
+from sxe_pipeline.ingest.read import read_file
 
 _CHUNK = 1 << 20
 

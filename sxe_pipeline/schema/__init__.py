@@ -5,7 +5,8 @@ Out:    Arrow schema, JSON Schema, pandera schema, docs; `ContractBroken` for da
 Never:  a column that stands in no contract, a value of a row in an error text
 """
 
-from sxe_pipeline.schema.contract import Column, Contract, Rule
+from sxe_pipeline.schema.columns import Column, Rule
+from sxe_pipeline.schema.contract import Contract
 from sxe_pipeline.schema.generated import generate
 from sxe_pipeline.schema.load import available, load, load_all
 

@@ -1,12 +1,17 @@
-"""The Arrow schema of a contract.
+"""Columns and Arrow: the schema that columns have, the columns that a schema has, values by column.
 
 Here: types, nullability and field ids. The id is what a Parquet reader matches columns by when a
 name changes; pyarrow carries it as field metadata.
 """
 
-import pyarrow as pa
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from sxe_pipeline.schema.contract import Column, Contract
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sxe_pipeline.schema.columns import Column
 
 _TYPES = {
     "string": pa.string(),
@@ -17,21 +22,75 @@ _TYPES = {
     "date32": pa.date32(),
     "timestamp[us, UTC]": pa.timestamp("us", tz="UTC"),
 }
+_KINDS = {arrow_type: kind for kind, arrow_type in _TYPES.items()}
 
 
-def schema(contract: Contract) -> pa.Schema:
-    """The schema that every batch of this version has, column for column."""
-    return pa.schema([_field(column) for column in contract.columns])
+class Leaf(NamedTuple):
+    """The values of a column that is neither list nor struct, and the row that each belongs to."""
+
+    column: Column
+    rows: np.ndarray
+    values: pa.Array
 
 
-def _field(column: Column) -> pa.Field:
-    metadata = {b"PARQUET:field_id": str(column.field_id).encode()}
-    return pa.field(column.name, _type(column), nullable=column.nullable, metadata=metadata)
+def schema(columns: Sequence[Column], *, field_ids: bool = False) -> pa.Schema:
+    """The schema that every batch of these columns has.
+
+    Args:
+        columns: In their order.
+        field_ids: Whether fields carry the ids of their contract, as a Parquet file needs them.
+    """
+    return pa.schema([_field(column, field_ids) for column in columns])
 
 
-def _type(column: Column) -> pa.DataType:
+def _field(column: Column, field_ids: bool) -> pa.Field:
+    metadata = {b"PARQUET:field_id": str(column.field_id).encode()} if field_ids else None
+    return pa.field(
+        column.name, _type(column, field_ids), nullable=column.nullable, metadata=metadata
+    )
+
+
+def _type(column: Column, field_ids: bool) -> pa.DataType:
     if column.kind == "list":
-        return pa.list_(_field(column.children[0]))
+        return pa.list_(_field(column.children[0], field_ids))
     if column.kind == "struct":
-        return pa.struct([_field(child) for child in column.children])
+        return pa.struct([_field(child, field_ids) for child in column.children])
     return _TYPES[column.kind]
+
+
+def columns_of(stored: pa.Schema, declared: Sequence[Column]) -> list[Column]:
+    """The columns of stored data: as declared, and without a class where nobody declares them."""
+    known = {column.name: column for column in declared}
+    return [known.get(field.name) or _undeclared(field) for field in stored]
+
+
+def _undeclared(field: pa.Field) -> Column:
+    kind = _KINDS.get(field.type, "string")
+    children: tuple[pa.Field, ...] = ()
+    if pa.types.is_list(field.type) or pa.types.is_large_list(field.type):
+        kind, children = "list", (field.type.value_field,)
+    elif pa.types.is_struct(field.type):
+        kind, children = "struct", tuple(field.type)
+    return Column(
+        field.name, kind, nullable=field.nullable, children=tuple(map(_undeclared, children))
+    )
+
+
+def leaves(column: Column, values: pa.Array, rows: np.ndarray | None = None) -> Iterator[Leaf]:
+    """What a column holds, leaf by leaf.
+
+    Args:
+        column: Says what is a list and what is a struct.
+        values: Its values.
+        rows: The row of each value; None numbers them from 0.
+    """
+    if rows is None:
+        rows = np.arange(len(values))
+    if column.kind == "list":
+        inside = rows[np.asarray(pc.list_parent_indices(values))]
+        yield from leaves(column.children[0], pc.list_flatten(values), inside)
+    elif column.kind == "struct":
+        for child in column.children:
+            yield from leaves(child, pc.struct_field(values, child.name), rows)
+    else:
+        yield Leaf(column, rows, values)

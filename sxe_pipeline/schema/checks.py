@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
 from sxe_pipeline.errors import ContractBroken
-from sxe_pipeline.schema.contract import Column, Contract
+from sxe_pipeline.schema import arrow
+from sxe_pipeline.schema.columns import Column, Rule
 
 
 def pandera_schema(columns: Sequence[Column], title: str = "") -> pa_pandas.DataFrameSchema:
@@ -31,24 +32,30 @@ def pandera_schema(columns: Sequence[Column], title: str = "") -> pa_pandas.Data
     return pa_pandas.DataFrameSchema(made, title=title or None)
 
 
-def check(contract: Contract, table: pa.Table) -> pa.Table:
-    """The rows under the contract's own schema.
+def check(
+    rows: pa.Table, columns: Sequence[Column], rules: Sequence[Rule], key: Sequence[str], name: str
+) -> pa.Table:
+    """The rows under the schema of the columns.
+
+    Args:
+        rows: What is to be published.
+        columns: The only ones there may be.
+        rules: Over whole rows.
+        key: The columns that identify a row.
+        name: What the rows are held to, for the text of an error.
 
     Raises:
         ContractBroken: Names the columns and how many values; never a value.
     """
-    wanted = contract.arrow()
-    problems = _shape(table.schema, wanted)
-    if problems:
-        raise _broken(contract, problems)
-    rows = table.select(contract.names)
-    problems = list(_nulls(contract, rows))
-    if problems:
-        raise _broken(contract, problems)
+    wanted = arrow.schema(columns, field_ids=True)
+    if problems := _shape(rows.schema, wanted):
+        raise _broken(name, problems)
+    rows = rows.select(wanted.names)
+    if problems := list(_nulls(columns, rows)):
+        raise _broken(name, problems)
     rows = rows.cast(wanted)
-    problems = [*_bounds(contract, rows), *_rules(contract, rows)]
-    if problems:
-        raise _broken(contract, problems)
+    if problems := [*_bounds(columns, rows), *_rules(rules, key, rows)]:
+        raise _broken(name, problems)
     return rows
 
 
@@ -67,10 +74,10 @@ def _checks(column: Column) -> list[pa_pandas.Check]:
     return made
 
 
-def _broken(contract: Contract, problems: Sequence[str]) -> ContractBroken:
+def _broken(name: str, problems: Sequence[str]) -> ContractBroken:
     shown = "; ".join(problems[:10]) + (" ..." if len(problems) > 10 else "")
     return ContractBroken(
-        f"rows do not meet {contract.id} {contract.version}: {shown}; correct the stage that wrote "
+        f"rows do not meet {name}: {shown}; correct the stage that wrote "
         "them, nothing was published"
     )
 
@@ -111,20 +118,20 @@ def _values(
             yield from _values(child, pc.struct_field(array, child.name), f"{path}.{child.name}")
 
 
-def _nulls(contract: Contract, rows: pa.Table) -> Iterator[str]:
+def _nulls(columns: Sequence[Column], rows: pa.Table) -> Iterator[str]:
     # Arrow accepts nulls in a non-nullable field, and only the Parquet writer would refuse them.
-    for column in contract.columns:
+    for column in columns:
         for path, inner, array in _values(column, rows[column.name], column.name):
             if not inner.nullable and array.null_count:
                 yield f"{path} is null {array.null_count} times"
 
 
-def _bounds(contract: Contract, rows: pa.Table) -> Iterator[str]:
-    flat = [column for column in contract.columns if not column.children]
+def _bounds(columns: Sequence[Column], rows: pa.Table) -> Iterator[str]:
+    flat = [column for column in columns if not column.children]
     yield from _validate(
         flat, [column.name for column in flat], rows.select([c.name for c in flat])
     )
-    for column in contract.columns:
+    for column in columns:
         if column.children:
             for path, inner, array in _values(column, rows[column.name], column.name):
                 if not inner.children and _checks(inner):
@@ -148,13 +155,13 @@ def _validate(columns: Sequence[Column], paths: Sequence[str], rows: pa.Table) -
     ]
 
 
-def _rules(contract: Contract, rows: pa.Table) -> list[str]:
-    key = ", ".join(f'"{name}"' for name in contract.key)
-    doubled = f"SELECT count(*) - count(DISTINCT ({key})) FROM rows"
-    queries = [doubled, *(rule.query.format(object="rows") for rule in contract.rules)]
+def _rules(rules: Sequence[Rule], key: Sequence[str], rows: pa.Table) -> list[str]:
+    quoted = ", ".join(f'"{name}"' for name in key)
+    doubled = f"SELECT count(*) - count(DISTINCT ({quoted})) FROM rows"
+    queries = [doubled, *(rule.query.format(object="rows") for rule in rules)]
     with duckdb.connect(":memory:") as db:
         db.register("rows", rows)
         counts = db.execute("SELECT " + ", ".join(f"({query})" for query in queries)).fetchone()
-    names = [f"the key ({', '.join(contract.key)}) stands again"]
-    names += [f"rule {rule.name} is broken" for rule in contract.rules]
+    names = [f"the key ({', '.join(key)}) stands again"]
+    names += [f"rule {rule.name} is broken" for rule in rules]
     return [f"{name} {n} times" for name, n in zip(names, counts or (), strict=True) if n]

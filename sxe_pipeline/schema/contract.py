@@ -1,60 +1,23 @@
 """What a contract says, as values.
 
-Here: columns, rules and the questions one may ask a contract. Not here: reading YAML (`load`) and
-what is generated from a contract (`arrow`, `jsonschema`, `checks`, `docs`), which is imported when
-it is asked for, so that a listing of contracts does not load pyarrow and pandas.
+Here: one version of a contract, and the questions one may ask it. `arrow`, `jsonschema` and
+`checks` answer them for any columns and know no contract; they are imported when they are asked,
+so that a listing of contracts does not load pyarrow and pandas. Not here: reading YAML (`load`),
+the page for people (`docs`).
 """
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sxe_pipeline.schema.columns import Column, Rule
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from pandera.pandas import DataFrameSchema
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column, list item or struct field.
-
-    `kind` is the physical type: string, int32, int64, double, boolean, date32,
-    'timestamp[us, UTC]', list or struct. A list has one child, its item, named 'element'; a struct
-    one child per field. `values` is a closed enum; an open one (`is_open`) is a plain string whose
-    `examples` may grow within a major version.
-    """
-
-    name: str
-    field_id: int
-    kind: str
-    nullable: bool
-    classification: str
-    description: str
-    pattern: str | None = None
-    max_length: int | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    values: tuple[str, ...] = ()
-    examples: tuple[str, ...] = ()
-    is_open: bool = False
-    children: tuple["Column", ...] = ()
-
-    def walk(self, path: str = "") -> Iterator[tuple[str, "Column"]]:
-        """The column and everything below it, with paths such as `evidence[].weight`."""
-        here = path or self.name
-        yield here, self
-        for child in self.children:
-            yield from child.walk(f"{here}[]" if self.kind == "list" else f"{here}.{child.name}")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A statement about whole rows: `query` counts the rows of `{object}` that break it."""
-
-    name: str
-    description: str
-    query: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +51,7 @@ class Contract:
         """The Arrow schema, with field ids."""
         from sxe_pipeline.schema import arrow
 
-        return arrow.schema(self)
+        return arrow.schema(self.columns, field_ids=True)
 
     def json_schema(self, *, closed: bool = False) -> dict[str, Any]:
         """The JSON Schema of one row.
@@ -99,19 +62,22 @@ class Contract:
         """
         from sxe_pipeline.schema import jsonschema
 
-        return jsonschema.schema(self, closed=closed)
+        return {
+            "$schema": jsonschema.DIALECT,
+            "$id": f"urn:sxe:contract:{self.id}:{self.version}",
+            "title": f"{self.title} {self.version}",
+            "description": self.purpose,
+            **jsonschema.row(self.columns, closed=closed),
+        }
 
-    def markdown(self) -> str:
-        """The page for people."""
-        from sxe_pipeline.schema import docs
-
-        return docs.render(self)
+    def published_schema(self) -> bytes:
+        """The bytes of the published `schema.json`."""
+        text = json.dumps(self.json_schema(), indent=2, ensure_ascii=False)
+        return f"{text}\n".encode()
 
     def schema_sha256(self) -> str:
         """SHA-256 of the published `schema.json`: what a manifest names."""
-        from sxe_pipeline.schema import jsonschema
-
-        return jsonschema.sha256(self)
+        return hashlib.sha256(self.published_schema()).hexdigest()
 
     def pandera(self) -> "DataFrameSchema":
         """The pandera schema of the columns that are neither lists nor structs."""
@@ -130,4 +96,4 @@ class Contract:
         """
         from sxe_pipeline.schema import checks
 
-        return checks.check(self, table)
+        return checks.check(table, self.columns, self.rules, self.key, f"{self.id} {self.version}")

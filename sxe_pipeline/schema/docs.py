@@ -3,7 +3,8 @@
 Here: Markdown from the contract and nothing else, so that it cannot drift from it.
 """
 
-from sxe_pipeline.schema.contract import Column, Contract
+from sxe_pipeline.schema.columns import Column
+from sxe_pipeline.schema.contract import Contract
 
 
 def render(contract: Contract) -> str:
@@ -48,17 +49,17 @@ def _row(path: str, column: Column) -> str:
 
 
 def _limits(column: Column) -> list[str]:
-    said = []
+    limits = []
     if column.values:
-        said.append("One of " + ", ".join(f"`{value}`" for value in column.values) + ".")
+        limits.append("One of " + ", ".join(f"`{value}`" for value in column.values) + ".")
     if column.examples:
-        said.append("Such as " + ", ".join(f"`{value}`" for value in column.examples) + ".")
+        limits.append("Such as " + ", ".join(f"`{value}`" for value in column.examples) + ".")
     if column.minimum is not None or column.maximum is not None:
         low = "" if column.minimum is None else f"{column.minimum:g}"
         high = "" if column.maximum is None else f"{column.maximum:g}"
-        said.append(f"Range {low}..{high}.")
+        limits.append(f"Range {low}..{high}.")
     if column.max_length is not None:
-        said.append(f"At most {column.max_length} characters.")
+        limits.append(f"At most {column.max_length} characters.")
     if column.pattern is not None:
-        said.append(f"Pattern `{column.pattern}`.")
-    return said
+        limits.append(f"Pattern `{column.pattern}`.")
+    return limits

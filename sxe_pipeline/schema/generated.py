@@ -6,7 +6,6 @@ Here: writing them and telling whether they are up to date.
 from pathlib import Path
 
 from sxe_pipeline.schema.docs import render
-from sxe_pipeline.schema.jsonschema import published
 from sxe_pipeline.schema.load import available, load
 
 
@@ -41,6 +40,6 @@ def _files(root: Path) -> dict[str, bytes]:
     for contract_id, version in available(root):
         contract = load(contract_id, version, root)
         folder = f"{contract_id}/generated/{version}"
-        made[f"{folder}/schema.json"] = published(contract)
+        made[f"{folder}/schema.json"] = contract.published_schema()
         made[f"{folder}/README.md"] = render(contract).encode()
     return made

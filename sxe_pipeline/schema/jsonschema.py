@@ -1,13 +1,12 @@
-"""The JSON Schema (2020-12) of one row of a contract, as it stands in the JSON Lines files.
+"""The JSON Schema (2020-12) of one row, as it stands in the JSON Lines files.
 
-Here: the open schema that consumers get and the closed one that the producer is held to.
+Here: the object of some columns, open as consumers get it or closed as the producer is held to. Not
+here: what a contract says above it (`contract`).
 """
 
-import hashlib
-import json
 from typing import Any
 
-from sxe_pipeline.schema.contract import Column, Contract
+from sxe_pipeline.schema.columns import Column
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -26,26 +25,9 @@ _TYPES: dict[str, dict[str, Any]] = {
 }
 
 
-def schema(contract: Contract, *, closed: bool) -> dict[str, Any]:
+def row(columns: tuple[Column, ...], *, closed: bool) -> dict[str, Any]:
     """One row as a JSON object; every column is always there, null where it may be."""
-    return {
-        "$schema": DIALECT,
-        "$id": f"urn:sxe:contract:{contract.id}:{contract.version}",
-        "title": f"{contract.title} {contract.version}",
-        "description": contract.purpose,
-        **_object(contract.columns, closed),
-    }
-
-
-def published(contract: Contract) -> bytes:
-    """The bytes of the published `schema.json`."""
-    text = json.dumps(schema(contract, closed=False), indent=2, ensure_ascii=False)
-    return f"{text}\n".encode()
-
-
-def sha256(contract: Contract) -> str:
-    """SHA-256 of the published `schema.json`."""
-    return hashlib.sha256(published(contract)).hexdigest()
+    return _object(columns, closed)
 
 
 def _object(columns: tuple[Column, ...], closed: bool) -> dict[str, Any]:

@@ -11,7 +11,13 @@ import yaml
 
 from sxe_pipeline import contracts_root
 from sxe_pipeline.errors import BadConfig, NotFound
-from sxe_pipeline.schema.contract import Column, Contract, Rule
+from sxe_pipeline.schema.columns import Column, Rule
+from sxe_pipeline.schema.contract import Contract
+
+try:  # libyaml reads a contract ten times as fast; not every build of PyYAML has it
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:
+    from yaml import SafeLoader  # type: ignore[assignment]
 
 KINDS = {
     "string": "string",
@@ -63,7 +69,7 @@ def load(contract_id: str, version: str | None = None, root: Path | None = None)
         )
     file = folder / contract_id / f"{version or versions[-1]}{_SUFFIX}"
     try:
-        return _contract(yaml.safe_load(file.read_bytes()), file)
+        return _contract(yaml.load(file.read_bytes(), Loader=SafeLoader), file)
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadConfig(
             f"{contract_id}/{file.name} is no usable contract ({type(error).__name__}: {error}); "
@@ -116,6 +122,7 @@ def _column(given: dict[str, Any], name: str) -> Column:
         name=name,
         field_id=int(custom["fieldId"]),
         kind=kind,
+        class_=custom.get("class"),
         nullable=not given["required"],
         classification=given["classification"],
         description=given["description"],

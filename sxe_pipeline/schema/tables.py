@@ -1,98 +1,103 @@
-"""The Arrow schemas of the tables that one stage leaves for the next.
+"""The tables that one stage leaves for the next: each column's name, type and class, once.
 
-Here: column names, types and null meaning of internal Tier 1 tables. What crosses the border to a
-consumer (`social_profile`, `lead_card`) is a contract in `contracts/`, not a schema in here.
+Here: internal Tier 1 tables, and what null means in them. What crosses the border to a consumer
+(`social_profile`, `lead_card`) is a contract in `contracts/`; the table of cards, which is that
+contract and some more, stands in `lead_card`.
 """
 
 from datetime import date
 
-import pyarrow as pa
+from sxe_pipeline.schema.columns import Column
+from sxe_pipeline.schema.table import Table
 
 FIRST_DAY = date(2020, 1, 1)
 """The first landing day there can be: where the daily partitions begin."""
 
-UTC = pa.timestamp("us", tz="UTC")
-WORDS = pa.list_(pa.field("element", pa.string(), nullable=False))
+TIMESTAMP = "timestamp[us, UTC]"
 
 
-def _required(name: str, kind: pa.DataType) -> pa.Field:
-    return pa.field(name, kind, nullable=False)
+def required(name: str, kind: str, class_: str) -> Column:
+    """A column that is never null; its name, type and class as in `Column`."""
+    return Column(name, kind, class_, nullable=False)
 
 
-_SOURCE = [
-    _required("collection", pa.string()),
-    _required("file_sha256", pa.string()),
-    _required("row", pa.int64()),
-    _required("shape", pa.string()),
-]
+def strings(name: str, class_: str) -> Column:
+    """A list of strings, never null; empty says what null says elsewhere."""
+    return Column(name, "list", nullable=False, children=(required("element", "string", class_),))
 
-_ACCOUNT = [
-    _required("platform", pa.string()),
-    _required("account_key", pa.string()),
-    pa.field("platform_id", pa.string()),
-    pa.field("handle", pa.string()),
-]
 
-_PUBLIC = [
-    pa.field("display_name", pa.string()),
-    pa.field("bio", pa.string()),
-    pa.field("location", pa.string()),
-    _required("links", WORDS),
-    _required("interests", WORDS),
-    pa.field("category", pa.string()),
-    pa.field("category_kind", pa.string()),
-    pa.field("region", pa.string()),
-    pa.field("platform_language", pa.string()),
-    pa.field("follower_count", pa.int64()),
-    pa.field("following_count", pa.int64()),
-    pa.field("post_count", pa.int64()),
-    pa.field("like_count", pa.int64()),
-    pa.field("is_verified", pa.bool_()),
-    pa.field("is_business", pa.bool_()),
-    pa.field("is_private", pa.bool_()),
-    pa.field("is_minor", pa.bool_()),
-    pa.field("is_parody", pa.bool_()),
-    pa.field("account_created_at", UTC),
-]
+_SOURCE = (
+    required("collection", "string", "ours"),
+    required("file_sha256", "string", "id"),
+    required("row", "int64", "id"),
+    required("shape", "string", "ours"),
+)
 
-_REDACTION = [
-    _required("redaction_count", pa.int32()),
-    _required("redaction_kinds", WORDS),
-    pa.field("link_hub", pa.string()),
-    _required("is_scan_open", pa.bool_()),
-    _required("ruleset_version", pa.string()),
-]
+_ACCOUNT = (
+    required("platform", "string", "label"),
+    required("account_key", "string", "id"),
+    Column("platform_id", "string", "id"),
+    Column("handle", "string", "text"),
+)
 
-LANDED_ROW = pa.schema([*_SOURCE, *_ACCOUNT, _required("observed_at", UTC), *_PUBLIC])
+_PUBLIC = (
+    Column("display_name", "string", "text"),
+    Column("bio", "string", "text"),
+    Column("location", "string", "text"),
+    strings("links", "link"),
+    strings("interests", "text"),
+    Column("category", "string", "text"),
+    Column("category_kind", "string", "text"),
+    Column("region", "string", "text"),
+    Column("platform_language", "string", "text"),
+    Column("follower_count", "int64", "count"),
+    Column("following_count", "int64", "count"),
+    Column("post_count", "int64", "count"),
+    Column("like_count", "int64", "count"),
+    Column("is_verified", "boolean", "flag"),
+    Column("is_business", "boolean", "flag"),
+    Column("is_private", "boolean", "flag"),
+    Column("is_minor", "boolean", "flag"),
+    Column("is_parody", "boolean", "flag"),
+    Column("account_created_at", TIMESTAMP, "time"),
+)
+
+_REDACTION = (
+    required("redaction_count", "int32", "ours"),
+    strings("redaction_kinds", "ours"),
+    Column("link_hub", "string", "ours"),
+    required("is_scan_open", "boolean", "ours"),
+    required("ruleset_version", "string", "ours"),
+)
+
+_OBSERVED_AT = required("observed_at", TIMESTAMP, "time")
+_LANDED_DAY = required("landed_day", "date32", "time")
+
+LANDED_ROW = Table("landed_row", (*_SOURCE, *_ACCOUNT, _OBSERVED_AT, *_PUBLIC))
 """One sighting of one account, mapped from its payload and NOT yet redacted: in memory only, never
 stored. `row` counts the records of its file from 1. `account_key` is `id:<digits>` or
 `handle:<casefolded>`. `links` holds every link of the profile (bio links, website, link fields) in
 order of appearance; `interests` the topics the owner chose on the platform. Null always means: the
 payload did not say. `category_kind` is 'creator' or 'business'."""
 
-OBSERVATION = pa.schema(
-    [
-        _required("landed_day", pa.date32()),
-        *_SOURCE,
-        *_ACCOUNT,
-        _required("observed_at", UTC),
-        *_PUBLIC,
-        *_REDACTION,
-    ]
+OBSERVATION = Table(
+    "social/observations",
+    (_LANDED_DAY, *_SOURCE, *_ACCOUNT, _OBSERVED_AT, *_PUBLIC, *_REDACTION),
 )
 """`social/observations`: a landed row after redaction. `handle` is null where it was shaped like
 contact data. `is_scan_open`: the second detector still sees a contact *shape* in the row.
 `link_hub` names the link-in-bio service (linktr.ee ...) whose path was removed."""
 
-QUARANTINE = pa.schema(
-    [
-        _required("landed_day", pa.date32()),
-        _required("collection", pa.string()),
-        _required("file_sha256", pa.string()),
-        _required("row", pa.int64()),
-        pa.field("shape", pa.string()),
-        _required("reason", pa.string()),
-    ]
+QUARANTINE = Table(
+    "social/quarantine",
+    (
+        _LANDED_DAY,
+        required("collection", "string", "ours"),
+        required("file_sha256", "string", "id"),
+        required("row", "int64", "id"),
+        Column("shape", "string", "ours"),
+        required("reason", "string", "label"),
+    ),
 )
 """`social/quarantine`: an input row that is no observation, with its reason; never the payload.
 `row` 0 speaks of the file as a whole."""
@@ -116,51 +121,56 @@ REASONS = (
 )
 """The closed list of quarantine reasons."""
 
-PROFILE = pa.schema(
-    [
+PROFILE = Table(
+    "social/profiles",
+    (
         *_ACCOUNT,
-        _required("handles", WORDS),
-        _required("collections", WORDS),
+        strings("handles", "text"),
+        strings("collections", "ours"),
         *_PUBLIC,
         *_REDACTION,
-        _required("observation_count", pa.int64()),
-        _required("first_seen_at", UTC),
-        _required("observed_at", UTC),
-        _required("landed_day", pa.date32()),
-    ]
+        required("observation_count", "int64", "ours"),
+        required("first_seen_at", TIMESTAMP, "time"),
+        _OBSERVED_AT,
+        _LANDED_DAY,
+    ),
 )
 """`social/profiles`: the newest observation of each (platform, account_key). `handles` is the
 history, oldest first, each spelling once. A handle-keyed account that folded into an id-keyed one
 is no row of its own; its sightings count in the survivor's."""
 
-IDENTITY = pa.schema(
-    [
-        _required("card_id", pa.string()),
+IDENTITY = Table(
+    "social/identities",
+    (
+        required("card_id", "string", "id"),
         *_ACCOUNT,
-        _required("basis", pa.string()),
-        pa.field("evidence", pa.string()),
-        _required("generation", pa.int32()),
-        _required("first_seen_at", UTC),
-    ]
+        required("basis", "string", "label"),
+        Column("evidence", "string", "text"),
+        required("generation", "int32", "ours"),
+        required("first_seen_at", TIMESTAMP, "time"),
+    ),
 )
 """`social/identities`: one row per profile. `basis` says why the account is part of its card:
 'self' (alone, or the anchor), 'bio_link', 'link_field', 'named_handle', 'shared_target'.
 `evidence` is the target that joined it (such as 'instagram:handle'), never free text."""
 
-POOL = pa.schema(
-    [
-        _required("market", pa.string()),
-        _required("audience_pool", pa.string()),
-        pa.field("persona", pa.string()),
-        pa.field("tribe", pa.string()),
-        pa.field("country", pa.string()),
-        _required("card_count", pa.int64()),
-        _required("ready_count", pa.int64()),
-        _required("tagged_count", pa.int64()),
-        _required("identifiable_count", pa.int64()),
-        pa.field("median_follower_count", pa.int64()),
-        _required("top_evidence", WORDS),
-        _required("sample_card_ids", WORDS),
-    ]
+POOL = Table(
+    "cards/audience_pools",
+    (
+        required("market", "string", "label"),
+        required("audience_pool", "string", "label"),
+        Column("persona", "string", "label"),
+        Column("tribe", "string", "label"),
+        Column("country", "string", "label"),
+        required("card_count", "int64", "count"),
+        required("ready_count", "int64", "count"),
+        required("tagged_count", "int64", "count"),
+        required("identifiable_count", "int64", "count"),
+        Column("median_follower_count", "int64", "count"),
+        strings("top_evidence", "text"),
+        strings("sample_card_ids", "id"),
+    ),
 )
 """`cards/audience_pools`: one row per market x pool x persona x tribe x country."""
+
+TABLES = (LANDED_ROW, OBSERVATION, QUARANTINE, PROFILE, IDENTITY, POOL)

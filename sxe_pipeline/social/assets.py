@@ -1,30 +1,25 @@
 """The faces of the social tier: observations, profiles, identities, and what is checked of them."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, Protocol
 
 import dagster as dg
 import psycopg
 
 from sxe_pipeline import audit, face
+from sxe_pipeline.privacy import leaks
 from sxe_pipeline.redact import RULESET_VERSION
+from sxe_pipeline.schema.landed import Landed, LandingFile
+from sxe_pipeline.schema.tables import OBSERVATION
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.social import checks, identities, observe, profiles
 from sxe_pipeline.store import sql, tables
 
-
-class Landing(Protocol):
-    """How observations reach the landing tier; `definitions` hands in the one of ingest."""
-
-    def files_of(self, conn: psycopg.Connection, day: date) -> list[Any]:
-        """The registered files of a landing day."""
-        ...
-
-    def read(self, file: Any) -> Iterator[Any]:
-        """The mapped rows and the rejects of one file."""
-        ...
+FilesOf = Callable[[psycopg.Connection, date], Sequence[LandingFile]]
+"""The registered files of a landing day; `definitions` hands in the one of ingest."""
+Read = Callable[[LandingFile], Iterable[Landed]]
+"""The mapped rows and the rejects of one file; handed in as well."""
 
 
 @dg.asset(
@@ -42,19 +37,20 @@ class Landing(Protocol):
 def observations(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    landing: dg.ResourceParam[Landing],
+    landing_files: dg.ResourceParam[FilesOf],
+    read_landing_file: dg.ResourceParam[Read],
 ) -> dg.MaterializeResult[None]:
     """Every sighting that landed, redacted before it is written; the rest in quarantine."""
     days = face.days_of(context)
     with sql.connect(settings.need("social_dsn")) as conn:
-        files = {day: landing.files_of(conn, day) for day in days}
+        files = {day: landing_files(conn, day) for day in days}
         conn.commit()
         written = observe.observe(
             conn,
             settings.tier1_url,
             days=days,
             files_by_day=files,
-            read=landing.read,
+            read=read_landing_file,
             now=datetime.now(UTC),
             actor="asset:social/observations",
         )
@@ -144,11 +140,13 @@ def card_identities(
 def no_contact_data(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     """Scan what is stored, and report what the last run had to quarantine as a leak."""
     with sql.connect(settings.need("social_dsn")) as conn:
-        found = checks.contact_data(conn, tables.snapshot(conn, settings.tier1_url, observe.TABLE))
+        stored = tables.snapshot(conn, settings.tier1_url, observe.TABLE)
+        quarantined = checks.newest_leak_count(conn)
+        seen = leaks.contact_data(stored, OBSERVATION)
     return dg.AssetCheckResult(
-        passed=found.certain == 0 and found.leaks == 0,
+        passed=seen.certain == 0 and quarantined == 0,
         severity=dg.AssetCheckSeverity.ERROR,
-        metadata=face.counts(certain=found.certain, open=found.open, leaks=found.leaks),
+        metadata=face.counts(certain=seen.certain, open=seen.open, leaks=quarantined),
     )
 
 
@@ -157,15 +155,15 @@ def no_contact_data(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult
 def counts_add_up(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     """Compare what was counted while reading with what the two tables hold."""
     with sql.connect(settings.need("social_dsn")) as conn:
-        found = checks.balance(
+        balance = checks.balance(
             conn,
             tables.snapshot(conn, settings.tier1_url, observe.TABLE),
             tables.snapshot(conn, settings.tier1_url, observe.QUARANTINE_TABLE),
         )
     return dg.AssetCheckResult(
-        passed=found.is_even,
+        passed=balance.is_even,
         severity=dg.AssetCheckSeverity.ERROR,
         metadata=face.counts(
-            input_rows=found.input_count, stored_rows=found.stored_count, days=found.days
+            input_rows=balance.input_count, stored_rows=balance.stored_count, days=balance.days
         ),
     )

@@ -29,10 +29,10 @@ CROWD = 5
 _RANK = {LINK_FIELD: 0, BIO_LINK: 1, NAMED_HANDLE: 2, SHARED_TARGET: 3}
 
 
-class Face(NamedTuple):
+class ShownAccount(NamedTuple):
     """An account as clustering sees it: the handle it shows now, and whether it is a fan's."""
 
-    account: Account
+    key: Account
     handle: str | None
     is_fan: bool
 
@@ -47,16 +47,18 @@ class Reason(NamedTuple):
 Edge = tuple[Account, Account]
 
 
-def cluster(faces: Iterable[Face], targets: Sequence[Target]) -> list[dict[Account, Reason]]:
+def cluster(
+    accounts: Iterable[ShownAccount], targets: Sequence[Target]
+) -> list[dict[Account, Reason]]:
     """The clusters of two and more accounts, in the order of their first account.
 
     Args:
-        faces: Every current account, each once.
+        accounts: Every current account, each once.
         targets: What they say, as `links.targets` returns it.
     """
-    faces = list(faces)
-    apart = {face.account for face in faces if face.is_fan}
-    shown = _shown(face for face in faces if face.account not in apart)
+    accounts = list(accounts)
+    apart = {one.key for one in accounts if one.is_fan}
+    shown = _shown(one for one in accounts if one.key not in apart)
     named = _named(targets, apart)
     edges, mutual = _edges(named, shown)
     clusters = []
@@ -69,12 +71,12 @@ def cluster(faces: Iterable[Face], targets: Sequence[Target]) -> list[dict[Accou
     return sorted(clusters, key=min)
 
 
-def _shown(faces: Iterable[Face]) -> dict[Named, Account]:
+def _shown(accounts: Iterable[ShownAccount]) -> dict[Named, Account]:
     by_handle = defaultdict(list)
-    for (platform, key), handle, _ in faces:
+    for key, handle, _ in accounts:
         if handle is not None:
-            by_handle[Named(platform, handle.casefold())].append((platform, key))
-    return {named: accounts[0] for named, accounts in by_handle.items() if len(accounts) == 1}
+            by_handle[Named(key[0], handle.casefold())].append(key)
+    return {named: keys[0] for named, keys in by_handle.items() if len(keys) == 1}
 
 
 def _named(targets: Sequence[Target], apart: set[Account]) -> dict[Named, dict[Account, str]]:
@@ -94,14 +96,14 @@ def _edges(
 ) -> tuple[dict[Edge, Reason], set[Edge]]:
     """Undirected edges with their best reason, and those which both sides declared."""
     reasons: dict[Edge, list[Reason]] = defaultdict(list)
-    said: set[Edge] = set()
+    declared: set[Edge] = set()
     answered: set[Edge] = set()
     for target, namers in named.items():
         if target.network in INGESTED:
             other = shown.get(target)
             for account, basis in namers.items():
                 if other is not None and other[0] != account[0]:
-                    said.add((account, other))
+                    declared.add((account, other))
                     reasons[_edge(account, other)].append(Reason(basis, str(target)))
         else:
             for pair in combinations(sorted(namers), 2):
@@ -111,7 +113,7 @@ def _edges(
             threads = shown.get(Named("threads", target.handle))
             if threads is not None:
                 answered |= {(account, threads) for account in namers}
-    mutual = {_edge(a, b) for a, b in said if (b, a) in said or (b, a) in answered}
+    mutual = {_edge(a, b) for a, b in declared if (b, a) in declared or (b, a) in answered}
     return {edge: min(found, key=_strength) for edge, found in reasons.items()}, mutual
 
 

@@ -18,12 +18,12 @@ from sxe_pipeline.errors import Busy, NotFound
 from sxe_pipeline.redact import contact_shaped
 from sxe_pipeline.schema.tables import IDENTITY
 from sxe_pipeline.social import profiles
-from sxe_pipeline.social.clusters import SELF, Face, Reason, cluster
+from sxe_pipeline.social.clusters import SELF, Reason, ShownAccount, cluster
 from sxe_pipeline.social.links import Account, Target, targets
 from sxe_pipeline.social.mint import Alias, Assignment, Card, Previous, assign
 from sxe_pipeline.store import tables
 
-TABLE = "social/identities"
+TABLE = IDENTITY.name
 _COLUMNS = [
     "platform",
     "account_key",
@@ -145,14 +145,14 @@ def _accounts(people: pa.Table) -> list[Account]:
 
 def _groups(people: pa.Table) -> tuple[dict[Account, Reason], list[Sequence[Account]]]:
     accounts = _accounts(people)
-    faces = map(Face, accounts, people["handle"].to_pylist(), _is_fan(people))
-    clusters = cluster(faces, _speakable(targets(people)))
+    shown = map(ShownAccount, accounts, people["handle"].to_pylist(), _is_fan(people))
+    clusters = cluster(shown, _without_contacts(targets(people)))
     joined = {account: reason for members in clusters for account, reason in members.items()}
     alone = [(account,) for account in accounts if account not in joined]
     return joined, [*map(tuple, clusters), *alone]
 
 
-def _speakable(declared: Sequence[Target]) -> list[Target]:
+def _without_contacts(declared: Sequence[Target]) -> list[Target]:
     """Targets without those whose handle is contact data: evidence is stored as it stands."""
     handles = pa.array([target.named.handle for target in declared], pa.string())
     shaped = contact_shaped(handles).to_pylist()
@@ -243,5 +243,5 @@ def _rows(
             pa.array([card_of[account].generation for account in accounts], pa.int32()),
             people["first_seen_at"],
         ],
-        schema=IDENTITY,
+        schema=IDENTITY.schema,
     )

@@ -59,13 +59,13 @@ def _in_bios(
     profiles: pa.Table, may_match: str, find: Callable[[str], list[Named]]
 ) -> Iterator[tuple[int, Named]]:
     """The exact pattern runs in Python, on the few bios that the vectorised filter lets through."""
-    folded = (
+    plain = (
         pl.Series(profiles["bio"].to_pylist(), dtype=pl.String)
         .str.normalize("NFKC")
         .str.replace_all("İ", "I", literal=True)
     )
-    for row in folded.str.contains(may_match).fill_null(value=False).arg_true().to_list():
-        for named in find(folded[row]):
+    for row in plain.str.contains(may_match).fill_null(value=False).arg_true().to_list():
+        for named in find(plain[row]):
             yield row, named
 
 

@@ -137,7 +137,7 @@ class _Scene:
     ) -> None:
         self._previous, self._clusters = previous, clusters
         self._first_seen, self._folds = first_seen, folds
-        self._place = {account: i for i, accounts in enumerate(clusters) for account in accounts}
+        self._position = {account: i for i, accounts in enumerate(clusters) for account in accounts}
 
     def born(self, card_id: str) -> tuple[datetime, str]:
         """Earliest-minted first."""
@@ -150,7 +150,7 @@ class _Scene:
     def held_by(self, i: int, card: Card) -> Card:
         """A card as it is when this cluster carries it: alive, anchored within."""
         anchor = self._present(card.anchor)
-        if anchor is None or self._place[anchor] != i:
+        if anchor is None or self._position[anchor] != i:
             card = replace(card, anchor=self.eldest(i))
         return replace(card, retired_at=None)
 
@@ -177,16 +177,16 @@ class _Scene:
     ) -> tuple[dict[int, list[str]], defaultdict[int, list[str]]]:
         """Cluster -> the ids it carries on, and the ids that its accounts had to leave."""
         won, lost = defaultdict(list), defaultdict(list)
-        claims = defaultdict(list)
+        claimants = defaultdict(list)
         for card_id, held in holders.items():
             anchor = self._previous.cards[card_id].anchor
             heir = held.get(anchor) or min(held.values(), key=self._age)
             survivor = self._previous.resolve(card_id)
-            claims[survivor].append((card_id != survivor, self._age(heir), self._place[heir]))
-            for i in {self._place[account] for account in held.values()}:
+            claimants[survivor].append((card_id != survivor, self._age(heir), self._position[heir]))
+            for i in {self._position[account] for account in held.values()}:
                 lost[i].append(survivor)
-        for survivor, claimed in claims.items():
-            *_, winner = min(claimed)
+        for survivor, ranked in claimants.items():
+            *_, winner = min(ranked)
             won[winner].append(survivor)
         return won, lost
 
@@ -204,7 +204,7 @@ class _Scene:
 
     def _present(self, account: Account) -> Account | None:
         current = self._folds.get(account, account)
-        return current if current in self._place else None
+        return current if current in self._position else None
 
 
 def _cause(held: Mapping[Account, Account]) -> str:

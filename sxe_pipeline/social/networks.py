@@ -151,8 +151,8 @@ def named_by_url(text: str) -> list[Named]:
 
 def clean_handle(handle: str) -> str | None:
     """A typed handle as it is compared: casefolded, without a closing dot; None: it is a word."""
-    folded = handle.rstrip(".").casefold()
-    return None if not folded or folded in _NOT_A_HANDLE else folded
+    named = handle.rstrip(".").casefold()
+    return None if not named or named in _NOT_A_HANDLE else named
 
 
 def _host(match: re.Match[str]) -> str:

@@ -1,17 +1,16 @@
 """Walk 1: the landing files of a day become that day's observations and quarantine.
 
-Here: stream, screen, write both partitions, and name them together with their counts and the audit
-event. Not here: how a file is read (handed in), how a row is redacted (`screen`), which day is due.
-Unredacted rows pass through memory batch by batch and are stored nowhere.
+Here: stream, redact, write both partitions, and name them together with their counts and the audit
+event. Not here: how a file is read (handed in), how a row is redacted (`redaction`), which day is
+due. Unredacted rows pass through memory batch by batch and are stored nowhere.
 """
 
 import datetime as dt
-import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Protocol, TypeVar
+from typing import IO
 
 import psycopg
 import pyarrow as pa
@@ -20,59 +19,13 @@ from psycopg.types.json import Jsonb
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import ContractBroken, LandingGone, NotFound
+from sxe_pipeline.schema.landed import Landed, LandingFile, Reject, files_digest
 from sxe_pipeline.schema.tables import OBSERVATION, QUARANTINE
-from sxe_pipeline.social.screen import Screen, redact_rows
+from sxe_pipeline.social.redaction import Detectors, redact_rows
 from sxe_pipeline.store import tables
 
-TABLE, QUARANTINE_TABLE = "social/observations", "social/quarantine"
+TABLE, QUARANTINE_TABLE = OBSERVATION.name, QUARANTINE.name
 _BATCH_ROWS = 10_000
-
-
-class LandingFile(Protocol):
-    """A registered landing file, as far as this stage knows it."""
-
-    @property
-    def collection(self) -> str:
-        """First folder below the landing root."""
-        ...
-
-    @property
-    def file_sha256(self) -> str:
-        """Names the content, in hex."""
-        ...
-
-
-class Reject(Protocol):
-    """A record that became no row. `row` 0 speaks of the file as a whole."""
-
-    @property
-    def row(self) -> int:
-        """Number of the record in its file, from 1."""
-        ...
-
-    @property
-    def shape(self) -> str | None:
-        """The payload form, where it was recognised."""
-        ...
-
-    @property
-    def reason(self) -> str:
-        """One of `REASONS`."""
-        ...
-
-
-class Landed(Protocol):
-    """A piece of a file after mapping: rows of `LANDED_ROW`, and what became none."""
-
-    @property
-    def rows(self) -> pa.RecordBatch:
-        """Accepted records, in the schema `LANDED_ROW`."""
-        ...
-
-    @property
-    def rejects(self) -> Sequence[Reject]:
-        """Records of the same piece that were not accepted."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -115,19 +68,16 @@ def total(days: Sequence[DayCounts]) -> Total:
     )
 
 
-File = TypeVar("File", bound=LandingFile)
-
-
 def observe(
     conn: psycopg.Connection,
     root: str,
     *,
     days: Sequence[dt.date],
-    files_by_day: Mapping[dt.date, Sequence[File]],
-    read: Callable[[File], Iterable[Landed]],
+    files_by_day: Mapping[dt.date, Sequence[LandingFile]],
+    read: Callable[[LandingFile], Iterable[Landed]],
     now: dt.datetime,
     actor: str,
-    screen: Screen | None = None,
+    detectors: Detectors | None = None,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> list[DayCounts]:
     """Replace the observations and the quarantine of the given days by what their files hold now.
@@ -143,7 +93,7 @@ def observe(
         read: Opens and maps one file. Each file is read once.
         now: When this is happening.
         actor: Who started it.
-        screen: The redaction rules in force; all of them by default.
+        detectors: The redaction rules in force; all of them by default.
         progress: Told the number of records of each piece that was read.
 
     Raises:
@@ -158,24 +108,22 @@ def observe(
         with conn.transaction(), tempfile.TemporaryFile() as spool:
             tables.lock(conn, TABLE)
             tables.lock(conn, QUARANTINE_TABLE)
-            stream = _Day(day, _opened(ordered, read, day), screen or Screen(), spool, progress)
+            stream = _Day(
+                day, _opened(ordered, read, day), detectors or Detectors(), spool, progress
+            )
             versions = stream.write(conn, root)
             counts = stream.counts()
             _record(
-                conn, counts, versions, files_digest(ordered), stream.screen, now=now, actor=actor
+                conn,
+                counts,
+                versions,
+                files_digest(ordered),
+                stream.detectors,
+                now=now,
+                actor=actor,
             )
         counted.append(counts)
     return counted
-
-
-def files_digest(files: Iterable[LandingFile]) -> str:
-    """What a day's registered files are remembered by: SHA-256 of their sorted names.
-
-    `ingest` computes the same to see that a day has changed: a line for each file, its collection
-    and its hash with a NUL between.
-    """
-    names = sorted(f"{file.collection}\0{file.file_sha256}" for file in files)
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 class _Day:
@@ -188,18 +136,18 @@ class _Day:
         self,
         day: dt.date,
         pieces: Iterator[tuple[LandingFile, Landed]],
-        screen: Screen,
+        detectors: Detectors,
         spool: IO[bytes],
         progress: Callable[[int], None],
     ) -> None:
-        self.screen = screen
+        self.detectors = detectors
         self._day, self._pieces, self._spool, self._progress = day, pieces, spool, progress
         self._input_count = self._observation_count = self._open_count = 0
         self._reasons: Counter[str] = Counter()
 
     def write(self, conn: psycopg.Connection, root: str) -> tuple[int, int]:
         """Overwrite the day's partition of both tables; their versions are not named yet."""
-        observations = pa.RecordBatchReader.from_batches(OBSERVATION, self._observations())
+        observations = pa.RecordBatchReader.from_batches(OBSERVATION.schema, self._observations())
         version = tables.write(conn, root, TABLE, observations, days=[self._day])
         self._spool.seek(0)
         quarantine = pa.ipc.open_stream(self._spool)
@@ -228,9 +176,9 @@ class _Day:
         )
 
     def _observations(self) -> Iterator[pa.RecordBatch]:
-        with pa.ipc.new_stream(self._spool, QUARANTINE) as spool:
+        with pa.ipc.new_stream(self._spool, QUARANTINE.schema) as spool:
             for rows in _in_batches(self._rows(spool)):
-                observations, leaks = redact_rows(rows, self._day, self.screen)
+                observations, leaks = redact_rows(rows, self._day, self.detectors)
                 self._quarantine(spool, leaks)
                 self._observation_count += observations.num_rows
                 self._open_count += pc.sum(observations.column("is_scan_open")).as_py() or 0
@@ -251,7 +199,7 @@ class _Day:
 
 
 def _opened(
-    files: Sequence[File], read: Callable[[File], Iterable[Landed]], day: dt.date
+    files: Sequence[LandingFile], read: Callable[[LandingFile], Iterable[Landed]], day: dt.date
 ) -> Iterator[tuple[LandingFile, Landed]]:
     for file in files:
         try:
@@ -292,7 +240,7 @@ def _rejected(day: dt.date, file: LandingFile, rejects: Sequence[Reject]) -> pa.
         }
         for reject in rejects
     ]
-    return pa.RecordBatch.from_pylist(rows, schema=QUARANTINE)
+    return pa.RecordBatch.from_pylist(rows, schema=QUARANTINE.schema)
 
 
 def _record(
@@ -300,7 +248,7 @@ def _record(
     counts: DayCounts,
     versions: tuple[int, int],
     digest: str,
-    screen: Screen,
+    detectors: Detectors,
     *,
     now: dt.datetime,
     actor: str,
@@ -325,7 +273,7 @@ def _record(
             counts.open_count,
             counts.leak_count,
             digest,
-            screen.ruleset_version,
+            detectors.ruleset_version,
             now,
         ],
     )

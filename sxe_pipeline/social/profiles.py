@@ -6,7 +6,7 @@ columns and joined back, which needs half the memory of a window over whole rows
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from sxe_pipeline.schema.tables import PROFILE
 from sxe_pipeline.social import observe
 from sxe_pipeline.store import tables
 
-TABLE = "social/profiles"
+TABLE = PROFILE.name
 _BATCH_ROWS = 50_000
 
 _SIGHTING = (
@@ -80,9 +80,7 @@ _OWN = {
     "observation_count": "newest.observation_count",
     "first_seen_at": "newest.first_seen_at",
 }
-_COLUMNS = ", ".join(f"{_OWN.get(name, 'wide.' + name)} as {name}" for name in PROFILE.names)
-_PROFILES = f"""
-select {_COLUMNS}
+_JOINED = """
 from newest
 join seen as wide on wide.landed_day = newest.sighting.landed_day
     and wide.collection = newest.sighting.collection
@@ -135,7 +133,7 @@ def rebuild(
         count = _Count()
         with duckdb.connect() as engine:
             batches = _newest(engine, observations, memory_limit, spill)
-            reader = pa.RecordBatchReader.from_batches(PROFILE, count.over(batches))
+            reader = pa.RecordBatchReader.from_batches(PROFILE.schema, count.over(batches))
             version = tables.write(conn, root, TABLE, reader, days=None)
         audit.append(
             conn,
@@ -173,20 +171,33 @@ def _newest(
     engine.execute("set memory_limit = $1", [memory_limit])
     if spill is not None:
         engine.execute("set temp_directory = $1", [str(spill)])
-    winners = _PROFILES
     streams = _open_seen(engine, observations)
     for statement in (_FOLDS, _KEYED, _NEWEST, _HISTORY):
         engine.execute(statement)
+    winners = _profiles(engine.sql("from seen limit 0").columns)
     if not streams:
         # Delta's own file system cannot be read from within Delta's writer: read all before it
-        engine.execute(f"create temp table winners as {_PROFILES}")
+        engine.execute(f"create temp table winners as {winners}")
         winners = "from winners"
     return _conforming(engine.sql(winners).to_arrow_reader(_BATCH_ROWS))
 
 
+def _profiles(seen: Sequence[str]) -> str:
+    """The query of the profiles; a column that no sighting had yet is left to `_conforming`."""
+    known = [name for name in PROFILE.names if name in _OWN or name in seen]
+    columns = ", ".join(f"{_OWN.get(name, 'wide.' + name)} as {name}" for name in known)
+    return f"select {columns} {_JOINED}"
+
+
 def _conforming(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     for batch in reader:
-        yield from pa.Table.from_batches([batch]).cast(PROFILE).to_batches()
+        columns = [
+            batch.column(field.name).cast(field.type)
+            if field.name in batch.schema.names
+            else pa.nulls(batch.num_rows, field.type)
+            for field in PROFILE.schema
+        ]
+        yield pa.RecordBatch.from_arrays(columns, schema=PROFILE.schema)
 
 
 def _open_seen(engine: duckdb.DuckDBPyConnection, observations: tables.Snapshot) -> bool:

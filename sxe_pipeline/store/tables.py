@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 import pyarrow as pa
@@ -145,13 +145,15 @@ def write(
         name: Such as 'social/observations'.
         reader: The rows, in the table's schema. It is read on a thread of its own and may itself
             read Delta tables.
-        days: Partitions to overwrite; None replaces the table, schema included.
+        days: Partitions to overwrite; None replaces the table, schema included. Columns that the
+            table does not have yet are added, null in the rows of other days.
 
     Returns:
         The number of the new version.
 
     Raises:
-        ContractBroken: A row lies outside `days`, or the columns do not fit the table.
+        ContractBroken: A row lies outside `days`, or the columns do not fit the table (one of
+            them is missing, or a new one may not be null).
         NotFound: The named version is gone from the store, so other days would be lost.
         StoreUnavailable: The store failed (a full disk, no rights); nothing was changed.
     """
@@ -210,7 +212,7 @@ def _write(
         mode="overwrite",
         predicate=predicate,
         partition_by=partitions or None,
-        schema_mode="overwrite" if predicate is None else None,
+        schema_mode="overwrite" if predicate is None else _schema_mode(table, source.schema, name),
         configuration=_CONFIGURATION if table is None else None,
         storage_options=_options(root),
         writer_properties=WriterProperties(compression="ZSTD", compression_level=3),
@@ -220,6 +222,25 @@ def _write(
         raise _lost(name, 0)
     _flush_version(root, name, written.version())
     return int(written.version())
+
+
+def _schema_mode(table: Any, new: pa.Schema, name: str) -> Literal["merge"] | None:
+    """Whether the write adds columns.
+
+    Raises:
+        ContractBroken: It would leave one out, or one of the new ones may not be null.
+    """
+    stored = {field.name for field in table.schema().fields}
+    added = [field for field in new if field.name not in stored]
+    missing = sorted(stored - set(new.names))
+    never_null = [field.name for field in added if not field.nullable]
+    if missing or never_null:
+        raise ContractBroken(
+            f"{name} refused the new rows: {len(missing)} of its columns are missing ({missing}), "
+            f"{len(never_null)} new ones may not be null ({never_null}), which the rows of other "
+            "days are; nothing was changed: declare new columns nullable and keep the old ones"
+        )
+    return "merge" if added else None
 
 
 class _Watched:
@@ -236,6 +257,10 @@ class _Watched:
         self._reader, self._name = reader, name
         self._days = None if days is None else frozenset(days)
         self.failure: Exception | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._reader.schema
 
     def reader(self) -> pa.RecordBatchReader:
         return pa.RecordBatchReader.from_batches(self._reader.schema, self._batches())
@@ -269,7 +294,8 @@ def _is_of_the_store(error: Exception) -> bool:
 
     if isinstance(error, OSError | TableNotFoundError | CommitFailedError):
         return True
-    text = str(error)
+    # Delta's own frame around an error of the rows; the object store's are 'Generic S3 error' etc.
+    text = str(error).removeprefix("Generic DeltaTable error")
     return any(mark in text for mark in ("No space left", "os error", "Generic ", "Object store"))
 
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.cards import build, policy, taxonomy
+from sxe_pipeline.cards import build, taxonomy
+from sxe_pipeline.privacy import policy
 from sxe_pipeline.schema.tables import IDENTITY, PROFILE
 
 SEEN = datetime(2026, 6, 1, tzinfo=UTC)
@@ -38,7 +39,7 @@ def tables(*people: dict[str, Any]) -> tuple[pa.Table, pa.Table]:
     for number, person in enumerate(people):
         key = person.get("account_key", f"id:{number}")
         platform = person.get("platform", "x")
-        row = {field.name: None for field in PROFILE} | _LISTS | _FIXED
+        row = {field.name: None for field in PROFILE.schema} | _LISTS | _FIXED
         row |= {"platform": platform, "account_key": key, "handle": f"handle{number}"}
         row |= {k: v for k, v in person.items() if k not in ("card_id", "basis")}
         profiles.append(row)
@@ -56,8 +57,8 @@ def tables(*people: dict[str, Any]) -> tuple[pa.Table, pa.Table]:
             }
         )
     return (
-        pa.Table.from_pylist(profiles, schema=PROFILE),
-        pa.Table.from_pylist(identities, schema=IDENTITY),
+        pa.Table.from_pylist(profiles, schema=PROFILE.schema),
+        pa.Table.from_pylist(identities, schema=IDENTITY.schema),
     )
 
 

@@ -8,10 +8,12 @@ import pyarrow.compute as pc
 import pytest
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.cards import build, policy, pools, release
-from sxe_pipeline.cards.card import CARD, CONTRACT_COLUMNS, INCOMPLETE, WITHHELD, readiness
+from sxe_pipeline.cards import build, pools, release
+from sxe_pipeline.cards.card import INCOMPLETE, WITHHELD, readiness
 from sxe_pipeline.errors import BadConfig, ContractBroken
-from sxe_pipeline.schema.tables import POOL
+from sxe_pipeline.privacy import policy
+from sxe_pipeline.schema.lead_card import CONTRACT, LEAD_CARD
+from sxe_pipeline.schema.tables import POOL, PROFILE
 from sxe_pipeline_tests.cards.conftest import FULL, NEWEST, SEEN, tables
 
 BIO = "Wedding photographer. Coffee and trail running."
@@ -79,7 +81,7 @@ def test_a_card_without_a_word_of_its_own_is_no_lead_card(make) -> None:
     )
 
     assert built.cards.num_rows == 0
-    assert built.cards.schema.equals(CARD)
+    assert built.cards.schema.equals(LEAD_CARD.schema)
     assert built.funnel["no_signal", "x"] == 2
 
 
@@ -216,8 +218,11 @@ def test_ids_only_takes_everything_of_the_profile(make) -> None:
 
     (card,) = release.release(built.cards, shipped_policy).to_pylist()
 
-    assert list(card) == list(CONTRACT_COLUMNS)
-    for name in release.PROFILE_COLUMNS:
+    assert list(card) == CONTRACT.names
+    for name in (
+        *("display_name", "bio", "handle", "follower_count", "following_count", "post_count"),
+        *("link_domains", "hashtags"),
+    ):
         assert card[name] is None, name
     assert card["evidence"]
     assert all(item["text"] is None for item in card["evidence"])
@@ -263,7 +268,7 @@ def test_pools_count_every_card_once(make) -> None:
 
     table = pools.pools(built.cards)
 
-    assert table.schema.equals(POOL)
+    assert table.schema.equals(POOL.schema)
     assert pc.sum(table["card_count"]).as_py() == built.cards.num_rows == 4
     largest = max(table.to_pylist(), key=lambda row: row["card_count"])
     assert largest["persona"] == "photographer"
@@ -283,3 +288,16 @@ def test_every_card_carries_the_versions_it_was_made_with(make, shipped) -> None
     assert card["taxonomy_version"] == f"{shipped.version}+{shipped.sha256[:12]}"
     assert (card["policy_version"], card["ruleset_version"]) == ("test", "r1")
     assert card["model_version"] == "none"
+
+
+def test_a_card_reads_of_a_profile_what_the_profile_states() -> None:
+    """The columns by their names, types and nulls: what a reader names cannot drift unseen."""
+    types = {"string": str, "int64": int, "boolean": bool, "timestamp[us, UTC]": datetime}
+    stated = {
+        column.name: types[column.kind] | None if column.nullable else types[column.kind]
+        for column in PROFILE.columns
+        if column.kind in types
+    } | {column.name: list[str] for column in PROFILE.columns if column.kind == "list"}
+    read = {n: kind for n, kind in build.Account.__annotations__.items() if n != "basis"}
+
+    assert {name: stated.get(name) for name in read} == read

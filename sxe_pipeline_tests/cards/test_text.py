@@ -18,21 +18,21 @@ def test_cleaning_twice_is_cleaning_once(raw: str) -> None:
 
 @given(st.text(max_size=300))
 def test_folding_keeps_the_length(raw: str) -> None:
-    assert len(text.fold(raw)) == len(raw)
+    assert len(text.skeleton(raw)) == len(raw)
 
 
 @given(st.text(max_size=300))
 def test_every_text_has_an_answer(raw: str) -> None:
-    folded = text.fold(raw)
+    bare = text.skeleton(raw)
 
-    assert text.informative_tokens(folded, frozenset()) >= 0
-    assert text.is_stated_minor(folded) in (True, False)
+    assert text.informative_tokens(bare, frozenset()) >= 0
+    assert text.is_stated_minor(bare) in (True, False)
     assert all(tag in raw for tag in text.hashtags(raw))
     assert text.domain(raw) is None or "." in text.domain(raw)
 
 
 @pytest.mark.parametrize(
-    ("raw", "folded"),
+    ("raw", "bare"),
     [
         pytest.param("Élan & Ñandú", "elan   nandu", id="accents go"),
         pytest.param("𝓐𝓻𝓽𝓲𝓼𝓽", "artist", id="styled letters are letters"),
@@ -44,8 +44,8 @@ def test_every_text_has_an_answer(raw: str) -> None:
         pytest.param("actor.writer", "actor\nwriter", id="words joined by a dot are two"),
     ],
 )
-def test_folding_shows_what_phrases_may_match(raw: str, folded: str) -> None:
-    assert text.fold(raw) == folded
+def test_a_skeleton_shows_what_phrases_may_match(raw: str, bare: str) -> None:
+    assert text.skeleton(raw) == bare
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_folding_shows_what_phrases_may_match(raw: str, folded: str) -> None:
     ],
 )
 def test_informative_tokens_are_counted_as_defined(raw: str, count: int, shipped: Taxonomy) -> None:
-    assert text.informative_tokens(text.fold(raw), shipped.stop_words["en"]) == count
+    assert text.informative_tokens(text.skeleton(raw), shipped.stop_words["en"]) == count
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_informative_tokens_are_counted_as_defined(raw: str, count: int, shipped
     ],
 )
 def test_a_stated_age_under_eighteen_is_seen(raw: str, is_minor: bool) -> None:
-    assert text.is_stated_minor(text.fold(raw)) is is_minor
+    assert text.is_stated_minor(text.skeleton(raw)) is is_minor
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_tags_split_at_capitals() -> None:
 
 
 def test_the_language_of_nothing_is_null() -> None:
-    assert text.language(text.fold("!!!"), "!!!") == (None, None)
-    code, score = text.language(text.fold("Soy periodista"), "Soy periodista y vivo en Lima")
+    assert text.language(text.skeleton("!!!"), "!!!") == (None, None)
+    code, score = text.language(text.skeleton("Soy periodista"), "Soy periodista y vivo en Lima")
     assert code == "es"
     assert score is not None
     assert 0 < score <= 1

@@ -4,7 +4,9 @@ import io
 from datetime import UTC, datetime
 from typing import Any
 
-from sxe_pipeline.ingest.read import Reject, mappings, read_file
+from sxe_pipeline.ingest.mapping import mappings
+from sxe_pipeline.ingest.read import read_file
+from sxe_pipeline.schema.landed import Reject
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

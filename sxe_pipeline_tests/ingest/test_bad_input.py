@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline.ingest.chunks import RECORD_LIMIT, Splitter
-from sxe_pipeline.ingest.read import mappings, read_file
+from sxe_pipeline.ingest.mapping import mappings
+from sxe_pipeline.ingest.read import read_file
 from sxe_pipeline.schema.tables import REASONS
 from sxe_pipeline_tests.ingest.reading import NOW, land
 

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from sxe_pipeline.cards import policy
 from sxe_pipeline.ingest.collection import declared
 from sxe_pipeline.ingest.stream import to_jsonl
+from sxe_pipeline.privacy import policy
 from sxe_pipeline.sandbox import POLICY, bios, landing, plants
 
 DAYS = (date(2026, 9, 1), date(2026, 9, 2))

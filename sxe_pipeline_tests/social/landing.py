@@ -2,28 +2,16 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 
+from sxe_pipeline.schema.landed import Landed, Reject
 from sxe_pipeline.schema.tables import LANDED_ROW
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DAY, NEXT_DAY = date(2026, 3, 8), date(2026, 3, 9)
-
-
-@dataclass(frozen=True)
-class Reject:
-    row: int
-    reason: str = "malformed"
-    shape: str | None = None
-
-
-@dataclass(frozen=True)
-class Landed:
-    rows: pa.RecordBatch
-    rejects: list[Reject] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -61,12 +49,12 @@ def batch(rows: Sequence[dict], *, collection: str = "spring", file_sha256: str 
         {"collection": collection, "file_sha256": file_sha256, "row": number} | row
         for number, row in enumerate(rows, 1)
     ]
-    return pa.RecordBatch.from_pylist(whole, schema=LANDED_ROW)
+    return pa.RecordBatch.from_pylist(whole, schema=LANDED_ROW.schema)
 
 
 def read(file: File) -> Iterator[Landed]:
     rows = batch(file.sightings, collection=file.collection, file_sha256=file.file_sha256)
-    yield Landed(rows, list(file.rejects))
+    yield Landed(rows, file.rejects)
 
 
 def vanishing(name: str) -> Callable[[File], Iterator[Landed]]:

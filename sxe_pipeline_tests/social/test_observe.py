@@ -6,21 +6,22 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline.errors import ContractBroken, LandingGone
+from sxe_pipeline.schema.landed import Reject
 from sxe_pipeline.social import observe
-from sxe_pipeline.social.screen import Screen
+from sxe_pipeline.social.redaction import Detectors
 from sxe_pipeline_tests.social.landing import (
     DAY,
     NEXT_DAY,
     File,
-    Reject,
     read,
     sighting,
     vanishing,
 )
 
+REJECTS = (Reject(2, None, "malformed"), Reject(3, "made_up", "suspended"))
 FILES = (
     File("one", (sighting("id:1", bio="cook"), sighting("id:2"))),
-    File("two", (sighting("id:1", hours=5),), (Reject(2), Reject(3, "suspended", "made_up"))),
+    File("two", (sighting("id:1", hours=5),), REJECTS),
 )
 
 
@@ -140,12 +141,12 @@ def test_contact_data_is_stored_nowhere(tier):
 
 def test_with_a_rule_off_the_second_detector_quarantines_the_leak(tier):
     def keep(texts: pa.Array):
-        found = Screen().redact_array(pa.nulls(len(texts), pa.string()))
+        found = Detectors().redact_array(pa.nulls(len(texts), pa.string()))
         return dataclasses.replace(found, texts=texts)
 
     files = [File("one", (sighting("id:1", bio="ana@example.com"), sighting("id:2", bio="cook")))]
 
-    [counts] = tier.observe({DAY: files}, screen=Screen(redact_array=keep))
+    [counts] = tier.observe({DAY: files}, detectors=Detectors(redact_array=keep))
 
     assert (counts.leak_count, counts.observation_count) == (1, 1)
     assert tier.ask("select leak_count from social.day_count") == [(1,)]
@@ -158,7 +159,7 @@ def test_a_contact_shape_is_kept_and_counted_as_open(tier):
 
     files = [File("one", (sighting("id:1", bio="odd"), sighting("id:2", bio="even")))]
 
-    [counts] = tier.observe({DAY: files}, screen=Screen(scan_array=suspicious))
+    [counts] = tier.observe({DAY: files}, detectors=Detectors(scan_array=suspicious))
 
     assert counts.open_count == 1
     assert {r["account_key"]: r["is_scan_open"] for r in tier.rows(observe.TABLE)} == {
@@ -178,7 +179,7 @@ def test_many_small_files_pass_through_in_few_batches(tier):
     told = []
 
     [counts] = tier.observe(
-        {DAY: files}, read=read, screen=Screen(scan_array=counting), progress=told.append
+        {DAY: files}, read=read, detectors=Detectors(scan_array=counting), progress=told.append
     )
 
     assert counts.observation_count == sum(told) == 200

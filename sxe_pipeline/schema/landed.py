@@ -1,0 +1,48 @@
+"""What ingest hands to the social tier: landing files, mapped rows, rejects.
+
+Here: the values that pass between two rooms that import nothing of each other. In memory only: a
+landed row is not yet redacted. Not here: the columns of a row (`tables`).
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class LandingFile:
+    """A registered file. `path` is its key in the landing store."""
+
+    collection: str
+    file_sha256: str
+    path: str
+    landed_day: date
+    registered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that is no row. `row` 0 speaks of the file; `shape` is null where unrecognised."""
+
+    row: int
+    shape: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """Some rows of a file (table `LANDED_ROW`) and the rejects among them."""
+
+    rows: "pa.RecordBatch"
+    rejects: Sequence[Reject]
+
+
+def files_digest(files: Iterable[LandingFile]) -> str:
+    """What tells one set of files from another: SHA-256 of their sorted collections and hashes."""
+    names = sorted(f"{file.collection}\0{file.file_sha256}" for file in files)
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
