@@ -39,6 +39,7 @@ class Tree:
         catalogue.files_sha256.cache_clear()
 
     def write(self, path, text):
+        (self.package / path).parent.mkdir(exist_ok=True)
         (self.package / path).write_text(text)
         catalogue.files_sha256.cache_clear()
 
@@ -204,3 +205,23 @@ def ask_as_owner(database, statements):
     with psycopg.connect(database.dsn("sxe_admin")) as conn:
         conn.execute("set role sxe_owner")
         conn.execute(statements)
+
+
+def test_a_revision_may_change_a_table_that_views_triggers_and_policies_stand_on(database, tree):
+    before = dump(database)
+    tree.write(
+        "store/versions/1001/1_reasons.sql",
+        "alter table gate.approval alter column reason type varchar(500);\n"
+        "alter table handoff.batch alter column contract type varchar(80);\n"
+        "alter table audit.event add column note text;\n",
+    )
+
+    done = upgrade(database)
+
+    changed = {line.split(" ")[0] for line in set(dump(database)) ^ set(before)}
+    assert done.revisions == (1001,)
+    assert len(done.files) == len(catalogue.living_files()), "all of it stands on new tables"
+    assert done.dropped == ()
+    # The text of what stands on a changed column names its new type, and is there again.
+    assert changed <= {"column", "constraint", "index", "policy", "view"}
+    assert not upgrade(database).is_change
