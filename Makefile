@@ -10,7 +10,12 @@ DEV := $(VENV)/.dev-$(call HASH,requirements-dev.lock pyproject.toml)
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format golden bench ui clean lock
+# For `make mutate`; the same seed tries the same mutants, and goes on where it was stopped.
+ROOMS ?= redact gate
+MUTANTS ?= 50
+SEED ?= 1
+
+.PHONY: help demo test quick coverage mutate check format golden bench ui clean lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,6 +28,13 @@ ui: $(RUN) ## the Dagster UI over the state of the last demo
 
 test: $(DEV) ## all tests, in parallel and random order
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
+
+quick: $(DEV) ## the tests that need no database and start nothing, for each save
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not database and not processes" $(ARGS)
+	@echo "left out: what needs a database, or starts a server, a UI, a demo or an installation; make test runs all"
+
+mutate: $(DEV) ## small faults put into copies of ROOMS, MUTANTS of each by SEED: which does no test notice?
+	@$(BIN)/python -m sxe_pipeline_tests.mutation $(ROOMS) --mutants $(MUTANTS) --seed $(SEED) $(ARGS)
 
 check: $(DEV) ## format, lint, types, walls, Dagster definitions
 	@$(BIN)/ruff format --check .
@@ -44,7 +56,7 @@ bench: $(DEV) ## the benchmarks
 
 clean: ## remove the environment, caches and the embedded state
 	@if [ -x $(BIN)/sxe ]; then $(BIN)/sxe down --reset --yes; fi
-	@rm -rf $(VENV) .sxe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+	@rm -rf $(VENV) .sxe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutation .coverage* dist
 
 lock: $(DEV) ## renew both lock files (maintainers)
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra build --extra embedded pyproject.toml -o requirements.lock

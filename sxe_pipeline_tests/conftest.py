@@ -16,6 +16,9 @@ from sxe_pipeline.store import migrate, sql
 
 TEMPLATE = "sxe_template"
 
+MARKS = {"server": "database", "processes": "processes"}
+"""What a test asks for -> how it is marked, so that `make quick` can leave it out."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Database:
@@ -27,6 +30,20 @@ class Database:
     def dsn(self, role):
         """The login of a role, such as 'sxe_social'."""
         return postgres.dsn(self.state, role, self.name)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark each test by the fixtures it uses, directly or through others."""
+    for item in items:
+        for fixture, mark in MARKS.items():
+            if fixture in item.fixturenames:
+                item.add_marker(mark)
+
+
+@pytest.fixture(scope="session")
+def processes():
+    """Asked for by whatever starts a server, a UI, a demo or an installation of its own."""
 
 
 @pytest.fixture(scope="session")

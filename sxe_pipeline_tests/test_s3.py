@@ -48,7 +48,7 @@ def bucket(monkeypatch):
 
 
 @pytest.fixture
-def place(bucket, tmp_path, monkeypatch):
+def place(processes, bucket, tmp_path, monkeypatch):
     for name in (*settings.DATABASES.values(), "SXE_SIGNING_KEY", "SXE_POLICY_FILE"):
         monkeypatch.delenv(name, raising=False)
     urls = {variable: f"s3://{BUCKETS[folder]}/at" for variable, folder in settings.STORES.values()}

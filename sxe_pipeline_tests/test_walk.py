@@ -66,7 +66,7 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(processes, tmp_path, monkeypatch):
     for name in (*settings.DATABASES.values(), "SXE_SIGNING_KEY", "SXE_POLICY_FILE"):
         monkeypatch.delenv(name, raising=False)
     given = settings.load({"SXE_HOME": str(tmp_path / "home")})

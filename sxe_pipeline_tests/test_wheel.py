@@ -32,7 +32,7 @@ def uv():
 
 
 @pytest.fixture(scope="module")
-def installed(uv, tmp_path_factory):
+def installed(processes, uv, tmp_path_factory):
     """The wheel and the locked packages, away from the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     built = run(

@@ -25,7 +25,7 @@ def demo(home, *arguments):
 
 
 @pytest.fixture(scope="module")
-def answer(tmp_path_factory):
+def answer(processes, tmp_path_factory):
     done = demo(tmp_path_factory.mktemp("demo"), "--accounts", "1500")
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
     return json.loads(done.stdout)
@@ -94,7 +94,7 @@ def test_people_on_several_platforms_are_one_card(answer):
     assert funnel["no_signal"] > 0.1 * funnel["identities"], "some bios say nothing"
 
 
-@pytest.mark.usefixtures("data")
+@pytest.mark.usefixtures("data", "processes")
 def test_real_files_take_the_same_pipeline_and_nothing_is_invented_for_them(tmp_path, data):
     done = demo(tmp_path, str(data / "tables"), str(data / "payloads"))
 

@@ -13,7 +13,7 @@ from sxe_pipeline_tests.gate.world import Copy, World, new_database
 
 
 @pytest.fixture
-def home(tmp_path):
+def home(processes, tmp_path):
     """Of a server whose commits are flushed, as in production."""
     server = postgres.Server(tmp_path, durable=True)
     yield server

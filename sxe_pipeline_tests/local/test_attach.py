@@ -17,7 +17,7 @@ SECRET = "s3cr3t-w0rd"
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory):
+def settings(processes, tmp_path_factory):
     """A home whose embedded server runs for all tests of this module."""
     home = tmp_path_factory.mktemp("home")
     given = environment.load({"SXE_HOME": str(home)})
@@ -27,7 +27,7 @@ def settings(tmp_path_factory):
 
 
 @pytest.fixture
-def fresh(tmp_path):
+def fresh(processes, tmp_path):
     given = environment.load({"SXE_HOME": str(tmp_path / "home")})
     yield given
     attach.stop(given, delete=True)

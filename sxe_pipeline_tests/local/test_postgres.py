@@ -58,7 +58,7 @@ class Command:
 
 
 @pytest.fixture
-def home():
+def home(processes):
     # Short: the folder's name is part of what PostgreSQL puts into its files.
     folder = Path(tempfile.mkdtemp(prefix="sxe"))
     yield folder

@@ -23,7 +23,7 @@ def environment(home):
 
 
 @pytest.fixture
-def port():
+def port(processes):
     """Free, and below those that the system gives to outgoing connections: it stays free."""
     first = 20_000 + os.getpid() % 10_000
     for candidate in range(first, first + 100):
