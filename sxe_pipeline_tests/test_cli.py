@@ -182,6 +182,7 @@ def test_an_unreachable_database_may_be_tried_again(tmp_path):
     assert "hunter2" not in done.stderr
 
 
+@pytest.mark.usefixtures("processes")
 def test_land_build_publish_and_read_back(tmp_path):
     folder = tmp_path / "makers"
     folder.mkdir()

@@ -33,7 +33,10 @@ START_S = 60
 FILLING_S = 5
 """Longer than a starting server leaves its lock file empty; an older empty file is a remnant."""
 
-_DURABLE_OFF = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+_DURABLE_OFF = (
+    "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c wal_level=minimal "
+    "-c max_wal_senders=0 -c max_wal_size=256MB -c autovacuum=off -c scram_iterations=1"
+)
 
 
 @dataclass(frozen=True)

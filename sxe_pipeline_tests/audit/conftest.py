@@ -1,17 +1,13 @@
 """A real Dagster instance on the embedded server, and an audit log to keep in step with it."""
 
-import secrets
-
 import dagster as dg
-import psycopg
 import pytest
 import yaml
-from psycopg import sql as compose
 
 from sxe_pipeline import audit, face
-from sxe_pipeline.local import postgres
-from sxe_pipeline.store import migrate, sql
-from sxe_pipeline.store.sql import open_unchecked, with_driver
+from sxe_pipeline.store import sql
+from sxe_pipeline.store.sql import with_driver
+from sxe_pipeline_tests.databases import TEMPLATE, copy_of, drop
 
 ASSETS = sorted(set(audit.KINDS.values()))
 
@@ -42,28 +38,17 @@ class Catalog:
 @pytest.fixture(scope="session")
 def _instance(server, tmp_path_factory):
     """One for all tests of a worker: its tables take seconds to make."""
-    name = f"dagster_{secrets.token_hex(6)}"
-    database = compose.Identifier(name)
-    root = postgres.dsn(server, "postgres", "postgres")
-    with psycopg.connect(root, autocommit=True) as conn:
-        conn.execute(
-            compose.SQL("create database {} template {} owner sxe_admin").format(
-                database, compose.Identifier("sxe_template")
-            )
-        )
-        # Grants on a database do not come with its template.
-        with open_unchecked(postgres.dsn(server, "sxe_admin", name)) as admin:
-            migrate.open_database(admin)
-        url = with_driver(postgres.dsn(server, "sxe_dagster", name), "psycopg2")
-        folder = tmp_path_factory.mktemp("dagster")
-        config = {
-            "storage": {"postgres": {"postgres_url": url}},
-            "telemetry": {"enabled": False},
-        }
-        (folder / "dagster.yaml").write_text(yaml.safe_dump(config))
-        with dg.DagsterInstance.from_config(str(folder)) as opened:
-            yield opened
-        conn.execute(compose.SQL("drop database {} with (force)").format(database))
+    database = copy_of(server, TEMPLATE)
+    url = with_driver(database.dsn("sxe_dagster"), "psycopg2")
+    config = {
+        "storage": {"postgres": {"postgres_url": url}},
+        "telemetry": {"enabled": False},
+    }
+    folder = tmp_path_factory.mktemp("dagster")
+    (folder / "dagster.yaml").write_text(yaml.safe_dump(config))
+    with dg.DagsterInstance.from_config(str(folder)) as opened:
+        yield opened
+    drop(database)
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import pytest
 
 from sxe_pipeline.sandbox import providers
 from sxe_pipeline_tests.contacts.harness import as_minted, harness_on, telling_pairs
-from sxe_pipeline_tests.gate.world import World, database_from, drop
+from sxe_pipeline_tests.databases import TEMPLATE, copy_of, drop
+from sxe_pipeline_tests.gate.world import World
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def emulator():
 
 
 def _set_up(server):
-    database = database_from(server, "sxe_template")
+    database = copy_of(server, TEMPLATE)
     world = World(database)
     world.open(cap=100_000_000)
     world.settings(reconcile_wait="0 seconds", poll_wait="0 seconds")
@@ -61,7 +62,7 @@ def paired(server):
 def pairs(paired, emulator):
     """(harness, pairs of cards): no request names them yet."""
     template, tokens, known, cards = paired
-    database = database_from(template.state, template.name)
+    database = copy_of(template.state, template.name)
     with harness_on(database, tokens, emulator, known) as opened:
         yield opened, cards
     drop(database)
@@ -71,7 +72,7 @@ def pairs(paired, emulator):
 def harness(opened, emulator):
     """An open gate without cards, and the loop before it."""
     template, tokens, known = opened
-    database = database_from(template.state, template.name)
+    database = copy_of(template.state, template.name)
     with harness_on(database, tokens, emulator, known) as made:
         yield made
     drop(database)
@@ -81,7 +82,7 @@ def harness(opened, emulator):
 def due(approved, emulator):
     """(harness, request): three cards, approved, nothing sent."""
     template, tokens, known, made = approved
-    database = database_from(template.state, template.name)
+    database = copy_of(template.state, template.name)
     with harness_on(database, tokens, emulator, known) as opened:
         yield opened, made
     drop(database)

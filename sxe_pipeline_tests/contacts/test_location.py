@@ -154,10 +154,11 @@ def test_the_contact_login_may_not(contact_login, statement):
 
 @pytest.fixture(scope="module")
 def contact_login(opened):
-    from sxe_pipeline_tests.gate.world import World, database_from, drop
+    from sxe_pipeline_tests.databases import copy_of, drop
+    from sxe_pipeline_tests.gate.world import World
 
     template, *_ = opened
-    database = database_from(template.state, template.name)
+    database = copy_of(template.state, template.name)
     world = World(database)
     yield world.contacts
     world.close()

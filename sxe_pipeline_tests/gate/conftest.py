@@ -2,13 +2,14 @@
 
 import pytest
 
-from sxe_pipeline_tests.gate.world import World, database_from, drop
+from sxe_pipeline_tests.databases import TEMPLATE, copy_of, drop
+from sxe_pipeline_tests.gate.world import World
 
 
 @pytest.fixture(scope="session")
 def opened(server):
     """A database where people, policy, prices and caps are set: what each test copies."""
-    database = database_from(server, "sxe_template")
+    database = copy_of(server, TEMPLATE)
     made = World(database)
     made.open()
     made.close()
@@ -20,7 +21,7 @@ def opened(server):
 def world(opened):
     """People, policy, prices, caps; no card yet."""
     template, tokens = opened
-    database = database_from(template.state, template.name)
+    database = copy_of(template.state, template.name)
     made = World(database)
     made.tokens = dict(tokens)
     yield made

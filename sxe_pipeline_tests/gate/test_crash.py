@@ -9,7 +9,8 @@ import pytest
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.gate import permits
 from sxe_pipeline.local import postgres
-from sxe_pipeline_tests.gate.world import Copy, World, new_database
+from sxe_pipeline_tests.databases import Database
+from sxe_pipeline_tests.gate.world import World, new_database
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_a_crash_forgets_no_call_that_left_and_lets_no_forgotten_permit_leave(ho
         world.close()
 
     with home.attached() as state:
-        world = World(Copy(state, "crashed"))
+        world = World(Database(state, "crashed"))
         found = dict(world.owner("select call_id, state from gate.call"))
         events = world.one(
             "select count(*) from gate.call_step join audit.event using (event_id) "

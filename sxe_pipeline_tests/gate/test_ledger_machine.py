@@ -21,7 +21,8 @@ from hypothesis.stateful import (
 from sxe_pipeline.errors import BadInput, Busy, Refused
 from sxe_pipeline.gate import people, permits, requests
 from sxe_pipeline.privacy import suppression
-from sxe_pipeline_tests.gate.world import APOLLO, ENFORMION, World, database_from, drop
+from sxe_pipeline_tests.databases import copy_of, drop
+from sxe_pipeline_tests.gate.world import APOLLO, ENFORMION, World
 
 UNIT = 1_000_000
 CARDS = 8
@@ -55,7 +56,7 @@ class Ledger(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.database = database_from(self.template.state, self.template.name)
+        self.database = copy_of(self.template.state, self.template.name)
         self.world = World(self.database)
         self.world.tokens = dict(self.tokens)
         self.made, self.runs, self.granted, self.calls = [], [], [], []

@@ -1,8 +1,6 @@
 """A gate with people, prices, caps and cards: what the tests of gate and contacts start from."""
 
 import contextlib
-import dataclasses
-import secrets
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -11,6 +9,7 @@ from psycopg import sql as compose
 from sxe_pipeline.gate import candidates, people, permits, requests
 from sxe_pipeline.local import postgres
 from sxe_pipeline.store import migrate, sql
+from sxe_pipeline_tests.databases import Database
 
 MARKET = "x_general"
 NAMES = ("first_name", "last_name", "city", "region", "country", "domain", "linkedin_url")
@@ -347,45 +346,15 @@ class World:
         assert loose == []
 
 
-@dataclasses.dataclass(frozen=True)
-class Copy:
-    """A copy of a database, as the fixture `database` is one."""
-
-    state: dict
-    name: str
-
-    def dsn(self, role):
-        return postgres.dsn(self.state, role, self.name)
-
-
 def new_database(state, name):
     """A database made and migrated on a server that has no template."""
-    made = Copy(state, name)
+    made = Database(state, name)
     with psycopg.connect(postgres.dsn(state, "postgres", "postgres"), autocommit=True) as conn:
         conn.execute(
             compose.SQL("create database {} owner sxe_admin").format(compose.Identifier(name))
         )
     migrate.upgrade(made.dsn("sxe_admin"), state["passwords"])
     return made
-
-
-def database_from(state, template):
-    """A database with all that the template holds; nobody may be logged in to that one."""
-    made = Copy(state, f"t_{secrets.token_hex(6)}")
-    names = (compose.Identifier(made.name), compose.Identifier(template))
-    with psycopg.connect(postgres.dsn(state, "postgres", "postgres"), autocommit=True) as conn:
-        conn.execute(compose.SQL("create database {} template {} owner sxe_admin").format(*names))
-    with sql.open_unchecked(made.dsn("sxe_admin")) as admin:
-        migrate.open_database(admin)
-    return made
-
-
-def drop(database):
-    """Away with it, and with whoever is logged in."""
-    root = postgres.dsn(database.state, "postgres", "postgres")
-    with psycopg.connect(root, autocommit=True) as conn, contextlib.suppress(psycopg.Error):
-        gone = compose.SQL("drop database {} with (force)")
-        conn.execute(gone.format(compose.Identifier(database.name)))
 
 
 def _next_year():
