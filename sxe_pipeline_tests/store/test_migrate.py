@@ -30,6 +30,13 @@ def as_owner(database, statements):
 
 
 @pytest.fixture
+def database(database):
+    """One whose catalogue is compared at the next login: here catalogues are changed."""
+    sql._fitting.clear()
+    return database
+
+
+@pytest.fixture
 def empty(database):
     """The database of this test with nothing in it, as a service hands it out."""
     root = postgres.dsn(database.state, "postgres", "postgres")
