@@ -95,7 +95,7 @@ def storm(dsn, begun, seed, seconds):
         Counts by what happened, with `charged`: micros that the provider took outside.
     """
     dice, seen, done = random.Random(seed), Counter(charged=0), []
-    conn = sql.connect(dsn)
+    conn = sql.open_unchecked(dsn)  # the test keeps circuits closed by a trigger of its own
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
