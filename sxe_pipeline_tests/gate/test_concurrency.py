@@ -94,7 +94,7 @@ def test_bookings_sweeps_and_counters_at_once_keep_the_books(world):
     # A circuit that a charge opened would end the test early.
     world.owner(
         "create function public.stay() returns trigger language plpgsql as "
-        "$$ begin new.state := 'closed'; return new; end $$"
+        "$$ begin new.circuit_state := 'closed'; return new; end $$"
     )
     world.owner(
         "create trigger stay before update on gate.provider "

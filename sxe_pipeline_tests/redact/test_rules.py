@@ -1,0 +1,150 @@
+"""One case a rule: what it takes, and what its exceptions leave. Ways of hiding: test_text."""
+
+import pyarrow as pa
+import pytest
+
+from sxe_pipeline.redact import redact_links, redact_text
+
+NUMBER = "5550134229"
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        pytest.param("ana at gmail", "[email]", id="a provider without its top level"),
+        pytest.param("ana(at)gmail", "[email]", id="the same in brackets"),
+        pytest.param("gmail: ana.lopez", "[email]", id="the provider first"),
+        pytest.param("ana.lopez (gmail)", "[email]", id="the provider in brackets"),
+        pytest.param("ana.lopez gmail.com", "[email]", id="only a blank for the at"),
+        pytest.param("analopezgmail.com", "[email]", id="no at"),
+        pytest.param("ana@gmail com", "[email]", id="a blank for the dot"),
+        pytest.param("ana@example,com", "[email]", id="a comma for the dot"),
+        pytest.param("ana✉example.com", "[email]", id="an envelope for the at"),
+        pytest.param("ana en gmail", "[email]", id="a preposition before a sure provider"),
+        pytest.param("info at yahoocom", "[email]", id="the top level glued to the provider"),
+        pytest.param("name: gmail", "name: gmail", id="a provider alone"),
+        pytest.param("ana at example.org", "ana at example.org", id="a bare word for the at"),
+        pytest.param("ana on twitter", "ana on twitter", id="a preposition before a network"),
+        pytest.param("meet me at home.com", "meet me at home.com", id="never a local part"),
+    ],
+)
+def test_an_address_is_weighed_by_its_parts(text, stored):
+    assert redact_text(text)[0] == stored
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        pytest.param("call 123456", "call [phone]", id="six digits behind a phone word"),
+        pytest.param("call 12 34 56", "call 12 34 56", id="three pairs are a date or a score"),
+        pytest.param("call 12345", "call 12345", id="five digits are too few"),
+        pytest.param("call 2014-2018", "call 2014-2018", id="years behind a phone word"),
+        pytest.param("055 134 229", "[phone]", id="nine digits with a leading zero"),
+        pytest.param("05-134229", "[phone]", id="eight digits in an area's grouping"),
+        pytest.param("555 0134", "555 0134", id="seven digits without one"),
+        pytest.param(f"({NUMBER[:3]}) {NUMBER[3:]}", "[phone]", id="the bracket goes with it"),
+        pytest.param("call 020 7946 0958 ext. 22", "call [phone]", id="so does the extension"),
+        pytest.param(f"{NUMBER} / 5550134230", "[phone] / [phone]", id="two by a slash"),
+        pytest.param(f"{NUMBER}, 5550134230", "[phone], [phone]", id="two by a comma"),
+        pytest.param("00 44 20 7946 0958", "[phone]", id="an international prefix"),
+        pytest.param(f"abcd{NUMBER}", "abcd[phone]", id="glued to a word"),
+        pytest.param(f"ab{NUMBER}", f"ab{NUMBER}", id="glued to a code"),
+    ],
+)
+def test_a_phone_number_is_weighed_by_its_shape_and_the_words_before_it(text, stored):
+    assert redact_text(text)[0] == stored
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"write @{NUMBER}", id="a handle of digits"),
+        pytest.param(f"write @ana{NUMBER}", id="the digits of a handle"),
+        pytest.param(f"_{NUMBER}", id="part of an identifier"),
+        pytest.param(f"id ={NUMBER}", id="a value"),
+        pytest.param(f"https://example.com/p/{NUMBER}", id="part of a link"),
+        pytest.param(f"example.com/{NUMBER}", id="part of a link without a scheme"),
+        pytest.param(f"${NUMBER}", id="money by its sign"),
+        pytest.param(f"USD {NUMBER}", id="money by its code"),
+        pytest.param(f"{NUMBER} followers", id="a count"),
+        pytest.param("1111111111", id="one digit again and again"),
+        pytest.param("5550000000", id="a round number"),
+        pytest.param("1234567890", id="rising digits"),
+        pytest.param("9/10, 8/10, 7/10", id="scores"),
+        pytest.param("1,234,567.00", id="a price"),
+        pytest.param("10:30-18:00", id="opening hours"),
+        pytest.param("20240131", id="a day"),
+        pytest.param("192.168.100.200", id="an internet address"),
+    ],
+)
+def test_digits_of_something_else_stay(text):
+    assert redact_text(text) == (text, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        pytest.param(
+            "double five double zero one three four two two nine", "[phone]", id="doubled digits"
+        ),
+        pytest.param("triple five zero one three four two", "[phone]", id="a tripled digit"),
+        pytest.param(
+            "one two three four five six seven",
+            "one two three four five six seven",
+            id="counting",
+        ),
+    ],
+)
+def test_numbers_in_words(text, stored):
+    assert redact_text(text)[0] == stored
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "whatsapp status",
+        "telegram channel",
+        "signal available",
+        "whatsapp only business",
+        "wechat on",
+    ],
+)
+def test_a_messenger_and_an_ordinary_word_are_no_id(text):
+    assert redact_text(text) == (text, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        pytest.param("Hauptstraße 12, 10115 Berlin", "[address]", id="German"),
+        pytest.param("221b Baker Street, London NW1 6XE", "[address]", id="British"),
+        pytest.param("12 Oak Street Suite 4, Austin, TX 78701", "[address]", id="American"),
+        pytest.param("Carrera 7 # 71-21", "[address]", id="Colombian"),
+        pytest.param("P.O. Box 12345", "[address]", id="a post box"),
+    ],
+)
+def test_a_postal_address_goes_whole(text, stored):
+    assert redact_text(text)[0] == stored
+
+
+DIALLED = ("tel", "telprompt", "sms", "smsto", "mms", "callto", "facetime", "facetime-audio")
+
+
+@pytest.mark.parametrize("scheme", [*DIALLED, "sip", "sips"])
+def test_a_link_that_dials_goes(scheme):
+    link = f"{scheme}:+44{NUMBER}"
+
+    redacted = redact_links(pa.array([[link]], pa.list_(pa.string())))
+
+    assert redacted.links.to_pylist() == [[]]
+    assert redacted.kinds.to_pylist() == [["contact_link"]]
+    assert NUMBER not in redact_text(link)[0]
+
+
+def test_a_link_that_hides_a_contact_is_named_by_what_it_hides():
+    links = ["https://example.com/?m=ana%40example.com", "https://example.com/?phone=5550134229"]
+
+    redacted = redact_links(pa.array([[link] for link in links], pa.list_(pa.string())))
+
+    assert redacted.links.to_pylist() == [[], []]
+    assert redacted.kinds.to_pylist() == [["email"], ["phone"]]
