@@ -3,7 +3,7 @@
 from sxe_pipeline.gate import permits
 
 
-def nothing_leaves(world, begun, *reasons, provider="apollo"):
+def assert_nothing_leaves(world, begun, *reasons, provider="apollo"):
     """Neither a permit, nor the sending of one that was given before."""
     answer = world.permit(begun, provider)
     if isinstance(answer, permits.Permit):
@@ -13,7 +13,7 @@ def nothing_leaves(world, begun, *reasons, provider="apollo"):
     assert world.sent_calls() == 0
 
 
-def refused_at_sending(world, leave, reason):
+def assert_refused_at_sending(world, leave, reason):
     answer = permits.sending(world.contacts, leave)
     assert answer == permits.Denied(reason)
     assert world.call(leave) == "RELEASED"

@@ -4,7 +4,7 @@ import pytest
 
 from sxe_pipeline.errors import Busy, Refused
 from sxe_pipeline.gate import permits
-from sxe_pipeline_tests.gate.denials import nothing_leaves, refused_at_sending
+from sxe_pipeline_tests.gate.denials import assert_nothing_leaves, assert_refused_at_sending
 
 
 def test_only_the_fence_holder_moves_a_call(world):
@@ -92,8 +92,8 @@ def test_an_approval_that_runs_out_during_the_run_stops_it(world):
     made, begun = world.approved()
     leave = world.permit(begun)
     world.approvals_over("ben")
-    refused_at_sending(world, leave, "expired")
-    nothing_leaves(world, begun, "expired")
+    assert_refused_at_sending(world, leave, "expired")
+    assert_nothing_leaves(world, begun, "expired")
     assert permits.finish(world.contacts, begun)["state"] == "HALTED"
     world.approve(made)
     assert world.permit(world.begun_again(made)).item_count == 10
@@ -107,7 +107,7 @@ def test_an_approval_of_other_items_does_not_stand_in_for_one_that_ran_out(world
     leave = world.permit(world.begun_again(made))
     assert leave.item_count == 2
     world.approvals_over("ben")
-    refused_at_sending(world, leave, "expired")
+    assert_refused_at_sending(world, leave, "expired")
 
 
 def test_a_quorum_that_is_lost_before_the_call_sends_nobody(world):
@@ -115,7 +115,7 @@ def test_a_quorum_that_is_lost_before_the_call_sends_nobody(world):
     _, begun = world.approved()
     leave = world.permit(begun)
     world.agree("setting", {"quorum": 2})
-    refused_at_sending(world, leave, "expired")
+    assert_refused_at_sending(world, leave, "expired")
 
 
 def test_below_the_quorum_nothing_is_launched(world):

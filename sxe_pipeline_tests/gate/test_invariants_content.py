@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from sxe_pipeline.errors import BadInput
-from sxe_pipeline_tests.gate.denials import nothing_leaves, refused_at_sending
+from sxe_pipeline_tests.gate.denials import assert_nothing_leaves, assert_refused_at_sending
 from sxe_pipeline_tests.gate.world import APOLLO
 
 CHANGES = {
@@ -46,8 +46,8 @@ def test_a_new_price_closes_what_was_approved_at_the_old_one(world):
     _, begun = world.approved()
     leave = world.permit(begun)
     world.agree("price", APOLLO | {"micros_per_unit": 50_001})
-    refused_at_sending(world, leave, "price_changed")
-    nothing_leaves(world, begun, "price_changed")
+    assert_refused_at_sending(world, leave, "price_changed")
+    assert_nothing_leaves(world, begun, "price_changed")
 
 
 def test_a_new_policy_closes_what_was_approved_under_the_old_one(world):
@@ -55,8 +55,8 @@ def test_a_new_policy_closes_what_was_approved_under_the_old_one(world):
     _, begun = world.approved()
     leave = world.permit(begun)
     world.agree("policy", WIDE)
-    refused_at_sending(world, leave, "policy_changed")
-    nothing_leaves(world, begun, "policy_changed")
+    assert_refused_at_sending(world, leave, "policy_changed")
+    assert_nothing_leaves(world, begun, "policy_changed")
 
 
 TAMPER = {
@@ -79,7 +79,7 @@ def test_what_the_owner_edits_by_hand_calls_nobody(world, statement):
     world.approve(made)
     begun = world.begun_again(made)
     world.owner(statement)
-    nothing_leaves(world, begun, "tampered")
+    assert_nothing_leaves(world, begun, "tampered")
 
 
 def test_a_header_with_a_new_hash_finds_no_approval(world):
@@ -87,9 +87,9 @@ def test_a_header_with_a_new_hash_finds_no_approval(world):
     _, begun = world.approved()
     world.owner("alter table gate.request_version disable trigger all")
     world.owner("update gate.request_version set header = header || ' '")
-    nothing_leaves(world, begun, "tampered")
+    assert_nothing_leaves(world, begun, "tampered")
     world.owner("update gate.request_version set content_sha256 = sha256(header)")
-    nothing_leaves(world, begun, "expired")
+    assert_nothing_leaves(world, begun, "expired")
 
 
 def test_no_request_has_more_than_250_items(world):

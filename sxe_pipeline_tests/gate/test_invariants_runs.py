@@ -9,7 +9,7 @@ import pytest
 from sxe_pipeline.errors import BadInput, Refused
 from sxe_pipeline.gate import people, permits, requests
 from sxe_pipeline.store import roles
-from sxe_pipeline_tests.gate.denials import nothing_leaves, refused_at_sending
+from sxe_pipeline_tests.gate.denials import assert_nothing_leaves, assert_refused_at_sending
 
 
 @pytest.mark.parametrize("attempt", [None, 0, 1, 2, 99])
@@ -92,7 +92,7 @@ def test_a_revocation_between_permit_and_call_wins(world):
     made, begun = world.approved()
     leave = world.permit(begun)
     requests.revoke(world.api, world.tokens["ana"], made["request_id"], "changed my mind")
-    refused_at_sending(world, leave, "revoked")
+    assert_refused_at_sending(world, leave, "revoked")
 
 
 def test_who_neither_asked_nor_approves_revokes_nothing(world):
@@ -108,8 +108,8 @@ def test_the_kill_switch_stops_before_the_next_call(world, provider):
     _, begun = world.approved()
     leave = world.permit(begun)
     people.kill(world.api, world.tokens["ana"], provider, "stop")
-    refused_at_sending(world, leave, "killed")
-    nothing_leaves(world, begun, "killed")
+    assert_refused_at_sending(world, leave, "killed")
+    assert_nothing_leaves(world, begun, "killed")
 
 
 def test_a_killed_circuit_is_closed_by_two_people_only(world):
@@ -119,7 +119,7 @@ def test_a_killed_circuit_is_closed_by_two_people_only(world):
     made = people.propose(world.api, world.tokens["cho"], "circuit", {"provider": "apollo"}, "ok")
     with pytest.raises(Refused):
         people.decide(world.api, world.tokens["cho"], made, is_confirmed=True)
-    nothing_leaves(world, begun, "killed")
+    assert_nothing_leaves(world, begun, "killed")
     people.decide(world.api, world.tokens["dan"], made, is_confirmed=True)
     world.send(begun)
 

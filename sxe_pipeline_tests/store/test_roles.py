@@ -228,6 +228,10 @@ def test_roles_and_migrations_run_twice_and_change_nothing(database, server):
 def test_roles_are_only_checked_where_no_password_is_given(database):
     with sql.open_unchecked(database.dsn("sxe_admin")) as conn:
         roles.ensure(conn, {})
+    with sql.open_unchecked(database.dsn("sxe_social")) as conn:
+        who = conn.execute("select current_user").fetchone()
+
+    assert who == ("sxe_social",), "its password is still the same"
 
 
 def test_a_login_without_rights_is_told_what_it_lacks(database):

@@ -95,7 +95,7 @@ def test_a_database_that_is_not_there_is_named(server):
     ],
 )
 def test_a_url_that_cannot_be_read_is_a_wrong_setting(dsn):
-    told(dsn, BadConfig)
+    assert "correct it" in told(dsn, BadConfig)
 
 
 def test_a_broken_statement_leaves_the_session_usable_after_a_rollback(database):
