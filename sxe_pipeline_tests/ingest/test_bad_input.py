@@ -117,16 +117,16 @@ def test_control_characters_leave_the_bio_and_everything_else_stays():
 @pytest.mark.parametrize("codec", ["gzip", "zstd"])
 @pytest.mark.parametrize("cut", [0.5, 0.9, 1.0])
 def test_a_truncated_compressed_file_keeps_its_rows_and_ends_in_one_malformed(codec, cut):
-    plain = as_lines(*(user(n, description=f"text {n * 7919}") for n in range(1, 60_000)))
+    plain = as_lines(*(user(n, description=f"text {n * 7919}") for n in range(1, 20_000)))
     packed = gzip.compress(plain) if codec == "gzip" else pa.compress(plain, "zstd", asbytes=True)
     suffix = {"gzip": "gz", "zstd": "zst"}[codec]
 
     rows, rejects = outcome(packed[: int(len(packed) * cut)], f"f.jsonl.{suffix}")
 
     if cut == 1.0:
-        assert (len(rows), rejects) == (59_999, [])
+        assert (len(rows), rejects) == (19_999, [])
     else:
-        assert len(rows) > 10_000
+        assert len(rows) > 5_000
         assert [reason for _, reason in rejects][-1:] == ["malformed"]
         assert len(rejects) <= 2, "at most the cut line and the cut file"
 
