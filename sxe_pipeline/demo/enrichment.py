@@ -22,7 +22,7 @@ from sxe_pipeline import sandbox
 from sxe_pipeline import settings as environment
 from sxe_pipeline.demo import paid_calls
 from sxe_pipeline.errors import Refused
-from sxe_pipeline.gate import people, requests
+from sxe_pipeline.gate import people, reads, requests
 from sxe_pipeline.local import attach, contact
 from sxe_pipeline.sandbox import providers
 from sxe_pipeline.settings import Settings
@@ -44,10 +44,10 @@ class Enrichment:
     """What the second half measured. Money in millionths of the currency."""
 
     market: str = ""
-    request: Mapping[str, Any] = field(default_factory=dict)
-    plan: Mapping[str, Any] = field(default_factory=dict)
-    budgets: Sequence[Mapping[str, Any]] = ()
-    providers: Sequence[Mapping[str, Any]] = ()
+    request: reads.Request | None = None
+    plan: requests.Plan | None = None
+    budgets: Sequence[reads.Budget] = ()
+    providers: Sequence[reads.Provider] = ()
     runs: Sequence[Mapping[str, Any]] = ()
     provider_micros: int = 0
     paid_calls: int = 0
@@ -58,35 +58,37 @@ class Enrichment:
     @property
     def spent_micros(self) -> int:
         """What the ledger says was spent."""
-        return int(self.request.get("spent_micros", 0)) + int(self.request.get("overrun_micros", 0))
+        return self.request.spent_micros + self.request.overrun_micros if self.request else 0
 
     @property
     def is_good(self) -> bool:
         """Whether ledger, budgets and providers agree to the last millionth, and all is audited."""
-        booked = sum(each["booked_micros"] for each in self.providers)
+        booked = sum(each.booked_micros for each in self.providers)
         return (
             bool(self.runs)
             and all(run["ok"] for run in self.runs)
-            and self.request.get("state") == "DONE"
+            and self.request is not None
+            and self.request.state == "DONE"
             and self.spent_micros == booked == self.provider_micros
-            and all(b["is_balanced"] for b in self.budgets)
+            and all(b.is_balanced for b in self.budgets)
             and not self.proof.get("faults")
             and sum(self.values.values()) > 0
         )
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
+        request, plan = self.request, self.plan
         return {
             "market": self.market,
-            "request_id": self.request.get("request_id"),
-            "state": self.request.get("state"),
-            "items": self.request.get("item_count"),
-            "forecast": self.plan.get("forecast"),
+            "request_id": request and request.request_id,
+            "state": request and request.state,
+            "items": request and request.item_count,
+            "forecast": plan and plan.forecast,
             "cap_micros": CAP_MICROS,
             "spent_micros": self.spent_micros,
             "provider_micros": self.provider_micros,
             "paid_calls": self.paid_calls,
-            "outcomes": self.request.get("outcomes"),
+            "outcomes": request and request.outcomes,
             "values": dict(self.values),
             "claims": dict(self.proof),
             "ok": self.is_good,
@@ -120,9 +122,9 @@ def run(settings: Settings, markets: Sequence[str]) -> Enrichment:
         requests.approve(
             conn,
             tokens["ben"],
-            UUID(made["request_id"]),
-            made["version"],
-            made["content_sha256"],
+            made.request_id,
+            made.version,
+            made.content_sha256,
             "the sandbox shows how it is done",
         )
         done.runs = contact.run_once(
@@ -133,7 +135,7 @@ def run(settings: Settings, markets: Sequence[str]) -> Enrichment:
                 apollo_sink_url=f"{emulator.url}/sink",
             )
         )
-        _measure(conn, done, UUID(made["request_id"]), emulator)
+        _measure(conn, done, made.request_id, emulator)
     return done
 
 
@@ -195,8 +197,8 @@ def _choose(
             permissible_purpose="none",
         )
 
-    plans = {m: requests.plan(conn, token, spec(m))["counts"] for m in markets}
-    best = max(sorted(plans), key=lambda m: plans[m]["looked_at"] - plans[m]["not_matchable"])
+    plans = {m: requests.plan(conn, token, spec(m)).counts for m in markets}
+    best = max(sorted(plans), key=lambda m: plans[m].looked_at - plans[m].not_matchable)
     return best, spec(best)
 
 
@@ -211,8 +213,8 @@ def _measure(
     conn: psycopg.Connection, done: Enrichment, request_id: UUID, emulator: providers.Emulator
 ) -> None:
     """Both sides' account of it: the emulator's log, and what the gate shows."""
-    done.request = requests.find(conn, request_id)
-    done.budgets, done.providers = requests.budgets(conn), requests.providers(conn)
+    done.request = reads.find(conn, request_id)
+    done.budgets, done.providers = reads.budgets(conn), reads.providers(conn)
     prices = {price["provider"]: price["micros_per_unit"] for price in _yaml(sandbox.PRICES)}
     log = emulator.stats()["calls"]
     done.provider_micros = sum(
@@ -222,11 +224,9 @@ def _measure(
     )
     done.paid_calls = sum(entry["kind"] == "paid" for entry in log)
     counted: dict[str, int] = {}
-    receipt = requests.receipt(conn, request_id=request_id)
-    for call_id, card_id in {(r["call_id"], r["card_id"]) for r in receipt}:
-        groups = [r for r in receipt if (r["call_id"], r["card_id"]) == (call_id, card_id)]
-        for value in (v for r in groups for v in r["values"]):
-            counted[value["kind"]] = counted.get(value["kind"], 0) + 1
+    for line in reads.receipt(conn, request_id=request_id):
+        for value in line.values:
+            counted[value.kind] = counted.get(value.kind, 0) + 1
     done.values = dict(sorted(counted.items()))
     done.proof = paid_calls.examine(conn, log)
     done.handed_out = emulator.handed_out()
