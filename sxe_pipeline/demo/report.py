@@ -140,10 +140,7 @@ class Report:
             yield "\n  no contact data was asked for: nothing is invented for real people, and the"
             yield "  shipped policy is closed; docs/enrichment.md says how two people open it"
             return
-        request, plan = done.request, done.plan
-        if request is None or plan is None:
-            return
-        asks = request.asks
+        request, asks = done.request, done.request.asks
         yield "\n  contact data: asked, approved, paid, handed over"
         yield f"    policy       {asks.policy_sha256[:12]} of the sandbox: this machine only"
         for provider in done.providers:
@@ -158,7 +155,7 @@ class Report:
             f"{' and '.join(asks.fields)}; at most {_money(asks.max_micros)}; asked by "
             f"{request.created_by}, approved by {request.approvals[0].principal}"
         )
-        for line in plan.forecast:
+        for line in done.plan.forecast:
             yield (
                 f"    forecast     {line.provider:12}{line.group:8}"
                 f"{line.matchable:>4} matchable, expected {_money(line.expected_micros)}, "
@@ -261,7 +258,7 @@ class Report:
             yield f"  contacts {self.home / 'contact_handoff'}"
         yield "\n  try next"
         yield "    make ui                               the assets, their numbers and checks"
-        if self.enrichment and self.enrichment.request:
+        if self.enrichment:
             request_id = self.enrichment.request.request_id
             yield f"    SXE_HOME={self.home} {program()} enrich receipt {request_id}"
         if self.batches:
