@@ -36,7 +36,7 @@ def shape(json):
     """JSON without its texts, lists in one order: a moment is written in more than one way."""
     if isinstance(json, dict):
         return {key: shape(value) for key, value in json.items()}
-    if isinstance(json, list):
+    if isinstance(json, (list, tuple)):
         return sorted((shape(value) for value in json), key=repr)
     return "text" if isinstance(json, str) else json
 
