@@ -113,7 +113,7 @@ def replay(conn: psycopg.Connection, *, all_files: bool) -> tuple[list[str], lis
 def _compiling(path: str) -> Iterator[None]:
     try:
         yield
-    except psycopg.errors.InsufficientPrivilege:
+    except (psycopg.errors.InsufficientPrivilege, psycopg.OperationalError):
         raise
     except psycopg.Error as error:
         where = (error.diag.context or "").splitlines()[:1]
