@@ -306,7 +306,7 @@ def test_a_counter_below_the_ledger_opens_the_circuit(world):
     _, begun = world.approved()
     count_reading(world, 0, 1)
     world.settle(*world.send(begun), units_micro=2_000_000)
-    assert count_reading(world, 1_000_000) == {"verdict": "drift", "units_micro": -1_000_000}
+    assert count_reading(world, 1_000_000) == permits.Reconciled("drift", -1_000_000)
 
 
 def test_what_the_ledger_booked_is_no_drift(world):
