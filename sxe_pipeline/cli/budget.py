@@ -5,10 +5,10 @@ platform allows (`policy`), and requests (`gate`).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -29,6 +29,9 @@ from sxe_pipeline.cli.proposals import content_of, decide, proposal_lines, send,
 from sxe_pipeline.errors import BadInput, NotFound
 from sxe_pipeline.local.program import program
 
+if TYPE_CHECKING:
+    from sxe_pipeline.gate.reads import Budget, Policy, Provider
+
 SETTINGS = (
     *("quorum", "decide_within", "run_within", "reconcile_wait", "poll_wait"),
     *("email_fresh_for", "phone_fresh_for", "negative_for"),
@@ -44,50 +47,53 @@ def budget() -> None:
 @as_json
 def budget_show(as_json: bool) -> None:
     """What may be spent, what is reserved and spent, and what the providers count."""
-    from sxe_pipeline.gate import requests
+    from sxe_pipeline.gate import reads
 
     with api_connection() as conn:
-        budgets, providers = requests.budgets(conn), requests.providers(conn)
-        policy = requests.policy(conn)
+        budgets, providers = reads.budgets(conn), reads.providers(conn)
+        policy = reads.policy(conn)
     data = {"budgets": budgets, "providers": providers, "policy": policy}
     answer("budget show", data, as_json, map(plain, _show_lines(budgets, providers, policy)))
 
 
 def _show_lines(
-    budgets: list[dict[str, Any]], providers: list[dict[str, Any]], policy: Mapping[str, Any] | None
+    budgets: Sequence["Budget"], providers: Sequence["Provider"], policy: "Policy | None"
 ) -> Iterator[str]:
     yield from table(
         [
             {
-                "market": b["market"] or "*",
-                "provider": b["provider"] or "*",
-                "month": b["month"][:7],
-                **{n: money(b[f"{n}_micros"]) for n in ("cap", "reserved", "spent", "overrun")},
-                "balanced": "yes" if b["is_balanced"] else "NO",
+                "market": each.market or "*",
+                "provider": each.provider or "*",
+                "month": f"{each.month:%Y-%m}",
+                "cap": money(each.cap_micros),
+                "reserved": money(each.reserved_micros),
+                "spent": money(each.spent_micros),
+                "overrun": money(each.overrun_micros),
+                "balanced": "yes" if each.is_balanced else "NO",
             }
-            for b in budgets
+            for each in budgets
         ]
     )
     yield ""
     yield from table(
         [
             {
-                "provider": each["provider"],
-                "circuit": _circuit(each["circuit_state"]),
-                "cause": each["cause"],
-                "unit": money((each["price_card"] or {}).get("micros_per_unit", 0)),
-                "booked": money(each["booked_micros"]),
-                "booked units": units_of(each["booked_units_micro"]),
-                "counter": units_of(each["counter_units_micro"]),
-                "drift": units_of(each["drift_units_micro"]),
-                "open calls": each["open_calls"],
-                "unknown": ", ".join(each["unknown_calls"]) or None,
+                "provider": each.provider,
+                "circuit": _circuit(each.circuit_state),
+                "cause": each.cause,
+                "unit": money((each.price_card or {}).get("micros_per_unit", 0)),
+                "booked": money(each.booked_micros),
+                "booked units": units_of(each.booked_units_micro),
+                "counter": units_of(each.counter_units_micro),
+                "drift": units_of(each.drift_units_micro),
+                "open calls": each.open_calls,
+                "unknown": ", ".join(map(str, each.unknown_calls)) or None,
             }
             for each in providers
         ]
     )
     yield ""
-    yield f"policy {policy['sha256']}" if policy else "no policy: every platform is closed"
+    yield f"policy {policy.sha256}" if policy else "no policy: every platform is closed"
 
 
 def _circuit(state: str) -> str:
@@ -205,14 +211,13 @@ def resolve(verb: str, call: str, charged: str, reason: str, dry_run: bool, as_j
     Raises:
         NotFound: No call whose id begins so is unknown.
     """
-    from sxe_pipeline.gate import requests
+    from sxe_pipeline.gate import reads
 
     units = micros_of(charged, "a charge")
     with api_connection() as conn:
-        providers = requests.providers(conn)
-    unknown = [{"call_id": call_id} for each in providers for call_id in each["unknown_calls"]]
-    found = one_of(unknown, "call_id", call, "call that is UNKNOWN", "sxe budget show")
-    content = {"call_id": found["call_id"], "units_micro": units}
+        unknown = [call_id for each in reads.providers(conn) for call_id in each.unknown_calls]
+    call_id = one_of(unknown, lambda one: one, call, "call that is UNKNOWN", "sxe budget show")
+    content = {"call_id": str(call_id), "units_micro": units}
     send(verb, "resolve", content, reason, dry_run, as_json)
 
 
@@ -227,16 +232,16 @@ def budget_proposals(proposal: str | None, has_all: bool, as_json: bool) -> None
     with api_connection() as conn:
         rows = people.proposals(conn, is_open=not has_all and proposal is None)
     if proposal is not None:
-        row = one_of(rows, "proposal_id", proposal, "proposal", "sxe budget proposals")
+        row = one_of(rows, lambda p: p.proposal_id, proposal, "proposal", "sxe budget proposals")
         answer("budget proposals", {"rows": [row]}, as_json, proposal_lines(row))
         return
     shown = [
         {
-            "proposal": row["proposal_id"],
-            "by": row["proposed_by"],
-            "until": row["expires_at"][:16],
-            "state": row["decision"] or "waits",
-            "what": summary(row["kind"], row["content"]),
+            "proposal": row.proposal_id,
+            "by": row.proposed_by,
+            "until": row.expires_at.isoformat()[:16],
+            "state": row.decision or "waits",
+            "what": summary(row.kind, row.content),
         }
         for row in rows
     ]
@@ -268,11 +273,11 @@ def budget_decline(proposal: str, dry_run: bool, as_json: bool) -> None:
 @as_json
 def budget_stop(provider: str | None, reason: str, dry_run: bool, as_json: bool) -> None:
     """Stop PROVIDER, or all of them, before the next call. One person is enough."""
-    from sxe_pipeline.gate import people, requests
+    from sxe_pipeline.gate import people, reads
 
     with authenticated() as (conn, token):
-        providers = requests.providers(conn)
-        stopped = [n["provider"] for n in providers if provider in (None, n["provider"])]
+        names = [each.provider for each in reads.providers(conn)]
+        stopped = [name for name in names if provider in (None, name)]
         if not stopped:
             raise NotFound("there is no such provider; see `sxe budget show`")
         if not dry_run:

@@ -5,9 +5,8 @@ calls, which the contact tier makes in a process of its own.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any
-from uuid import UUID
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +17,9 @@ from sxe_pipeline.cli.logins import api_connection
 from sxe_pipeline.cli.output import answer, as_json, dry_run, matching, money, plain, reason, table
 from sxe_pipeline.errors import BadInput, NotFound
 from sxe_pipeline.local.program import program
+
+if TYPE_CHECKING:
+    from sxe_pipeline.gate.reads import ReceiptLine, Request
 
 
 @click.group()
@@ -30,44 +32,52 @@ def enrich() -> None:
 @as_json
 def enrich_status(request: str | None, as_json: bool) -> None:
     """Every request, or all about REQUEST."""
-    from sxe_pipeline.gate import requests
+    from sxe_pipeline.gate import reads
 
     with api_connection() as conn:
         one = find_request(conn, request) if request is not None else None
-        rows = requests.all_requests(conn) if one is None else [one]
+        rows = reads.all_requests(conn) if one is None else [one]
     if one is not None:
         answer("enrich status", {"rows": rows}, as_json, _status_lines(one))
         return
     shown = [
         {
-            "request": row["request_id"],
-            "version": row["version"],
-            "market": row["market"],
-            "state": row["state"],
-            "cards": row["item_count"],
-            "by": row["created_by"],
-            "spent": money(row["spent_micros"]),
-            "reserved": money(row["reserved_micros"]),
-            "cap": money(row["cap_micros"]),
+            "request": row.request_id,
+            "version": row.version,
+            "market": row.market,
+            "state": row.state,
+            "cards": row.item_count,
+            "by": row.created_by,
+            "spent": money(row.spent_micros),
+            "reserved": money(row.reserved_micros),
+            "cap": money(row.cap_micros),
         }
         for row in rows
     ]
     answer("enrich status", {"rows": rows}, as_json, map(plain, table(shown)))
 
 
-def _status_lines(row: Mapping[str, Any]) -> Iterator[str]:
+def _status_lines(row: "Request") -> Iterator[str]:
     yield from asked_lines(row)
-    amounts = (f"{n} {money(row[f'{n}_micros'])}" for n in ("cap", "reserved", "spent", "overrun"))
-    yield f"money     {', '.join(amounts)}"
-    for name in ("calls", "outcomes", "skipped", "stops"):
-        if row[name]:
-            yield f"{name:<9} {', '.join(f'{k}: {v}' for k, v in sorted(row[name].items()))}"
+    yield (
+        f"money     cap {money(row.cap_micros)}, reserved {money(row.reserved_micros)}, "
+        f"spent {money(row.spent_micros)}, overrun {money(row.overrun_micros)}"
+    )
+    counts: dict[str, Mapping[str, object]] = {
+        "calls": row.calls,
+        "outcomes": row.outcomes,
+        "skipped": row.skipped,
+        "stops": row.stops,
+    }
+    for name, by_kind in counts.items():
+        if by_kind:
+            yield f"{name:<9} {', '.join(f'{k}: {v}' for k, v in sorted(by_kind.items()))}"
     yield f"next      {_next_step(row)}"
 
 
-def _next_step(row: Mapping[str, Any]) -> str:
-    decides = f"{program()} approve {row['request_id']} --hash {row['content_sha256']} --reason .."
-    if row["calls"].get("unknown"):
+def _next_step(row: "Request") -> str:
+    decides = f"{program()} approve {row.request_id} --hash {row.content_sha256} --reason .."
+    if row.calls.get("unknown"):
         return (
             "a call is UNKNOWN: the counter, time or two people resolve it; see `sxe budget show`"
         )
@@ -77,7 +87,7 @@ def _next_step(row: Mapping[str, Any]) -> str:
         "PARTIAL": "the sensor launches what is approved; the rest waits for an approver",
         "EXECUTING": "a run holds it; when the run died, the sensor launches it after its lease",
         "HALTED": "see stops; another approval of the same hash lets it go on",
-    }.get(row["state"], "nothing")
+    }.get(row.state, "nothing")
 
 
 @enrich.command("receipt")
@@ -85,45 +95,46 @@ def _next_step(row: Mapping[str, Any]) -> str:
 @as_json
 def enrich_receipt(subject: str, as_json: bool) -> None:
     """What was paid for a card or a request, on whose word, from which budgets; no value."""
-    from sxe_pipeline.gate import requests
+    from sxe_pipeline.gate import reads
 
     with api_connection() as conn:
-        found = matching(requests.all_requests(conn), "request_id", subject)
-        rows = requests.receipt(conn, card_id=subject)
+        found = matching(reads.all_requests(conn), lambda row: row.request_id, subject)
+        rows = reads.receipt(conn, card_id=subject)
         if not rows and len(found) > 1:
             raise BadInput(f"{len(found)} requests begin so; give more of the id")
         if not rows and found:
-            rows = requests.receipt(conn, request_id=UUID(found[0]["request_id"]))
+            rows = reads.receipt(conn, request_id=found[0].request_id)
     if not rows and not found:
         raise NotFound("no call was made for such a card or request; see `sxe enrich status`")
     answer("enrich receipt", {"rows": rows}, as_json, _receipt_lines(rows))
 
 
-def _receipt_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
-    calls = {row["call_id"]: row for row in rows}
+def _receipt_lines(rows: Sequence["ReceiptLine"]) -> Iterator[str]:
+    calls = {row.call_id: row for row in rows}
     yield from table(
         [
             {
-                "card": row["card_id"],
-                "provider": row["provider"],
-                "group": row["field_group"],
-                "outcome": row["outcome"] or "open",
-                "values": ", ".join(v["kind"] for v in row["values"]) or None,
-                "call": row["call_id"],
+                "card": row.card_id,
+                "provider": row.provider,
+                "group": row.field_group,
+                "outcome": row.outcome or "open",
+                "values": ", ".join(value.kind for value in row.values) or None,
+                "call": row.call_id,
             }
             for row in rows
         ]
     )
     for call_id, row in calls.items():
-        approvers = ", ".join(a["principal"] for a in row["approvals"]) or "nobody"
+        approvers = ", ".join(a.principal for a in row.approvals) or "nobody"
         yield ""
-        yield f"call {call_id}: {row['call_state']}, sent {row['sent_at'] or 'never'}"
+        sent = row.sent_at.isoformat() if row.sent_at else "never"
+        yield f"call {call_id}: {row.call_state}, sent {sent}"
         yield (
-            f"  charged {money(row['charged_micros'])} for the whole call, on "
-            f"{', '.join(row['budgets'] or ())}"
+            f"  charged {money(row.charged_micros)} for the whole call, on "
+            f"{', '.join(row.budgets or ())}"
         )
-        yield f"  request {row['request_id']} version {row['version']}, approved by {approvers}"
-        yield f"  policy {row['policy_sha256']}"
+        yield f"  request {row.request_id} version {row.version}, approved by {approvers}"
+        yield f"  policy {row.policy_sha256}"
 
 
 @enrich.command("resolve")

@@ -16,6 +16,7 @@ from sxe_pipeline.cli.output import (
     answer,
     as_json,
     dry_run,
+    fields_of,
     micros_of,
     money,
     names_of,
@@ -30,47 +31,48 @@ from sxe_pipeline.local.program import program
 if TYPE_CHECKING:
     import psycopg
 
-    from sxe_pipeline.gate.requests import Spec
+    from sxe_pipeline.gate.reads import Request
+    from sxe_pipeline.gate.requests import Plan, Spec, Submitted
 
 MOST_ITEMS = 250
 
 
-def find_request(conn: "psycopg.Connection", start: str) -> dict[str, Any]:
+def find_request(conn: "psycopg.Connection", start: str) -> "Request":
     """The request with that id, or with that unique beginning of one."""
-    from sxe_pipeline.gate import requests
+    from sxe_pipeline.gate import reads
 
-    found = requests.all_requests(conn)
-    return one_of(found, "request_id", start, "request", "sxe enrich status")
+    listed = reads.all_requests(conn)
+    return one_of(listed, lambda row: row.request_id, start, "request", "sxe enrich status")
 
 
-def asked_lines(row: Mapping[str, Any]) -> Iterator[str]:
+def asked_lines(row: "Request") -> Iterator[str]:
     """What a request asks and where it stands, for whoever decides on it."""
     yield from map(plain, _asked(row))
 
 
-def _asked(row: Mapping[str, Any]) -> Iterator[str]:
-    asks = row["asks"]
-    yield f"request   {row['request_id']} version {row['version']}: {row['state']}"
-    yield f"asked by  {row['created_by']} at {row['created_at']}, decide by {row['decide_by']}"
-    yield f"about     {row['item_count']} cards of {row['market']}: {', '.join(asks['fields'])}"
-    yield f"from      {', '.join(asks['waterfall'])}, in this order"
-    yield f"at most   {money(asks['max_micros'])}"
+def _asked(row: "Request") -> Iterator[str]:
+    asks, asked_at, decide_by = row.asks, row.created_at.isoformat(), row.decide_by.isoformat()
+    yield f"request   {row.request_id} version {row.version}: {row.state}"
+    yield f"asked by  {row.created_by} at {asked_at}, decide by {decide_by}"
+    yield f"about     {row.item_count} cards of {row.market}: {', '.join(asks.fields)}"
+    yield f"from      {', '.join(asks.waterfall)}, in this order"
+    yield f"at most   {money(asks.max_micros)}"
     yield (
-        f"because   {asks['purpose']} / {asks['legal_basis']} / {asks['match_basis']} / "
-        f"{asks['permissible_purpose']}"
+        f"because   {asks.purpose} / {asks.legal_basis} / {asks.match_basis} / "
+        f"{asks.permissible_purpose}"
     )
-    yield f"policy    {asks['policy_sha256']}"
-    yield f"hash      {row['content_sha256']}"
-    for one in row["approvals"]:
-        most = f", at most {money(one['max_micros'])}" if one["max_micros"] else ""
+    yield f"policy    {asks.policy_sha256}"
+    yield f"hash      {row.content_sha256}"
+    for one in row.approvals:
+        most = f", at most {money(one.max_micros)}" if one.max_micros else ""
         yield (
-            f"{one['decision']:<9} {one['principal']}, version {one['version']}, "
-            f"{one['items']} cards{most}, at {one['made_at']}: {one['reason']}"
+            f"{one.decision:<9} {one.principal}, version {one.version}, "
+            f"{one.items} cards{most}, at {one.made_at.isoformat()}: {one.reason}"
         )
-    if row["lost_cards"]:
-        yield f"lost      {len(row['lost_cards'])} cards were paid for and their answer was lost;"
+    if row.lost_cards:
+        yield f"lost      {len(row.lost_cards)} cards were paid for and their answer was lost;"
         yield "          --again CARD asks, and pays, again:"
-        yield from (f"          {card}" for card in row["lost_cards"])
+        yield from (f"          {card}" for card in row.lost_cards)
 
 
 @click.command()
@@ -109,10 +111,10 @@ def request(
     is_final, spec = is_final and not dry_run, _spec(limit, cards, given)
     with authenticated() as (conn, token):
         if edit is not None:
-            spec = replace(spec, request_id=UUID(find_request(conn, edit)["request_id"]))
+            spec = replace(spec, request_id=find_request(conn, edit).request_id)
         made = (requests.submit if is_final else requests.plan)(conn, token, spec)
-    data = {"is_submitted": is_final, **made}
-    answer("request", data, as_json, _plan_lines(data))
+    data = {"is_submitted": is_final, **fields_of(made)}
+    answer("request", data, as_json, _plan_lines(made))
 
 
 def _spec(limit: int | None, cards: Sequence[str], given: Mapping[str, str | None]) -> "Spec":
@@ -130,40 +132,41 @@ def _spec(limit: int | None, cards: Sequence[str], given: Mapping[str, str | Non
     )
 
 
-def _plan_lines(data: Mapping[str, Any]) -> Iterator[str]:
-    counts = data["counts"]
+def _plan_lines(made: "Plan | Submitted") -> Iterator[str]:
+    from sxe_pipeline.gate.requests import Submitted
+
+    counts = made.counts
     yield (
-        f"{counts['chosen']} cards chosen of {counts['looked_at']} looked at; "
-        f"{counts['known_and_fresh']} of them known and fresh: free"
+        f"{counts.chosen} cards chosen of {counts.looked_at} looked at; "
+        f"{counts.known_and_fresh} of them known and fresh: free"
     )
     yield (
-        f"left out: {counts['not_matchable']} without what a provider needs, "
-        f"{counts['suppressed']} suppressed, {counts['closed_by_policy']} closed by policy, "
-        f"{counts.get('asked_before', 0)} asked before without an answer"
+        f"left out: {counts.not_matchable} without what a provider needs, "
+        f"{counts.suppressed} suppressed, {counts.closed_by_policy} closed by policy, "
+        f"{counts.asked_before} asked before without an answer"
     )
     yield from table(
         [
             {
-                "provider": f["provider"],
-                "group": f["group"],
-                "matchable": f["matchable"],
-                "min": money(f["min_micros"]),
-                "expected": money(f["expected_micros"]),
-                "worst": money(f["worst_micros"]),
+                "provider": line.provider,
+                "group": line.group,
+                "matchable": line.matchable,
+                "min": money(line.min_micros),
+                "expected": money(line.expected_micros),
+                "worst": money(line.worst_micros),
             }
-            for f in data["forecast"]
+            for line in made.forecast
         ]
     )
-    yield f"asked in this order: {', '.join(data['waterfall'])}"
-    yield f"worst case {money(data['worst_micros'])}, maximum {money(data['max_micros'])}"
-    if not data["is_submitted"]:
+    yield f"asked in this order: {', '.join(made.waterfall)}"
+    yield f"worst case {money(made.worst_micros)}, maximum {money(made.max_micros)}"
+    if not isinstance(made, Submitted):
         yield "nothing was submitted; the same again with --submit freezes it for an approver"
         return
-    made, sha256 = data["request_id"], data["content_sha256"]
-    yield f"request {made} version {data['version']}, {data['item_count']} cards"
-    yield f"hash    {sha256}"
+    yield f"request {made.request_id} version {made.version}, {made.item_count} cards"
+    yield f"hash    {made.content_sha256}"
     yield "another person, who may approve, runs:"
-    yield f"  {program()} approve {made} --hash {sha256} --reason '..'"
+    yield f"  {program()} approve {made.request_id} --hash {made.content_sha256} --reason '..'"
 
 
 @click.command()
@@ -202,8 +205,8 @@ def approve(
         done = requests.approve(
             conn,
             token,
-            UUID(asked["request_id"]),
-            asked["version"],
+            asked.request_id,
+            asked.version,
             _hash(pinned, asked),
             reason,
             positions=positions,
@@ -211,13 +214,13 @@ def approve(
             lost_cards=again,
         )
     lines = [
-        f"approved: {done['approved_items']} of {done['item_count']} cards may be asked for, "
-        f"until {done['expires_at']}; the request is {done['state']}"
+        f"approved: {done.approved_items} of {done.item_count} cards may be asked for, "
+        f"until {done.expires_at.isoformat()}; the request is {done.state}"
     ]
     answer("approve", {"asked": asked, "approval": done}, as_json, lines)
 
 
-def _show(conn: "psycopg.Connection", request: str, as_json: bool) -> dict[str, Any]:
+def _show(conn: "psycopg.Connection", request: str, as_json: bool) -> "Request":
     """What is asked; a person sees it before the decision is sent, so also where it is refused."""
     asked = find_request(conn, request)
     for line in () if as_json else asked_lines(asked):
@@ -225,9 +228,9 @@ def _show(conn: "psycopg.Connection", request: str, as_json: bool) -> dict[str, 
     return asked
 
 
-def _hash(pinned: str | None, asked: Mapping[str, Any]) -> str:
+def _hash(pinned: str | None, asked: "Request") -> str:
     # An empty one is a variable that somebody forgot to set, never leave to take what there is.
-    return str(asked["content_sha256"]) if pinned is None else pinned.lower()
+    return asked.content_sha256 if pinned is None else pinned.lower()
 
 
 def positions_of(text: str) -> list[int]:
@@ -263,11 +266,11 @@ def reject(request: str, pinned: str | None, reason: str, dry_run: bool, as_json
 
     with authenticated() as (conn, token):
         asked = _show(conn, request, as_json)
-        done = {"request_id": asked["request_id"], "state": asked["state"]}
+        state = asked.state
         if not dry_run:
-            request_id, sha256 = UUID(asked["request_id"]), _hash(pinned, asked)
-            done = requests.reject(conn, token, request_id, asked["version"], sha256, reason)
-    answer("reject", done | {"dry_run": dry_run}, as_json, [_state_line(done, dry_run)])
+            request_id, sha256 = asked.request_id, _hash(pinned, asked)
+            state = requests.reject(conn, token, request_id, asked.version, sha256, reason).state
+    _answer_ended("reject", asked.request_id, state, dry_run, as_json)
 
 
 @click.command()
@@ -281,11 +284,12 @@ def revoke(request: str, reason: str, dry_run: bool, as_json: bool) -> None:
 
     with authenticated() as (conn, token):
         asked = _show(conn, request, as_json)
-        done = {"request_id": asked["request_id"], "state": asked["state"]}
+        state = asked.state
         if not dry_run:
-            done = requests.revoke(conn, token, UUID(asked["request_id"]), reason)
-    answer("revoke", done | {"dry_run": dry_run}, as_json, [_state_line(done, dry_run)])
+            state = requests.revoke(conn, token, asked.request_id, reason).state
+    _answer_ended("revoke", asked.request_id, state, dry_run, as_json)
 
 
-def _state_line(done: Mapping[str, Any], dry_run: bool) -> str:
-    return f"the request {'stays' if dry_run else 'is'} {done['state']}"
+def _answer_ended(verb: str, request_id: UUID, state: str, dry_run: bool, as_json: bool) -> None:
+    data = {"request_id": request_id, "state": state, "dry_run": dry_run}
+    answer(verb, data, as_json, [f"the request {'stays' if dry_run else 'is'} {state}"])

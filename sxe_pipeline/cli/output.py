@@ -6,16 +6,18 @@ exit codes (`Verbs`).
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
 import click
 
 from sxe_pipeline.errors import BadInput, NotFound
 
 MILLION = 1_000_000
-_Row = TypeVar("_Row", bound=Mapping[str, Any])
+T = TypeVar("T")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 """Of every verb that ends in `answer`."""
@@ -32,15 +34,32 @@ def answer(verb: str, data: dict[str, Any], as_json: bool, lines: Iterable[str])
 
     Args:
         verb: As it is typed, groups included: `batch list`.
-        data: The answer; what JSON does not know is written as text.
+        data: The answer; a value of the gate is written as `fields_of` it, what else JSON does not
+            know as text.
         as_json: What the option `as_json` gave.
         lines: The same for a person; not read when JSON is printed.
     """
     if as_json:
-        click.echo(json.dumps({"schema": "sxe.cli/1", "verb": verb, **data}, default=str))
+        click.echo(json.dumps({"schema": "sxe.cli/1", "verb": verb, **data}, default=_written))
     else:
         for line in lines:
             click.echo(line)
+
+
+def _written(value: object) -> object:
+    return fields_of(value) if is_dataclass(value) else str(value)
+
+
+def fields_of(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass by name, moments in ISO 8601.
+
+    Example:
+        >>> from sxe_pipeline.gate.reads import Policy
+        >>> fields_of(Policy("ab", {}, datetime(2031, 2, 3)))
+        {'sha256': 'ab', 'content': {}, 'in_force_since': '2031-02-03T00:00:00'}
+    """
+    named = ((each.name, getattr(value, each.name)) for each in fields(value))
+    return {name: v.isoformat() if isinstance(v, datetime) else v for name, v in named}
 
 
 def table(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -132,20 +151,20 @@ def names_of(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def matching(found: Iterable[_Row], key: str, start: str) -> list[_Row]:
-    """The rows whose id begins so; an id is given by four letters or more."""
+def matching(listed: Iterable[T], id_of: Callable[[T], UUID], start: str) -> list[T]:
+    """Those whose id begins so; an id is given by four letters or more."""
     start = start.lower()
     if len(start) < 4:
         return []
-    return [row for row in found if str(row[key]).lower().startswith(start)]
+    return [each for each in listed if str(id_of(each)).startswith(start)]
 
 
-def one_of(found: Iterable[_Row], key: str, start: str, what: str, where: str) -> _Row:
-    """The one row whose id begins so.
+def one_of(listed: Iterable[T], id_of: Callable[[T], UUID], start: str, what: str, where: str) -> T:
+    """The one whose id begins so.
 
     Args:
-        found: What the gate lists.
-        key: The name of its id.
+        listed: What the gate lists.
+        id_of: Its id.
         start: An id, or a unique beginning of one.
         what: Such as `request`, for the error.
         where: The verb that lists them, for the error.
@@ -154,7 +173,7 @@ def one_of(found: Iterable[_Row], key: str, start: str, what: str, where: str) -
         NotFound: None does.
         BadInput: Several do.
     """
-    rows = matching(found, key, start)
+    rows = matching(listed, id_of, start)
     if not rows:
         raise NotFound(f"there is no {what} whose id begins so (4 letters at least); see `{where}`")
     if len(rows) > 1:

@@ -169,11 +169,11 @@ def people_list(as_json: bool) -> None:
         rows = gate_people.principals(conn)
     shown = [
         {
-            "name": row["principal"],
-            "scopes": ", ".join(row["scopes"]),
-            "active": "yes" if row["is_active"] else "no",
-            "tokens": row["tokens"],
-            "until": (row["expires_at"] or "-")[:10],
+            "name": row.principal,
+            "scopes": ", ".join(row.scopes),
+            "active": "yes" if row.is_active else "no",
+            "tokens": row.tokens,
+            "until": row.expires_at.date() if row.expires_at else None,
         }
         for row in rows
     ]

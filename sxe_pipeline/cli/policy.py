@@ -4,9 +4,9 @@ Here: reading arguments, showing what is in force. Not here: what a policy means
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,9 @@ from sxe_pipeline.cli.logins import api_connection
 from sxe_pipeline.cli.output import answer, as_json, dry_run, reason
 from sxe_pipeline.cli.proposals import content_of, decide, send
 from sxe_pipeline.local.program import program
+
+if TYPE_CHECKING:
+    from sxe_pipeline.gate.reads import Policy
 
 
 @click.group()
@@ -25,20 +28,20 @@ def policy() -> None:
 @as_json
 def policy_show(as_json: bool) -> None:
     """The policy in force, with its hash; without one every platform is closed."""
-    from sxe_pipeline.gate import requests
+    from sxe_pipeline.gate import reads
 
     with api_connection() as conn:
-        in_force = requests.policy(conn)
+        in_force = reads.policy(conn)
     answer("policy show", {"policy": in_force}, as_json, _lines(in_force))
 
 
-def _lines(in_force: Mapping[str, Any] | None) -> Iterator[str]:
+def _lines(in_force: "Policy | None") -> Iterator[str]:
     if in_force is None:
         yield "no policy: every platform is closed; one person proposes one, another confirms it:"
         yield f"  {program()} policy propose FILE --reason '..'"
         return
-    yield f"policy {in_force['sha256']}"
-    yield json.dumps(in_force["content"], indent=2, sort_keys=True)
+    yield f"policy {in_force.sha256}"
+    yield json.dumps(in_force.content, indent=2, sort_keys=True)
 
 
 @policy.command("propose")

@@ -9,17 +9,18 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import click
 
 from sxe_pipeline.cli.logins import authenticated
-from sxe_pipeline.cli.output import answer, money, one_of, plain
+from sxe_pipeline.cli.output import answer, fields_of, money, one_of, plain
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.local.program import program
 
 if TYPE_CHECKING:
     import psycopg
+
+    from sxe_pipeline.gate.people import Proposal
 
 
 def units_of(micro: int | None) -> str | None:
@@ -80,18 +81,20 @@ def decide(
         row = _find_proposal(conn, start, kind)
         for line in () if as_json else proposal_lines(row):
             click.echo(line)
-        done = {"proposal_id": row["proposal_id"], "kind": row["kind"], "decision": row["decision"]}
+        done = people.Decided(row.proposal_id, row.kind, row.decision)
         if not dry_run:
-            done = people.decide(conn, token, UUID(row["proposal_id"]), is_confirmed=is_confirmed)
-    data = done | {"content": row["content"], "dry_run": dry_run}
-    answer(verb, data, as_json, [done["decision"] or "would be decided"])
+            done = people.decide(conn, token, row.proposal_id, is_confirmed=is_confirmed)
+    data = fields_of(done) | {"content": row.content, "dry_run": dry_run}
+    answer(verb, data, as_json, [done.decision or "would be decided"])
 
 
-def _find_proposal(conn: "psycopg.Connection", start: str, kind: str | None) -> dict[str, Any]:
+def _find_proposal(conn: "psycopg.Connection", start: str, kind: str | None) -> "Proposal":
     from sxe_pipeline.gate import people
 
-    rows = [p for p in people.proposals(conn) if kind in (None, p["kind"])]
-    return one_of(rows, "proposal_id", start, kind or "proposal", "sxe budget proposals")
+    rows = [p for p in people.proposals(conn) if kind in (None, p.kind)]
+    return one_of(
+        rows, lambda row: row.proposal_id, start, kind or "proposal", "sxe budget proposals"
+    )
 
 
 def summary(kind: str, content: Mapping[str, Any]) -> str:
@@ -122,9 +125,9 @@ def _text(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def proposal_lines(row: Mapping[str, Any]) -> Iterator[str]:
+def proposal_lines(row: "Proposal") -> Iterator[str]:
     """A proposal in full, as whoever confirms it needs to see it."""
-    yield f"proposal {row['proposal_id']}, until {row['expires_at']}"
-    yield plain(f"{row['proposed_by']} proposes: {summary(row['kind'], row['content'])}")
-    yield plain(f"because: {row['reason']}")
-    yield json.dumps(row["content"], indent=2, sort_keys=True)
+    yield f"proposal {row.proposal_id}, until {row.expires_at.isoformat()}"
+    yield plain(f"{row.proposed_by} proposes: {summary(row.kind, row.content)}")
+    yield plain(f"because: {row.reason}")
+    yield json.dumps(row.content, indent=2, sort_keys=True)

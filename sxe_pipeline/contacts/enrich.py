@@ -86,7 +86,7 @@ def enrich(
             run.reconcile()
         ended = permits.finish(conn, begun)
         reached("finished")
-    report.state, report.stops = ended["state"], ended["stops"]
+    report.state, report.stops = ended.state, ended.stops
     return report
 
 
@@ -125,8 +125,7 @@ class _Run:
                 continue
             line = self.lines[call.provider]
             items = [
-                Item(i["position"], i["card_id"], {}, provider_person_id=i["person"])
-                for i in call.items
+                Item(i.position, i.card_id, {}, provider_person_id=i.person) for i in call.items
             ]
             request = line.provider.adapter.result_request(call.provider_request_id or "")
             reply = line.wire.send(request, str(call.call_id))
@@ -151,7 +150,7 @@ class _Run:
                 units = line.provider.adapter.read_counter(reply)
                 if units is None:
                     break
-                verdict = permits.reconcile(self.conn, name, units)["verdict"]
+                verdict = permits.reconcile(self.conn, name, units).verdict
                 self.reached("reconciled")
                 if verdict != "read_again":
                     break
@@ -203,7 +202,7 @@ class _Run:
 
     def _call(self, line: _Line, permit: permits.Permit, sent: permits.Sent) -> Answer:
         adapter = line.provider.adapter
-        items = [Item(i["position"], i["card_id"], i["inputs"]) for i in sent.items]
+        items = [Item(i.position, i.card_id, i.inputs) for i in sent.items]
         self.report.calls += 1
         try:
             request = adapter.call_request(items, sent.groups)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from sxe_pipeline.contacts.adapter import Finding, Item, Value
 from sxe_pipeline.contacts.vault import Vault
-from sxe_pipeline.gate import permits
+from sxe_pipeline.gate import delivery, permits
 from sxe_pipeline.schema import Contract
 
 FLAGS_VALID_FOR = timedelta(days=31)
@@ -122,7 +122,7 @@ def of_request(
         nothing may be handed over: the request is not finished, was revoked, or every card was
         suppressed or withdrawn since.
     """
-    cards = permits.deliverable(conn, request_id)
+    cards = delivery.deliverable(conn, request_id)
     if not cards:
         return None
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}

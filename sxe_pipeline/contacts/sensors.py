@@ -5,6 +5,8 @@ committed after a younger one was read; rows of the gate decide what is launched
 partitions that exist.
 """
 
+from dataclasses import asdict
+
 import dagster as dg
 
 from sxe_pipeline import face
@@ -27,7 +29,7 @@ def approved_requests(
         swept = permits.sweep(conn)
         launches = permits.claim_launches(conn)
     if not launches:
-        moved = ", ".join(f"{name} {n}" for name, n in swept.items() if n)
+        moved = ", ".join(f"{name} {n}" for name, n in asdict(swept).items() if n)
         return dg.SkipReason(f"nothing to launch; {moved or 'nothing left behind'}")
     keys = sorted({str(launch.request_id) for launch in launches})
     return dg.SensorResult(

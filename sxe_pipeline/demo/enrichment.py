@@ -8,12 +8,12 @@ providers counted is held against the ledger.
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import psycopg
 import yaml
@@ -22,7 +22,7 @@ from sxe_pipeline import sandbox
 from sxe_pipeline import settings as environment
 from sxe_pipeline.demo import paid_calls
 from sxe_pipeline.errors import Refused
-from sxe_pipeline.gate import people, requests
+from sxe_pipeline.gate import people, reads, requests
 from sxe_pipeline.local import attach, contact
 from sxe_pipeline.sandbox import providers
 from sxe_pipeline.settings import Settings
@@ -39,37 +39,37 @@ PATIENCE = {"poll_wait": "0 seconds", "reconcile_wait": "0 seconds"}
 """The emulated providers answer at once, so nobody waits for them."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Enrichment:
     """What the second half measured. Money in millionths of the currency."""
 
-    market: str = ""
-    request: Mapping[str, Any] = field(default_factory=dict)
-    plan: Mapping[str, Any] = field(default_factory=dict)
-    budgets: Sequence[Mapping[str, Any]] = ()
-    providers: Sequence[Mapping[str, Any]] = ()
-    runs: Sequence[Mapping[str, Any]] = ()
-    provider_micros: int = 0
-    paid_calls: int = 0
-    values: Mapping[str, int] = field(default_factory=dict)
-    proof: Mapping[str, Any] = field(default_factory=dict)
-    handed_out: set[str] = field(default_factory=set, repr=False)
+    market: str
+    request: reads.Request
+    plan: requests.Plan
+    budgets: Sequence[reads.Budget]
+    providers: Sequence[reads.Provider]
+    runs: Sequence[Mapping[str, Any]]
+    provider_micros: int
+    paid_calls: int
+    values: Mapping[str, int]
+    proof: Mapping[str, Any]
+    handed_out: set[str] = field(repr=False)
 
     @property
     def spent_micros(self) -> int:
         """What the ledger says was spent."""
-        return int(self.request.get("spent_micros", 0)) + int(self.request.get("overrun_micros", 0))
+        return self.request.spent_micros + self.request.overrun_micros
 
     @property
     def is_good(self) -> bool:
         """Whether ledger, budgets and providers agree to the last millionth, and all is audited."""
-        booked = sum(each["booked_micros"] for each in self.providers)
+        booked = sum(each.booked_micros for each in self.providers)
         return (
             bool(self.runs)
             and all(run["ok"] for run in self.runs)
-            and self.request.get("state") == "DONE"
+            and self.request.state == "DONE"
             and self.spent_micros == booked == self.provider_micros
-            and all(b["is_balanced"] for b in self.budgets)
+            and all(b.is_balanced for b in self.budgets)
             and not self.proof.get("faults")
             and sum(self.values.values()) > 0
         )
@@ -78,15 +78,15 @@ class Enrichment:
         """For --json."""
         return {
             "market": self.market,
-            "request_id": self.request.get("request_id"),
-            "state": self.request.get("state"),
-            "items": self.request.get("item_count"),
-            "forecast": self.plan.get("forecast"),
+            "request_id": self.request.request_id,
+            "state": self.request.state,
+            "items": self.request.item_count,
+            "forecast": self.plan.forecast,
             "cap_micros": CAP_MICROS,
             "spent_micros": self.spent_micros,
             "provider_micros": self.provider_micros,
             "paid_calls": self.paid_calls,
-            "outcomes": self.request.get("outcomes"),
+            "outcomes": self.request.outcomes,
             "values": dict(self.values),
             "claims": dict(self.proof),
             "ok": self.is_good,
@@ -103,7 +103,6 @@ def run(settings: Settings, markets: Sequence[str]) -> Enrichment:
     Raises:
         Refused: No card of any market can be asked for.
     """
-    done = Enrichment()
     with (
         providers.serve(retry_after_s=0) as emulator,
         attach.attached(settings, "api") as held,
@@ -112,20 +111,19 @@ def run(settings: Settings, markets: Sequence[str]) -> Enrichment:
         tokens = _hire(settings, conn)
         _keep(settings.home / "keys", tokens)
         _open(conn, tokens)
-        done.market, spec = _choose(conn, tokens["ana"], markets)
-        for scope in _scopes(done.market):
+        market, spec = _choose(conn, tokens["ana"], markets)
+        for scope in _scopes(market):
             _agree(conn, tokens, "cap", scope | {"cap_micros": CAP_MICROS})
         made = requests.submit(conn, tokens["ana"], spec)
-        done.plan = made
         requests.approve(
             conn,
             tokens["ben"],
-            UUID(made["request_id"]),
-            made["version"],
-            made["content_sha256"],
+            made.request_id,
+            made.version,
+            made.content_sha256,
             "the sandbox shows how it is done",
         )
-        done.runs = contact.run_once(
+        runs = contact.run_once(
             replace(
                 settings,
                 provider_urls=dict.fromkeys(CREDENTIALS, emulator.url),
@@ -133,8 +131,7 @@ def run(settings: Settings, markets: Sequence[str]) -> Enrichment:
                 apollo_sink_url=f"{emulator.url}/sink",
             )
         )
-        _measure(conn, done, UUID(made["request_id"]), emulator)
-    return done
+        return _measured(conn, market, made, runs, emulator)
 
 
 def _hire(settings: Settings, conn: psycopg.Connection) -> dict[str, str]:
@@ -195,8 +192,8 @@ def _choose(
             permissible_purpose="none",
         )
 
-    plans = {m: requests.plan(conn, token, spec(m))["counts"] for m in markets}
-    best = max(sorted(plans), key=lambda m: plans[m]["looked_at"] - plans[m]["not_matchable"])
+    plans = {m: requests.plan(conn, token, spec(m)).counts for m in markets}
+    best = max(sorted(plans), key=lambda m: plans[m].looked_at - plans[m].not_matchable)
     return best, spec(best)
 
 
@@ -207,29 +204,38 @@ def _scopes(market: str) -> Iterator[dict[str, Any]]:
         yield {"market": market, "provider": provider}
 
 
-def _measure(
-    conn: psycopg.Connection, done: Enrichment, request_id: UUID, emulator: providers.Emulator
-) -> None:
+def _measured(
+    conn: psycopg.Connection,
+    market: str,
+    made: requests.Submitted,
+    runs: Sequence[Mapping[str, Any]],
+    emulator: providers.Emulator,
+) -> Enrichment:
     """Both sides' account of it: the emulator's log, and what the gate shows."""
-    done.request = requests.find(conn, request_id)
-    done.budgets, done.providers = requests.budgets(conn), requests.providers(conn)
     prices = {price["provider"]: price["micros_per_unit"] for price in _yaml(sandbox.PRICES)}
     log = emulator.stats()["calls"]
-    done.provider_micros = sum(
-        -(-units * prices[entry["provider"]] // 1_000_000)
-        for entry in log
-        for units in (entry["units_micro"] - entry["later_micro"], entry["later_micro"])
+    values = Counter(
+        value.kind
+        for line in reads.receipt(conn, request_id=made.request_id)
+        for value in line.values
     )
-    done.paid_calls = sum(entry["kind"] == "paid" for entry in log)
-    counted: dict[str, int] = {}
-    receipt = requests.receipt(conn, request_id=request_id)
-    for call_id, card_id in {(r["call_id"], r["card_id"]) for r in receipt}:
-        groups = [r for r in receipt if (r["call_id"], r["card_id"]) == (call_id, card_id)]
-        for value in (v for r in groups for v in r["values"]):
-            counted[value["kind"]] = counted.get(value["kind"], 0) + 1
-    done.values = dict(sorted(counted.items()))
-    done.proof = paid_calls.examine(conn, log)
-    done.handed_out = emulator.handed_out()
+    return Enrichment(
+        market=market,
+        request=reads.find(conn, made.request_id),
+        plan=made,
+        budgets=reads.budgets(conn),
+        providers=reads.providers(conn),
+        runs=runs,
+        provider_micros=sum(
+            -(-units * prices[entry["provider"]] // 1_000_000)
+            for entry in log
+            for units in (entry["units_micro"] - entry["later_micro"], entry["later_micro"])
+        ),
+        paid_calls=sum(entry["kind"] == "paid" for entry in log),
+        values=dict(sorted(values.items())),
+        proof=paid_calls.examine(conn, log),
+        handed_out=emulator.handed_out(),
+    )
 
 
 def _yaml(file: Path) -> Any:

@@ -140,28 +140,28 @@ class Report:
             yield "\n  no contact data was asked for: nothing is invented for real people, and the"
             yield "  shipped policy is closed; docs/enrichment.md says how two people open it"
             return
-        request, asks = done.request, done.request["asks"]
+        request, asks = done.request, done.request.asks
         yield "\n  contact data: asked, approved, paid, handed over"
-        yield f"    policy       {asks['policy_sha256'][:12]} of the sandbox: this machine only"
+        yield f"    policy       {asks.policy_sha256[:12]} of the sandbox: this machine only"
         for provider in done.providers:
-            price, sold = provider["price_card"], provider["price_card"]["sells"]
+            price = provider.price_card or {"sells": {}}
             worst = ", ".join(
                 f"{group} {_money(price['micros_per_unit'] * s['worst_units_micro'] // 1_000_000)}"
-                for group, s in sold.items()
+                for group, s in price["sells"].items()
             )
-            yield f"    price        {provider['provider']:12} at most {worst} a person"
+            yield f"    price        {provider.provider:12} at most {worst} a person"
         yield (
-            f"    request      {request['item_count']} cards of {done.market}, "
-            f"{' and '.join(asks['fields'])}; at most {_money(asks['max_micros'])}; asked by "
-            f"{request['created_by']}, approved by {request['approvals'][0]['principal']}"
+            f"    request      {request.item_count} cards of {done.market}, "
+            f"{' and '.join(asks.fields)}; at most {_money(asks.max_micros)}; asked by "
+            f"{request.created_by}, approved by {request.approvals[0].principal}"
         )
-        for line in done.plan["forecast"]:
+        for line in done.plan.forecast:
             yield (
-                f"    forecast     {line['provider']:12}{line['group']:8}"
-                f"{line['matchable']:>4} matchable, expected {_money(line['expected_micros'])}, "
-                f"worst {_money(line['worst_micros'])}"
+                f"    forecast     {line.provider:12}{line.group:8}"
+                f"{line.matchable:>4} matchable, expected {_money(line.expected_micros)}, "
+                f"worst {_money(line.worst_micros)}"
             )
-        outcomes = ", ".join(f"{name} {n}" for name, n in sorted(request["outcomes"].items()))
+        outcomes = ", ".join(f"{name} {n}" for name, n in sorted(request.outcomes.items()))
         yield f"    outcome      {done.paid_calls} paid calls: {outcomes}"
         kinds = ", ".join(f"{kind} {n}" for kind, n in done.values.items())
         batches = self.contact_batches
@@ -259,7 +259,7 @@ class Report:
         yield "\n  try next"
         yield "    make ui                               the assets, their numbers and checks"
         if self.enrichment:
-            request_id = self.enrichment.request["request_id"]
+            request_id = self.enrichment.request.request_id
             yield f"    SXE_HOME={self.home} {program()} enrich receipt {request_id}"
         if self.batches:
             one = self.batches[0]["batch_id"]

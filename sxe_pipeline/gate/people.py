@@ -6,7 +6,7 @@ the database keeps its SHA-256, and nobody else ever sees more of it than that.
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,8 +15,9 @@ from uuid import UUID
 import psycopg
 
 from sxe_pipeline.errors import BadConfig, Refused
+from sxe_pipeline.gate.answers import answer_of, answers_of
 from sxe_pipeline.settings import Settings
-from sxe_pipeline.store.functions import at_once, call_function, function_rows
+from sxe_pipeline.store.functions import at_once, call_function
 
 PREFIX = "sxe-token-"
 SCOPES = ("request", "approve", "budget", "ack", "admin")
@@ -28,6 +29,44 @@ class Token:
 
     text: str = field(repr=False)
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody who acts. `tokens` counts those that work; the last expires at `expires_at`."""
+
+    principal: str
+    scopes: tuple[str, ...]
+    is_active: bool
+    tokens: int
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change that waits for a second person or was decided.
+
+    `content` is what its kind needs, free in form; see docs/enrichment.md.
+    """
+
+    proposal_id: UUID
+    kind: str
+    content: Mapping[str, Any]
+    reason: str
+    proposed_by: str
+    proposed_at: datetime
+    expires_at: datetime
+    decided_by: str | None
+    decision: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of a proposal; no decision while it waits."""
+
+    proposal_id: UUID
+    kind: str
+    decision: str | None
 
 
 def make_token() -> Token:
@@ -92,17 +131,19 @@ def propose(
 
 def decide(
     conn: psycopg.Connection, token: str, proposal_id: UUID, *, is_confirmed: bool
-) -> dict[str, Any]:
+) -> Decided:
     """Confirm or reject a proposal of somebody else.
+
+    Args:
+        conn: The api's login.
+        token: Of the person who decides; who proposed it may only reject it.
+        proposal_id: The proposal.
+        is_confirmed: False rejects it.
 
     Raises:
         Refused: It is one's own, it was decided, or it expired.
     """
-    with at_once(conn):
-        decided: dict[str, Any] = call_function(
-            conn, "gate.decide", token, proposal_id, is_confirmed
-        )
-    return decided
+    return answer_of(conn, Decided, "gate.decide", token, proposal_id, is_confirmed)
 
 
 def renew(conn: psycopg.Connection, token: str, new_sha256: str, expires_at: datetime) -> str:
@@ -125,15 +166,15 @@ def kill(conn: psycopg.Connection, token: str, provider: str | None, reason: str
     return killed
 
 
-def principals(conn: psycopg.Connection) -> list[dict[str, Any]]:
-    """Who there is, with scopes and the number of tokens that work."""
-    return function_rows(conn, "gate.show_principals")
+def principals(conn: psycopg.Connection) -> list[Principal]:
+    """Who there is, by name."""
+    return answers_of(conn, Principal, "gate.show_principals")
 
 
-def proposals(conn: psycopg.Connection, *, is_open: bool = False) -> list[dict[str, Any]]:
+def proposals(conn: psycopg.Connection, *, is_open: bool = False) -> list[Proposal]:
     """Every proposal, oldest first, or only those nobody decided."""
-    found = function_rows(conn, "gate.show_proposals")
-    return [p for p in found if p["decision"] is None] if is_open else found
+    made = answers_of(conn, Proposal, "gate.show_proposals")
+    return [proposal for proposal in made if proposal.decision is None] if is_open else made
 
 
 def check_scopes(scopes: Sequence[str]) -> list[str]:

@@ -4,13 +4,15 @@ Here: what a run asks before, around and after a provider call. Only `permit` ma
 only `sending` gives its match inputs out, after the row says SENDING.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
+from sxe_pipeline.gate.answers import answer_of, decoded
+from sxe_pipeline.gate.requests import Asks
 from sxe_pipeline.store.functions import at_once, call_function, function_rows
 
 
@@ -29,6 +31,15 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenItem:
+    """A card of a call whose answer is not complete. `person`: as the provider named it so far."""
+
+    position: int
+    card_id: str
+    person: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class OpenCall:
     """A call whose end is not known yet: the rest of its answer, or what it cost."""
 
@@ -36,24 +47,34 @@ class OpenCall:
     provider: str
     state: str
     provider_request_id: str | None
-    items: Sequence[Mapping[str, Any]]
+    groups: tuple[str, ...]
+    items: tuple[OpenItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Header(Asks):
+    """What was frozen: what is asked, and of which version of which request."""
+
+    request_id: UUID
+    version: int
+    item_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What a run holds: its fence, and what was frozen."""
+    """What a run holds: its fence, what was frozen, the providers in the order to ask them."""
 
-    request_id: UUID
     fence: int
     state: str
-    header: Mapping[str, Any]
+    header: Header
+    waterfall: tuple[str, ...]
     loopback_only: bool
-    open_calls: Sequence[OpenCall]
+    open_calls: tuple[OpenCall, ...]
 
     @property
-    def waterfall(self) -> list[str]:
-        """Providers in the order in which they are asked."""
-        return list(self.header["waterfall"])
+    def request_id(self) -> UUID:
+        """The request that the run works on."""
+        return self.header.request_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +84,7 @@ class Permit:
     call_id: UUID
     fence: int
     provider: str
-    groups: Sequence[str]
+    groups: tuple[str, ...]
     item_count: int
     reserved_micros: int
 
@@ -76,11 +97,20 @@ class Denied:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """The row says SENDING: these items, with what may be told about them."""
+class SentItem:
+    """A card of a call, with what the provider may be told: names of `gate` -> its match inputs."""
 
-    items: Sequence[Mapping[str, Any]] = field(repr=False)
-    groups: Sequence[str]
+    position: int
+    card_id: str
+    inputs: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The row says SENDING: the call may leave, with these items."""
+
+    items: tuple[SentItem, ...]
+    groups: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +122,51 @@ class Settled:
     overrun_micros: int
 
 
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How much a sweep moved, by what became of it.
+
+    Calls were released, made unknown or charged in full; requests expired, or their match inputs
+    were forgotten.
+    """
+
+    released: int
+    unknown: int
+    charged_in_full: int
+    expired: int
+    forgotten: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """A provider's counter against the ledger.
+
+    `verdict`: no_counter, not_alone, first_reading, read_again, drift or agreed; `units_micro` is
+    the drift; `resolved` counts the unknown calls whose charge the counter told.
+    """
+
+    verdict: str
+    units_micro: int | None = None
+    resolved: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a run ended: DONE, DONE_UNKNOWN or HALTED, and per provider why it was asked no more."""
+
+    state: str
+    stops: Mapping[str, str]
+
+
 def claim_launches(conn: psycopg.Connection, limit: int = 20) -> list[Launch]:
     """What is approved, was left behind, or has an answer due; each for one launch lease."""
     with at_once(conn):
         return [Launch(*row) for row in function_rows(conn, "gate.claim_launches", limit)]
 
 
-def sweep(conn: psycopg.Connection, limit: int = 100) -> dict[str, int]:
-    """Move what leases and clocks left behind; counts by kind."""
-    with at_once(conn):
-        swept: dict[str, int] = call_function(conn, "gate.sweep", limit)
-    return swept
+def sweep(conn: psycopg.Connection, limit: int = 100) -> Swept:
+    """Move what leases and clocks left behind, at most so many of each kind."""
+    return answer_of(conn, Swept, "gate.sweep", limit)
 
 
 def begin(conn: psycopg.Connection, request_id: UUID, attempt: int | None, run_id: str) -> Begun:
@@ -117,26 +181,7 @@ def begin(conn: psycopg.Connection, request_id: UUID, attempt: int | None, run_i
     Raises:
         Refused: The gate did not launch this run.
     """
-    with at_once(conn):
-        given = call_function(conn, "gate.begin", request_id, attempt, run_id)
-    calls = [
-        OpenCall(
-            UUID(c["call_id"]),
-            c["provider"],
-            c["state"],
-            c["provider_request_id"],
-            c["items"] or [],
-        )
-        for c in given["open_calls"]
-    ]
-    return Begun(
-        request_id,
-        given["fence"],
-        given["state"],
-        given["header"],
-        given["loopback_only"],
-        calls,
-    )
+    return answer_of(conn, Begun, "gate.begin", request_id, attempt, run_id)
 
 
 def permit(conn: psycopg.Connection, begun: Begun, provider: str) -> Permit | Denied:
@@ -149,26 +194,18 @@ def permit(conn: psycopg.Connection, begun: Begun, provider: str) -> Permit | De
         Busy: Another run took the request over, or the last of a budget.
     """
     with at_once(conn):
-        given = call_function(conn, "gate.permit", begun.request_id, begun.fence, provider)
-    if not given["granted"]:
-        return Denied(given["reason"])
-    return Permit(
-        UUID(given["call_id"]),
-        begun.fence,
-        provider,
-        tuple(given["groups"]),
-        given["items"],
-        given["reserved_micros"],
-    )
+        answer = call_function(conn, "gate.permit", begun.request_id, begun.fence, provider)
+    if not answer["granted"]:
+        return decoded(Denied, answer)
+    names = {"fence": begun.fence, "provider": provider, "item_count": answer["items"]}
+    return decoded(Permit, answer | names)
 
 
 def sending(conn: psycopg.Connection, leave: Permit) -> Sent | Denied:
     """Transaction 2: look once more, and commit SENDING; only then the call may leave."""
     with at_once(conn):
-        given = call_function(conn, "gate.sending", leave.call_id, leave.fence)
-    if not given["send"]:
-        return Denied(given["reason"])
-    return Sent(given["items"], tuple(given["groups"]))
+        answer = call_function(conn, "gate.sending", leave.call_id, leave.fence)
+    return decoded(Sent, answer) if answer["send"] else decoded(Denied, answer)
 
 
 def settle(
@@ -184,8 +221,7 @@ def settle(
             awaiting, provider_request_id, retry_after_s, http_status, response_sha256, reason,
             left (groups that this answer leaves to another one: released, nothing is known).
     """
-    given = call_function(conn, "gate.settle", call_id, fence, dict(outcome))
-    return Settled(frozenset(given["keep"]), given["charged_micros"], given["overrun_micros"])
+    return decoded(Settled, call_function(conn, "gate.settle", call_id, fence, dict(outcome)))
 
 
 def release(
@@ -228,33 +264,11 @@ def late(conn: psycopg.Connection, call_id: UUID, units_micro: int) -> None:
         call_function(conn, "gate.late", call_id, units_micro)
 
 
-def reconcile(conn: psycopg.Connection, provider: str, units_micro: int) -> dict[str, Any]:
+def reconcile(conn: psycopg.Connection, provider: str, units_micro: int) -> Reconciled:
     """Hold a reading of the provider's counter against the ledger."""
-    with at_once(conn):
-        verdict: dict[str, Any] = call_function(conn, "gate.reconcile", provider, units_micro)
-    return verdict
+    return answer_of(conn, Reconciled, "gate.reconcile", provider, units_micro)
 
 
-def finish(conn: psycopg.Connection, begun: Begun) -> dict[str, Any]:
-    """Nothing more to send: DONE, DONE_UNKNOWN or HALTED, and why."""
-    with at_once(conn):
-        ended: dict[str, Any] = call_function(conn, "gate.finish", begun.request_id, begun.fence)
-    return ended
-
-
-@dataclass(frozen=True, slots=True)
-class Deliverable:
-    """One card of a finished request that may be handed over, under its id of today."""
-
-    card_id: str
-    family: Sequence[str]
-    fields: Sequence[str]
-    purpose: str
-    legal_basis: str
-    market: str
-    state: str
-
-
-def deliverable(conn: psycopg.Connection, request_id: UUID) -> list[Deliverable]:
-    """The cards that may leave; none while the request is open, revoked or refused."""
-    return [Deliverable(*row) for row in function_rows(conn, "gate.deliverable", request_id)]
+def finish(conn: psycopg.Connection, begun: Begun) -> Finished:
+    """Nothing more to send: the request is left, with the reason."""
+    return answer_of(conn, Finished, "gate.finish", begun.request_id, begun.fence)

@@ -1,18 +1,19 @@
-"""Requests, from asking to the receipt: what people do and look at.
+"""Requests: asking for contact data, and deciding on what was asked.
 
-Here: the api's side of the gate. A request is frozen when it is submitted; whoever decides names
-the hash of what they looked at.
+Here: what people do, by the api's login. A request is frozen when it is submitted; whoever decides
+names the hash of what they looked at. Not here: what they look at (`reads`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import psycopg
 
-from sxe_pipeline.errors import NotFound
-from sxe_pipeline.store.functions import at_once, call_function, function_rows
+from sxe_pipeline.gate.answers import answer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,43 +38,116 @@ class Spec:
     request_id: UUID | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The arguments of `gate.submit`."""
-        named: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
-        given = {name: value for name, value in named.items() if value is not None}
-        for name in ("fields", "card_ids", "waterfall"):
-            if name in given:
-                given[name] = list(given[name])
-        if self.request_id is not None:
-            given["request_id"] = str(self.request_id)
-        return given
+        """As `gate.preview` and `gate.submit` take it."""
+        named: dict[str, Any] = msgspec.to_builtins(self)
+        return {name: value for name, value in named.items() if value is not None}
 
 
-def plan(conn: psycopg.Connection, token: str, spec: Spec) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What a request asks, as it was frozen under its hash."""
+
+    market: str
+    fields: tuple[str, ...]
+    waterfall: tuple[str, ...]
+    price_cards: Mapping[str, str]
+    """Provider -> hash of the price card that the approver accepts."""
+    max_micros: int
+    purpose: str
+    legal_basis: str
+    match_basis: str
+    permissible_purpose: str
+    policy_sha256: str
+    items_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Cards of the market, by what became of them; one that is chosen and known is free."""
+
+    looked_at: int
+    suppressed: int
+    closed_by_policy: int
+    not_matchable: int
+    asked_before: int
+    known_and_fresh: int
+    chosen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What one provider's field group may cost, over the cards that it could match."""
+
+    provider: str
+    group: str
+    matchable: int
+    min_micros: int
+    expected_micros: int
+    worst_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be asked for. `unknown_cards` and `withdrawn_cards` count those named by id."""
+
+    counts: Counts
+    forecast: tuple[Forecast, ...]
+    policy_sha256: str
+    worst_micros: int
+    unknown_cards: int
+    withdrawn_cards: int
+    waterfall: tuple[str, ...]
+    max_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted(Plan):
+    """What is asked for, frozen under its hash."""
+
+    request_id: UUID
+    version: int
+    content_sha256: str
+    item_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """An approval, and what all approvals together allow."""
+
+    approval_id: UUID
+    request_id: UUID
+    state: str
+    approved_items: int
+    item_count: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A request that was rejected or revoked."""
+
+    request_id: UUID
+    state: str
+
+
+def plan(conn: psycopg.Connection, token: str, spec: Spec) -> Plan:
     """What would be asked for: matchability, what is known already, the forecast. Writes nothing.
 
-    Returns:
-        `counts` (looked_at, chosen, known_and_fresh, not_matchable, suppressed, closed_by_policy),
-        `forecast` (per provider and group: matchable, min / expected / worst micros), `waterfall`,
-        `max_micros`.
+    Raises:
+        BadInput: 0 or more than 250 cards, unknown fields, no provider.
+        Refused: The token may not, or a card that is named cannot be asked for.
     """
-    with at_once(conn):
-        planned: dict[str, Any] = call_function(conn, "gate.submit", token, spec.as_json(), False)
-    return planned
+    return answer_of(conn, Plan, "gate.preview", token, spec.as_json())
 
 
-def submit(conn: psycopg.Connection, token: str, spec: Spec) -> dict[str, Any]:
+def submit(conn: psycopg.Connection, token: str, spec: Spec) -> Submitted:
     """Freeze a request under one hash.
-
-    Returns:
-        The plan, with `request_id`, `version`, `content_sha256` and `item_count`.
 
     Raises:
         BadInput: 0 or more than 250 cards, unknown fields, no provider.
         Refused: The token may not, or no card may be asked for; the text says why, by counts.
     """
-    with at_once(conn):
-        made: dict[str, Any] = call_function(conn, "gate.submit", token, spec.as_json(), True)
-    return made
+    return answer_of(conn, Submitted, "gate.submit", token, spec.as_json())
 
 
 def approve(
@@ -87,7 +161,7 @@ def approve(
     positions: Sequence[int] | None = None,
     max_micros: int | None = None,
     lost_cards: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> Approved:
     """Approve exactly the bytes of that hash, all items or some.
 
     Args:
@@ -104,16 +178,15 @@ def approve(
     Raises:
         Refused: Another version is current, time is over, or it is one's own request.
     """
-    with at_once(conn):
-        done: dict[str, Any] = call_function(
-            conn,
-            "gate.approve",
-            *(token, request_id, version, content_sha256, reason),
-            list(positions) if positions is not None else None,
-            max_micros,
-            list(lost_cards),
-        )
-    return done
+    return answer_of(
+        conn,
+        Approved,
+        "gate.approve",
+        *(token, request_id, version, content_sha256, reason),
+        list(positions) if positions is not None else None,
+        max_micros,
+        list(lost_cards),
+    )
 
 
 def reject(
@@ -123,57 +196,33 @@ def reject(
     version: int,
     content_sha256: str,
     reason: str,
-) -> dict[str, Any]:
-    """Say no to a request that nothing was sent for."""
-    with at_once(conn):
-        done: dict[str, Any] = call_function(
-            conn, "gate.reject", token, request_id, version, content_sha256, reason
-        )
-    return done
+) -> Ended:
+    """Say no to a request that nothing was sent for.
 
-
-def revoke(conn: psycopg.Connection, token: str, request_id: UUID, reason: str) -> dict[str, Any]:
-    """Stop a request before its next call; what is in flight is booked, its values dropped."""
-    with at_once(conn):
-        done: dict[str, Any] = call_function(conn, "gate.revoke", token, request_id, reason)
-    return done
-
-
-def find(conn: psycopg.Connection, request_id: UUID) -> dict[str, Any]:
-    """One request: what it asks, its hash, who decided, where its calls and its money stand.
+    Args:
+        conn: The api's login.
+        token: Of a person who may approve; never who asked or edited.
+        request_id: The request.
+        version: The version that was looked at.
+        content_sha256: Its hash, as shown.
+        reason: Kept in the record.
 
     Raises:
-        NotFound: There is none.
+        Refused: Another version is current, it was begun, or it is one's own request.
     """
-    found = function_rows(conn, "gate.show_requests", request_id)
-    if not found:
-        raise NotFound("there is no such request; `sxe enrich status` lists them")
-    return dict(found[0])
+    return answer_of(conn, Ended, "gate.reject", token, request_id, version, content_sha256, reason)
 
 
-def all_requests(conn: psycopg.Connection) -> list[dict[str, Any]]:
-    """Every request, oldest first."""
-    return function_rows(conn, "gate.show_requests", None)
+def revoke(conn: psycopg.Connection, token: str, request_id: UUID, reason: str) -> Ended:
+    """Stop a request before its next call; what is in flight is booked, its values dropped.
 
+    Args:
+        conn: The api's login.
+        token: Of whoever asked or edited, or may approve.
+        request_id: The request.
+        reason: Kept in the record.
 
-def receipt(
-    conn: psycopg.Connection, *, card_id: str | None = None, request_id: UUID | None = None
-) -> list[dict[str, Any]]:
-    """Value kind -> call -> approvals -> budgets -> policy, per card and group; no value."""
-    return function_rows(conn, "gate.receipt", card_id, request_id)
-
-
-def budgets(conn: psycopg.Connection) -> list[dict[str, Any]]:
-    """Caps, reserved, spent, overrun; `is_balanced` compares each with its transfers."""
-    return function_rows(conn, "gate.show_budgets")
-
-
-def providers(conn: psycopg.Connection) -> list[dict[str, Any]]:
-    """Providers: the state of each circuit and why, what is booked, what their counters say."""
-    return function_rows(conn, "gate.show_providers")
-
-
-def policy(conn: psycopg.Connection) -> dict[str, Any] | None:
-    """The platform policy in force, with its hash; None: everything is closed."""
-    found: dict[str, Any] | None = call_function(conn, "gate.show_policy")
-    return found
+    Raises:
+        Refused: The token may not, or the request ended already.
+    """
+    return answer_of(conn, Ended, "gate.revoke", token, request_id, reason)

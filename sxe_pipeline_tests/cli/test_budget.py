@@ -117,6 +117,7 @@ def test_every_setting_that_is_offered_can_be_changed(terminal):
         made = terminal.read("cho", "budget", "propose", "setting", name, value, *WHY)
         terminal.type("dan", "budget", "confirm", made["proposal_id"])
 
+    assert terminal.world.one("select gate.adjustable_settings()") == list(SETTINGS)
     row = terminal.world.owner(
         f"select {', '.join(f'{n}::text' for n in SETTINGS)} from gate.setting"
     )
@@ -128,7 +129,7 @@ def test_a_receipt_leads_from_a_card_to_who_approved_and_what_it_cost(terminal):
     made, begun = terminal.world.approved(limit=2)
     terminal.world.settle(*terminal.world.send(begun))
 
-    of_request = terminal.read(None, "enrich", "receipt", made["request_id"][:8])
+    of_request = terminal.read(None, "enrich", "receipt", str(made.request_id)[:8])
     card = of_request["rows"][0]["card_id"]
     of_card = terminal.type(None, "enrich", "receipt", card).stdout
 

@@ -58,10 +58,10 @@ def test_nothing_printed_holds_a_match_input_or_a_token(terminal):
     for arguments in (
         [*ASK, "--limit", "5"],
         [*ASK, "--card", "card-0004", "--submit"],
-        ["approve", made["request_id"], "--show"],
+        ["approve", str(made.request_id), "--show"],
         ["enrich", "status"],
-        ["enrich", "status", made["request_id"]],
-        ["enrich", "receipt", made["request_id"]],
+        ["enrich", "status", str(made.request_id)],
+        ["enrich", "receipt", str(made.request_id)],
         ["budget", "show"],
         ["budget", "proposals", "--all"],
         ["people", "list"],

@@ -165,7 +165,7 @@ def test_what_is_done_is_launched_by_no_memory_of_dagsters(due):
     launches = permits.claim_launches(harness.world.contacts)
     for attempt in (None, 0, 1, harness.world.request(made, "attempt")):
         with pytest.raises(Refused):
-            harness.enrich(permits.Launch(made["request_id"], 1, attempt))
+            harness.enrich(permits.Launch(made.request_id, 1, attempt))
 
     assert launches == []
     assert harness.emulator.stats()["calls"] == calls

@@ -1,7 +1,6 @@
 """What must hold whatever happens, seen from the providers; the rest is tested at the gate."""
 
 import contextlib
-from uuid import UUID
 
 import dagster as dg
 import psycopg
@@ -77,12 +76,12 @@ def location(due, tmp_path):
     variables = contact.variables(settings_of(harness, tmp_path / "home"))
     tier = definitions.assemble_contacts(environment.load(variables))
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions(face.request_partitions.name, [made["request_id"]])
+        instance.add_dynamic_partitions(face.request_partitions.name, [str(made.request_id)])
         yield harness, made, tier, instance
 
 
 def run(tier, instance, made, tags):
-    return runs.run_partition(tier, instance, sensors.JOB, made["request_id"], tags)
+    return runs.run_partition(tier, instance, sensors.JOB, str(made.request_id), tags)
 
 
 def test_only_the_gates_own_launch_calls_a_provider(location):
@@ -175,7 +174,7 @@ def test_no_value_and_no_name_is_where_it_does_not_belong(due, tmp_path):
     for name in names:
         assert name not in said
         assert [place for place, text in apart if name in text] == []
-    assert made["request_id"] in said
+    assert str(made.request_id) in said
 
 
 @pytest.mark.parametrize("provider", ["apollo", "enformion"])
@@ -218,7 +217,7 @@ def test_a_flag_that_nobody_stated_stays_null_to_the_batch(harness):
     harness.recover(made)
 
     rows, _, _ = points.of_request(
-        harness.world.contacts, harness.vault, UUID(made["request_id"]), schema.load("lead_contact")
+        harness.world.contacts, harness.vault, made.request_id, schema.load("lead_contact")
     )
 
     phones = [row for row in rows.to_pylist() if row["kind"] == "phone"]

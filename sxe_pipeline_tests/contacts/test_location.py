@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from sxe_pipeline import settings as environment
-from sxe_pipeline.gate import requests
+from sxe_pipeline.gate import reads
 from sxe_pipeline.local import contact
 from sxe_pipeline_tests.contacts.harness import CREDENTIALS
 
@@ -68,10 +68,10 @@ def test_the_contact_process_alone_runs_what_was_approved(due, tmp_path):
     done = contact_once(settings, "-c", SEEN)
 
     runs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert [run["request_id"] for run in runs if run["ok"]] == [made["request_id"]] * len(runs)
+    assert [run["request_id"] for run in runs if run["ok"]] == [str(made.request_id)] * len(runs)
     assert len(runs) > 1, "the numbers came with a later run"
     gate = harness.world
-    assert requests.find(gate.api, made["request_id"])["state"] == "DONE"
+    assert reads.find(gate.api, made.request_id).state == "DONE"
     assert gate.one("select count(*) from contacts.contact_point") > 0
     assert harness.open_calls() == []
     harness.assert_all_is_over()
@@ -130,7 +130,7 @@ FORBIDDEN = [
     "select * from privacy.suppression",
     "delete from privacy.suppression",
     "select * from gate.token",
-    "select gate.submit('x', '{}', true)",
+    "select gate.submit('x', '{}')",
     "select gate.approve('x', gen_random_uuid(), 1, 'x', 'x')",
     "select gate.decide('x', gen_random_uuid(), true)",
     "select gate.resolve_unknown(gen_random_uuid(), 0, 'x')",

@@ -1,12 +1,14 @@
 """100 % audited, none before its approval: counted from the provider's own log."""
 
-import copy
-from uuid import uuid4
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
-from sxe_pipeline.demo import paid_calls as claims
+from sxe_pipeline.demo import paid_calls
+from sxe_pipeline.gate.reads import Ground, ReceiptLine
 from sxe_pipeline_tests.contacts.harness import CREDENTIALS, Dying
 
 
@@ -16,11 +18,11 @@ def test_every_paid_call_is_audited_and_none_came_before_its_approval(due):
     harness.try_work(Dying("answered"))
     harness.recover(made)
 
-    found = claims.examine(harness.world.api, harness.emulator.stats()["calls"])
+    proof = paid_calls.examine(harness.world.api, harness.emulator.stats()["calls"])
 
     paid = len(harness.paid_calls())
     assert paid > 2
-    assert found == {
+    assert proof == {
         "paid_calls": paid,
         "audited": paid,
         "approved_before": paid,
@@ -54,13 +56,13 @@ def test_one_call_past_the_gate_is_seen(due, reference, what):
     honest = len(harness.paid_calls())
 
     call_directly(harness, **({"x-request-id": reference} if reference else {}))
-    found = claims.examine(harness.world.api, harness.emulator.stats()["calls"])
+    proof = paid_calls.examine(harness.world.api, harness.emulator.stats()["calls"])
 
     seq = harness.paid_calls()[-1]["seq"]
-    assert (found["paid_calls"], found["audited"]) == (honest + 1, honest)
-    assert found["approved_before"] == found["one_outcome"] == honest
-    assert f"apollo call {seq}: {what}" in found["faults"]
-    assert reference is None or reference not in str(found)
+    assert (proof["paid_calls"], proof["audited"]) == (honest + 1, honest)
+    assert proof["approved_before"] == proof["one_outcome"] == honest
+    assert f"apollo call {seq}: {what}" in proof["faults"]
+    assert reference is None or reference not in str(proof)
 
 
 def test_a_call_that_comes_twice_under_one_reference_is_seen(due):
@@ -68,65 +70,74 @@ def test_a_call_that_comes_twice_under_one_reference_is_seen(due):
     harness.recover(made)
 
     call_directly(harness, **{"x-request-id": harness.paid_calls()[0]["x_request_id"]})
-    found = claims.examine(harness.world.api, harness.emulator.stats()["calls"])
+    proof = paid_calls.examine(harness.world.api, harness.emulator.stats()["calls"])
 
-    assert sum("more than once" in fault for fault in found["faults"]) == 2
-
-
-LOG = [{"seq": 1, "provider": "apollo", "kind": "paid", "x_request_id": "c"}]
-RECEIPT = {
-    "call_id": "c",
-    "provider": "apollo",
-    "sent_at": "2026-03-01T10:00:00.5+00:00",
-    "approvals": [{"made_at": "2026-03-01T10:00:00+00:00"}],
-    "events": ["e1", "e2"],
-}
-KINDS = {"e1": "call.sending", "e2": "call.settled"}
+    assert sum("more than once" in fault for fault in proof["faults"]) == 2
 
 
-def changed(path, value):
-    """(log, receipts, kinds) with one thing that is not as it must be."""
-    given = copy.deepcopy({"log": LOG, "receipts": [RECEIPT], "kinds": KINDS})
-    place = given
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
-    return given["log"], given["receipts"], given["kinds"]
+CALL, SENDING, SETTLED = (UUID(int=n) for n in (1, 2, 3))
+APPROVED_AT = datetime(2026, 3, 1, 10, 0, 0, tzinfo=UTC)
+LOG = [{"seq": 1, "provider": "apollo", "kind": "paid", "x_request_id": str(CALL)}]
+LINE = ReceiptLine(
+    card_id="card",
+    provider="apollo",
+    field_group="email",
+    outcome="match",
+    call_id=CALL,
+    call_state="SETTLED",
+    sent_at=APPROVED_AT + timedelta(seconds=0.5),
+    request_id=UUID(int=4),
+    version=1,
+    charged_micros=1,
+    reserved_micros=1,
+    values=(),
+    approvals=(Ground(UUID(int=5), "ben", APPROVED_AT),),
+    budgets=None,
+    policy_sha256="ab",
+    content_sha256="cd",
+    events=(SENDING, SETTLED),
+)
+KINDS = {SENDING: "call.sending", SETTLED: "call.settled"}
+
+
+def approved_at(moment):
+    return (replace(LINE.approvals[0], made_at=moment),)
 
 
 def test_what_is_right_is_right():
-    assert claims.audited(LOG, [RECEIPT], KINDS)["faults"] == []
+    assert paid_calls.audited(LOG, [LINE], KINDS)["faults"] == []
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "claim"),
+    ("change", "promise"),
     [
-        (("receipts", 0, "approvals"), [], "approved_before"),
-        (
-            ("receipts", 0, "approvals", 0, "made_at"),
-            "2026-03-01T10:00:00.6+00:00",
-            "approved_before",
-        ),
+        ({"approvals": ()}, "approved_before"),
+        ({"approvals": approved_at(APPROVED_AT + timedelta(seconds=0.6))}, "approved_before"),
         # The same clock time with another offset is an hour later.
         (
-            ("receipts", 0, "approvals", 0, "made_at"),
-            "2026-03-01T10:00:00-01:00",
+            {"approvals": approved_at(APPROVED_AT.replace(tzinfo=timezone(-timedelta(hours=1))))},
             "approved_before",
         ),
-        (("receipts", 0, "sent_at"), None, "approved_before"),
-        (("receipts", 0, "provider"), "enformion", "audited"),
-        (("receipts", 0, "events"), None, "audited"),
-        (("receipts", 0, "events"), ["e1"], "one_outcome"),
-        (("receipts", 0, "events"), ["e1", "e2", "gone"], "audited"),
-        (("kinds", "e1"), "call.awaiting", "audited"),
-        (("kinds", "e2"), "call.awaiting", "one_outcome"),
+        ({"sent_at": None}, "approved_before"),
+        ({"provider": "enformion"}, "audited"),
+        ({"events": None}, "audited"),
+        ({"events": (SENDING,)}, "one_outcome"),
+        ({"events": (SENDING, SETTLED, UUID(int=9))}, "audited"),
     ],
 )
-def test_one_thing_that_is_wrong_is_said(path, value, claim):
-    found = claims.audited(*changed(path, value))
+def test_one_thing_that_is_wrong_in_a_receipt_is_said(change, promise):
+    proof = paid_calls.audited(LOG, [replace(LINE, **change)], KINDS)
 
-    assert found[claim] == 0
-    assert found["faults"]
+    assert proof[promise] == 0
+    assert proof["faults"]
+
+
+@pytest.mark.parametrize(("event", "promise"), [(SENDING, "audited"), (SETTLED, "one_outcome")])
+def test_an_event_of_another_kind_is_said(event, promise):
+    proof = paid_calls.audited(LOG, [LINE], KINDS | {event: "call.awaiting"})
+
+    assert proof[promise] == 0
+    assert proof["faults"]
 
 
 @pytest.mark.parametrize(
@@ -143,19 +154,19 @@ def test_one_thing_that_is_wrong_is_said(path, value, claim):
     ],
 )
 def test_an_outcome_is_one_and_not_two(kinds, is_right):
-    said = {"e1": "call.sending"} | {f"o{n}": kind for n, kind in enumerate(kinds)}
-    receipt = RECEIPT | {"events": list(said)}
+    by_id = {SENDING: "call.sending"} | {UUID(int=10 + n): kind for n, kind in enumerate(kinds)}
+    line = replace(LINE, events=tuple(by_id))
 
-    assert claims.audited(LOG, [receipt], said)["one_outcome"] == int(is_right)
+    assert paid_calls.audited(LOG, [line], by_id)["one_outcome"] == int(is_right)
 
 
 def test_one_item_that_nobody_approved_makes_the_call_unapproved():
-    other = RECEIPT | {"approvals": []}
+    other = replace(LINE, approvals=())
 
-    assert claims.audited(LOG, [RECEIPT, other], KINDS)["approved_before"] == 0
+    assert paid_calls.audited(LOG, [LINE, other], KINDS)["approved_before"] == 0
 
 
 def test_free_questions_are_not_counted():
     free = [LOG[0] | {"kind": kind, "x_request_id": None} for kind in ("poll", "counter")]
 
-    assert claims.audited(free, [], {})["paid_calls"] == 0
+    assert paid_calls.audited(free, [], {})["paid_calls"] == 0

@@ -4,7 +4,6 @@ import ast
 import inspect
 from dataclasses import replace
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
@@ -65,7 +64,7 @@ def test_only_what_the_profile_states_and_a_provider_needs_reaches_the_wire(due,
         ]
     for request in heard:
         line = f"{request.path} {dict(request.query)} {dict(request.headers)}"
-        for word in (*(card.card_id for card in cards), made["request_id"], "Tester", ".example"):
+        for word in (*(card.card_id for card in cards), str(made.request_id), "Tester", ".example"):
             if request.kind != "counter":
                 assert word not in line, "no address and no header names the person"
 
@@ -122,9 +121,9 @@ def test_a_fresh_value_of_any_provider_is_known_and_delivered_for_nothing(pairs)
     harness.recover(again)
 
     assert len(harness.paid_calls()) == before, "nobody is asked for what is known"
-    assert gate.one("select spent from gate.budget where request_id = %s", again["request_id"]) == 0
+    assert gate.one("select spent from gate.budget where request_id = %s", again.request_id) == 0
     rows, _, _ = points.of_request(
-        gate.contacts, harness.vault, UUID(again["request_id"]), schema.load("lead_contact")
+        gate.contacts, harness.vault, again.request_id, schema.load("lead_contact")
     )
     assert set(rows["card_id"].to_pylist()) == set(cards[0])
     assert set(rows["kind"].to_pylist()) == {"email"}

@@ -138,7 +138,7 @@ def _call(conn, dice, leave, seen, done):
         _persist(seen, lambda: permits.unknown(conn, leave.call_id, leave.fence, "timeout"))
         return
     units = dice.choice([0, 1_000_000, 1_500_000])
-    found = [{"position": i["position"], "outcome": "no_match", "fields": []} for i in sent.items]
+    found = [{"position": i.position, "outcome": "no_match", "fields": []} for i in sent.items]
     outcome = {"units_micro": units, "found": found, "http_status": 200}
 
     def settle():

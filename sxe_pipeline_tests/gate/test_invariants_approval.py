@@ -1,5 +1,7 @@
 """Invariants of leave: fences and approvals."""
 
+from dataclasses import replace
+
 import pytest
 
 from sxe_pipeline.errors import Busy, Refused
@@ -71,7 +73,7 @@ def test_who_asked_or_edited_does_not_approve(world):
     made = world.submit(who="eve")
     with pytest.raises(Refused):
         world.approve(made, "eve")
-    again = world.submit(1, who="ana", request_id=made["request_id"])
+    again = world.submit(1, who="ana", request_id=made.request_id)
     with pytest.raises(Refused):
         world.approve(again, "eve")
     world.approve(again, "ben")
@@ -94,7 +96,7 @@ def test_an_approval_that_runs_out_during_the_run_stops_it(world):
     world.approvals_over("ben")
     assert_refused_at_sending(world, leave, "expired")
     assert_nothing_leaves(world, begun, "expired")
-    assert permits.finish(world.contacts, begun)["state"] == "HALTED"
+    assert permits.finish(world.contacts, begun).state == "HALTED"
     world.approve(made)
     assert world.permit(world.begun_again(made)).item_count == 10
 
@@ -134,17 +136,17 @@ def test_below_the_quorum_nothing_is_launched(world):
 def test_an_approval_names_the_version_and_the_hash_of_now(world):
     world.cards(2)
     old = world.submit()
-    new = world.submit(1, request_id=old["request_id"])
-    for wrong in (old, new | {"version": 1}, new | {"content_sha256": old["content_sha256"]}):
+    new = world.submit(1, request_id=old.request_id)
+    for wrong in (old, replace(new, version=1), replace(new, content_sha256=old.content_sha256)):
         with pytest.raises(Refused):
             world.approve(wrong)
     with pytest.raises(Refused):
-        world.approve(new | {"content_sha256": "0" * 64})
+        world.approve(replace(new, content_sha256="0" * 64))
 
 
 def test_an_edit_voids_the_approval(world):
     world.cards(2)
     made = world.submit()
     world.approve(made)
-    world.submit(1, request_id=made["request_id"])
+    world.submit(1, request_id=made.request_id)
     assert world.launch() == []

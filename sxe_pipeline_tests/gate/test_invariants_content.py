@@ -36,8 +36,8 @@ def test_another_content_has_another_hash_and_is_closed(world, change):
     world.agree("policy", WIDE)
     made = world.submit(max_micros=10**6, request_id=None)
     world.approve(made)
-    edited = world.submit(request_id=made["request_id"], **({"max_micros": 10**6} | change))
-    assert edited["content_sha256"] != made["content_sha256"]
+    edited = world.submit(request_id=made.request_id, **({"max_micros": 10**6} | change))
+    assert edited.content_sha256 != made.content_sha256
     assert world.launch() == []
 
 
@@ -100,7 +100,7 @@ def test_no_request_has_more_than_250_items(world):
     with pytest.raises(BadInput):
         world.submit(card_ids=[f"card-{n:04d}" for n in range(251)])
     made = world.submit(250)
-    assert made["item_count"] == 250
+    assert made.item_count == 250
     with pytest.raises(psycopg.errors.CheckViolation):
         world.owner("update gate.request_item set position = 251 where position = 250")
 

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from sxe_pipeline.errors import BadInput, Busy, Refused
-from sxe_pipeline.gate import permits, requests
+from sxe_pipeline.gate import permits, reads, requests
 from sxe_pipeline_tests.gate.world import APOLLO, MARKET
 
 EMAIL = 50_000
@@ -159,7 +159,7 @@ def test_an_unknown_call_keeps_its_money_and_is_not_sent_again(world):
     world.settings(max_unknown_open=5)
     assert denied(world, begun) == "in_flight"
     assert denied(world, begun, "enformion") == "in_flight"
-    assert permits.finish(world.contacts, begun)["state"] == "DONE_UNKNOWN"
+    assert permits.finish(world.contacts, begun).state == "DONE_UNKNOWN"
     world.lease_over()
     permits.sweep(world.contacts)
     assert world.launch() == []
@@ -184,9 +184,9 @@ def test_the_sweep_frees_what_was_never_sent(world):
     world.cards(1)
     _, begun = world.approved()
     leave = world.permit(begun)
-    assert permits.sweep(world.contacts)["released"] == 0
+    assert permits.sweep(world.contacts).released == 0
     world.lease_over()
-    assert permits.sweep(world.contacts)["released"] == 1
+    assert permits.sweep(world.contacts).released == 1
     assert world.call(leave) == "RELEASED"
     assert world.money() == (0, 0, 0)
 
@@ -196,7 +196,7 @@ def test_what_stays_unknown_is_charged_in_full(world):
     _, begun = world.approved()
     leave = unknown(world, begun)
     world.settings(unknown_after="1 microsecond")
-    assert permits.sweep(world.contacts)["charged_in_full"] == 1
+    assert permits.sweep(world.contacts).charged_in_full == 1
     assert world.money() == (0, 4 * EMAIL, 0)
     assert world.outcomes(leave) == {"paid_lost"}
 
@@ -208,8 +208,8 @@ def test_charged_in_full_is_what_is_still_reserved(world, email_units):
     _, begun = world.approved(fields=["email", "phone"], waterfall=["apollo"])
     leave, sent = world.send(begun)
     world.settle(leave, sent, units_micro=email_units, fields=(), awaiting=True)
-    assert permits.sweep(world.contacts)["unknown"] == 1
-    assert permits.sweep(world.contacts)["charged_in_full"] == 1
+    assert permits.sweep(world.contacts).unknown == 1
+    assert permits.sweep(world.contacts).charged_in_full == 1
     spent = email_units // 20 + 8 * EMAIL
     assert world.money() == (0, spent, 0)
     assert world.owner(CIRCUIT)[0][0] == "closed"
@@ -284,18 +284,18 @@ def test_the_worst_case_of_the_forecast_covers_what_is_reserved(world):
             worst = leave.reserved_micros * 1_000_000 // world.call(leave, "micros_per_unit")
             world.settle(leave, sent, units_micro=worst, fields=())
             spent += leave.reserved_micros
-    assert spent == sum(f["worst_micros"] for f in plan["forecast"])
-    assert spent <= plan["max_micros"]
-    assert requests.find(world.api, made["request_id"])["overrun_micros"] == 0
+    assert spent == sum(line.worst_micros for line in plan.forecast)
+    assert spent <= plan.max_micros
+    assert reads.find(world.api, made.request_id).overrun_micros == 0
 
 
 def test_a_counter_that_moved_alone_opens_the_circuit(world):
     world.settings(reconcile_wait="0 seconds")
     world.cards(2)
     _, begun = world.approved()
-    assert count_reading(world, 100_000_000, 1)["verdict"] == "first_reading"
-    assert count_reading(world, 100_000_000)["verdict"] == "agreed"
-    assert count_reading(world, 101_000_000)["verdict"] == "drift"
+    assert count_reading(world, 100_000_000, 1).verdict == "first_reading"
+    assert count_reading(world, 100_000_000).verdict == "agreed"
+    assert count_reading(world, 101_000_000).verdict == "drift"
     assert world.owner(CIRCUIT) == [("open", "drift")]
     assert denied(world, begun) == "circuit_open"
 
@@ -306,7 +306,7 @@ def test_a_counter_below_the_ledger_opens_the_circuit(world):
     _, begun = world.approved()
     count_reading(world, 0, 1)
     world.settle(*world.send(begun), units_micro=2_000_000)
-    assert count_reading(world, 1_000_000) == {"verdict": "drift", "units_micro": -1_000_000}
+    assert count_reading(world, 1_000_000) == permits.Reconciled("drift", -1_000_000)
 
 
 def test_what_the_ledger_booked_is_no_drift(world):
@@ -315,12 +315,12 @@ def test_what_the_ledger_booked_is_no_drift(world):
     _, begun = world.approved()
     count_reading(world, 7, 1)
     world.settle(*world.send(begun), units_micro=2_000_000)
-    assert count_reading(world, 2_000_007)["verdict"] == "agreed"
+    assert count_reading(world, 2_000_007).verdict == "agreed"
 
 
 def test_two_readings_need_time_between_them(world):
     count_reading(world, 5, 1)
-    assert count_reading(world, 5, 3)["verdict"] == "read_again"
+    assert count_reading(world, 5, 3).verdict == "read_again"
 
 
 def test_a_circuit_that_is_closed_again_does_not_swallow_an_unknown_charge(world):
@@ -329,7 +329,7 @@ def test_a_circuit_that_is_closed_again_does_not_swallow_an_unknown_charge(world
     world.cards(1)
     _, begun = world.approved()
     leave = unknown(world, begun)
-    assert count_reading(world, 1_000_000)["verdict"] in ("read_again", "drift")
+    assert count_reading(world, 1_000_000).verdict in ("read_again", "drift")
     count_reading(world, 1_000_000)
     world.agree("circuit", {"provider": "apollo"})
     count_reading(world, 1_000_000, 4)

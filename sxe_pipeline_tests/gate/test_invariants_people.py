@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from sxe_pipeline.audit import payload
 from sxe_pipeline.audit.verify import verify
 from sxe_pipeline.errors import Refused
-from sxe_pipeline.gate import permits
+from sxe_pipeline.gate import delivery, permits
 from sxe_pipeline.privacy import suppression
 
 
@@ -67,7 +67,7 @@ def test_a_fresh_answer_is_not_bought_again_from_anybody(world):
     _, begun = ask_for(world, "card-0000")
     world.settle(*world.send(begun))
     made, begun = ask_for(world, "card-0000")
-    assert made["counts"]["known_and_fresh"] == 1
+    assert made.counts.known_and_fresh == 1
     for provider in ("apollo", "enformion"):
         assert world.permit(begun, provider) == permits.Denied("nothing_left")
 
@@ -102,7 +102,7 @@ def test_new_inputs_are_a_new_question_where_the_answer_was_no(world):
 def test_a_suppressed_person_is_in_no_request(world):
     world.cards(2)
     suppress(world, "card-0000")
-    assert world.submit()["item_count"] == 1
+    assert world.submit().item_count == 1
     with pytest.raises(Refused):
         world.submit(card_ids=["card-0000", "card-0001"])
 
@@ -112,7 +112,7 @@ def test_a_suppression_before_the_permit_wins(world):
     made, begun = world.approved()
     suppress(world, "card-0001")
     _, sent = world.send(begun)
-    assert [i["card_id"] for i in sent.items] == ["card-0000"]
+    assert [i.card_id for i in sent.items] == ["card-0000"]
     assert world.skipped(made) == {"suppressed": 1}
 
 
@@ -124,7 +124,7 @@ def test_a_suppression_between_permit_and_call_wins(world):
     assert permits.sending(world.contacts, leave) == permits.Denied("item_closed")
     assert world.money() == (0, 0, 0)
     _, sent = world.send(begun)
-    assert [i["card_id"] for i in sent.items] == ["card-0000"]
+    assert [i.card_id for i in sent.items] == ["card-0000"]
 
 
 def test_a_suppression_during_the_call_drops_the_value(world):
@@ -136,7 +136,7 @@ def test_a_suppression_during_the_call_drops_the_value(world):
     assert world.money() == (0, 100_000, 0)
     world.permit(begun)
     permits.finish(world.contacts, begun)
-    handed = permits.deliverable(world.contacts, made["request_id"])
+    handed = delivery.deliverable(world.contacts, made.request_id)
     assert [d.card_id for d in handed] == ["card-0000"]
 
 
@@ -146,7 +146,7 @@ def test_every_id_of_a_suppressed_person_is_suppressed(world, lost):
     world.cards(3)
     suppress(world, "card-0000")
     world.merge(lost, kept)
-    assert world.submit()["item_count"] == 1
+    assert world.submit().item_count == 1
 
 
 def test_a_withdrawn_card_is_not_sent(world):
@@ -260,7 +260,7 @@ def test_the_counter_says_what_the_one_unknown_call_cost(world):
     permits.reconcile(world.contacts, "apollo", 40)
     leave, _ = world.send(begun)
     permits.unknown(world.contacts, leave.call_id, leave.fence, "timeout")
-    assert permits.reconcile(world.contacts, "apollo", 1_000_040)["verdict"] == "read_again"
-    assert permits.reconcile(world.contacts, "apollo", 1_000_040)["resolved"] == 1
+    assert permits.reconcile(world.contacts, "apollo", 1_000_040).verdict == "read_again"
+    assert permits.reconcile(world.contacts, "apollo", 1_000_040).resolved == 1
     assert world.money() == (0, 50_000, 0)
     assert world.outcomes(leave) == {"paid_lost"}

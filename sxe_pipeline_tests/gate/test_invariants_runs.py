@@ -18,7 +18,7 @@ def test_a_run_that_somebody_started_by_hand_begins_nothing(world, attempt):
     made = world.submit()
     world.approve(made)
     with pytest.raises(Refused):
-        permits.begin(world.contacts, made["request_id"], attempt, "by hand")
+        permits.begin(world.contacts, made.request_id, attempt, "by hand")
     assert world.sent_calls() == 0
 
 
@@ -79,7 +79,7 @@ def test_a_revocation_stops_before_the_next_call(world):
     world.cards(20)
     made, begun = world.approved()
     first, sent = world.send(begun)
-    requests.revoke(world.api, world.tokens["ben"], made["request_id"], "no more")
+    requests.revoke(world.api, world.tokens["ben"], made.request_id, "no more")
     assert world.permit(begun) == permits.Denied("revoked")
     assert world.settle(first, sent).keep == frozenset()
     assert world.money()[1] == 500_000
@@ -91,7 +91,7 @@ def test_a_revocation_between_permit_and_call_wins(world):
     world.cards(1)
     made, begun = world.approved()
     leave = world.permit(begun)
-    requests.revoke(world.api, world.tokens["ana"], made["request_id"], "changed my mind")
+    requests.revoke(world.api, world.tokens["ana"], made.request_id, "changed my mind")
     assert_refused_at_sending(world, leave, "revoked")
 
 
@@ -99,7 +99,7 @@ def test_who_neither_asked_nor_approves_revokes_nothing(world):
     world.cards(1)
     made = world.submit()
     with pytest.raises(Refused):
-        requests.revoke(world.api, world.tokens["cho"], made["request_id"], "because")
+        requests.revoke(world.api, world.tokens["cho"], made.request_id, "because")
 
 
 @pytest.mark.parametrize("provider", ["apollo", None], ids=["one", "all"])
@@ -130,7 +130,7 @@ def test_what_the_policy_closes_costs_nothing(world):
     world.cards(2, prefix="both", platforms=("x", "tiktok"))
     world.cards(2, prefix="new", platforms=("elsewhere",))
     made, begun = world.approved()
-    assert made["counts"]["closed_by_policy"] == 6
+    assert made.counts.closed_by_policy == 6
     assert world.permit(begun).item_count == 2
 
 
@@ -157,7 +157,7 @@ def test_only_approved_items_are_ever_sent(world):
     for provider in begun.waterfall:
         while isinstance(leave := world.permit(begun, provider), permits.Permit):
             sent = permits.sending(world.contacts, leave)
-            assert {i["position"] for i in sent.items} <= {2, 5}
+            assert {i.position for i in sent.items} <= {2, 5}
             world.settle(leave, sent, outcome="no_match", fields=(), units_micro=0)
     assert world.skipped(made) == {"not_approved": 10}
     positions = world.owner("select distinct position from gate.call_item order by 1")

@@ -106,12 +106,12 @@ class Ledger(RuleBasedStateMachine):
     @rule(n=some, part=st.booleans(), lost=st.booleans())
     def approve(self, n, part, lost, of=None):
         made = of or self.made[n % len(self.made)]
-        positions = [1 + n % made["item_count"]] if part else list(range(1, made["item_count"] + 1))
+        positions = [1 + n % made.item_count] if part else list(range(1, made.item_count + 1))
         more = {"positions": positions} if part else {}
         if lost:
             more["lost_cards"] = self.cards
         if self.tried(self.world.approve, made, **more):
-            self.approved[made["request_id"]] |= set(positions)
+            self.approved[made.request_id] |= set(positions)
 
     @rule(n=some, both=st.booleans(), part=rarely)
     def ask_and_launch(self, n, both, part):
@@ -128,8 +128,8 @@ class Ledger(RuleBasedStateMachine):
             return
         made = self.made[n % len(self.made)]
         who = self.world.tokens["ben"]
-        if self.tried(requests.revoke, self.world.api, who, made["request_id"], "no"):
-            self.revoked.add(made["request_id"])
+        if self.tried(requests.revoke, self.world.api, who, made.request_id, "no"):
+            self.revoked.add(made.request_id)
 
     @rule(n=some, now=rarely)
     def suppress(self, n, now):
@@ -182,7 +182,7 @@ class Ledger(RuleBasedStateMachine):
     def permit(self, n, provider):
         begun = self.runs[n % len(self.runs)]
         if isinstance(leave := self.tried(self.world.permit, begun, provider), permits.Permit):
-            self.granted.append((str(begun.request_id), leave))
+            self.granted.append((begun.request_id, leave))
             assert self.world.one(
                 "select count(*) from gate.budget b join gate.transfer t using (budget_id) "
                 "where t.call_id = %s and b.reserved + b.spent + b.overrun <= b.cap",
@@ -198,10 +198,10 @@ class Ledger(RuleBasedStateMachine):
             return
         assert request_id not in self.revoked
         assert leave.provider not in self.killed
-        assert {i["position"] for i in sent.items} <= self.approved[request_id]
-        asked = {self.survivor(i["card_id"]) for i in sent.items}
+        assert {i.position for i in sent.items} <= self.approved[request_id]
+        asked = {self.survivor(i.card_id) for i in sent.items}
         assert not asked & {self.survivor(c) for c in self.suppressed}
-        assert not {i["card_id"] for i in sent.items} & self.gone
+        assert not {i.card_id for i in sent.items} & self.gone
         sync = self.world.call(leave, "sync_micros")
         room = sync * UNIT // PRICES[leave.provider]["micros_per_unit"]
         self.calls.append(Call(leave, sent, "SENDING", room * share // 2, room))

@@ -1,5 +1,7 @@
 """What is asked for before money is asked for: counts, and a forecast that is never too low."""
 
+from dataclasses import asdict
+
 import pytest
 
 from sxe_pipeline.errors import BadInput, Refused
@@ -20,9 +22,9 @@ def test_a_plan_counts_what_is_left_out_and_prices_what_is_chosen(world):
         "where card_id like 'unplaced%%'"
     )
 
-    said = plan(world, limit=5)
+    planned = plan(world, limit=5)
 
-    assert said["counts"] == {
+    assert asdict(planned.counts) == {
         "looked_at": 15,
         "chosen": 5,
         "closed_by_policy": 3,
@@ -31,9 +33,9 @@ def test_a_plan_counts_what_is_left_out_and_prices_what_is_chosen(world):
         "known_and_fresh": 0,
         "asked_before": 0,
     }
-    worst = {(f["provider"], f["group"]): f["worst_micros"] for f in said["forecast"]}
+    worst = {(f.provider, f.group): f.worst_micros for f in planned.forecast}
     assert worst == {("apollo", "email"): 5 * 50_000, ("enformion", "person"): 5 * 150_000}
-    assert said["max_micros"] == sum(worst.values())
+    assert planned.max_micros == sum(worst.values())
 
 
 def test_who_was_asked_about_without_an_answer_is_not_asked_about_again(world):
@@ -45,9 +47,9 @@ def test_who_was_asked_about_without_an_answer_is_not_asked_about_again(world):
             world.settle(leave, sent, 0, outcome="no_match", fields=())
     permits.finish(world.contacts, begun)
 
-    counts = plan(world, limit=25)["counts"]
+    counts = plan(world, limit=25).counts
 
-    assert (counts["asked_before"], counts["chosen"]) == (12, 13)
+    assert (counts.asked_before, counts.chosen) == (12, 13)
 
 
 def test_what_is_known_and_fresh_is_free(world):
@@ -57,10 +59,10 @@ def test_what_is_known_and_fresh_is_free(world):
     world.settle(leave, sent)
     permits.finish(world.contacts, begun)
 
-    said = plan(world, limit=4)
+    planned = plan(world, limit=4)
 
-    assert said["counts"]["known_and_fresh"] == 4
-    assert said["forecast"] == []
+    assert planned.counts.known_and_fresh == 4
+    assert planned.forecast == ()
 
 
 @pytest.mark.parametrize("limit", [0, 251, -1])

@@ -26,7 +26,7 @@ def test_two_tokens_of_one_person_are_one_person(world):
     made = world.submit()
     world.tokens["ben again"] = second_token(world, "ben")
     world.approve(made)
-    assert world.approve(made, "ben again")["state"] == "SUBMITTED"
+    assert world.approve(made, "ben again").state == "SUBMITTED"
     proposal = people.propose(
         world.api, world.tokens["cho"], "cap", {"provider": "apollo", "cap_micros": 1}, "less"
     )

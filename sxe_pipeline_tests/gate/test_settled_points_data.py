@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sxe_pipeline.gate import permits, requests
+from sxe_pipeline.gate import delivery, permits, requests
 from sxe_pipeline_tests.gate.world import APOLLO
 
 EMAIL = 50_000
@@ -16,7 +16,7 @@ def unknown(world, begun, provider="apollo"):
 
 
 def read(world, units, times=1):
-    return [permits.reconcile(world.contacts, "apollo", units)["verdict"] for _ in range(times)]
+    return [permits.reconcile(world.contacts, "apollo", units).verdict for _ in range(times)]
 
 
 def test_the_counter_speaks_only_for_a_call_that_is_alone(world):
@@ -72,8 +72,8 @@ def test_who_is_not_matchable_costs_nothing(world):
         "update gate.candidate set inputs = inputs - 'last_name' where card_id = 'noname-0000'"
     )
     plan = requests.plan(world.api, world.tokens["ana"], world.spec(limit=9))
-    assert plan["counts"]["not_matchable"] == 1
-    assert world.submit()["item_count"] == 1
+    assert plan.counts.not_matchable == 1
+    assert world.submit().item_count == 1
 
 
 def test_the_revision_of_inputs_is_random_and_new_when_the_inputs_are(world):
@@ -94,14 +94,14 @@ def test_names_are_deleted_a_month_after_the_last_call(world):
     world.settle(*world.send(begun))
     world.permit(begun)
     permits.finish(world.contacts, begun)
-    assert permits.sweep(world.contacts)["forgotten"] == 0
+    assert permits.sweep(world.contacts).forgotten == 0
     world.owner(
         "update gate.request set decide_by = now() - interval '31 days', "
         "finished_at = now() - interval '31 days'"
     )
-    assert permits.sweep(world.contacts)["forgotten"] == 0
+    assert permits.sweep(world.contacts).forgotten == 0
     world.owner("update gate.call set resolved_at = now() - interval '31 days'")
-    assert permits.sweep(world.contacts)["forgotten"] == 1
+    assert permits.sweep(world.contacts).forgotten == 1
     assert world.owner("select inputs, nonce from gate.request_item") == [(None, None)]
     assert world.one("select count(*) from audit.event where kind = 'request.forgotten'") == 1
 
@@ -112,7 +112,7 @@ def test_a_provider_that_sells_persons_answers_for_both_fields(world):
     leave, sent = world.send(begun, "enformion")
     world.settle(leave, sent, fields=("phone",))
     made = world.submit(fields=["phone"])
-    assert made["counts"]["known_and_fresh"] == 1
+    assert made.counts.known_and_fresh == 1
     assert dict(world.owner("select field, outcome from gate.answer")) == {
         "email": "no_match",
         "phone": "match",
@@ -125,10 +125,10 @@ def test_known_items_are_delivered_at_no_cost(world):
     world.settle(*world.send(begun))
     permits.finish(world.contacts, begun)
     made, begun = world.approved()
-    assert made["forecast"] == []
+    assert made.forecast == ()
     assert world.permit(begun) == permits.Denied("nothing_left")
-    assert permits.finish(world.contacts, begun)["state"] == "DONE"
-    assert len(permits.deliverable(world.contacts, made["request_id"])) == 1
+    assert permits.finish(world.contacts, begun).state == "DONE"
+    assert len(delivery.deliverable(world.contacts, made.request_id)) == 1
     assert world.money() == (0, EMAIL, 0)
 
 

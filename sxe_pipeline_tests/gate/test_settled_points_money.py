@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sxe_pipeline.errors import BadInput, Refused
-from sxe_pipeline.gate import people, permits, requests
+from sxe_pipeline.gate import delivery, people, permits, reads, requests
 from sxe_pipeline_tests.gate.world import APOLLO
 
 EMAIL = 50_000
@@ -30,7 +30,7 @@ def test_an_overcharge_at_a_full_cap_commits_and_closes_what_is_left(world):
             {
                 "units_micro": 13_000_000,
                 "found": [
-                    {"position": i["position"], "outcome": "match", "fields": ["email"]}
+                    {"position": i.position, "outcome": "match", "fields": ["email"]}
                     for i in sent.items
                 ],
             },
@@ -41,7 +41,7 @@ def test_an_overcharge_at_a_full_cap_commits_and_closes_what_is_left(world):
             "legal_basis) values (gen_random_uuid(), %s, 'email', 'x', sha256('x'), 'unknown', "
             "'apollo', %s, "
             "%s, 1, 'p', 'l')",
-            [sent.items[0]["card_id"], leave.call_id, begun.request_id],
+            [sent.items[0].card_id, leave.call_id, begun.request_id],
         )
     assert (done.charged_micros, done.overrun_micros) == (13 * EMAIL, 3 * EMAIL)
     assert len(done.keep) == 10
@@ -137,10 +137,10 @@ def test_a_price_card_that_leaves_open_what_a_call_costs_is_refused(world, chang
     ],
 )
 def test_a_cap_that_makes_no_sense_changes_nothing(world, content):
-    before = requests.budgets(world.api)
+    before = reads.budgets(world.api)
     with pytest.raises((BadInput, Refused)):
         world.agree("cap", content)
-    assert requests.budgets(world.api) == before
+    assert reads.budgets(world.api) == before
 
 
 def test_the_parts_of_a_phone_call_are_resolved_once_each(world):
@@ -163,7 +163,7 @@ def test_a_poll_outlives_the_approval_and_drops_the_value_after_a_revocation(wor
     leave, sent = world.send(begun)
     world.settle(leave, sent, units_micro=0, fields=(), awaiting=True, retry_after_s=0)
     permits.finish(world.contacts, begun)
-    requests.revoke(world.api, world.tokens["ben"], made["request_id"], "no more")
+    requests.revoke(world.api, world.tokens["ben"], made.request_id, "no more")
     (poller,) = world.launch()
     assert [c.call_id for c in poller.open_calls] == [leave.call_id]
     with world.contacts.transaction():
@@ -179,7 +179,7 @@ def test_a_poll_outlives_the_approval_and_drops_the_value_after_a_revocation(wor
     assert done.keep == frozenset()
     assert world.money() == (0, 8 * EMAIL, 0)
     assert world.outcomes(leave) == {"discarded"}
-    assert permits.deliverable(world.contacts, made["request_id"]) == []
+    assert delivery.deliverable(world.contacts, made.request_id) == []
 
 
 def test_a_phone_that_never_comes_is_unknown(world):
@@ -223,7 +223,7 @@ def test_a_halted_request_goes_on_by_a_new_approval(world):
     made, begun = world.approved()
     people.kill(world.api, world.tokens["ana"], "apollo", "stop")
     world.permit(begun)
-    assert permits.finish(world.contacts, begun)["state"] == "HALTED"
+    assert permits.finish(world.contacts, begun).state == "HALTED"
     assert world.launch() == []
     world.agree("circuit", {"provider": "apollo"})
     world.approve(made)
@@ -264,7 +264,7 @@ def test_an_answer_under_an_id_of_before_is_an_answer(world):
     world.settle(*world.send(world.begun_again(made)))
     world.merge("card-0001", "card-0000")
     made = world.submit(card_ids=["card-0000"])
-    assert made["counts"]["known_and_fresh"] == 1
+    assert made.counts.known_and_fresh == 1
     world.approve(made)
     assert world.permit(world.begun_again(made)) == permits.Denied("nothing_left")
 
@@ -274,4 +274,4 @@ def test_one_person_twice_in_a_list_is_refused(world):
     world.merge("card-0001", "card-0000")
     with pytest.raises(Refused):
         world.submit(card_ids=["card-0000", "card-0001"])
-    assert world.submit()["item_count"] == 1
+    assert world.submit().item_count == 1

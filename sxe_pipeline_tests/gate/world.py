@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 from psycopg import sql as compose
 
-from sxe_pipeline.gate import candidates, people, permits, requests
+from sxe_pipeline.gate import candidates, people, permits, reads, requests
 from sxe_pipeline.local import postgres
 from sxe_pipeline.store import migrate, sql
 from sxe_pipeline_tests.databases import Database
@@ -215,9 +215,9 @@ class World:
         return requests.approve(
             self.api,
             self.tokens[who],
-            made["request_id"],
-            made["version"],
-            made["content_sha256"],
+            made.request_id,
+            made.version,
+            made.content_sha256,
             "looked at it",
             **more,
         )
@@ -234,7 +234,7 @@ class World:
         """Asked, approved, launched and begun."""
         made = self.submit(limit, **changes)
         self.approve(made)
-        begun = [b for b in self.launch() if str(b.request_id) == made["request_id"]]
+        begun = [b for b in self.launch() if b.request_id == made.request_id]
         return made, begun[0]
 
     def permit(self, begun, provider="apollo", conn=None):
@@ -249,8 +249,7 @@ class World:
 
     def settle(self, leave, sent, units_micro=None, outcome="match", fields=("email",), **more):
         found = [
-            {"position": i["position"], "outcome": outcome, "fields": list(fields)}
-            for i in sent.items
+            {"position": i.position, "outcome": outcome, "fields": list(fields)} for i in sent.items
         ]
         if units_micro is None:
             units_micro = 1_000_000 * len(sent.items)
@@ -282,9 +281,7 @@ class World:
 
     def request(self, made, column="state"):
         """One column of a request."""
-        return self.one(
-            f"select {column} from gate.request where request_id = %s", made["request_id"]
-        )
+        return self.one(f"select {column} from gate.request where request_id = %s", made.request_id)
 
     def outcomes(self, leave):
         """What became of the items of a call."""
@@ -297,11 +294,11 @@ class World:
 
     def skipped(self, made):
         """Reason -> number of items that are closed."""
-        return requests.find(self.api, made["request_id"])["skipped"]
+        return reads.find(self.api, made.request_id).skipped
 
     def begun_again(self, made):
         """The next attempt of a request that is due."""
-        return next(b for b in self.launch() if str(b.request_id) == made["request_id"])
+        return next(b for b in self.launch() if b.request_id == made.request_id)
 
     def sent_calls(self):
         """How many calls ever left."""

@@ -8,7 +8,7 @@ grant execute on function
     to sxe_social;
 
 grant execute on function
-    gate.submit(text, jsonb, boolean),
+    gate.preview(text, jsonb), gate.submit(text, jsonb),
     gate.approve(text, uuid, int, text, text, int[], bigint, text[]),
     gate.reject(text, uuid, int, text, text), gate.revoke(text, uuid, text),
     gate.propose(text, text, jsonb, text), gate.decide(text, uuid, boolean),

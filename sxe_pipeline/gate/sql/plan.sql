@@ -15,7 +15,7 @@ begin
         perform gate.refuse('SXBAD', 'the fields of a request are email, phone, or both');
     end if;
     foreach name in array '{market,purpose,legal_basis,match_basis,permissible_purpose}'::text[] loop
-        if coalesce(trim(_spec->>name), '') = '' then
+        if jsonb_typeof(_spec->name) is distinct from 'string' or trim(_spec->>name) = '' then
             perform gate.refuse('SXBAD', format('the request does not say its %s', name));
         end if;
     end loop;

@@ -1,5 +1,12 @@
 -- What two people do together: one proposes, another confirms, and it is in force.
 
+-- What two admins may change of gate.setting while the gate runs.
+create or replace function gate.adjustable_settings() returns text[]
+language sql immutable as $$
+    select '{quorum,decide_within,run_within,reconcile_wait,poll_wait,email_fresh_for,'
+           'phone_fresh_for,negative_for}'::text[];
+$$;
+
 create or replace function gate.propose(_token text, _kind text, _content jsonb, _reason text)
 returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -13,11 +20,10 @@ begin
     if _kind = 'price' then perform gate.check_price(_content); end if;
     if _kind = 'policy' then perform gate.check_policy(_content); end if;
     if _kind = 'setting' and (_content = '{}' or exists (
-            select from jsonb_object_keys(_content) name where name <> all (
-                '{quorum,decide_within,run_within,reconcile_wait,poll_wait,email_fresh_for,'
-                'phone_fresh_for,negative_for}'::text[]))) then
-        perform gate.refuse('SXBAD', 'the settings are: quorum, decide_within, run_within, '
-            'reconcile_wait, poll_wait, email_fresh_for, phone_fresh_for, negative_for');
+            select from jsonb_object_keys(_content) name
+            where name <> all (gate.adjustable_settings()))) then
+        perform gate.refuse('SXBAD', 'the settings are: '
+            || array_to_string(gate.adjustable_settings(), ', '));
     end if;
     insert into gate.proposal (proposal_id, kind, content, reason, proposed_by, expires_at, event_id)
     select made, _kind, _content, _reason, who, clock_timestamp() + s.decide_within,
@@ -73,6 +79,7 @@ create or replace function gate.apply(_p gate.proposal, _actor text) returns voi
 language plpgsql as $$
 declare
     c jsonb := _p.content;
+    name text;
 begin
     case _p.kind
     when 'cap' then perform gate.set_cap(c, _actor);
@@ -102,15 +109,10 @@ begin
             array(select jsonb_array_elements_text(c->'scopes')), c->>'token_sha256',
             least((c->>'expires_at')::timestamptz, clock_timestamp() + interval '1 year'), _actor);
     when 'setting' then
-        update gate.setting set
-            quorum = coalesce((c->>'quorum')::int, quorum),
-            decide_within = coalesce((c->>'decide_within')::interval, decide_within),
-            run_within = coalesce((c->>'run_within')::interval, run_within),
-            reconcile_wait = coalesce((c->>'reconcile_wait')::interval, reconcile_wait),
-            poll_wait = coalesce((c->>'poll_wait')::interval, poll_wait),
-            email_fresh_for = coalesce((c->>'email_fresh_for')::interval, email_fresh_for),
-            phone_fresh_for = coalesce((c->>'phone_fresh_for')::interval, phone_fresh_for),
-            negative_for = coalesce((c->>'negative_for')::interval, negative_for);
+        for name in select jsonb_object_keys(c) loop
+            execute format('update gate.setting s set %1$I = '
+                '(jsonb_populate_record(s, $1)).%1$I', name) using c;
+        end loop;
     when 'circuit' then
         -- Who closes the circuit of a provider that drifted accepts the drift, so its counter starts anew; but not while
         -- it may hold the charge of a call that nobody has booked yet.

@@ -1,18 +1,12 @@
 -- Asking: a request is frozen under one hash.
 
--- Ask for contact data; without _is_final it only says what would be asked for.
-create or replace function gate.submit(_token text, _spec jsonb, _is_final boolean) returns jsonb
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- What would be asked for: the plan, with the choices that the spec leaves to the gate. Reads only.
+create or replace function gate.offer(_spec jsonb) returns jsonb
+language plpgsql stable as $$
 declare
-    who text := gate.authenticate(_token, 'request');
     spec jsonb := _spec;
     plan jsonb;
-    made uuid := coalesce((_spec->>'request_id')::uuid, gen_random_uuid());
-    next_version int := 1;
-    header jsonb;
-    content bytea;
     lost int;
-    before gate.request;
 begin
     if spec->'waterfall' is null then
         spec := spec || jsonb_build_object('waterfall', gate.waterfall(spec->'fields'));
@@ -30,12 +24,32 @@ begin
             plan->'counts'->>'closed_by_policy', plan->'counts'->>'not_matchable',
             plan->'counts'->>'asked_before'));
     end if;
-    spec := spec || jsonb_build_object('max_micros',
+    return plan || jsonb_build_object('waterfall', spec->'waterfall', 'max_micros',
         coalesce((spec->>'max_micros')::bigint, greatest((plan->>'worst_micros')::bigint, 1)));
-    if not _is_final then
-        return (plan - 'items') || jsonb_build_object(
-            'waterfall', spec->'waterfall', 'max_micros', spec->'max_micros');
-    end if;
+end $$;
+
+-- What would be asked for, for whoever may ask; no match input of the items.
+create or replace function gate.preview(_token text, _spec jsonb) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform gate.authenticate(_token, 'request');
+    return gate.offer(_spec) - 'items';
+end $$;
+
+-- Ask for contact data.
+create or replace function gate.submit(_token text, _spec jsonb) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    who text := gate.authenticate(_token, 'request');
+    plan jsonb := gate.offer(_spec);
+    spec jsonb := _spec || jsonb_build_object(
+        'waterfall', plan->'waterfall', 'max_micros', plan->'max_micros');
+    made uuid := coalesce((_spec->>'request_id')::uuid, gen_random_uuid());
+    next_version int := 1;
+    header jsonb;
+    content bytea;
+    before gate.request;
+begin
     if jsonb_array_length(plan->'items') = 0 then
         perform gate.refuse('SXREF', format('no card can be asked for: %s looked at, %s '
             'suppressed, %s closed by policy, %s without what a provider needs, %s asked before '
@@ -102,8 +116,7 @@ begin
     from gate.request r where r.request_id = made;
     return (plan - 'items') || jsonb_build_object(
         'request_id', made, 'version', next_version, 'content_sha256',
-        encode(sha256(content), 'hex'), 'waterfall', spec->'waterfall',
-        'max_micros', spec->'max_micros', 'item_count', jsonb_array_length(plan->'items'));
+        encode(sha256(content), 'hex'), 'item_count', jsonb_array_length(plan->'items'));
 end $$;
 
 create or replace function gate.event_data(_header jsonb, _content bytea) returns jsonb

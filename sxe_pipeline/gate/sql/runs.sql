@@ -91,8 +91,9 @@ begin
             select jsonb_agg(jsonb_build_object('call_id', c.call_id, 'provider', c.provider,
                 'state', c.state, 'provider_request_id', c.provider_request_id,
                 'groups', c.groups,
-                'items', (select jsonb_agg(jsonb_build_object('position', i.position,
-                        'card_id', i.card_id, 'person', i.provider_person_id) order by i.position)
+                'items', (select coalesce(jsonb_agg(jsonb_build_object('position', i.position,
+                        'card_id', i.card_id, 'person', i.provider_person_id)
+                        order by i.position), '[]')
                     from gate.call_item i where i.call_id = c.call_id and i.live and i.is_async)))
             from gate.call c
             where c.request_id = _request and c.state in ('AWAITING', 'UNKNOWN')
