@@ -91,8 +91,8 @@ def _require_all(conn: psycopg.Connection, seen: set[_Table]) -> None:
     unread = sorted(f"{schema}.{table}" for schema, table in _tables(conn).keys() - seen)
     if unread:
         raise BadInput(
-            f"{len(unread)} tables cannot be read ({', '.join(unread[:3])}), so the database cannot "
-            "be called clean; give the demo a database that holds nothing else"
+            f"{len(unread)} tables cannot be read ({', '.join(unread[:3])}), so the database "
+            "cannot be called clean; give the demo one that holds nothing else"
         )
 
 

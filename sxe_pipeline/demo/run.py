@@ -1,8 +1,8 @@
 """The whole pipeline in one process, on generated profiles or on folders of the user's own.
 
 The real sensor, schedule, jobs and assets run on a real Postgres with its event log, each with the
-login of its tier: an embedded one, or a managed one whose five URLs are given. The home is made anew
-each time, a managed database must be empty and stays; what is left can be looked at with `make ui`.
+login of its tier: an embedded one, or a managed one whose five URLs are given. What is left can be
+looked at with `make ui`. Not here: the home and the database that it starts from (`home`).
 """
 
 import json
@@ -12,20 +12,20 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sxe_pipeline import contracts_root, definitions, face, sandbox, schema
+from sxe_pipeline import contracts_root, definitions, face, schema
 from sxe_pipeline import settings as environment
 from sxe_pipeline.audit import verify
 from sxe_pipeline.cards import market
-from sxe_pipeline.demo import dump, enrichment, search
+from sxe_pipeline.demo import dump, enrichment, home, search
 from sxe_pipeline.demo.report import Report
-from sxe_pipeline.errors import BadInput, Refused, Terminal
+from sxe_pipeline.errors import BadInput, Terminal
 from sxe_pipeline.handoff import sign
-from sxe_pipeline.local import attach, keys, runs, variables
+from sxe_pipeline.local import attach, runs, variables
 from sxe_pipeline.sandbox import landing, plants
 from sxe_pipeline.schema import vocabulary
 from sxe_pipeline.settings import Settings
@@ -79,7 +79,7 @@ def run(
         BadConfig: Some logins are given and others not, or the database is not migrated.
         Refused: The given database holds something already.
     """
-    given = _fresh(settings, is_generated=not inputs)
+    given = home.fresh(settings, is_generated=not inputs)
     report = Report(home=given.home, is_generated=not inputs, seed=seed)
     clock = Clock(report)
     with ExitStack() as stack:
@@ -114,47 +114,6 @@ def run(
                 report.planted = len(walk.world.plants)
     report.seconds = sum(s for _, s in report.stages)
     return report
-
-
-def _fresh(settings: Settings, *, is_generated: bool) -> Settings:
-    home = settings.home / "demo"
-    given = replace(settings, signing_key=None).under(home)
-    if not given.is_embedded:
-        _require_empty(given)
-    if home.exists():
-        if (home / "postgres").exists():
-            attach.stop(given, delete=True)
-        shutil.rmtree(home)
-    home.mkdir(parents=True)
-    if not given.is_embedded:
-        _make_keys(given)
-    return replace(given, policy_file=sandbox.POLICY if is_generated else settings.policy_file)
-
-
-def _require_empty(settings: Settings) -> None:
-    """A given database is the demo's alone: invented people do not stand among real ones."""
-    for login in environment.DATABASES:
-        settings.need(login)
-    with sql.connect(settings.need("admin_dsn")) as conn:
-        row = conn.execute(
-            "select (select count(*) from ingest.landing_file), (select count(*) from social.card), "
-            "(select count(*) from gate.principal)"
-        ).fetchone()
-    files, cards, people = row or (0, 0, 0)
-    if files or cards or people:
-        raise Refused(
-            f"the database of these URLs holds {files} landing files, {cards} cards and {people} "
-            "principals, and the demo invents people; give it an empty one, or unset the five "
-            "variables to use the embedded server"
-        )
-
-
-def _make_keys(settings: Settings) -> None:
-    """What the migration of an embedded home does; beside given URLs no other verb invents keys."""
-    made = (sign.of_home(settings.home), sign.of_file(sign.contact_file(settings.home)))
-    with sql.connect(settings.need("admin_dsn")) as conn:
-        now = datetime.now(UTC)
-        keys.register(conn, [signer.public_key for signer in made], actor="demo", now=now)
 
 
 class Walk:

@@ -6,7 +6,7 @@ the system (PostgreSQL 15, PgBouncer); where they are missing the tests skip and
 
 import contextlib
 import dataclasses
-import datetime
+import datetime as dt
 import ipaddress
 import os
 import pwd
@@ -192,15 +192,15 @@ def _certificates(folder):
 
 
 def _certificate(subject, issuer, key, authority):
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=2))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=2))
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()),
             critical=False,
