@@ -131,8 +131,13 @@ def _start_server(stack, service, binaries):
             f"ssl_key_file = '{folder}/key.pem'\nfsync = off\nlog_statement = none\n"
             "max_connections = 60\ntimezone = 'America/New_York'\n"
         )
-    stack.callback(_run, binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    stack.callback(_stop_server, binaries, data)
     _run(binaries / "pg_ctl", "-D", data, "-l", data / "log", "-w", "-t", "60", "start")
+
+
+def _stop_server(binaries, data):
+    with contextlib.suppress(AssertionError):  # it never started, or crashed
+        _run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
 
 
 def _start_pooler(stack, service):
