@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 @click.option("--seed", default=20_261_124, show_default=True, help="Seed of the generator.")
 @as_json
 def demo(inputs: tuple[Path, ...], accounts: int, seed: int, as_json: bool) -> None:
-    """The whole pipeline on generated profiles, or on your own landing folders INPUTS."""
+    """The whole pipeline on generated profiles, or on your own landing folders INPUTS.
+
+    Its database is an embedded one, or, where the five URLs are set, theirs: it must be empty.
+    """
     from sxe_pipeline.cli.verbs import NAMES
     from sxe_pipeline.demo import run as walk
 

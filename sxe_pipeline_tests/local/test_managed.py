@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from sxe_pipeline.cli import main
 from sxe_pipeline.demo import dump
-from sxe_pipeline.errors import BadInput
+from sxe_pipeline.errors import BadInput, StoreUnavailable
 from sxe_pipeline.settings import load
 from sxe_pipeline.store import catalogue, migrate, roles, sql
 from sxe_pipeline_tests.local import managed
@@ -154,10 +154,21 @@ def test_a_login_through_the_pooler_has_the_settings_of_its_role(service, migrat
     assert tls == (True,)
 
 
-def test_no_login_gets_in_without_tls(service, migrated):
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        pytest.param("=require", "=disable", "it wants TLS", id="without TLS"),
+        pytest.param("=require", "=verify-full", "sslrootcert", id="an unknown authority"),
+        pytest.param("/d_", "/no_", "no such database", id="another database"),
+        pytest.param("@", "x@", "wrong password", id="another password"),
+    ],
+)
+def test_what_is_wrong_with_a_url_is_told_alike_by_server_and_pooler(
+    service, migrated, old, new, reason
+):
     for url in (service.tier("sxe_api", migrated), service.admin(migrated)):
-        with pytest.raises(psycopg.OperationalError):
-            psycopg.connect(url.replace("sslmode=require", "sslmode=disable"))
+        with pytest.raises(StoreUnavailable, match=reason):
+            sql.open_unchecked(url.replace(old, new))
 
 
 def test_a_client_of_the_pooler_has_another_session_in_each_transaction(service, migrated):
@@ -217,6 +228,16 @@ def test_a_database_of_somebody_else_is_refused(service, tmp_path):
     assert code == 5
     assert "belongs to another role" in sentence
     assert state(service, database) == before
+
+
+def test_a_server_that_is_too_old_is_refused_before_anything(service, empty, tmp_path, monkeypatch):
+    monkeypatch.setattr(migrate, "OLDEST", 160000)
+    before = state(service, empty)
+
+    code, sentence = refusal(service, empty, tmp_path, "migrate")
+
+    assert (code, "the server is PostgreSQL 15; this package needs 16" in sentence) == (3, True)
+    assert state(service, empty) == before
 
 
 def test_a_newer_database_is_refused_by_the_verb_and_by_every_login(service, migrated, tmp_path):
