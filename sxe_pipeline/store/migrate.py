@@ -81,7 +81,9 @@ def open_database(conn: psycopg.Connection) -> None:
 
     Grants on a database are not copied with a template.
     """
-    database = compose.Identifier(conn.info.dbname)
+    # Not the URL's: a pool may be called otherwise than its database.
+    (name,) = conn.execute("select current_database()").fetchone() or ("",)
+    database = compose.Identifier(name)
     tiers = compose.SQL(", ").join(compose.Identifier(role) for role in roles.TIERS)
     for statement in (
         "revoke all on database {database} from public",

@@ -33,6 +33,8 @@ PGBOUNCER = Path("/usr/sbin/pgbouncer")
 ADMIN = "doadmin"
 # Two addresses of one server, as admins and poolers see them on a service.
 DIRECT, BEHIND = "127.0.0.1", "127.0.0.2"
+POOL, POOLED = "a_pool", "its_database"
+"""Some services name each pool; it stands in the URL where a database would."""
 
 
 def require(*programs):
@@ -59,14 +61,16 @@ class Service:
         """The URL that the panel prints for the admin: the server itself."""
         return self._url(role, DIRECT, self.port, database)
 
-    def tier(self, role, database):
+    def pooled(self, role, database):
         """The URL that the panel prints for a user of the connection pool."""
         return self._url(role, DIRECT, self.pooler_port, database)
 
     def variables(self, database, admin=ADMIN):
         """The five URLs, under the names of the environment."""
         of = dict(zip(("dagster", "social", "contacts", "api"), _DAGSTER_FIRST, strict=True))
-        logins = {DATABASES[f"{name}_dsn"]: self.tier(role, database) for name, role in of.items()}
+        logins = {
+            DATABASES[f"{name}_dsn"]: self.pooled(role, database) for name, role in of.items()
+        }
         return logins | {DATABASES["admin_dsn"]: self.admin(database, admin)}
 
     def run(self, *statements, database="postgres"):
@@ -75,9 +79,9 @@ class Service:
             for statement in statements:
                 conn.execute(statement)
 
-    def new_database(self, owner=ADMIN):
+    def new_database(self, name=None, owner=ADMIN):
         """An empty database, as the panel makes it."""
-        name = f"d_{secrets.token_hex(6)}"
+        name = name or f"d_{secrets.token_hex(6)}"
         made = compose.SQL("create database {} owner {}")
         self.run(made.format(compose.Identifier(name), compose.Identifier(owner)))
         return name
@@ -143,12 +147,13 @@ def _stop_server(binaries, data):
 def _start_pooler(stack, service):
     """Transactions of one client go to another session each time, so that none keeps a state."""
     folder = service.folder
-    users = "".join(f'"{role}" "{service.passwords[role]}"\n' for role in roles.TIERS)
+    users = "".join(f'"{role}" "{service.passwords[role]}"\n' for role in service.passwords)
     (folder / "users.txt").write_text(users)
     _give(folder / "users.txt")
     user = "" if os.geteuid() else f"user = {_NOBODY}\n"
     (folder / "pgbouncer.ini").write_text(
         f"[databases]\n* = host={BEHIND} port={service.port}\n"
+        f"{POOL} = host={BEHIND} port={service.port} dbname={POOLED}\n"
         f"[pgbouncer]\n{user}listen_addr = {DIRECT}\nlisten_port = {service.pooler_port}\n"
         f"unix_socket_dir =\npool_mode = transaction\nserver_round_robin = 1\n"
         f"default_pool_size = 4\nauth_type = scram-sha-256\nauth_file = {folder}/users.txt\n"

@@ -146,7 +146,7 @@ def test_a_login_through_the_pooler_has_the_settings_of_its_role(service, migrat
         "tcp_keepalives_interval": "10",
         "tcp_keepalives_count": "3",
     }
-    with sql.connect(service.tier("sxe_social", migrated)) as conn:
+    with sql.connect(service.pooled("sxe_social", migrated)) as conn:
         seen = {name: conn.execute(f"show {name}").fetchone()[0] for name in wanted}
         tls = conn.execute("select ssl from pg_stat_ssl where pid = pg_backend_pid()").fetchone()
 
@@ -166,14 +166,14 @@ def test_a_login_through_the_pooler_has_the_settings_of_its_role(service, migrat
 def test_what_is_wrong_with_a_url_is_told_alike_by_server_and_pooler(
     service, migrated, old, new, reason
 ):
-    for url in (service.tier("sxe_api", migrated), service.admin(migrated)):
+    for url in (service.pooled("sxe_api", migrated), service.admin(migrated)):
         with pytest.raises(StoreUnavailable, match=reason):
             sql.open_unchecked(url.replace(old, new))
 
 
 def test_a_client_of_the_pooler_has_another_session_in_each_transaction(service, migrated):
     pids = set()
-    clients = [sql.connect(service.tier("sxe_api", migrated)) for _ in range(3)]
+    clients = [sql.connect(service.pooled("sxe_api", migrated)) for _ in range(3)]
     for conn in clients:
         conn.execute("select 1")
     for conn in clients:
@@ -230,6 +230,15 @@ def test_a_database_of_somebody_else_is_refused(service, tmp_path):
     assert state(service, database) == before
 
 
+def test_a_pool_that_is_not_called_like_its_database_serves_the_admin_too(service, passwords):
+    service.new_database(managed.POOLED)
+
+    done = migrate.upgrade(service.pooled(managed.ADMIN, managed.POOL), passwords)
+
+    assert done.revisions == (1000,)
+    sql.connect(service.pooled("sxe_social", managed.POOL)).close()
+
+
 def test_a_server_that_is_too_old_is_refused_before_anything(service, empty, tmp_path, monkeypatch):
     monkeypatch.setattr(migrate, "OLDEST", 160000)
     before = state(service, empty)
@@ -259,7 +268,7 @@ def test_a_function_edited_by_hand_stops_every_login_until_the_next_migration(
     for login in roles.TIERS:
         sql._fitting.clear()
         with pytest.raises(Exception, match="changed by hand") as caught:
-            sql.connect(service.tier(login, migrated))
+            sql.connect(service.pooled(login, migrated))
         assert caught.value.exit_code == 5
     code, sentence = refusal(service, migrated, tmp_path, "market", "list")
     assert (code, "`sxe migrate` puts back" in sentence) == (5, True)
@@ -267,11 +276,11 @@ def test_a_function_edited_by_hand_stops_every_login_until_the_next_migration(
     done = migrate.upgrade(service.admin(migrated), passwords)
     assert "gate/sql/refusals.sql" in done.files
     assert state(service, migrated) == whole
-    sql.connect(service.tier("sxe_api", migrated)).close()
+    sql.connect(service.pooled("sxe_api", migrated)).close()
 
 
 def test_a_url_of_another_role_than_its_tier_is_refused(service, empty, tmp_path):
-    wrong = {"SXE_API_DATABASE_URL": service.tier("sxe_social", empty)}
+    wrong = {"SXE_API_DATABASE_URL": service.pooled("sxe_social", empty)}
 
     code, sentence = refusal(service, empty, tmp_path, "migrate", **wrong)
 
