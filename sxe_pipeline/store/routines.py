@@ -113,8 +113,8 @@ def replay(conn: psycopg.Connection, *, all_files: bool) -> tuple[list[str], lis
 def _compiling(path: str) -> Iterator[None]:
     try:
         yield
-    except psycopg.errors.InsufficientPrivilege:
-        raise
+    except (psycopg.errors.InsufficientPrivilege, psycopg.OperationalError):
+        raise  # no fault of the file
     except psycopg.Error as error:
         where = (error.diag.context or "").splitlines()[:1]
         reason = "; ".join(filter(None, [error.diag.message_primary, *where]))
