@@ -9,13 +9,13 @@ DEV := $(VENV)/.dev-$(call HASH,requirements-dev.lock pyproject.toml)
 # A worker a core; with more, the tests that race each other on purpose get slower than they gain.
 WORKERS ?= auto
 
-.DEFAULT_GOAL := help
 # For `make mutate`; the same seed tries the same mutants, and goes on where it was stopped.
 ROOMS ?= redact gate
 MUTANTS ?= 50
 SEED ?= 1
 
-.PHONY: help demo test quick coverage mutate check format golden bench ui clean lock
+.DEFAULT_GOAL := help
+.PHONY: help demo test quick coverage mutate check format golden platform bench ui clean lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -53,6 +53,9 @@ format: $(DEV) ## put the code into shape
 
 golden: $(DEV) ## the catalogue in the tree anew, after an edit of SQL
 	@$(BIN)/python -m sxe_pipeline_tests.store.golden
+
+platform: $(DEV) ## what needs packages of the system: a managed Postgres with TLS and PgBouncer
+	@$(BIN)/python -m pytest -q -m "platform or not platform" sxe_pipeline_tests/local/test_managed.py $(ARGS)
 
 bench: $(DEV) ## the benchmarks
 	@for b in bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done

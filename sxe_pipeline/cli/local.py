@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 @click.option("--seed", default=20_261_124, show_default=True, help="Seed of the generator.")
 @as_json
 def demo(inputs: tuple[Path, ...], accounts: int, seed: int, as_json: bool) -> None:
-    """The whole pipeline on generated profiles, or on your own landing folders INPUTS."""
+    """The whole pipeline on generated profiles, or on your own landing folders INPUTS.
+
+    Its database is an embedded one, or, where the five URLs are set, theirs: it must be empty.
+    """
     from sxe_pipeline.cli.verbs import NAMES
     from sxe_pipeline.demo import run as walk
 
@@ -44,12 +47,15 @@ def migrate(dry_run: bool, as_json: bool) -> None:
     from sxe_pipeline.cli.logins import dagster_instance
     from sxe_pipeline.local import attach, runs
     from sxe_pipeline.store import migrate as store
+    from sxe_pipeline.store import sql
 
     with attach.attached(settings.load(), *attach.ROLES, is_checked=False) as held:
         given = held.settings
         passwords = attach.passwords(given)
         done = store.upgrade(given.need("admin_dsn"), passwords, is_dry_run=dry_run)
-        if given.dagster_dsn and not dry_run:
+        # Without its search path Dagster would make its tables elsewhere, or fail to.
+        if given.dagster_dsn and not dry_run and not done.role_statements:
+            sql.connect(given.dagster_dsn).close()  # what is wrong with it, in one sentence
             with dagster_instance(given) as instance:
                 runs.make_tables(instance)
     data = {**dataclasses.asdict(done), "dry_run": dry_run}
@@ -64,7 +70,10 @@ def _migrated_lines(done: "Migrated", *, is_plan: bool) -> Iterator[str]:
     yield f"{len(done.files)} files of living SQL {would}replayed"
     yield from (f"{would}dropped: {identity}, which stands in no file" for identity in done.dropped)
     if done.role_statements:
-        yield "run these as who may alter the roles, or their sessions wait and read wrongly:"
+        yield (
+            "this login may not alter these roles: run the statements as who may (the service's "
+            "panel made them), then `sxe migrate` again, which makes Dagster's tables:"
+        )
         yield from (f"  {statement}" for statement in done.role_statements)
 
 

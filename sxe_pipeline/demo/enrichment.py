@@ -97,7 +97,7 @@ def run(settings: Settings, markets: Sequence[str]) -> Enrichment:
     """Ask for contact data of one market, have it approved, and let the contact process work.
 
     Args:
-        settings: Of the demo's home, before any login.
+        settings: Of the demo's home, before this process took any login of them.
         markets: Markets to choose from; the one with the most cards that can be asked for is taken.
 
     Raises:
@@ -136,9 +136,10 @@ def run(settings: Settings, markets: Sequence[str]) -> Enrichment:
 
 def _hire(settings: Settings, conn: psycopg.Connection) -> dict[str, str]:
     """Two admins by the verb that makes them, then one who asks and one who approves."""
+    admin = {environment.DATABASES["admin_dsn"]: dsn} if (dsn := settings.admin_dsn) else {}
     child = subprocess.run(
         [sys.executable, "-m", "sxe_pipeline.cli", "people", "bootstrap", "cho", "dan", "--json"],
-        env=environment.inherited() | {"SXE_HOME": str(settings.home)},
+        env=environment.inherited() | admin | {"SXE_HOME": str(settings.home)},
         capture_output=True,
         text=True,
         check=False,

@@ -1,8 +1,8 @@
 """The whole pipeline in one process, on generated profiles or on folders of the user's own.
 
-The real sensor, schedule, jobs and assets run on the real event log of an embedded Postgres, each
-with the login of its tier. The home is made anew each time; what is left can be looked at with
-`make ui`.
+The real sensor, schedule, jobs and assets run on a real Postgres with its event log, each with the
+login of its tier: an embedded one, or a managed one whose five URLs are given. What is left can be
+looked at with `make ui`. Not here: the home and the database that it starts from (`home`).
 """
 
 import json
@@ -12,16 +12,16 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sxe_pipeline import contracts_root, definitions, face, sandbox, schema
+from sxe_pipeline import contracts_root, definitions, face, schema
 from sxe_pipeline import settings as environment
 from sxe_pipeline.audit import verify
 from sxe_pipeline.cards import market
-from sxe_pipeline.demo import dump, enrichment, search
+from sxe_pipeline.demo import dump, enrichment, home, search
 from sxe_pipeline.demo.report import Report
 from sxe_pipeline.errors import BadInput, Terminal
 from sxe_pipeline.handoff import sign
@@ -64,7 +64,8 @@ def run(
     """Make `SXE_HOME/demo` anew and walk through the whole pipeline there.
 
     Args:
-        settings: Of this process; only its home counts, the demo always uses embedded defaults.
+        settings: Of this process: its home, and the five logins where they are given. The stores
+            are always embedded.
         inputs: Landing folders of the user; empty: generated profiles.
         accounts: How many accounts to generate.
         seed: Of the generator.
@@ -75,24 +76,25 @@ def run(
 
     Raises:
         DemoFailed: A run failed; its message names the step.
+        BadConfig: Some logins are given and others not, or the database is not migrated.
+        Refused: The given database holds something already.
     """
-    given = _fresh(settings, is_generated=not inputs)
+    given = home.fresh(settings, is_generated=not inputs)
     report = Report(home=given.home, is_generated=not inputs, seed=seed)
     clock = Clock(report)
     with ExitStack() as stack:
         with clock.stage("start the database"):
-            held = stack.enter_context(attach.attached(given, "social", "dagster"))
-            given = held.settings
-            environment.enter(variables.exports(given, variables.dagster_home(given)))
-            tier, instance = definitions.assemble(given), stack.enter_context(runs.instance())
-            walk = Walk(given, tier, instance, clock)
+            held = stack.enter_context(attach.attached(given, "social", "dagster")).settings
+            environment.enter(variables.exports(held, variables.dagster_home(held)))
+            tier, instance = definitions.assemble(held), stack.enter_context(runs.instance())
+            walk = Walk(held, tier, instance, clock)
         if inputs:
             _land_folders(walk, inputs)
         else:
             _land_generated(walk, accounts, seed)
         if walk.world is not None:
             with clock.stage("request, approval, enrichment"):
-                report.enrichment = enrichment.run(given.logged_out(), _markets(given, walk))
+                report.enrichment = enrichment.run(given, _markets(walk))
         with clock.stage("read by a consumer"):
             report.batches = _consume(given, "handoff", "lead_card", sign.public_file(given.home))
             report.contact_batches = _consume(
@@ -104,7 +106,7 @@ def run(
             )
         with clock.stage("mirror and verify the audit"):
             runs.sensor_tick(walk.tier, walk.instance, "mirrored_events")
-            _measure(walk, report)
+            _measure(walk, given, report)
             report.offences = vocabulary.offences([*verbs, *_surface(walk)])
         if walk.world is not None:
             with clock.stage("look for planted contacts"):
@@ -112,16 +114,6 @@ def run(
                 report.planted = len(walk.world.plants)
     report.seconds = sum(s for _, s in report.stages)
     return report
-
-
-def _fresh(settings: Settings, *, is_generated: bool) -> Settings:
-    home = settings.home / "demo"
-    given = replace(settings.logged_out(), signing_key=None).under(home)
-    if home.exists():
-        attach.stop(given, delete=True)
-        shutil.rmtree(home)
-    home.mkdir(parents=True)
-    return replace(given, policy_file=sandbox.POLICY if is_generated else settings.policy_file)
 
 
 class Walk:
@@ -221,12 +213,12 @@ def _consume(
     return [json.loads(line) for line in child.stdout.splitlines()]
 
 
-def _markets(settings: Settings, walk: Walk) -> list[str]:
+def _markets(walk: Walk) -> list[str]:
     with sql.connect(walk.settings.need("social_dsn")) as conn:
         return [m["market"] for m in market.markets(conn)]
 
 
-def _measure(walk: Walk, report: Report) -> None:
+def _measure(walk: Walk, given: Settings, report: Report) -> None:
     with sql.connect(walk.settings.need("social_dsn")) as conn:
         for stage, platform, value in conn.execute(
             "select stage, platform, value from cards.funnel"
@@ -238,7 +230,7 @@ def _measure(walk: Walk, report: Report) -> None:
         ):
             report.count_day(row)
     with (
-        attach.attached(walk.settings.logged_out(), "api") as held,
+        attach.attached(given, "api") as held,
         sql.connect(held.settings.need("api_dsn")) as conn,
     ):
         report.markets = market.markets(conn)
@@ -269,7 +261,8 @@ def _bought(report: Report) -> list[plants.Plant]:
 def _search(settings: Settings, wanted: Sequence[plants.Plant]) -> list[Any]:
     """Every byte that was left, but where it belongs: the landing tier, and the contact batches.
 
-    The database is read table by table, and by the log of its server.
+    The database is read table by table: an embedded one by its superuser, and the log of its server
+    too; a managed one by each of its logins.
     """
     apart = [settings.home / folder for folder in ("landing", "postgres", "contact_handoff")]
     left = [
@@ -277,6 +270,8 @@ def _search(settings: Settings, wanted: Sequence[plants.Plant]) -> list[Any]:
         for file in sorted(settings.home.rglob("*"))
         if file.is_file() and not any(file.is_relative_to(folder) for folder in apart)
     ]
+    if not settings.is_embedded:
+        return list(search.find(wanted, left, dump.dump_by_logins(settings)))
     left.append(attach.server_log(settings))
     tables = dump.dump_database(attach.superuser(settings))
     return list(search.find(wanted, left, tables))

@@ -127,14 +127,17 @@ def _catalogue(settings: Settings) -> Iterator[Check]:
 
 
 def _who(conn: psycopg.Connection) -> tuple[str, tuple[str, ...], bool, str]:
-    """Who is logged in, to which database of which server, as a superuser or not."""
+    """Who is logged in, to which database of which server, as a superuser or not.
+
+    A pooler reaches the server by another address, so the server is known by its identifier.
+    """
     row = conn.execute(
-        "select current_user, current_database(), inet_server_addr()::text, "
-        "inet_server_port()::text, (select rolsuper from pg_roles where rolname = current_user), "
-        "current_setting('server_version')"
+        "select current_user, current_database(), system_identifier::text, "
+        "(select rolsuper from pg_roles where rolname = current_user), "
+        "current_setting('server_version') from pg_control_system()"
     ).fetchone()
-    user, name, address, port, is_super, version = row or ("?", "?", "?", "?", True, "?")
-    return user, (name, address, port), is_super, version
+    user, name, server, is_super, version = row or ("?", "?", "?", True, "?")
+    return user, (name, server), is_super, version
 
 
 def _refused(settings: Settings, name: str, statement: str) -> Check:

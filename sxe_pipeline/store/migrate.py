@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql as compose
 
-from sxe_pipeline.errors import BadConfig, Refused
+from sxe_pipeline.errors import BadConfig, Busy, Refused, StoreUnavailable
 from sxe_pipeline.store import catalogue, roles, routines, sql
 from sxe_pipeline.store.catalogue import OWNER
 
@@ -62,7 +62,8 @@ def upgrade(
         BadConfig: The server is too old, a role is missing, or the database is of another package.
         Refused: The database or what is in it belongs to somebody else, or tables were changed by
             hand.
-        StoreUnavailable: The database cannot be reached.
+        Busy: Somebody holds the database for longer than `WAIT_S`.
+        StoreUnavailable: The database cannot be reached, or went away; nothing was migrated.
     """
     done: Migrated | None = None
     try:
@@ -81,7 +82,9 @@ def open_database(conn: psycopg.Connection) -> None:
 
     Grants on a database are not copied with a template.
     """
-    database = compose.Identifier(conn.info.dbname)
+    # Not the URL's: a pool may be called otherwise than its database.
+    (name,) = conn.execute("select current_database()").fetchone() or ("",)
+    database = compose.Identifier(name)
     tiers = compose.SQL(", ").join(compose.Identifier(role) for role in roles.TIERS)
     for statement in (
         "revoke all on database {database} from public",
@@ -123,9 +126,18 @@ def _upgrade(conn: psycopg.Connection, passwords: Mapping[str, str]) -> Migrated
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """A missing right in one sentence; everything else of the driver's is a bug of ours."""
+    """What is no fault of ours in one sentence; everything else of the driver's is a bug."""
     try:
         yield
+    except psycopg.errors.LockNotAvailable:
+        raise Busy(
+            f"another migration or a writer held the database for {WAIT_S} s; nothing was "
+            "migrated, try again when it is done"
+        ) from None
+    except psycopg.OperationalError:
+        raise StoreUnavailable(
+            "the database went away; nothing was migrated, run it again"
+        ) from None
     except psycopg.errors.InsufficientPrivilege as error:
         raise Refused(
             f"the migrating login lacks a right ({error.diag.message_primary}); it must own the "

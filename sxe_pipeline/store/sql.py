@@ -110,7 +110,13 @@ def _reason(error: psycopg.OperationalError) -> str:
     """Why, in words of ours: the driver's text may repeat parts of the connection string."""
     text = str(error).lower()
     known = {
+        "certificate": "its certificate is not trusted; name the authority by sslrootcert",
+        "no encryption": "it wants TLS; add sslmode=require",
+        "ssl required": "it wants TLS; add sslmode=require",
+        "does not support ssl": "it offers no TLS",
         "password authentication failed": "wrong password",
+        "sasl authentication failed": "wrong password",  # a pooler's words
+        "login has been failing": "the pooler was refused there; wait half a minute",
         "connection refused": "nothing listens there",
         "does not exist": "no such database or role",
         "timeout": "no answer in time",

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql as compose
 
-from sxe_pipeline.errors import BadConfig, Refused, StoreUnavailable
+from sxe_pipeline.errors import BadConfig, Busy, Refused, StoreUnavailable
 from sxe_pipeline.local import postgres
 from sxe_pipeline.store import catalogue, migrate, sql
 
@@ -206,6 +206,15 @@ def test_two_migrations_at_once_run_one_after_the_other(empty):
     assert dump(empty.dsn("sxe_api")) == catalogue.golden()[1]
 
 
+def test_a_migration_waits_for_another_one_only_so_long(database, monkeypatch):
+    monkeypatch.setattr(migrate, "WAIT_S", 1)
+    with psycopg.connect(database.dsn("sxe_admin")) as other:
+        other.execute("select pg_advisory_xact_lock(hashtext('sxe migration'))")
+
+        with pytest.raises(Busy, match="for 1 s; nothing was migrated"):
+            migrate.upgrade(database.dsn("sxe_admin"))
+
+
 def test_a_migration_that_dies_at_any_statement_leaves_nothing(empty, monkeypatch):
     """Its session is killed on the server before every statement in turn, at growing steps."""
     admin, root = empty.dsn("sxe_admin"), postgres.dsn(empty.state, "postgres", "postgres")
@@ -227,7 +236,7 @@ def test_a_migration_that_dies_at_any_statement_leaves_nothing(empty, monkeypatc
         monkeypatch.setattr(psycopg.Connection, "execute", dying_at(at))
         try:
             done = migrate.upgrade(admin)
-        except (psycopg.OperationalError, StoreUnavailable):
+        except StoreUnavailable:
             died += 1
             monkeypatch.setattr(psycopg.Connection, "execute", execute)
             assert dump(empty.dsn("postgres")) == before, f"half migrated at statement {at}"

@@ -6,6 +6,7 @@ from psycopg import sql as compose
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import BadConfig
+from sxe_pipeline.local import postgres
 from sxe_pipeline.store import migrate, roles, sql
 
 TIERS = ["sxe_social", "sxe_api", "sxe_contacts", "sxe_dagster"]
@@ -251,3 +252,22 @@ def test_a_database_lets_nobody_in_but_the_tiers(database):
                 psycopg.connect(place)
         finally:
             conn.execute(compose.SQL("drop role {}").format(role))
+
+
+def test_roles_that_another_admin_made_are_left_and_their_statements_told(tmp_path):
+    """Since PostgreSQL 16 an admin alters only roles that it made, or has the ADMIN option of."""
+    embedded = postgres.Server(tmp_path / "home", durable=False)
+    with embedded.attached() as state:
+        migrate.upgrade(postgres.dsn(state, "sxe_admin"), state["passwords"])
+        with psycopg.connect(postgres.dsn(state, "postgres"), autocommit=True) as conn:
+            conn.execute("create role other login createrole password 'x'")
+            conn.execute("grant sxe_owner to other")
+            conn.execute("create database second owner other")
+            conn.execute("alter role sxe_api reset lock_timeout")
+        state["passwords"]["other"] = "x"
+
+        done = migrate.upgrade(postgres.dsn(state, "other", "second"), state["passwords"])
+
+        assert done.revisions == (1000,)
+        assert done.role_statements == ('alter role "sxe_api" set "lock_timeout" = \'60s\';',)
+    embedded.reset()

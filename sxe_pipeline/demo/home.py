@@ -1,0 +1,70 @@
+"""What the demo starts from: a home made anew, a database that holds nothing, and keys of its own.
+
+Here: making and refusing. Nothing that another login or another run put into a managed database is
+ever deleted. Not here: what is done in it (`run`).
+"""
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sxe_pipeline import sandbox
+from sxe_pipeline.errors import Refused
+from sxe_pipeline.handoff import sign
+from sxe_pipeline.local import attach, keys
+from sxe_pipeline.settings import DATABASES, Settings
+from sxe_pipeline.store import sql
+
+
+def fresh(settings: Settings, *, is_generated: bool) -> Settings:
+    """Make `SXE_HOME/demo` anew.
+
+    Args:
+        settings: Of this process: its home, and the five logins where they are given.
+        is_generated: The people are invented, so the sandbox's policy covers them.
+
+    Returns:
+        The settings of the demo, before this process took any login of them.
+
+    Raises:
+        BadConfig: Some logins are given and others not, or their database is not migrated.
+        Refused: The given database holds something already.
+    """
+    home = settings.home / "demo"
+    given = replace(settings, signing_key=None).under(home)
+    if not given.is_embedded:
+        _require_empty(given)
+    if home.exists():
+        if (home / "postgres").exists():
+            attach.stop(given, delete=True)
+        shutil.rmtree(home)
+    home.mkdir(parents=True)
+    if not given.is_embedded:
+        _make_keys(given)
+    return replace(given, policy_file=sandbox.POLICY if is_generated else settings.policy_file)
+
+
+def _require_empty(settings: Settings) -> None:
+    """A given database is the demo's alone: invented people do not stand among real ones."""
+    for login in DATABASES:
+        settings.need(login)
+    with sql.connect(settings.need("admin_dsn")) as conn:
+        row = conn.execute(
+            "select (select count(*) from ingest.landing_file), "
+            "(select count(*) from social.card), (select count(*) from gate.principal)"
+        ).fetchone()
+    files, cards, people = row or (0, 0, 0)
+    if files or cards or people:
+        raise Refused(
+            f"the database of these URLs holds {files} landing files, {cards} cards and {people} "
+            "principals, and the demo invents people; give it an empty one, or unset the five "
+            "variables to use the embedded server"
+        )
+
+
+def _make_keys(settings: Settings) -> None:
+    """What migrating an embedded home does; beside given URLs no other verb invents keys."""
+    made = (sign.of_home(settings.home), sign.of_file(sign.contact_file(settings.home)))
+    with sql.connect(settings.need("admin_dsn")) as conn:
+        now = datetime.now(UTC)
+        keys.register(conn, [signer.public_key for signer in made], actor="demo", now=now)
