@@ -109,8 +109,13 @@ def require_fit(conn: psycopg.Connection) -> None:
 
 
 def _stamp(conn: psycopg.Connection) -> tuple[int, str, str] | None:
-    known = conn.execute("select to_regclass('ops.stamp') is not null").fetchone()
-    if not known or not known[0]:
+    # A home of before has a schema `ops`, too, which this login may not even look into.
+    readable = conn.execute(
+        "select from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+        "where nspname = 'ops' and relname = 'stamp' and has_schema_privilege(n.oid, 'usage') "
+        "and has_table_privilege(c.oid, 'select')"
+    ).fetchone()
+    if readable is None:
         return None
     row = conn.execute(
         "select (select max(revision) from ops.revision), files_sha256, catalogue_sha256 "
