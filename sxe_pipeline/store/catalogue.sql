@@ -1,7 +1,7 @@
 -- One line an object, of what the rooms own. What differs between servers and not between databases
 -- is left out: the owner's own rights, NOT NULL as a constraint (a row since PostgreSQL 18), oids.
 with ours as (
-    select n.oid, n.nspname as room, n.nspowner, n.nspacl
+    select n.oid, n.nspname::text as room, n.nspowner, n.nspacl
     from pg_namespace n
     where n.nspowner = (select oid from pg_roles where rolname = 'sxe_owner')
 ), inside as (
@@ -9,7 +9,7 @@ with ours as (
 ), rights (class, object, owner, acl) as (
     select 'schema', room, nspowner, coalesce(nspacl, acldefault('n', nspowner)) from ours
     union all
-    select 'schema', nspname, nspowner, coalesce(nspacl, acldefault('n', nspowner))
+    select 'schema', nspname::text, nspowner, coalesce(nspacl, acldefault('n', nspowner))
     from pg_namespace where nspname = 'public'
     union all
     select 'relation', room || '.' || relname, relowner,
