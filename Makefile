@@ -55,7 +55,7 @@ golden: $(DEV) ## the catalogue in the tree anew, after an edit of SQL
 	@$(BIN)/python -m sxe_pipeline_tests.store.golden
 
 platform: $(DEV) ## what needs packages of the system: a managed Postgres with TLS and PgBouncer
-	@$(BIN)/python -m pytest -q -m "platform or not platform" sxe_pipeline_tests/local/test_managed.py $(ARGS)
+	@$(BIN)/python -m pytest -q -m "platform or not platform" sxe_pipeline_tests/local/test_managed*.py $(ARGS)
 
 bench: $(DEV) ## the benchmarks
 	@for b in bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done

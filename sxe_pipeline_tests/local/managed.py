@@ -1,7 +1,8 @@
 """A PostgreSQL as a managed service runs it: TLS, a pooler in front, an admin who is no superuser.
 
-Here: starting and stopping it, and the five URLs that its panel would print. It needs packages of
-the system (PostgreSQL 15, PgBouncer); where they are missing the tests skip and say which.
+Here: starting and stopping it, the five URLs that its panel would print, a verb typed with them,
+and what its own people see. It needs packages of the system (PostgreSQL 15, PgBouncer); where they
+are missing the tests skip and say which.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from psycopg import sql as compose
 
 from sxe_pipeline.settings import DATABASES
-from sxe_pipeline.store import roles
+from sxe_pipeline.store import catalogue, roles
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
@@ -251,3 +253,37 @@ def _free_port():
     with socket.socket() as probe:
         probe.bind((DIRECT, 0))
         return probe.getsockname()[1]
+
+
+def sxe(service, database, home, *arguments):
+    """Type a verb in a process of its own, with the five URLs."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("SXE_", "DAGSTER_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "sxe_pipeline.cli", *arguments],
+        env=env | service.variables(database) | {"SXE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def state(service, database):
+    """Roles with their settings, and the catalogue."""
+    with psycopg.connect(service.superuser(database)) as conn:
+        settings = conn.execute(
+            "select rolname, setconfig from pg_roles left join pg_db_role_setting "
+            "on setrole = pg_roles.oid order by 1, 2"
+        ).fetchall()
+        return settings, catalogue.dump(conn)
+
+
+def rows(service, database, statement):
+    with psycopg.connect(service.superuser(database)) as conn:
+        return conn.execute(statement).fetchall()
+
+
+def make_roles(service, *names):
+    """What the panel does when its customer adds users; they are no roles of the admin's."""
+    made = [f"create role {name} login password '{service.passwords[name]}'" for name in names]
+    owner = ["create role sxe_owner", f"grant sxe_owner to {ADMIN}"]
+    service.run(*owner, *made)

@@ -1,13 +1,8 @@
 """A managed PostgreSQL: five URLs as its panel prints them, TLS, a pooler, and no superuser.
 
-What starts Dagster is marked `platform` (`make platform`); all of it needs packages of the system
-and skips where they are missing.
+It needs packages of the system and skips where they are missing. Verbs that start Dagster are in
+`test_managed_verbs`.
 """
-
-import json
-import os
-import subprocess
-import sys
 
 import psycopg
 import pytest
@@ -19,6 +14,7 @@ from sxe_pipeline.errors import BadInput, StoreUnavailable
 from sxe_pipeline.settings import load
 from sxe_pipeline.store import catalogue, migrate, roles, sql
 from sxe_pipeline_tests.local import managed
+from sxe_pipeline_tests.local.managed import rows, state
 
 EDIT = (
     "create or replace function gate.reason_code(_reason text) returns text "
@@ -26,14 +22,6 @@ EDIT = (
 )
 CRASHES = {"2.3": ["gate.inspect"]}
 """Version of plpgsql_check -> functions that make it end the server (composite OUT parameters)."""
-
-
-@pytest.fixture(scope="module")
-def service():
-    """A service whose admin may make roles, as most do."""
-    managed.require(managed.POSTGRES / "initdb", managed.PGBOUNCER)
-    with managed.serving() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -55,26 +43,6 @@ def migrated(service, passwords, empty):
     return empty
 
 
-@pytest.fixture
-def panel():
-    """A service whose admin may not make roles: its panel makes them."""
-    managed.require(managed.POSTGRES / "initdb", managed.PGBOUNCER)
-    with managed.serving(admin="createdb") as started:
-        yield started
-
-
-def sxe(service, database, home, *arguments):
-    """Type a verb in a process of its own, with the five URLs."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("SXE_", "DAGSTER_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "sxe_pipeline.cli", *arguments],
-        env=env | service.variables(database) | {"SXE_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def refusal(service, database, home, *arguments, **variables):
     """Exit code and the one sentence of a verb that refuses."""
     env = service.variables(database) | {"SXE_HOME": str(home)} | variables
@@ -83,57 +51,6 @@ def refusal(service, database, home, *arguments, **variables):
     assert len(lines) == 1, done.output
     assert not any(password in done.output for password in service.passwords.values())
     return done.exit_code, lines[0]
-
-
-def state(service, database):
-    """Roles with their settings, and the catalogue."""
-    with psycopg.connect(service.superuser(database)) as conn:
-        settings = conn.execute(
-            "select rolname, setconfig from pg_roles left join pg_db_role_setting "
-            "on setrole = pg_roles.oid order by 1, 2"
-        ).fetchall()
-        return settings, catalogue.dump(conn)
-
-
-def rows(service, database, statement):
-    with psycopg.connect(service.superuser(database)) as conn:
-        return conn.execute(statement).fetchall()
-
-
-def make_roles(service, *names):
-    """What the panel does when its customer adds users; they are no roles of the admin's."""
-    made = [f"create role {name} login password '{service.passwords[name]}'" for name in names]
-    owner = ["create role sxe_owner", f"grant sxe_owner to {managed.ADMIN}"]
-    service.run(*owner, *made)
-
-
-@pytest.mark.platform
-def test_five_urls_as_printed_are_all_that_a_migration_needs(tmp_path):
-    managed.require(managed.POSTGRES / "initdb", managed.PGBOUNCER)
-    with managed.serving() as service:
-        database = service.new_database()
-        before = state(service, database)
-        plan = sxe(service, database, tmp_path, "migrate", "--dry-run", "--json")
-        assert plan.returncode == 0, plan.stderr
-        assert json.loads(plan.stdout)["revisions"] == [1000]
-        assert state(service, database) == before
-
-        first = sxe(service, database, tmp_path, "migrate")
-        assert first.returncode == 0, first.stderr
-        after = state(service, database)
-        second = sxe(service, database, tmp_path, "migrate")
-        assert (second.returncode, second.stdout) == (0, "0 files of living SQL replayed\n")
-        assert state(service, database) == after
-
-        owner = "select tableowner, schemaname from pg_tables where tablename = 'runs'"
-        assert rows(service, database, owner) == [("sxe_dagster", "dagster")]
-        assert rows(service, database, "select * from handoff.signing_key") == []
-        doctor = json.loads(sxe(service, database, tmp_path, "doctor", "--json").stdout)
-        assert {row["check"] for row in doctor["rows"] if row["state"] != "ok"} <= {"disk"}
-
-        assert sxe(service, database, tmp_path, "keys", "create").returncode == 0
-        assert sxe(service, database, tmp_path, "keys", "register").returncode == 0
-        assert len(rows(service, database, "select * from handoff.signing_key")) == 1
 
 
 def test_a_login_through_the_pooler_has_the_settings_of_its_role(service, migrated):
@@ -187,28 +104,8 @@ def test_a_client_of_the_pooler_has_another_session_in_each_transaction(service,
     assert len(pids) > 1, "the test would say nothing about poolers"
 
 
-@pytest.mark.platform
-def test_roles_of_the_panel_get_their_statements_printed_and_nothing_is_guessed(panel, tmp_path):
-    make_roles(panel, *roles.TIERS)
-    database = panel.new_database()
-
-    first = sxe(panel, database, tmp_path, "migrate", "--json")
-
-    assert first.returncode == 3, first.stderr
-    statements = json.loads(first.stdout)["role_statements"]
-    assert len(statements) == sum(map(len, roles.SESSION.values()))
-    assert rows(panel, database, "select from pg_tables where schemaname = 'dagster'") == []
-
-    panel.run(*statements)
-    second = sxe(panel, database, tmp_path, "migrate", "--json")
-
-    assert second.returncode == 0, second.stderr
-    assert json.loads(second.stdout)["role_statements"] == []
-    assert rows(panel, database, "select from pg_tables where tablename = 'runs'") == [()]
-
-
 def test_a_role_that_is_missing_and_may_not_be_made_is_named(panel, tmp_path):
-    make_roles(panel, "sxe_social", "sxe_api", "sxe_dagster")
+    managed.make_roles(panel, "sxe_social", "sxe_api", "sxe_dagster")
     database = panel.new_database()
     before = state(panel, database)
 
@@ -368,29 +265,6 @@ def test_plpgsql_check_finds_nothing_in_any_function(service, migrated):
     assert findings == {}
     assert len(checked) > 40
     assert len(functions) - len(checked) <= len(left_out)
-
-
-@pytest.mark.platform
-def test_the_whole_demo_walks_through_on_five_urls(service, tmp_path):
-    database = service.new_database()
-    assert sxe(service, database, tmp_path, "migrate").returncode == 0
-
-    done = sxe(service, database, tmp_path, "demo", "--accounts", "1500", "--json")
-
-    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
-    answer = json.loads(done.stdout)
-    claims = answer["enrichment"]["claims"]
-    assert (answer["planted"] >= 100, answer["planted_found"]) == (True, 0)
-    assert answer["audit"]["findings"] == {}
-    assert answer["audit"]["events"] > 100
-    assert claims["faults"] == []
-    assert claims["paid_calls"] == claims["audited"] == claims["approved_before"] > 0
-    assert not (tmp_path / "demo" / "postgres").exists(), "no embedded server beside it"
-    assert rows(service, database, "select count(*) > 0 from dagster.runs") == [(True,)]
-    whole = state(service, database)
-    again = sxe(service, database, tmp_path, "demo", "--accounts", "1500")
-    assert again.returncode == 5
-    assert state(service, database) == whole
 
 
 def pem(folder):
