@@ -25,16 +25,20 @@ if TYPE_CHECKING:
 @click.argument("inputs", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--accounts", default=12_000, show_default=True, help="Generated accounts.")
 @click.option("--seed", default=20_261_124, show_default=True, help="Seed of the generator.")
+@click.option(
+    "--managed", is_flag=True, help="On the empty, migrated database of the five URLs that are set."
+)
 @as_json
-def demo(inputs: tuple[Path, ...], accounts: int, seed: int, as_json: bool) -> None:
+def demo(inputs: tuple[Path, ...], accounts: int, seed: int, managed: bool, as_json: bool) -> None:
     """The whole pipeline on generated profiles, or on your own landing folders INPUTS.
 
-    Its database is an embedded one, or, where the five URLs are set, theirs: it must be empty.
+    Its database is an embedded one of its own, whatever URLs are set.
     """
     from sxe_pipeline.cli.verbs import NAMES
     from sxe_pipeline.demo import run as walk
 
-    report = walk.run(settings.load(), inputs=inputs, accounts=accounts, seed=seed, verbs=NAMES)
+    given = settings.load() if managed else settings.load().logged_out()
+    report = walk.run(given, inputs=inputs, accounts=accounts, seed=seed, verbs=NAMES)
     answer("demo", report.as_dict(), as_json, report.lines())
     sys.exit(0 if report.is_good else 1)
 

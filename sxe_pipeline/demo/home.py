@@ -57,8 +57,8 @@ def _require_empty(settings: Settings) -> None:
     if files or cards or people:
         raise Refused(
             f"the database of these URLs holds {files} landing files, {cards} cards and {people} "
-            "principals, and the demo invents people; give it an empty one, or unset the five "
-            "variables to use the embedded server"
+            "principals, and the demo invents people; give it an empty one, or leave "
+            "out --managed"
         )
 
 

@@ -190,12 +190,12 @@ def test_a_demo_needs_all_five_urls_and_an_empty_database(service, migrated, tmp
     kept.parent.mkdir()
     kept.touch()
     missing = {"SXE_CONTACTS_DATABASE_URL": ""}
-    code, sentence = refusal(service, migrated, tmp_path, "demo", **missing)
+    code, sentence = refusal(service, migrated, tmp_path, "demo", "--managed", **missing)
     assert (code, "SXE_CONTACTS_DATABASE_URL is not set" in sentence) == (3, True)
 
     env = service.variables(migrated) | {"SXE_HOME": str(tmp_path)}
     assert CliRunner(env=env).invoke(main, ["people", "bootstrap", "ana", "ben"]).exit_code == 0
-    code, sentence = refusal(service, migrated, tmp_path, "demo")
+    code, sentence = refusal(service, migrated, tmp_path, "demo", "--managed")
     assert (code, "2 principals" in sentence) == (5, True)
     assert kept.exists(), "a refusal deletes nothing"
 

@@ -65,7 +65,7 @@ def test_the_whole_demo_walks_through_on_five_urls(service, tmp_path):
     database = service.new_database()
     assert sxe(service, database, tmp_path, "migrate").returncode == 0
 
-    done = sxe(service, database, tmp_path, "demo", "--accounts", "1500", "--json")
+    done = sxe(service, database, tmp_path, "demo", "--managed", "--accounts", "1500", "--json")
 
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
     answer = json.loads(done.stdout)
@@ -78,6 +78,6 @@ def test_the_whole_demo_walks_through_on_five_urls(service, tmp_path):
     assert not (tmp_path / "demo" / "postgres").exists(), "no embedded server beside it"
     assert rows(service, database, "select count(*) > 0 from dagster.runs") == [(True,)]
     whole = state(service, database)
-    again = sxe(service, database, tmp_path, "demo", "--accounts", "1500")
+    again = sxe(service, database, tmp_path, "demo", "--managed", "--accounts", "1500")
     assert again.returncode == 5
     assert state(service, database) == whole
