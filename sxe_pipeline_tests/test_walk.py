@@ -1,4 +1,4 @@
-"""Walks 1 and 3 through the real jobs: intake, a day, a range, a replay, a breach."""
+"""From landing files to batches by the real jobs: intake, a day, a range, a replay, a breach."""
 
 import json
 import random

@@ -132,7 +132,7 @@ class Report:
         yield from self._metrics()
         yield from self._batches()
         yield from self._enrichment()
-        yield from self._places()
+        yield from self._locations()
 
     def _enrichment(self) -> Iterator[str]:
         done = self.enrichment
@@ -251,7 +251,7 @@ class Report:
         if self.failed_checks:
             yield "  checks that did not pass: " + ", ".join(sorted(self.failed_checks))
 
-    def _places(self) -> Iterator[str]:
+    def _locations(self) -> Iterator[str]:
         yield f"\n  tables   {self.home / 'tier1'}"
         yield f"  batches  {self.home / 'handoff'}"
         if self.contact_batches:

@@ -30,7 +30,7 @@ _PAGE = 100
 _CUT = 20
 _COPIES = 1_500
 """Every reject lands once more for so many accounts."""
-_PLACES: dict[str, tuple[str, str, str]] = {
+_FILES: dict[str, tuple[str, str, str]] = {
     "x_graphql_2023": ("x_archive", "users_2023.jsonl.gz", "users_2023.jsonl.gz"),
     "x_graphql_2025": ("x_builders_list", "users.jsonl.zst", "users.jsonl.zst"),
     "x_graphql_2026": ("x_builders_list", "members.jsonl", "members.jsonl.gz"),
@@ -229,9 +229,9 @@ def _write_day(
             payloads = list(_pages(payloads, day, expected))
         elif shape in _DATED:
             payloads = [_dated(payload, day) for payload in payloads]
-        files[_place(shape, number)].payloads += payloads
+        files[_file_of(shape, number)].payloads += payloads
     for platform, lines in rejects.OF_PLATFORM.items():
-        file = files[_place(_REJECTS[platform], number)]
+        file = files[_file_of(_REJECTS[platform], number)]
         for line, reason in lines * (1 + len(seen) // _COPIES):
             file.raw.append(line)
             expected[reason] += 1
@@ -241,8 +241,8 @@ def _write_day(
         target.write_bytes(_encoded(name, file))
 
 
-def _place(shape: str, number: int) -> tuple[str, str]:
-    collection, first, later = _PLACES[shape]
+def _file_of(shape: str, number: int) -> tuple[str, str]:
+    collection, first, later = _FILES[shape]
     return collection, later if number else first
 
 

@@ -1,4 +1,4 @@
-"""Card ids that stay: the decision which cluster carries which id (promise P4).
+"""Card ids that stay: the decision which cluster carries which id.
 
 Here: one pure function from the previous state and the new clusters to what must be minted, aliased
 and retired. Not here: reading and storing that state (`identities`). The rules:

@@ -1,4 +1,4 @@
-"""Walk 1: the landing files of a day become that day's observations and quarantine.
+"""The landing files of a day become that day's observations and quarantine.
 
 Here: stream, redact, write both partitions, and name them together with their counts and the audit
 event. Not here: how a file is read (handed in), how a row is redacted (`redaction`), which day is

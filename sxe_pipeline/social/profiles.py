@@ -1,4 +1,4 @@
-"""One row per account, newest sighting wins (promise P2).
+"""One row per account, newest sighting wins.
 
 Here: SQL over the named observations. Not here: what an account is (`ingest` keys the rows), which
 accounts are one card (`identities`). The wide rows are read once: winners are found on narrow

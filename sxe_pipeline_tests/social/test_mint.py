@@ -1,4 +1,4 @@
-"""`card_id` is stable: re-clustering keeps it, a merge aliases, a split names its parent (P4)."""
+"""`card_id` is stable: re-clustering keeps it, a merge aliases, a split names its parent."""
 
 import itertools
 import random
@@ -162,7 +162,7 @@ def test_a_broken_random_source_is_refused(world):
 
 
 class CardIds(RuleBasedStateMachine):
-    """Any series of merges, splits, vanishings, returns and kills keeps P4."""
+    """Any series of merges, splits, vanishings, returns and kills keeps every id stable."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Walk 1: nothing is lost, nothing leaks, nothing is visible before it is whole."""
+"""A landing day: nothing is lost, nothing leaks, nothing is visible before it is whole."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""One row per account, the newest sighting wins, ids are strings, handle history is kept (P2)."""
+"""One row per account, the newest sighting wins, ids are strings, handle history is kept."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""What each login may do, asked of a real server (promises P10, P13)."""
+"""What each login may do, asked of a real server."""
 
 import psycopg
 import pytest
