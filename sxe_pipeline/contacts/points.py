@@ -91,7 +91,7 @@ def _row(vault: Vault, card_id: str, value: Value, provenance: Mapping[str, Any]
         "card_id": card_id,
         "kind": value.kind,
         "ciphertext": vault.encrypt(made, value.kind, value.value),
-        "blind_index": vault.lookup(value.kind, value.value),
+        "blind_index": vault.blind_index(value.kind, value.value),
         "status": value.status,
         "confidence": value.confidence,
         "verified_at": value.verified_at,

@@ -1,7 +1,7 @@
 """Contact values at rest: encrypted, and found again by a keyed hash.
 
 Here: the keyset, its text and its file, and what it does to one value. Not here: which rows there
-are (`store`), and what a canonical value is (`normalise`): `lookup` hashes any text as it is.
+are (`store`), and what a canonical value is (`normalise`): `blind_index` hashes any text as it is.
 
 The two halves of a keyset live differently. Encryption rotates: the primary key encrypts, every
 key of the keyset decrypts. The hash does not: a new primary there finds no old row, so all rows
@@ -102,7 +102,7 @@ class Vault:
             "row, or written under another keyset: check SXE_KEYSET, then restore the row"
         )
 
-    def lookup(self, kind: str, value: str) -> bytes:
+    def blind_index(self, kind: str, value: str) -> bytes:
         """32 bytes that are equal for equal canonical values of one kind, and reveal nothing else.
 
         Raises:
@@ -159,7 +159,7 @@ def _opened(content: bytes) -> Vault:
         ]
         vault = Vault(handles[0].primitive(aead.Aead), handles[1].primitive(prf.PrfSet).primary())
         # A keyset of another function has the form as well, and would fail at the first value.
-        vault.lookup(KINDS[0], "")
+        vault.blind_index(KINDS[0], "")
         vault.encrypt(UUID(int=0), KINDS[0], "")
         return vault
     except _UNUSABLE:

@@ -58,7 +58,7 @@ class Objects:
         Returns:
             False when the key is taken; the object there is untouched.
         """
-        with self._speaking(key):
+        with self._translated_errors(key):
             try:
                 obstore.put(self._store, _checked(key), data, mode="create")
             except AlreadyExistsError:
@@ -69,12 +69,12 @@ class Objects:
 
     def get(self, key: str) -> bytes:
         """The whole object. Raises NotFound where there is none."""
-        with self._speaking(key):
+        with self._translated_errors(key):
             return obstore.get(self._store, _checked(key)).bytes().to_bytes()
 
     def exists(self, key: str) -> bool:
         """Whether the key holds an object."""
-        with self._speaking(key):
+        with self._translated_errors(key):
             try:
                 obstore.head(self._store, _checked(key))
             except FileNotFoundError:
@@ -84,7 +84,7 @@ class Objects:
     def list(self, prefix: str = "") -> Sequence[Entry]:
         """Every object below a folder, in the order of the keys."""
         inside = _checked(prefix.rstrip("/")) if prefix else None
-        with self._speaking(prefix):
+        with self._translated_errors(prefix):
             found = [
                 Entry(meta["path"], meta["size"], meta["last_modified"])
                 for page in obstore.list(self._store, inside)
@@ -98,7 +98,7 @@ class Objects:
         Raises:
             NotFound: There is no such object.
         """
-        with self._speaking(key):
+        with self._translated_errors(key):
             if self._folder is not None:
                 return (self._folder / _checked(key)).open("rb")
             source = _Source(obstore.open_reader(self._store, _checked(key)))
@@ -106,14 +106,14 @@ class Objects:
 
     def delete(self, key: str) -> None:
         """Remove the object; an absent one is fine."""
-        with self._speaking(key):
+        with self._translated_errors(key):
             try:
                 obstore.delete(self._store, _checked(key))
             except FileNotFoundError:
                 return
 
     @contextmanager
-    def _speaking(self, key: str) -> Iterator[None]:
+    def _translated_errors(self, key: str) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError:

@@ -80,17 +80,17 @@ def test_another_keyset_opens_nothing_and_hashes_differently():
 
     with pytest.raises(Tampered):
         other.decrypt(ROW, "email", VAULT.encrypt(ROW, "email", ADDRESS))
-    assert other.lookup("email", ADDRESS) != VAULT.lookup("email", ADDRESS)
+    assert other.blind_index("email", ADDRESS) != VAULT.blind_index("email", ADDRESS)
 
 
-def test_a_lookup_is_32_bytes_the_same_in_every_process_and_apart_by_kind():
-    hashed = VAULT.lookup("email", ADDRESS)
+def test_a_blind_index_is_32_bytes_the_same_in_every_process_and_apart_by_kind():
+    hashed = VAULT.blind_index("email", ADDRESS)
 
     assert len(hashed) == 32
-    assert hashed == Vault.of(TEXT).lookup("email", ADDRESS)
-    assert hashed != VAULT.lookup("phone", ADDRESS)
-    assert hashed != VAULT.lookup("email", ADDRESS + "\0")
-    assert VAULT.lookup("email", "") != VAULT.lookup("email", "\0")
+    assert hashed == Vault.of(TEXT).blind_index("email", ADDRESS)
+    assert hashed != VAULT.blind_index("phone", ADDRESS)
+    assert hashed != VAULT.blind_index("email", ADDRESS + "\0")
+    assert VAULT.blind_index("email", "") != VAULT.blind_index("email", "\0")
 
 
 @pytest.mark.parametrize("kind", ["", "Email", "address", "email\0"])
@@ -98,14 +98,14 @@ def test_an_unknown_kind_is_refused(kind):
     for call in (
         lambda: VAULT.encrypt(ROW, kind, ADDRESS),
         lambda: VAULT.decrypt(ROW, kind, b""),
-        lambda: VAULT.lookup(kind, ADDRESS),
+        lambda: VAULT.blind_index(kind, ADDRESS),
     ):
         with pytest.raises(BadInput, match="email, phone"):
             call()
 
 
 def test_half_a_character_is_refused_without_its_neighbours():
-    for call in (lambda v: VAULT.encrypt(ROW, "email", v), lambda v: VAULT.lookup("email", v)):
+    for call in (lambda v: VAULT.encrypt(ROW, "email", v), lambda v: VAULT.blind_index("email", v)):
         with pytest.raises(BadInput) as caught:
             call(ADDRESS + "\ud800")
         assert "zanzibar" not in text_of_error(caught.value)
@@ -118,7 +118,7 @@ def test_after_a_rotation_old_values_open_and_new_ones_need_the_new_key():
     old_bytes = VAULT.encrypt(ROW, "email", ADDRESS)
 
     assert rotated.decrypt(ROW, "email", old_bytes) == ADDRESS
-    assert rotated.lookup("email", ADDRESS) == VAULT.lookup("email", ADDRESS)
+    assert rotated.blind_index("email", ADDRESS) == VAULT.blind_index("email", ADDRESS)
 
     new_bytes = rotated.encrypt(ROW, "email", ADDRESS)
     assert Vault.of(new).decrypt(ROW, "email", new_bytes) == ADDRESS
@@ -126,13 +126,17 @@ def test_after_a_rotation_old_values_open_and_new_ones_need_the_new_key():
         VAULT.decrypt(ROW, "email", new_bytes)
 
 
-def test_a_lookup_follows_the_primary_of_its_own_half():
+def test_a_blind_index_follows_the_primary_of_its_own_half():
     both, other = content(TEXT), content(Vault.generate_text())
     both["lookup"]["key"] += other["lookup"]["key"]
-    assert Vault.of(text_of(both)).lookup("email", ADDRESS) == VAULT.lookup("email", ADDRESS)
+    assert Vault.of(text_of(both)).blind_index("email", ADDRESS) == VAULT.blind_index(
+        "email", ADDRESS
+    )
 
     both["lookup"]["primaryKeyId"] = other["lookup"]["primaryKeyId"]
-    assert Vault.of(text_of(both)).lookup("email", ADDRESS) != VAULT.lookup("email", ADDRESS)
+    assert Vault.of(text_of(both)).blind_index("email", ADDRESS) != VAULT.blind_index(
+        "email", ADDRESS
+    )
 
 
 def test_a_key_that_was_disabled_opens_nothing_any_more():
@@ -220,7 +224,7 @@ def test_processes_that_start_at_once_end_with_one_keyset(tmp_path):
     url = (tmp_path / "keys" / "contacts.keyset").as_uri()
     code = (
         "import sys; from sxe_pipeline.contacts.vault import Vault; sys.stdin.read();"
-        "print(Vault.of(sys.argv[1]).lookup('email', 'a').hex())"
+        "print(Vault.of(sys.argv[1]).blind_index('email', 'a').hex())"
     )
     children = [
         subprocess.Popen(
@@ -236,5 +240,5 @@ def test_processes_that_start_at_once_end_with_one_keyset(tmp_path):
         child.stdin = None
     said = {child.communicate()[0].strip() for child in children}
 
-    assert said == {Vault.of(url).lookup("email", "a").hex()}
+    assert said == {Vault.of(url).blind_index("email", "a").hex()}
     assert [f.name for f in (tmp_path / "keys").iterdir()] == ["contacts.keyset"]

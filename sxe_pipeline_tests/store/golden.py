@@ -4,6 +4,7 @@ With `--home` it also writes this database down as a home of today, for the upgr
 from: once for each release, and never again.
 """
 
+import gzip
 import subprocess
 import sys
 import tempfile
@@ -27,8 +28,8 @@ def main(arguments):
             with sql.open_unchecked(admin) as conn:
                 lines = catalogue.dump(conn)
             if "--home" in arguments:
-                home = HOMES / f"{catalogue.revisions()[-1].number}.sql"
-                home.write_text(dump_of(server, admin), encoding="utf-8")
+                home = HOMES / f"{catalogue.revisions()[-1].number}.sql.gz"
+                home.write_bytes(gzip.compress(dump_of(server, admin).encode(), mtime=0))
         server.reset()
     catalogue.GOLDEN.write_text(catalogue.golden_text(lines), encoding="utf-8")
     print(f"{catalogue.GOLDEN.name}: {len(lines)} objects, {catalogue.digest(lines)[:12]}")

@@ -1,5 +1,6 @@
 """Migrating: homes of earlier catalogues, databases that cannot be migrated, kills, two at once."""
 
+import gzip
 import itertools
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -79,7 +80,7 @@ def test_a_second_migration_changes_nothing(database):
     assert not done.is_change
 
 
-@pytest.mark.parametrize("home", sorted(HOMES.glob("*.sql")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("home", sorted(HOMES.glob("*.sql.gz")), ids=lambda file: file.name)
 def test_a_home_of_an_earlier_catalogue_becomes_a_fresh_one(empty, home, server, tmp_path):
     restore(home, empty.dsn("sxe_admin"), tmp_path)
 
@@ -87,7 +88,7 @@ def test_a_home_of_an_earlier_catalogue_becomes_a_fresh_one(empty, home, server,
 
     assert dump(empty.dsn("sxe_api")) == catalogue.golden()[1]
     assert done.revisions == tuple(
-        r.number for r in catalogue.revisions() if r.number > int(home.stem)
+        r.number for r in catalogue.revisions() if r.number > int(home.name.split(".")[0])
     )
 
 
@@ -252,9 +253,10 @@ def test_a_migration_that_dies_at_any_statement_leaves_nothing(empty, monkeypatc
 
 def restore(home, admin, tmp_path):
     """Read the dump of a home, as `pg_dump` of its time wrote it."""
-    psql = postgres.Server(tmp_path / "server").bin / "psql"
+    psql, text = postgres.Server(tmp_path / "server").bin / "psql", tmp_path / "home.sql"
+    text.write_bytes(gzip.decompress(home.read_bytes()))
     done = subprocess.run(
-        [psql, "-q", "-v", "ON_ERROR_STOP=1", "-f", home, admin],
+        [psql, "-q", "-v", "ON_ERROR_STOP=1", "-f", text, admin],
         capture_output=True,
         text=True,
         check=False,
