@@ -34,11 +34,12 @@ def demo(inputs: tuple[Path, ...], accounts: int, seed: int, managed: bool, as_j
 
     Its database is an embedded one of its own, whatever URLs are set.
     """
-    from sxe_pipeline.cli.verbs import NAMES
     from sxe_pipeline.demo import run as walk
 
+    root = ctx.find_root()
+    names = root.command.list_commands(root) if isinstance(root.command, click.Group) else ()
     given = settings.load() if managed else settings.load().logged_out()
-    report = walk.run(given, inputs=inputs, accounts=accounts, seed=seed, verbs=NAMES)
+    report = walk.run(given, inputs=inputs, accounts=accounts, seed=seed, verbs=names)
     answer("demo", report.as_dict(), as_json, report.lines())
     sys.exit(0 if report.is_good else 1)
 
