@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     "--managed", is_flag=True, help="On the empty, migrated database of the five URLs that are set."
 )
 @as_json
-def demo(inputs: tuple[Path, ...], accounts: int, seed: int, managed: bool, as_json: bool) -> None:
+@click.pass_context
+def demo(
+    ctx: click.Context,
+    inputs: tuple[Path, ...],
+    accounts: int,
+    seed: int,
+    managed: bool,
+    as_json: bool,
+) -> None:
     """The whole pipeline on generated profiles, or on your own landing folders INPUTS.
 
     Its database is an embedded one of its own, whatever URLs are set.
