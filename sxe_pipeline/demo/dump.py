@@ -5,16 +5,13 @@ for is in `search`.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import psycopg
 from psycopg import sql as compose
 
 from sxe_pipeline.demo.search import unpacked
 from sxe_pipeline.errors import BadInput
-from sxe_pipeline.settings import DATABASES, Settings
-from sxe_pipeline.store import sql
-from sxe_pipeline.store.roles import OWNER
 
 _CHUNK = 4 << 20
 _TABLES = """
@@ -45,36 +42,35 @@ def dump_database(dsn: str) -> Iterator[tuple[str, bytes]]:
 
     Raises:
         BadInput: A table cannot be read: unread is not the same as clean.
-        StoreUnavailable: The database cannot be reached.
     """
-    with sql.open_unchecked(dsn) as conn:
+    with psycopg.connect(dsn) as conn:
         _require_all(conn, {table for table, columns in _tables(conn).items() if columns})
         yield from _pieces(conn)
 
 
-def dump_by_logins(settings: Settings) -> Iterator[tuple[str, bytes]]:
+def dump_by_logins(logins: Mapping[str, str | None]) -> Iterator[tuple[str, bytes]]:
     """Stream what every login of a managed database may read, and what nobody but the owner may.
 
     Args:
-        settings: With all five logins; none of them is a superuser, so each reads its part.
+        logins: URL -> the role that the login takes on, None for its own. None of them is a
+            superuser, so each reads its part.
 
     Yields:
         'schema.table as role' and a piece of it.
 
     Raises:
         BadInput: A table is left that none of them can read.
-        StoreUnavailable: The database cannot be reached.
     """
     seen: set[tuple[str, str]] = set()
-    for login in DATABASES:
-        with sql.open_unchecked(settings.need(login)) as conn:
-            role = conn.info.user
-            if login == "admin_dsn":
-                role = OWNER
+    for dsn, role in logins.items():
+        # Nothing prepared: a pooler in transaction mode may stand between.
+        with psycopg.connect(dsn, prepare_threshold=None) as conn:
+            if role:
                 conn.execute(compose.SQL("set local role {}").format(compose.Identifier(role)))
             seen |= {table for table, columns in _tables(conn).items() if columns}
-            yield from ((f"{table} as {role}", piece) for table, piece in _pieces(conn))
-    with sql.open_unchecked(settings.need("admin_dsn")) as conn:
+            reader = role or conn.info.user
+            yield from ((f"{table} as {reader}", piece) for table, piece in _pieces(conn))
+    with psycopg.connect(next(iter(logins)), prepare_threshold=None) as conn:
         _require_all(conn, seen)
 
 

@@ -14,6 +14,7 @@ from sxe_pipeline.handoff import sign
 from sxe_pipeline.local import attach, keys
 from sxe_pipeline.settings import DATABASES, Settings
 from sxe_pipeline.store import sql
+from sxe_pipeline.store.roles import OWNER
 
 
 def fresh(settings: Settings, *, is_generated: bool) -> Settings:
@@ -42,6 +43,11 @@ def fresh(settings: Settings, *, is_generated: bool) -> Settings:
     if not given.is_embedded:
         _make_keys(given)
     return replace(given, policy_file=sandbox.POLICY if is_generated else settings.policy_file)
+
+
+def readers(settings: Settings) -> dict[str, str | None]:
+    """The five logins of a managed database, the admin as the owner of everything in it."""
+    return {settings.need(login): OWNER if login == "admin_dsn" else None for login in DATABASES}
 
 
 def _require_empty(settings: Settings) -> None:

@@ -301,7 +301,7 @@ def _metric(name: str, value: str, how: str) -> str:
 
 def _audited(audit: Mapping[str, Any]) -> str:
     return (
-        f"{audit.get('covered', 0):,} of {audit.get('events', 0):,} events covered by a "
+        f"{audit.get('attested', 0):,} of {audit.get('events', 0):,} events attested by a "
         f"materialization; verdict: {audit.get('status', 'unknown')}"
     )
 

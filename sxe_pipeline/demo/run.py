@@ -271,7 +271,7 @@ def _search(settings: Settings, wanted: Sequence[plants.Plant]) -> list[Any]:
         if file.is_file() and not any(file.is_relative_to(folder) for folder in apart)
     ]
     if not settings.is_embedded:
-        return list(search.find(wanted, left, dump.dump_by_logins(settings)))
+        return list(search.find(wanted, left, dump.dump_by_logins(home.readers(settings))))
     left.append(attach.server_log(settings))
     tables = dump.dump_database(attach.superuser(settings))
     return list(search.find(wanted, left, tables))

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from sxe_pipeline.cli import main
-from sxe_pipeline.demo import dump
+from sxe_pipeline.demo import dump, home
 from sxe_pipeline.errors import BadInput, StoreUnavailable
 from sxe_pipeline.settings import load
 from sxe_pipeline.store import catalogue, migrate, roles, sql
@@ -208,14 +208,16 @@ def test_each_login_reads_out_its_part_and_all_together_every_table(service, mig
         database=migrated,
     )
 
-    read = {where for where, piece in dump.dump_by_logins(given) if b"needle" in piece}
+    read = {
+        where for where, piece in dump.dump_by_logins(home.readers(given)) if b"needle" in piece
+    }
 
     assert "cards.funnel as sxe_owner" in read
     assert "cards.funnel as sxe_api" in read
     assert "cards.funnel as sxe_contacts" not in read
     service.run("create table apart.unread (x int)", database=migrated)
     with pytest.raises(BadInput, match=r"1 tables cannot be read \(apart\.unread\)"):
-        list(dump.dump_by_logins(given))
+        list(dump.dump_by_logins(home.readers(given)))
 
 
 def test_the_catalogue_is_the_same_text_as_on_the_embedded_server(service, migrated, database):
