@@ -6,7 +6,7 @@ from sxe_pipeline_tests.local import managed
 
 
 @pytest.fixture(scope="module")
-def service():
+def service(processes):
     """A service whose admin may make roles, as most do."""
     managed.require(managed.POSTGRES / "initdb", managed.PGBOUNCER)
     with managed.serving() as started:
@@ -14,7 +14,7 @@ def service():
 
 
 @pytest.fixture
-def panel():
+def panel(processes):
     """A service whose admin may not make roles: its panel makes them."""
     managed.require(managed.POSTGRES / "initdb", managed.PGBOUNCER)
     with managed.serving(admin="createdb") as started:
