@@ -8,11 +8,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from sxe_pipeline.errors import Busy
 from sxe_pipeline.local import postgres
 from sxe_pipeline.store import migrate
 from sxe_pipeline_tests import databases
+
+settings.register_profile("quick", max_examples=25)
 
 MARKS = {"server": "database", "processes": "processes"}
 """What a test asks for -> how it is marked, so that `make quick` can leave it out."""

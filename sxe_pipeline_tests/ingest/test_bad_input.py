@@ -18,6 +18,9 @@ from sxe_pipeline.ingest.read import read_file
 from sxe_pipeline.schema.tables import REASONS
 from sxe_pipeline_tests.ingest.reading import NOW, land
 
+MANY = settings.default.max_examples
+"""Fewer with `make quick`."""
+
 
 def user(number: int, **more: object) -> dict[str, object]:
     return {"id": str(number), "username": f"u{number}", "name": "N", **more}
@@ -289,7 +292,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * MANY, deadline=None)
 @given(st.lists(json_values, max_size=8))
 def test_random_json_never_raises_and_every_record_is_counted(values):
     data = b"".join(json.dumps(value).encode() + b"\n" for value in values)
@@ -303,7 +306,7 @@ def test_random_json_never_raises_and_every_record_is_counted(values):
     assert len(numbers) >= records, "an envelope may hold several, nothing may get lost"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * MANY, deadline=None)
 @given(st.binary(max_size=400), st.sampled_from(["f.jsonl", "f.json", "f.csv", "f.json.gz", "f"]))
 def test_random_bytes_never_raise(data, name):
     _, rejects = land(data, name)
@@ -311,7 +314,7 @@ def test_random_bytes_never_raise(data, name):
     assert {reject.reason for reject in rejects} <= set(REASONS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=MANY + MANY // 2, deadline=None)
 @given(
     st.lists(st.dictionaries(st.text(max_size=5), json_values, max_size=4), max_size=5),
     st.integers(1, 40),
