@@ -146,6 +146,8 @@ class Rounds:
         order = self.order | {name: -float(times) for name, times in self.killers.items()}
         told = copy.run(mutant, order, self.patience_s)
         self.copies.put(copy)
+        if told["code"] < 0:
+            raise InterruptedError(f"the tests were ended by signal {-told['code']}; run it again")
         by = (told["failed"] or ["(nothing ran)"])[0] if told["code"] else None
         row = {"id": mutant.id, "mutant": str(mutant), "by": by}
         with self.lock:
