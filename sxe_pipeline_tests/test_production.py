@@ -50,7 +50,9 @@ def test_what_is_absent_cannot_be_imported(name, tmp_path):
 @pytest.mark.parametrize(
     "module", [m for m in ("definitions", "web") if importlib.util.find_spec(f"sxe_pipeline.{m}")]
 )
-def test_the_code_locations_and_the_web_load_without_what_a_machine_runs(module, tmp_path):
+def test_the_code_locations_and_the_web_load_without_what_a_machine_runs(
+    processes, module, tmp_path
+):
     code = f"from sxe_pipeline import {module}\n"
     if module == "definitions":
         code += "module = definitions\nmodule.social_tier()\nmodule.contact_tier()\n"

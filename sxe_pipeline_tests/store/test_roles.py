@@ -254,7 +254,7 @@ def test_a_database_lets_nobody_in_but_the_tiers(database):
             conn.execute(compose.SQL("drop role {}").format(role))
 
 
-def test_roles_that_another_admin_made_are_left_and_their_statements_told(tmp_path):
+def test_roles_that_another_admin_made_are_left_and_their_statements_told(processes, tmp_path):
     """Since PostgreSQL 16 an admin alters only roles that it made, or has the ADMIN option of."""
     embedded = postgres.Server(tmp_path / "home", durable=False)
     with embedded.attached() as state:
