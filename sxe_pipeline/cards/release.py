@@ -5,14 +5,13 @@ a platform says `ids_only`. Which columns that closes is read off their class. N
 batch (`handoff`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxe_pipeline.privacy.policy import Policy
-from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.lead_card import CONTRACT, LEAD_CARD
 
 CLOSED = frozenset({"text", "link", "count"})
@@ -46,8 +45,9 @@ def release(cards: pa.Table, policy: Policy) -> pa.Table:
         values, kind = ready[column.name], schema.field(column.name).type
         item = column.children[0] if column.kind == "list" else column
         if item.kind == "struct":
+            closed = {child.name: None for child in item.children if child.handling in CLOSED}
             lists = zip(values.to_pylist(), some_closed, strict=True)
-            values = pa.array([_items(item, rows, policy, hush) for rows, hush in lists], kind)
+            values = pa.array([_items(rows, closed, policy, hush) for rows, hush in lists], kind)
         elif item.handling in CLOSED:
             values = pc.if_else(is_closed, pa.scalar(None, kind), values)
         columns.append(values)
@@ -55,10 +55,9 @@ def release(cards: pa.Table, policy: Policy) -> pa.Table:
 
 
 def _items(
-    struct: Column, items: Sequence[dict[str, Any]], policy: Policy, some_closed: bool
+    items: Sequence[dict[str, Any]], closed: Mapping[str, None], policy: Policy, some_closed: bool
 ) -> list[dict[str, Any]]:
     """The items of one card: by the platform that an item names, else by every account's."""
-    closed = {child.name: None for child in struct.children if child.handling in CLOSED}
     return [
         {**item, **closed}
         if (policy.is_ids_only(item["platform"]) if "platform" in item else some_closed)
