@@ -22,6 +22,9 @@ NUMBER = "5550134229"
         pytest.param("ana✉example.com", "[email]", id="an envelope for the at"),
         pytest.param("ana en gmail", "[email]", id="a preposition before a sure provider"),
         pytest.param("info at yahoocom", "[email]", id="the top level glued to the provider"),
+        pytest.param("anabusiness (outlook)", "[email]", id="a local part that ends like a mailbox"),
+        pytest.param("contact hi at yahoo", "contact [email]", id="a short mailbox"),
+        pytest.param("ana_lopez gmail . com", "[email]", id="blanks on both sides of the dot"),
         pytest.param("name: gmail", "name: gmail", id="a provider alone"),
         pytest.param("ana at example.org", "ana at example.org", id="a bare word for the at"),
         pytest.param("ana on twitter", "ana on twitter", id="a preposition before a network"),
@@ -71,6 +74,8 @@ def test_a_phone_number_is_weighed_by_its_shape_and_the_words_before_it(text, st
         pytest.param("5550000000", id="a round number"),
         pytest.param("1234567890", id="rising digits"),
         pytest.param("9/10, 8/10, 7/10", id="scores"),
+        pytest.param("museums: 2002-2020. 3", id="years and a count"),
+        pytest.param("call 🕜🕝🕞🕟🕠🕡🕢🕣", id="clocks at half past"),
         pytest.param("1,234,567.00", id="a price"),
         pytest.param("10:30-18:00", id="opening hours"),
         pytest.param("20240131", id="a day"),
@@ -88,6 +93,10 @@ def test_digits_of_something_else_stay(text):
             "double five double zero one three four two two nine", "[phone]", id="doubled digits"
         ),
         pytest.param("triple five zero one three four two", "[phone]", id="a tripled digit"),
+        pytest.param("double five zero one three four two", "[phone]", id="seven by a double"),
+        pytest.param(
+            "5 <a> 5 <b> 5 <c> 0 <d> 1 <e> 3 <f> 4 <g> 2", "[phone]", id="letters between digits"
+        ),
         pytest.param(
             "one two three four five six seven",
             "one two three four five six seven",
@@ -105,6 +114,11 @@ def test_numbers_in_words(text, stored):
         "whatsapp status",
         "telegram channel",
         "signal available",
+        "skype: here",
+        "wechat: below",
+        "viber: now",
+        "telegram: instagram",
+        "whatsapp: www",
         "whatsapp only business",
         "wechat on",
     ],
