@@ -33,7 +33,7 @@ quick: $(DEV) ## the tests that need no database and start nothing, for each sav
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not database and not processes and not platform" --hypothesis-profile quick $(ARGS)
 	@echo "left out: three of four invented examples, and what needs a database, or starts a server, a UI, a demo or an installation; make test runs all"
 
-coverage: $(DEV) ## all tests again, and which lines none of them reaches
+coverage: $(DEV) ## all tests again, and which lines none of them reaches; below the floor it fails
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --cov --cov-report=term $(ARGS)
 
 mutate: $(DEV) ## small faults put into copies of ROOMS, MUTANTS of each by SEED: which does no test notice?

@@ -1,6 +1,8 @@
 """The command line as a user meets it: quick, quiet, with one line for an error."""
 
+import contextlib
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -20,12 +22,14 @@ from sxe_pipeline_tests.cli.terminal import ASK, WHY, all_verbs
 SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
 
 
-def sxe(*arguments, given="", home=None, env=None):
-    import os
+def variables_of(home):
+    ours = ("SXE_", "DAGSTER_")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    return inherited if home is None else inherited | {"SXE_HOME": str(home)}
 
-    variables = {k: v for k, v in os.environ.items() if not k.startswith(("SXE_", "DAGSTER_"))}
-    if home is not None:
-        variables["SXE_HOME"] = str(home)
+
+def sxe(*arguments, given="", home=None, env=None):
+    variables = variables_of(home)
     return subprocess.run(
         [*SXE, *arguments],
         input=given,
@@ -34,6 +38,16 @@ def sxe(*arguments, given="", home=None, env=None):
         env=variables | (env or {}),
         check=False,
     )
+
+
+@contextlib.contextmanager
+def kept_up(home):
+    """Between two verbs the server would stop and start again."""
+    with subprocess.Popen(
+        [*SXE, "env", "--", "cat"], stdin=subprocess.PIPE, env=variables_of(home)
+    ) as waiting:
+        yield
+        waiting.stdin.close()
 
 
 @pytest.fixture
@@ -199,15 +213,17 @@ def test_land_build_publish_and_read_back(tmp_path):
     (folder / "page.json").write_text(json.dumps({"data": people}))
     home = tmp_path / "home"
 
-    dry = sxe("ingest", str(folder), "--dry-run", "--json", home=home)
-    landed = sxe("ingest", str(folder), "--json", home=home)
-    again = sxe("ingest", str(folder), "--json", home=home)
-    built = sxe("build", "--publish", "--json", home=home)
-    idle = sxe("build", home=home)
-    markets = sxe("market", "--json", home=home)
-    batches = sxe("batch", "list", "--json", home=home)
-    events = sxe("audit", "search", "--kind", "batch.published", "--json", home=home)
-    verdict = sxe("audit", "verify", "--json", home=home)
+    with kept_up(home):
+        dry = sxe("ingest", str(folder), "--dry-run", "--json", home=home)
+        landed = sxe("ingest", str(folder), "--json", home=home)
+        again = sxe("ingest", str(folder), "--json", home=home)
+        built = sxe("build", "--publish", "--json", home=home)
+        idle = sxe("build", home=home)
+        markets = sxe("market", "--json", home=home)
+        batches = sxe("batch", "list", "--json", home=home)
+        events = sxe("audit", "search", "--kind", "batch.published", "--json", home=home)
+        verdict = sxe("audit", "verify", "--json", home=home)
+        doctor = sxe("doctor", home=home)
 
     assert json.loads(dry.stdout)["landed"] == 1, dry.stderr
     assert json.loads(landed.stdout)["registered"] == 1, landed.stderr
@@ -225,7 +241,7 @@ def test_land_build_publish_and_read_back(tmp_path):
     part = next(folder_of_batch.glob("*.parquet"))
     part.write_bytes(part.read_bytes()[:-1] + b"!")
     assert sxe("batch", "verify", str(folder_of_batch), "--key", str(key)).returncode == 1
-    assert sxe("doctor", home=home).returncode == 0
+    assert doctor.returncode == 0
     assert sxe("down", "--reset", "--yes", home=home).returncode == 0
     assert not home.exists()
 
