@@ -5,6 +5,7 @@ own logins; `defs` is what `dg` loads. Stages import nothing of each other: what
 another is handed over here, as a resource.
 """
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -13,11 +14,13 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline import face
+from sxe_pipeline.ops import runs
+from sxe_pipeline.ops import sensors as ops
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.settings import Settings, load
 
 INTAKE = "tier1_intake"
-DAY = "tier1_day"
+DAY = ops.DAY
 APPROVED = "approved_requests"
 
 
@@ -27,10 +30,13 @@ APPROVED = "approved_requests"
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
-def every_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+def every_day(
+    context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]
+) -> list[dg.RunRequest]:
     """Publish yesterday, once: Dagster's built schedule would take today, the newest partition."""
     day = (context.scheduled_execution_time.date() - timedelta(days=1)).isoformat()
-    return dg.RunRequest(run_key=day, partition_key=day, tags=face.WRITES)
+    asks = ops.ask_nights(settings, ops.queued(context.instance), day)
+    return [ops.run_request(ask) for ask in asks]
 
 
 def social_tier() -> dg.Definitions:
@@ -41,6 +47,42 @@ def social_tier() -> dg.Definitions:
 def contact_tier() -> dg.Definitions:
     """The code location of everything that may hold contact data; reads the environment."""
     return assemble_contacts(load())
+
+
+@dg.resource(required_resource_keys={"settings"})
+def run_lease(context: dg.InitResourceContext) -> Iterator[runs.RunLease]:
+    """The lease of a run, from its first asset to its last, by the tier login of its process."""
+    given: Settings = context.resources.settings
+    if context.run is None:
+        raise dg.DagsterInvariantViolationError("a lease is of a run")
+    dsn = given.contacts_dsn or given.need("social_dsn")
+    lease_s = given.pace.run_lease
+    with runs.held(dsn, context.run.run_id, context.run.tags, lease_s=lease_s) as lease:
+        yield lease
+
+
+def stale_tables(conn: psycopg.Connection, settings: Settings) -> str | None:
+    """A digest of what the tables behind all days would be made from; None where they are.
+
+    Only the first of them that is not current counts: what follows from it changes with it.
+    """
+    from sxe_pipeline.cards import tier1
+    from sxe_pipeline.ops import versions
+    from sxe_pipeline.social import identities, observe, profiles
+
+    seen, people = versions.named(conn, observe.TABLE), versions.named(conn, profiles.TABLE)
+    if seen is None:
+        return None
+    newest_day = tier1.newest_day(conn)
+    made_from = {
+        profiles.TABLE: profiles.inputs_of(seen.version),
+        identities.TABLE: identities.inputs_of(people.version) if people else "",
+        **tier1.inputs_of(conn, settings),
+    }
+    for table, inputs in made_from.items():
+        if not versions.is_current(versions.named(conn, table), inputs, newest_day):
+            return versions.digest(table=table, inputs=inputs, day=newest_day)
+    return None
 
 
 def assemble(settings: Settings) -> dg.Definitions:
@@ -75,16 +117,27 @@ def assemble(settings: Settings) -> dg.Definitions:
                 INTAKE, selection=dg.AssetSelection.assets(*intake), tags=face.WRITES
             ),
             dg.define_asset_job(
+                ops.TABLES, selection=dg.AssetSelection.assets(*intake[2:]), tags=face.WRITES
+            ),
+            dg.define_asset_job(
                 DAY,
                 selection=dg.AssetSelection.assets(*intake, handoff.lead_card_batches),
                 tags=face.WRITES,
             ),
         ],
-        sensors=[sensors.landed_files, audit.mirrored_events],
+        sensors=[
+            ops.lost_runs("social_tier", "social_dsn"),
+            sensors.landed_files,
+            ops.due_tables,
+            ops.due_nights,
+            audit.mirrored_events,
+        ],
         schedules=[every_day],
         resources={
             "settings": settings,
-            "landing_files": register.files_of,
+            "run_lease": run_lease,
+            "stale_tables": stale_tables,
+            "landed_day": register.day_of,
             "read_landing_file": landing.LandingTier(settings.landing_url).read,
             "ready_cards": tier1.ready_cards,
         },
@@ -118,8 +171,13 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
                 ),
             )
         ],
-        sensors=[sensors.approved_requests],
-        resources={"settings": settings, "contact_tier": held, "contact_rows": contact_rows},
+        sensors=[ops.lost_runs("contact_tier", "contacts_dsn"), sensors.approved_requests],
+        resources={
+            "settings": settings,
+            "run_lease": run_lease,
+            "contact_tier": held,
+            "contact_rows": contact_rows,
+        },
         executor=dg.in_process_executor,
     )
 

@@ -9,13 +9,14 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import dagster as dg
+import psycopg
 from dagster_shared.utils.warnings import BetaWarning
 
 from sxe_pipeline import logs
-from sxe_pipeline.errors import SxeError, Transient
+from sxe_pipeline.errors import StoreUnavailable, SxeError
 from sxe_pipeline.schema.tables import FIRST_DAY
 
 # Used on purpose although it is beta: without it a range run computes the middle once a day.
@@ -35,6 +36,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class Reports(Protocol):
+    """The lease of a run (`ops.runs`)."""
+
+    def report(self, error: Exception) -> None:
+        """Why the run fails."""
+        ...
+
+
 def speaking_dagster(body: Callable[P, R]) -> Callable[P, R]:
     """Turn an error of ours into a Dagster failure, and hide the text of any other.
 
@@ -44,23 +53,31 @@ def speaking_dagster(body: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(body)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        failure: dg.Failure
         try:
             return body(*args, **kwargs)
         except dg.Failure:
             raise
-        except SxeError as error:
-            failure = dg.Failure(description=str(error), allow_retries=isinstance(error, Transient))
         except Exception as error:  # noqa: BLE001 - the border: nothing foreign may pass
-            logs.get("face").error("failed", exception=traceback.format_exc())
-            failure = dg.Failure(
-                description=f"{type(error).__name__} in {body.__name__}; the worker's log has the "
-                "traceback, with contact data removed",
-                allow_retries=False,
-            )
-        raise failure from None
+            said = _said(error, body.__name__)
+        if (lease := kwargs.get("run_lease")) is not None:
+            cast(Reports, lease).report(said)
+        # Never retried here: what is due is asked for again by rows of ours (`ops.work`).
+        raise dg.Failure(description=str(said), allow_retries=False) from None
 
     return wrapped
+
+
+def _said(error: Exception, name: str) -> Exception:
+    """An error in words of ours; a foreign one may quote a profile."""
+    if isinstance(error, SxeError):
+        return error
+    logs.get("face").error("failed", exception=traceback.format_exc())
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return StoreUnavailable("the database went away; run it again, what was committed stays")
+    return RuntimeError(
+        f"{type(error).__name__} in {name}; the worker's log has the traceback, with contact data "
+        "removed"
+    )
 
 
 def days_of(context: dg.AssetExecutionContext) -> list[date]:

@@ -51,6 +51,31 @@ SECRETS = {
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How long operations wait, in seconds.
+
+    Attributes:
+        run_lease: A run that does not beat for so long is lost.
+        start_grace: What was launched takes up its lease by then, or is lost.
+        retry_pause: Before the second attempt; it doubles with every other one.
+        settle: Files of a day are gathered until none came for so long,
+        settle_at_most: and never longer than this.
+        version_grace: A table version that is not named any more stays for whoever reads it still.
+    """
+
+    run_lease: float = 60
+    start_grace: float = 300
+    retry_pause: float = 60
+    settle: float = 120
+    settle_at_most: float = 900
+    version_grace: float = 86_400
+
+
+PACE = {field.name: f"SXE_{field.name.upper()}_S" for field in dataclasses.fields(Pace)}
+"""Field of `Pace` -> environment variable."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """What one process may know. A login that is None belongs to another tier or is not set."""
 
@@ -73,6 +98,7 @@ class Settings:
     policy_file: Path | None = None
     postgres_binaries: Path | None = None
     postgres_user: str = "nobody"
+    pace: Pace = Pace()
 
     @property
     def is_embedded(self) -> bool:
@@ -141,7 +167,24 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         policy_file=Path(policy) if policy else None,
         postgres_binaries=Path(binaries) if binaries else None,
         postgres_user=env.get("SXE_PG_USER") or "nobody",
+        pace=Pace(
+            **{
+                name: _seconds(env, variable)
+                for name, variable in PACE.items()
+                if env.get(variable)
+            }
+        ),
     )
+
+
+def _seconds(env: Mapping[str, str], variable: str) -> float:
+    try:
+        seconds = float(env[variable])
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= 31_622_400:
+        raise BadConfig(f"{variable} is a number of seconds, up to a year; correct it")
+    return seconds
 
 
 def inherited(names: tuple[str, ...] = ()) -> dict[str, str]:

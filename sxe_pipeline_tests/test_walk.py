@@ -10,6 +10,7 @@ import pytest
 from sxe_pipeline import definitions, face, settings
 from sxe_pipeline.demo import dump, search
 from sxe_pipeline.local import attach, runs, variables
+from sxe_pipeline.ops.sensors import range_tags
 from sxe_pipeline.redact import Rules, redact_array
 from sxe_pipeline.sandbox import plants
 from sxe_pipeline.social import observe
@@ -69,7 +70,7 @@ class Place:
 def place(processes, tmp_path, monkeypatch):
     for name in (*settings.DATABASES.values(), "SXE_SIGNING_KEY", "SXE_POLICY_FILE"):
         monkeypatch.delenv(name, raising=False)
-    given = settings.load({"SXE_HOME": str(tmp_path / "home")})
+    given = settings.load({"SXE_HOME": str(tmp_path / "home"), "SXE_SETTLE_S": "0"})
     with attach.attached(given, "social", "dagster") as held:
         home = variables.dagster_home(held.settings)
         for name, value in variables.exports(held.settings, home).items():
@@ -123,7 +124,10 @@ def test_a_backfill_of_three_days_is_one_run_and_never_dates_cards_back(place):
     run = place.run("tier1_day", *DAYS)
     late = place.run("tier1_day", DAYS[0])
 
-    assert sorted(w.partition for w in wanted) == [d.isoformat() for d in DAYS]
+    first, last = DAYS[0].isoformat(), DAYS[-1].isoformat()
+    assert [(w.partition, w.tags) for w in wanted] == [
+        (None, wanted[0].tags | range_tags(first, last))
+    ]
     assert run.is_success, run.failure
     assert late.is_success, late.failure
     assert place.batches() == [("x_general", DAYS[2], 30)]
@@ -141,6 +145,7 @@ def test_one_day_again_changes_only_that_day_and_keeps_every_card_id(place):
     )
     place.tick()
     place.run("tier1_intake", DAYS[1], DAYS[2])
+    assert place.tick() == [], "what a run by hand has done is asked for no more"
     before = place.table("cards/lead_cards").sort_by("card_id")
 
     land(home, DAYS[1], [person(7)], name="more.json")

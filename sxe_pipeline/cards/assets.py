@@ -6,6 +6,7 @@ import dagster as dg
 
 from sxe_pipeline import audit, face
 from sxe_pipeline.cards import checks, tier1
+from sxe_pipeline.ops.runs import RunLease
 from sxe_pipeline.privacy import leaks
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.settings import Settings
@@ -28,12 +29,18 @@ TAGGED_GOAL = 0.8
 )
 @face.speaking_dagster
 def lead_cards(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    run_lease: dg.ResourceParam[RunLease],
 ) -> dg.MaterializeResult[None]:
     """Every identity that says something of itself, with persona, tribe, market and readiness."""
-    with sql.connect(settings.need("social_dsn")) as conn:
+    with run_lease.connect() as conn:
         written = tier1.rebuild_cards(
-            conn, settings, actor="asset:cards/lead_cards", now=datetime.now(UTC)
+            conn,
+            settings,
+            actor="asset:cards/lead_cards",
+            now=datetime.now(UTC),
+            recheck=run_lease.recheck,
         )
         attestation = audit.attest(conn, "cards/lead_cards", context.run.run_id)
     return dg.MaterializeResult(
@@ -59,12 +66,18 @@ def lead_cards(
 )
 @face.speaking_dagster
 def audience_pools(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    run_lease: dg.ResourceParam[RunLease],
 ) -> dg.MaterializeResult[None]:
     """How many cards, how ready, how well labeled: per market, pool, persona, tribe and country."""
-    with sql.connect(settings.need("social_dsn")) as conn:
+    with run_lease.connect() as conn:
         written = tier1.rebuild_pools(
-            conn, settings, actor="asset:cards/audience_pools", now=datetime.now(UTC)
+            conn,
+            settings,
+            actor="asset:cards/audience_pools",
+            now=datetime.now(UTC),
+            recheck=run_lease.recheck,
         )
         attestation = audit.attest(conn, "cards/audience_pools", context.run.run_id)
     return dg.MaterializeResult(
@@ -87,12 +100,18 @@ def audience_pools(
 )
 @face.speaking_dagster
 def enrichment_candidates(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    run_lease: dg.ResourceParam[RunLease],
 ) -> dg.MaterializeResult[None]:
     """Ready cards before the gate, with what a provider may be told to recognise them."""
-    with sql.connect(settings.need("social_dsn")) as conn:
+    with run_lease.connect() as conn:
         written = tier1.rebuild_candidates(
-            conn, settings, actor="asset:cards/enrichment_candidates", now=datetime.now(UTC)
+            conn,
+            settings,
+            actor="asset:cards/enrichment_candidates",
+            now=datetime.now(UTC),
+            recheck=run_lease.recheck,
         )
         attestation = audit.attest(conn, "cards/enrichment_candidates", context.run.run_id)
     return dg.MaterializeResult(

@@ -7,7 +7,7 @@ Here: which tables are read and written, in which transaction. Not here: how a c
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -16,8 +16,10 @@ import pyarrow.compute as pc
 
 from sxe_pipeline import audit, contracts_root
 from sxe_pipeline.cards import build, candidates, pools, release, taxonomy
+from sxe_pipeline.cards.card import STALE_AFTER
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.gate import candidates as gate
+from sxe_pipeline.ops import versions
 from sxe_pipeline.privacy import policy, suppression
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import IDENTITY, POOL, PROFILE
@@ -27,6 +29,7 @@ from sxe_pipeline.store import tables
 CARDS = LEAD_CARD.name
 POOLS = POOL.name
 CANDIDATES = "cards/enrichment_candidates"
+_SOURCES = ("cards", "schema", "privacy", "redact")
 
 Count = Mapping[str, int | str]
 
@@ -41,6 +44,7 @@ class CardsWritten:
     personas: list[Count]
     tribes: list[Count]
     readiness: list[Count]
+    is_new: bool = True
 
     def numbers(self) -> dict[str, int]:
         """Stage -> count over all platforms."""
@@ -58,6 +62,7 @@ class PoolsWritten:
     pool_count: int
     card_count: int
     largest: list[Count]
+    is_new: bool = True
 
     def numbers(self) -> dict[str, int]:
         """Counts for metadata."""
@@ -65,15 +70,21 @@ class PoolsWritten:
 
 
 def rebuild_cards(
-    conn: psycopg.Connection, settings: Settings, *, actor: str, now: datetime
+    conn: psycopg.Connection,
+    settings: Settings,
+    *,
+    actor: str,
+    now: datetime,
+    recheck: versions.Recheck = versions.unleased,
 ) -> CardsWritten:
-    """Rebuild `cards/lead_cards` from the named profiles and identities.
+    """Rebuild `cards/lead_cards` from the named profiles and identities, unless all is the same.
 
     Args:
         conn: The social tier's login.
         settings: Where the tables are, and the platform policy.
         actor: Who started it.
         now: When this is happening.
+        recheck: Refuses where another run took over.
 
     Raises:
         NotFound: The social tier was never built.
@@ -81,13 +92,25 @@ def rebuild_cards(
     labels = taxonomy.load(contracts_root() / "taxonomy")
     with conn.transaction():
         tables.lock(conn, CARDS)
-        profiles = _read(conn, settings, PROFILE.name)
+        day = newest_day(conn)
+        inputs = inputs_of(conn, settings)[CARDS]
+        found = versions.named(conn, CARDS)
+        if found and versions.is_current(found, inputs, day):
+            return CardsWritten(
+                found.version,
+                found.numbers["rows"],
+                _funnel(conn),
+                personas=[],
+                tribes=[],
+                readiness=[],
+                is_new=False,
+            )
         built = build.build(
-            profiles,
+            _read(conn, settings, PROFILE.name),
             _read(conn, settings, IDENTITY.name),
             taxonomy=labels,
             collections=_declared(conn),
-            newest_day=_newest_day(conn),
+            newest_day=day,
             policy=active_policy(settings),
             suppressed=suppression.suppressed(conn),
         )
@@ -116,26 +139,45 @@ def rebuild_cards(
             version=version,
             taxonomy_version=labels.version,
         )
-        tables.name_version(conn, CARDS, version)
+        versions.name(
+            conn,
+            CARDS,
+            version,
+            inputs=inputs,
+            recheck=recheck,
+            numbers={"rows": written.card_count},
+            due_on=_next_stale_day(built.cards, day),
+        )
     return written
 
 
 def rebuild_pools(
-    conn: psycopg.Connection, settings: Settings, *, actor: str, now: datetime
+    conn: psycopg.Connection,
+    settings: Settings,
+    *,
+    actor: str,
+    now: datetime,
+    recheck: versions.Recheck = versions.unleased,
 ) -> PoolsWritten:
-    """Rebuild `cards/audience_pools`, in Delta and as the read model that screens use.
+    """Rebuild `cards/audience_pools`, table and read model, unless the cards are the same.
 
     Args:
         conn: The social tier's login.
         settings: Where the tables are, and the platform policy.
         actor: Who started it.
         now: When this is happening.
+        recheck: Refuses where another run took over.
 
     Raises:
         NotFound: The cards were never built.
     """
     with conn.transaction():
         tables.lock(conn, POOLS)
+        inputs = inputs_of(conn, settings)[POOLS]
+        found = versions.named(conn, POOLS)
+        if found and versions.is_current(found, inputs):
+            numbers = found.numbers
+            return PoolsWritten(found.version, numbers["pools"], numbers["cards"], [], is_new=False)
         counted = pools.pools(_read(conn, settings, CARDS))
         version = tables.write(conn, settings.tier1_url, POOLS, counted.to_reader(), days=None)
         conn.execute("delete from cards.audience_pool")
@@ -153,15 +195,18 @@ def rebuild_pools(
             pools=counted.num_rows,
             version=version,
         )
-        tables.name_version(conn, POOLS, version)
-    largest = sorted(counted.to_pylist(), key=lambda r: -r["card_count"])[:10]
-    shown = ("market", "audience_pool", "persona", "tribe", "card_count", "ready_count")
-    return PoolsWritten(
-        version,
-        counted.num_rows,
-        sum(counted["card_count"].to_pylist()),
-        [{name: row[name] or "-" for name in shown} for row in largest],
-    )
+        largest = sorted(counted.to_pylist(), key=lambda r: -r["card_count"])[:10]
+        shown = ("market", "audience_pool", "persona", "tribe", "card_count", "ready_count")
+        written = PoolsWritten(
+            version,
+            counted.num_rows,
+            sum(counted["card_count"].to_pylist()),
+            [{name: row[name] or "-" for name in shown} for row in largest],
+        )
+        versions.name(
+            conn, POOLS, version, inputs=inputs, recheck=recheck, numbers=written.numbers()
+        )
+    return written
 
 
 @dataclass(frozen=True)
@@ -171,6 +216,7 @@ class CandidatesWritten:
     candidate_count: int
     withdrawn_count: int
     with_inputs: Mapping[str, int]
+    is_new: bool = True
 
     def numbers(self) -> dict[str, int]:
         """Counts for metadata."""
@@ -178,15 +224,21 @@ class CandidatesWritten:
 
 
 def rebuild_candidates(
-    conn: psycopg.Connection, settings: Settings, *, actor: str, now: datetime
+    conn: psycopg.Connection,
+    settings: Settings,
+    *,
+    actor: str,
+    now: datetime,
+    recheck: versions.Recheck = versions.unleased,
 ) -> CandidatesWritten:
-    """Put the ready cards before the gate; cards that are no longer ready are withdrawn.
+    """Put the ready cards before the gate and withdraw the others, unless all is the same.
 
     Args:
         conn: The social tier's login.
         settings: Where the tables are, and the platform policy.
         actor: Who started it.
         now: When this is happening.
+        recheck: Refuses where another run took over.
 
     Raises:
         NotFound: The cards were never built.
@@ -194,6 +246,11 @@ def rebuild_candidates(
     labels = taxonomy.load(contracts_root() / "taxonomy")
     with conn.transaction():
         tables.lock(conn, CANDIDATES)
+        inputs = inputs_of(conn, settings)[CANDIDATES]
+        last = versions.named(conn, CANDIDATES)
+        if last and versions.is_current(last, inputs):
+            with_inputs = {k: v for k, v in last.numbers.items() if k != "candidates"}
+            return CandidatesWritten(last.numbers["candidates"], 0, with_inputs, is_new=False)
         found = list(
             candidates.candidates(
                 _allowed(conn, _read(conn, settings, CARDS)),
@@ -212,8 +269,47 @@ def rebuild_candidates(
             candidates=put,
             withdrawn=withdrawn,
         )
-    known = Counter(name for candidate in found for name in candidate.inputs)
-    return CandidatesWritten(put, withdrawn, dict(sorted(known.items())))
+        known = dict(sorted(Counter(name for each in found for name in each.inputs).items()))
+        # Rows of the gate, no table of the store: its versions only count what was put there.
+        version = last.version + 1 if last else 0
+        versions.name(
+            conn,
+            CANDIDATES,
+            version,
+            inputs=inputs,
+            recheck=recheck,
+            numbers={**known, "candidates": put},
+        )
+    return CandidatesWritten(put, withdrawn, known)
+
+
+def inputs_of(conn: psycopg.Connection, settings: Settings) -> dict[str, str]:
+    """Table -> a digest of what it is made from now.
+
+    Versions of other tables, what decides a label, a market or a route, the platform policy, who is
+    suppressed, and code.
+    """
+    labels = taxonomy.load(contracts_root() / "taxonomy").sha256
+    people = _named(conn, PROFILE.name, IDENTITY.name)
+    suppressed = sorted(suppression.suppressed(conn))
+    return {
+        CARDS: versions.digest(
+            **people,
+            taxonomy=labels,
+            collections=sorted(_declared(conn).items()),
+            policy=active_policy(settings).version,
+            suppressed=suppressed,
+            code=versions.code(*_SOURCES),
+        ),
+        POOLS: versions.digest(**_named(conn, CARDS), code=versions.code(*_SOURCES)),
+        CANDIDATES: versions.digest(
+            **people,
+            **_named(conn, CARDS),
+            taxonomy=labels,
+            suppressed=suppressed,
+            code=versions.code(*_SOURCES, "gate"),
+        ),
+    }
 
 
 def ready_cards(conn: psycopg.Connection, settings: Settings) -> pa.Table:
@@ -248,12 +344,36 @@ def _declared(conn: psycopg.Connection) -> dict[str, build.DeclaredAudience]:
     }
 
 
-def _newest_day(conn: psycopg.Connection) -> date:
+def newest_day(conn: psycopg.Connection) -> date:
+    """The newest landed day that was observed.
+
+    Raises:
+        NotFound: None was.
+    """
     row = conn.execute("select max(landed_day) from social.day_count").fetchone()
     if row is None or row[0] is None:
         raise NotFound("no landing day was observed yet; land files and run tier1_intake first")
     day: date = row[0]
     return day
+
+
+def _named(conn: psycopg.Connection, *names: str) -> dict[str, int | None]:
+    """Which version of each table counts."""
+    found = {name: versions.named(conn, name) for name in names}
+    return {name: named.version if named else None for name, named in found.items()}
+
+
+def _funnel(conn: psycopg.Connection) -> dict[tuple[str, str], int]:
+    rows = conn.execute("select stage, platform, value from cards.funnel")
+    return {(stage, platform): value for stage, platform, value in rows}
+
+
+def _next_stale_day(cards: pa.Table, day: date) -> date | None:
+    """The landed day that turns the next card stale; None where none can."""
+    observed = pc.cast(cards["observed_at"], pa.date32())
+    fresh = pc.greater_equal(observed, pa.scalar(day - STALE_AFTER))
+    oldest = pc.min(observed.filter(fresh)).as_py()
+    return None if oldest is None else oldest + STALE_AFTER + timedelta(days=1)
 
 
 def _largest(cards: pa.Table, column: str) -> list[Count]:

@@ -86,16 +86,19 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
             if not dry_run:
                 landing = objects.Objects(given.landing_url)
                 register.register_all(conn, landing, actor="cli:build")
-            wanted = [_landing_day(d) for d in days] or [p.day for p in register.pending_days(conn)]
+            wanted = [_landing_day(d) for d in days] or [
+                p.day for p in register.pending_days(conn, given.pace)
+            ]
+        stretches = runs.stretches(wanted, is_single=publish)
         done: list[dict[str, Any]] = []
         if wanted and not dry_run:
             tier = definitions.assemble(given)
             with dagster_instance(given) as instance:
-                for day in sorted(wanted):
-                    run = runs.run(tier, instance, job, [day])
+                for stretch in stretches:
+                    run = runs.run(tier, instance, job, stretch)
                     done.append(
                         {
-                            "day": day.isoformat(),
+                            "days": [day.isoformat() for day in stretch],
                             "run_id": run.run_id,
                             "ok": run.is_success,
                             "failure": run.failure,
@@ -119,9 +122,10 @@ def _landing_day(text: str) -> date:
 def _run_lines(data: dict[str, Any]) -> Iterator[str]:
     if not data["days"]:
         yield "nothing is pending: every registered file has been observed"
-    for run in data["runs"] or [{"day": d, "ok": None} for d in data["days"]]:
+    for run in data["runs"] or [{"days": [d], "ok": None} for d in data["days"]]:
         state = {True: "done", False: f"failed: {run.get('failure')}", None: "would run"}[run["ok"]]
-        yield f"{data['job']} {run['day']}: {state}"
+        days = run["days"][0] if len(run["days"]) == 1 else f"{run['days'][0]} to {run['days'][-1]}"
+        yield f"{data['job']} {days}: {state}"
         for check in run.get("failed_checks") or ():
             yield f"  check failed: {check}"
 

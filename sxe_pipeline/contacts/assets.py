@@ -8,8 +8,7 @@ from sxe_pipeline import audit, face
 from sxe_pipeline.contacts import enrich
 from sxe_pipeline.contacts.sensors import ATTEMPT
 from sxe_pipeline.contacts.tier import ContactTier
-from sxe_pipeline.settings import Settings
-from sxe_pipeline.store import sql
+from sxe_pipeline.ops.runs import RunLease
 
 
 @dg.asset(
@@ -25,7 +24,7 @@ from sxe_pipeline.store import sql
 @face.speaking_dagster
 def contact_points(
     context: dg.AssetExecutionContext,
-    settings: dg.ResourceParam[Settings],
+    run_lease: dg.ResourceParam[RunLease],
     contact_tier: dg.ResourceParam[ContactTier],
 ) -> dg.MaterializeResult[None]:
     """Contact values of one approved request, each paid for under a permit; stored encrypted.
@@ -34,12 +33,12 @@ def contact_points(
 
     Args:
         context: The run, with its request.
-        settings: The database.
+        run_lease: Its connection.
         contact_tier: The keyset and the providers.
     """
     request_id = UUID(context.partition_key)
     attempt = context.run.tags.get(ATTEMPT)
-    with sql.connect(settings.need("contacts_dsn")) as conn:
+    with run_lease.connect() as conn:
         report = enrich.enrich(
             conn,
             contact_tier.vault(),

@@ -11,10 +11,11 @@ import dagster as dg
 
 from sxe_pipeline import face
 from sxe_pipeline.gate import permits
+from sxe_pipeline.ops.sensors import CONTACT_JOB
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import sql
 
-JOB = "enrichment"
+JOB = CONTACT_JOB
 ATTEMPT = "sxe/attempt"
 
 

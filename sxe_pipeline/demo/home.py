@@ -42,7 +42,12 @@ def fresh(settings: Settings, *, is_generated: bool) -> Settings:
     home.mkdir(parents=True)
     if not given.is_embedded:
         _make_keys(given)
-    return replace(given, policy_file=sandbox.POLICY if is_generated else settings.policy_file)
+    return replace(
+        given,
+        policy_file=sandbox.POLICY if is_generated else settings.policy_file,
+        # Nobody lands files beside the demo, so it does not wait for more of them.
+        pace=replace(settings.pace, settle=0),
+    )
 
 
 def readers(settings: Settings) -> dict[str, str | None]:

@@ -131,10 +131,9 @@ class Walk:
             if not wanted:
                 return days
             for request in wanted:
-                day = date.fromisoformat(request.partition or "")
                 with self.clock.stage(f"{label}: {request.job}"):
-                    self._run(request.job, day, request.tags)
-                days.append(day)
+                    self._run(request)
+                days += request.days
 
     def publish(self, label: str, day: date) -> None:
         """Evaluate the real schedule on the morning after `day`, and run what it asks."""
@@ -143,13 +142,15 @@ class Walk:
             self.tier, self.instance, "every_day", morning + timedelta(hours=2)
         ):
             with self.clock.stage(f"{label}: {request.job}"):
-                self._run(request.job, date.fromisoformat(request.partition or ""), request.tags)
+                self._run(request)
 
-    def _run(self, job: str, day: date, tags: Any) -> None:
-        done = runs.run(self.tier, self.instance, job, [day], tags)
+    def _run(self, wanted: runs.Wanted) -> None:
+        done = runs.run(self.tier, self.instance, wanted.job, wanted.days, wanted.tags)
         self.clock.report.failed_checks |= set(done.failed_checks)
         if not done.is_success:
-            raise DemoFailed(f"{job} of {day} failed: {done.failure}; `make ui` shows the run")
+            raise DemoFailed(
+                f"{wanted.job} of {wanted.days[0]} failed: {done.failure}; `make ui` shows the run"
+            )
 
 
 def _land_generated(walk: Walk, accounts: int, seed: int) -> None:

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from sxe_pipeline import audit, face, schema
 from sxe_pipeline.handoff import day_batches, request_batches, sign
+from sxe_pipeline.ops.runs import RunLease
 from sxe_pipeline.settings import Settings
-from sxe_pipeline.store import objects, sql
+from sxe_pipeline.store import objects
 
 
 class ReadyRows(Protocol):
@@ -58,17 +59,19 @@ class RowsOfRequest(Protocol):
 def lead_card_batches(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
+    run_lease: dg.ResourceParam[RunLease],
     ready_cards: dg.ResourceParam[ReadyRows],
 ) -> dg.MaterializeResult[None]:
     """All ready cards of each market, as a signed batch of an open day; closed days give none.
 
     Args:
         context: The run, with its days.
-        settings: Database, store and key.
+        settings: Store and key.
+        run_lease: Its connection, and that it is still this run's turn.
         ready_cards: Reads the rows.
     """
     days = face.days_of(context)
-    with sql.connect(settings.need("social_dsn")) as conn:
+    with run_lease.connect() as conn:
         rows = ready_cards(conn, settings)
         conn.commit()
         outcomes = day_batches.publish_day(
@@ -114,17 +117,19 @@ def lead_card_batches(
 def lead_contact_batches(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
+    run_lease: dg.ResourceParam[RunLease],
     contact_rows: dg.ResourceParam[RowsOfRequest],
 ) -> dg.MaterializeResult[None]:
     """The contact points of one finished request, as a signed batch of the contact bucket.
 
     Args:
         context: The run, with its request.
-        settings: Database, store and key.
+        settings: Store and key.
+        run_lease: Its connection.
         contact_rows: Reads the rows.
     """
     request_id, contract = UUID(context.partition_key), schema.load("lead_contact")
-    with sql.connect(settings.need("contacts_dsn")) as conn:
+    with run_lease.connect() as conn:
         batch = contact_rows(conn, settings, request_id, contract)
         conn.commit()
         if batch is None:

@@ -6,8 +6,9 @@ import dagster as dg
 
 from sxe_pipeline import audit, face
 from sxe_pipeline.ingest import register
+from sxe_pipeline.ops.runs import RunLease
 from sxe_pipeline.settings import Settings
-from sxe_pipeline.store import objects, sql
+from sxe_pipeline.store import objects
 
 
 @dg.asset(
@@ -22,14 +23,16 @@ from sxe_pipeline.store import objects, sql
 )
 @face.speaking_dagster
 def raw_profiles(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    run_lease: dg.ResourceParam[RunLease],
 ) -> dg.MaterializeResult[None]:
     """Which files landed: a register by SHA-256, never a copy. Registers what is new first."""
     days = face.days_of(context)
     landing = objects.Objects(settings.landing_url)
-    with sql.connect(settings.need("social_dsn")) as conn:
+    with run_lease.connect() as conn:
         registered = register.register_all(conn, landing, actor="asset:ingest/raw_profiles")
-        files = [f for day in days for f in register.files_of(conn, day)]
+        files = [f for day in days for f in register.day_of(conn, day).files]
         attestation = audit.attest(conn, "ingest/raw_profiles", context.run.run_id)
     by_collection = Counter(file.collection for file in files)
     return dg.MaterializeResult(

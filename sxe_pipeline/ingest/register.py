@@ -6,10 +6,12 @@ Here: walking the landing store, hashing what is new, and the rows of `ingest.la
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import BinaryIO
+from itertools import groupby
+from operator import itemgetter
+from typing import BinaryIO, LiteralString
 from urllib.parse import unquote, urlsplit
 
 import psycopg
@@ -17,12 +19,17 @@ import psycopg
 from sxe_pipeline import audit
 from sxe_pipeline.errors import NotFound, StoreUnavailable
 from sxe_pipeline.ingest.collection import COLLECTION, MAPPING, Declared, declared
-from sxe_pipeline.schema.landed import LandingFile, files_digest
+from sxe_pipeline.ops import versions
+from sxe_pipeline.redact import RULESET_VERSION
+from sxe_pipeline.schema.landed import LandedDay, LandingFile, files_digest
 from sxe_pipeline.schema.tables import FIRST_DAY
+from sxe_pipeline.settings import Pace
 from sxe_pipeline.store.objects import Entry, Objects
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CHUNK = 1 << 20
+_SOURCES = ("ingest", "redact", "schema", "social/observe.py", "social/redaction.py")
+"""What reads and redacts a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +49,15 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class PendingDay:
-    """A landing day whose registered files are not the ones that were observed."""
+    """A landing day that was not observed as it is registered now.
+
+    `is_gathering`: its files still come in, so it is not asked for yet.
+    """
 
     day: date
-    digest: str
+    inputs: str
     files: int
+    is_gathering: bool
 
 
 def register(
@@ -78,6 +89,7 @@ def register(
     entries = [entry for entry in landing.list() if entry.size or not entry.key.endswith("/")]
     with conn.transaction():
         _declare(conn, landing, entries, actor=actor, now=now)
+        _note_mappings(conn, landing, entries)
         files = [entry for entry in entries if not _is_hidden(entry.key)]
         unknown = list(_unknown(conn, files))
         new, unreadable, tried = 0, 0, 0
@@ -127,31 +139,74 @@ def register_all(
     )
 
 
-def files_of(conn: psycopg.Connection, day: date) -> list[LandingFile]:
-    """The registered files of a landing day, in the order of collection and hash."""
-    rows = conn.execute(
-        "select collection, file_sha256, path, landed_day, registered_at from ingest.landing_file "
-        "where landed_day = %s order by collection, file_sha256",
-        [day],
-    )
-    return [LandingFile(*row) for row in rows]
+def day_of(conn: psycopg.Connection, day: date) -> LandedDay:
+    """What a landing day is made from; its files in the order of collection and hash."""
+    found = _days(conn, Pace(), "where f.landed_day = %s", [day])
+    return found[0].landed if found else LandedDay(day, [], _inputs([], {}))
 
 
-def pending_days(conn: psycopg.Connection) -> list[PendingDay]:
-    """The days whose registered files differ from those that `social.day_count` names."""
-    rows = conn.execute(
-        "select f.collection, f.file_sha256, f.path, f.landed_day, f.registered_at, c.files_digest "
-        "from ingest.landing_file f left join social.day_count c using (landed_day)"
+def pending_days(conn: psycopg.Connection, pace: Pace) -> list[PendingDay]:
+    """The days that were not observed as they are registered now, oldest first.
+
+    A day of which a file has expired is pending only where its files changed: it cannot be read
+    again for a new rule.
+
+    Args:
+        conn: The social tier's login.
+        pace: How long a day gathers its files.
+    """
+    return [
+        PendingDay(day.landed.day, day.landed.inputs, len(day.landed.files), day.is_gathering)
+        for day in _days(conn, pace, "", [])
+        if not day.is_observed
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    landed: LandedDay
+    is_observed: bool
+    is_gathering: bool
+
+
+def _days(
+    conn: psycopg.Connection, pace: Pace, where: LiteralString, given: Sequence[object]
+) -> list[_Day]:
+    mappings: dict[str, str | None] = dict(
+        conn.execute("select collection, mapping_sha256 from ingest.collection").fetchall()
     )
-    files: dict[date, list[LandingFile]] = {}
-    observed: dict[date, str | None] = {}
-    for *file, digest in rows:
-        landing_file = LandingFile(*file)
-        files.setdefault(landing_file.landed_day, []).append(landing_file)
-        observed[landing_file.landed_day] = digest
-    found = [PendingDay(day, files_digest(of_day), len(of_day)) for day, of_day in files.items()]
-    return sorted(
-        (day for day in found if day.digest != observed[day.day]), key=lambda pending: pending.day
+    rows = conn.execute(
+        # A withdrawn file counts no more; a day without files is made empty.
+        "select f.landed_day, f.collection, f.file_sha256, f.path, f.registered_at, "
+        "f.withdrawn_at is not null, f.expired_at is not null, c.inputs, c.files_digest, "
+        "greatest(f.registered_at, f.withdrawn_at) "
+        "> clock_timestamp() - make_interval(secs => %s), "
+        "f.registered_at > coalesce(c.counted_at, '-infinity') "
+        "and f.registered_at <= clock_timestamp() - make_interval(secs => %s) "
+        "from ingest.landing_file f "
+        f"left join social.day_count c using (landed_day) {where} "
+        "order by f.landed_day, f.collection, f.file_sha256",
+        [pace.settle, pace.settle_at_most, *given],
+    )
+    found = []
+    for day, of_day in groupby(rows, key=itemgetter(0)):
+        listed = list(of_day)
+        files = [LandingFile(row[1], row[2], row[3], day, row[4]) for row in listed if not row[5]]
+        landed = LandedDay(day, files, _inputs(files, mappings))
+        is_expired, inputs, digest = any(row[6] for row in listed), *listed[0][7:9]
+        is_same = inputs == landed.inputs or (is_expired and digest == files_digest(files))
+        is_coming = any(row[9] for row in listed) and not any(row[10] for row in listed)
+        found.append(_Day(landed, is_same, is_coming))
+    return found
+
+
+def _inputs(files: Sequence[LandingFile], mappings: Mapping[str, str | None]) -> str:
+    collections = sorted({file.collection for file in files})
+    return versions.digest(
+        files=files_digest(files),
+        mappings=[(name, mappings.get(name)) for name in collections],
+        rules=RULESET_VERSION,
+        code=versions.code(*_SOURCES),
     )
 
 
@@ -191,6 +246,27 @@ def _declare(
                 file_sha256=digest,
                 tribe_count=len(said.tribes),
             )
+
+
+def _note_mappings(conn: psycopg.Connection, landing: Objects, entries: Sequence[Entry]) -> None:
+    """Which mapping each collection brings: another one makes its days pending again."""
+    found = {
+        folder or _root_name(landing): hashlib.sha256(landing.get(entry.key)).hexdigest()
+        for entry in entries
+        for folder, _, name in [entry.key.rpartition("/")]
+        if name == MAPPING and "/" not in folder
+    }
+    everywhere = found.get(_root_name(landing))
+    for collection in sorted({_collection(landing, entry.key) for entry in entries}):
+        digest = found.get(collection, everywhere)
+        conn.execute(
+            "insert into ingest.collection as c (collection, mapping_sha256) select %s, %s "
+            "where %s::text is not null or exists "
+            "(select from ingest.collection where collection = %s) "
+            "on conflict (collection) do update set mapping_sha256 = excluded.mapping_sha256 "
+            "where c.mapping_sha256 is distinct from excluded.mapping_sha256",
+            [collection, digest, digest, collection],
+        )
 
 
 def _insert(

@@ -1,30 +1,34 @@
-"""The sensor of ingest: new landing files become at most one run a tick and day."""
+"""The sensor of ingest: new landing files become runs of the days they landed on."""
 
-from collections.abc import Iterator
+from datetime import date, timedelta
 
 import dagster as dg
 
 from sxe_pipeline import face
 from sxe_pipeline.ingest import register
+from sxe_pipeline.ops import sensors as ops
+from sxe_pipeline.ops import work
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import objects, sql
 
-FILES_A_TICK = 200
+FILES_A_TICK = 2_000
 BYTES_A_TICK = 512 * 1024 * 1024
 
 
 @dg.sensor(
     job_name="tier1_intake",
-    minimum_interval_seconds=60,
+    minimum_interval_seconds=ops.TICK_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Registers what landed, and asks for the days that are to be built.",
 )
+@face.speaking_dagster
 def landed_files(
-    settings: dg.ResourceParam[Settings],
-) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Register new files, then ask for a run of every day whose files were not all observed yet.
+    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """Register new files, then ask for every stretch of days that were not observed as they are.
 
-    The decision rests on Postgres rows, not on a cursor: a tick that died half-way repeats itself.
-    The run key names the day's set of files, so one set is launched once.
+    The decision rests on rows of Postgres, not on a cursor: a tick that died half-way repeats
+    itself, and a run that ended badly is asked for again (`ops.work`).
     """
     landing = objects.Objects(settings.landing_url)
     with sql.connect(settings.need("social_dsn")) as conn:
@@ -35,12 +39,25 @@ def landed_files(
             limit_files=FILES_A_TICK,
             limit_bytes=BYTES_A_TICK,
         )
-        pending = register.pending_days(conn)
-    if not pending:
-        yield dg.SkipReason("every registered file has been observed")
-    for day in pending:
-        yield dg.RunRequest(
-            run_key=f"{day.day.isoformat()}:{day.digest}",
-            partition_key=day.day.isoformat(),
-            tags=face.WRITES,
+        pending = register.pending_days(conn, settings.pace)
+        conn.commit()
+        gathering = [day.day.isoformat() for day in pending if day.is_gathering]
+        asks = work.ask(
+            conn,
+            work.INTAKE,
+            {day.day.isoformat(): day.inputs for day in pending},
+            settings.pace,
+            later=gathering,
+            queued=ops.queued(context.instance),
+            together=follows,
         )
+    if asks:
+        return [ops.run_request(ask) for ask in asks]
+    if not pending:
+        return dg.SkipReason("every registered file has been observed")
+    return dg.SkipReason(f"{len(pending)} days are due: {len(gathering)} still gather files")
+
+
+def follows(left: str, right: str) -> bool:
+    """Whether one landing day is the next after another: days between may be gone by now."""
+    return date.fromisoformat(left) + timedelta(days=1) == date.fromisoformat(right)

@@ -7,9 +7,12 @@ does.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import dagster as dg
+
+from sxe_pipeline.ops.sensors import RANGE, range_tags
 
 
 @contextmanager
@@ -38,18 +41,25 @@ class Run:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a tick asks for: a job, for one partition."""
+    """What a tick asks for: a job, for one partition or for the stretch that its tags name."""
 
     job: str
     partition: str | None
     tags: Mapping[str, str]
+
+    @property
+    def days(self) -> list[date]:
+        """The landing days of the run, oldest first."""
+        first = date.fromisoformat(self.partition or self.tags[RANGE[0]])
+        last = date.fromisoformat(self.partition or self.tags[RANGE[1]])
+        return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 def sensor_tick(tier: dg.Definitions, opened: dg.DagsterInstance, name: str) -> list[Wanted]:
     """Evaluate a real sensor once; the runs that it wants."""
     sensor = tier.resolve_sensor_def(name)
     with dg.build_sensor_context(
-        instance=opened, definitions=tier, sensor_name=name, resources=tier.resources
+        instance=opened, definitions=tier, sensor_name=name, resources=_needed(tier, sensor)
     ) as context:
         tick = sensor.evaluate_tick(context)
     return [_wanted(r, sensor.job_name) for r in tick.run_requests or []]
@@ -62,7 +72,7 @@ def request_tick(tier: dg.Definitions, opened: dg.DagsterInstance, name: str) ->
     """
     sensor = tier.resolve_sensor_def(name)
     with dg.build_sensor_context(
-        instance=opened, definitions=tier, sensor_name=name, resources=tier.resources
+        instance=opened, definitions=tier, sensor_name=name, resources=_needed(tier, sensor)
     ) as context:
         tick = sensor(context)
     if not isinstance(tick, dg.SensorResult):
@@ -81,13 +91,43 @@ def schedule_tick(
         instance=opened,
         scheduled_execution_time=at,
         repository_def=tier.get_repository_def(),
+        resources=_needed(tier, schedule),
     )
     tick = schedule.evaluate_tick(context)
     return [_wanted(r, schedule.job_name) for r in tick.run_requests or []]
 
 
+def _needed(
+    tier: dg.Definitions, asks: dg.SensorDefinition | dg.ScheduleDefinition
+) -> dict[str, Any]:
+    """The resources of a tick, as the daemon gives them: a lease is of a run alone."""
+    given = tier.resources or {}
+    return {name: given[name] for name in asks.required_resource_keys if name in given}
+
+
 def _wanted(request: dg.RunRequest, job: str | None) -> Wanted:
     return Wanted(request.job_name or job or "", request.partition_key, dict(request.tags))
+
+
+def stretches(days: Sequence[date], *, is_single: bool) -> list[list[date]]:
+    """Days in runs: those that follow each other together, never with a day between.
+
+    Args:
+        days: In any order.
+        is_single: One run a day: of several days only the newest would be published.
+
+    Example:
+        >>> d = date(2031, 2, 1)
+        >>> [len(s) for s in stretches([d, d.replace(day=4), d.replace(day=2)], is_single=False)]
+        [2, 1]
+    """
+    found: list[list[date]] = []
+    for day in sorted(set(days)):
+        if found and not is_single and day - found[-1][-1] == timedelta(days=1):
+            found[-1].append(day)
+        else:
+            found.append([day])
+    return found
 
 
 def run(
@@ -104,10 +144,7 @@ def run(
     first, last = min(days).isoformat(), max(days).isoformat()
     extra = dict(tags or {})
     if first != last:
-        extra |= {
-            "dagster/asset_partition_range_start": first,
-            "dagster/asset_partition_range_end": last,
-        }
+        extra |= range_tags(first, last)
     return run_partition(tier, opened, job, first if first == last else None, extra)
 
 

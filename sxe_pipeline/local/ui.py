@@ -23,11 +23,11 @@ from pathlib import Path
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import BadInput, StoreUnavailable
 from sxe_pipeline.local import attach, contact, variables
+from sxe_pipeline.ops.sensors import LOCATIONS
 from sxe_pipeline.settings import Settings
 
 READY_S = 90
 STOP_S = 12
-LOCATIONS = ("social_tier", "contact_tier")
 
 
 def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:

@@ -26,6 +26,19 @@ class LandingFile:
 
 
 @dataclass(frozen=True, slots=True)
+class LandedDay:
+    """What a landing day is made from: its files, and a digest of all that decides its rows.
+
+    The digest covers the files, the mappings of their collections, and the code and rules that
+    read and redact them.
+    """
+
+    day: date
+    files: Sequence[LandingFile]
+    inputs: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reject:
     """A record that is no row. `row` 0 speaks of the file; `shape` is null where unrecognised."""
 

@@ -1,23 +1,24 @@
 """The faces of the social tier: observations, profiles, identities, and what is checked of them."""
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 
 import dagster as dg
 import psycopg
 
 from sxe_pipeline import audit, face
+from sxe_pipeline.ops.runs import RunLease
 from sxe_pipeline.privacy import leaks
 from sxe_pipeline.redact import RULESET_VERSION
-from sxe_pipeline.schema.landed import Landed, LandingFile
+from sxe_pipeline.schema.landed import Landed, LandedDay, LandingFile
 from sxe_pipeline.schema.tables import OBSERVATION
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.social import checks, identities, observe, profiles
 from sxe_pipeline.store import sql, tables
 
-FilesOf = Callable[[psycopg.Connection, date], Sequence[LandingFile]]
-"""The registered files of a landing day; `definitions` hands in the one of ingest."""
+DayOf = Callable[[psycopg.Connection, date], LandedDay]
+"""What a landing day is made from; `definitions` hands in the function of ingest."""
 Read = Callable[[LandingFile], Iterable[Landed]]
 """The mapped rows and the rejects of one file; handed in as well."""
 
@@ -37,20 +38,23 @@ Read = Callable[[LandingFile], Iterable[Landed]]
 def observations(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    landing_files: dg.ResourceParam[FilesOf],
+    run_lease: dg.ResourceParam[RunLease],
+    landed_day: dg.ResourceParam[DayOf],
     read_landing_file: dg.ResourceParam[Read],
 ) -> dg.MaterializeResult[None]:
     """Every sighting that landed, redacted before it is written; the rest in quarantine."""
     days = face.days_of(context)
-    with sql.connect(settings.need("social_dsn")) as conn:
-        files = {day: landing_files(conn, day) for day in days}
+    with run_lease.connect() as conn:
+        landed = {day: landed_day(conn, day) for day in days}
         conn.commit()
         written = observe.observe(
             conn,
             settings.tier1_url,
             days=days,
-            files_by_day=files,
+            files_by_day={day: each.files for day, each in landed.items()},
+            inputs_by_day={day: each.inputs for day, each in landed.items()},
             read=read_landing_file,
+            recheck=run_lease.recheck,
             now=datetime.now(UTC),
             actor="asset:social/observations",
         )
@@ -85,12 +89,18 @@ def observations(
 )
 @face.speaking_dagster
 def current_profiles(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    run_lease: dg.ResourceParam[RunLease],
 ) -> dg.MaterializeResult[None]:
     """One row per account: the newest sighting wins, handle-keyed accounts fold."""
-    with sql.connect(settings.need("social_dsn")) as conn:
+    with run_lease.connect() as conn:
         written = profiles.rebuild(
-            conn, settings.tier1_url, actor="asset:social/profiles", now=datetime.now(UTC)
+            conn,
+            settings.tier1_url,
+            actor="asset:social/profiles",
+            now=datetime.now(UTC),
+            recheck=run_lease.recheck,
         )
         attestation = audit.attest(conn, "social/profiles", context.run.run_id)
     return dg.MaterializeResult(
@@ -114,16 +124,19 @@ def current_profiles(
 )
 @face.speaking_dagster
 def card_identities(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    run_lease: dg.ResourceParam[RunLease],
 ) -> dg.MaterializeResult[None]:
     """Which accounts are one person or brand, by the links they declare; ids that stay."""
-    with sql.connect(settings.need("social_dsn")) as conn:
+    with run_lease.connect() as conn:
         written = identities.rebuild(
             conn,
             settings.tier1_url,
             mint=lambda: secrets.token_hex(16),
             actor="asset:social/identities",
             now=datetime.now(UTC),
+            recheck=run_lease.recheck,
         )
         attestation = audit.attest(conn, "social/identities", context.run.run_id)
     return dg.MaterializeResult(

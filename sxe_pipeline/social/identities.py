@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import Busy, NotFound
+from sxe_pipeline.ops import versions
 from sxe_pipeline.redact import contact_shaped
 from sxe_pipeline.schema.tables import IDENTITY
 from sxe_pipeline.social import profiles
@@ -24,6 +25,7 @@ from sxe_pipeline.social.mint import Alias, Assignment, Card, Previous, assign
 from sxe_pipeline.store import tables
 
 TABLE = IDENTITY.name
+_SOURCES = ("social", "schema", "redact")
 _COLUMNS = [
     "platform",
     "account_key",
@@ -53,6 +55,7 @@ class Resolved:
     minted_count: int
     alias_count: int
     version: int
+    is_new: bool = True
 
     def numbers(self) -> dict[str, int]:
         """The figures to show beside the table."""
@@ -71,8 +74,9 @@ def rebuild(
     mint: Callable[[], str],
     actor: str,
     now: dt.datetime,
+    recheck: versions.Recheck = versions.unleased,
 ) -> Resolved:
-    """Write `social/identities` anew from the named profiles.
+    """Write `social/identities` anew from the named profiles, unless they are the same.
 
     Args:
         conn: The social tier's login, outside of a transaction.
@@ -80,6 +84,7 @@ def rebuild(
         mint: Gives a new random card id.
         actor: Who started it.
         now: When this is happening.
+        recheck: Refuses where another run took over.
 
     Raises:
         NotFound: No profile was ever written.
@@ -90,6 +95,13 @@ def rebuild(
         current = tables.snapshot(conn, root, profiles.TABLE)
         if current is None:
             raise NotFound("social/profiles was never written; build the profiles first")
+        inputs = inputs_of(current.version)
+        found = versions.named(conn, TABLE)
+        if found and versions.is_current(found, inputs):
+            numbers = found.numbers
+            return Resolved(
+                numbers["accounts"], numbers["cards"], 0, 0, found.version, is_new=False
+            )
         before = tables.snapshot(conn, root, TABLE)
         people = current.to_table(_COLUMNS).combine_chunks()
         joined, groups = _groups(people)
@@ -119,8 +131,18 @@ def rebuild(
             identities_version=version,
             profiles_version=current.version,
         )
-        tables.name_version(conn, TABLE, version)
-    return Resolved(rows.num_rows, len(groups), len(decided.minted), len(decided.aliases), version)
+        written = Resolved(
+            rows.num_rows, len(groups), len(decided.minted), len(decided.aliases), version
+        )
+        versions.name(
+            conn, TABLE, version, inputs=inputs, recheck=recheck, numbers=written.numbers()
+        )
+    return written
+
+
+def inputs_of(profiles_version: int) -> str:
+    """A digest of what the table is made from: a version of the profiles, and code."""
+    return versions.digest(profiles=profiles_version, code=versions.code(*_SOURCES))
 
 
 def folds(people: pa.Table) -> dict[Account, Account]:

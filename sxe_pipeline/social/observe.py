@@ -9,7 +9,7 @@ import datetime as dt
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 import psycopg
@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import ContractBroken, LandingGone, NotFound
+from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.landed import Landed, LandingFile, Reject, files_digest
 from sxe_pipeline.schema.tables import OBSERVATION, QUARANTINE
 from sxe_pipeline.social.redaction import Detectors, redact_rows
@@ -39,6 +40,7 @@ class DayCounts:
     reasons: dict[str, int]
     open_count: int
     leak_count: int
+    is_new: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ def observe(
     read: Callable[[LandingFile], Iterable[Landed]],
     now: dt.datetime,
     actor: str,
+    inputs_by_day: Mapping[dt.date, str] | None = None,
     detectors: Detectors | None = None,
+    recheck: versions.Recheck = versions.unleased,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> list[DayCounts]:
     """Replace the observations and the quarantine of the given days by what their files hold now.
@@ -93,7 +97,10 @@ def observe(
         read: Opens and maps one file. Each file is read once.
         now: When this is happening.
         actor: Who started it.
+        inputs_by_day: A digest of all that a day is made from; a day that was made from the same
+            is left as it is.
         detectors: The redaction rules in force; all of them by default.
+        recheck: Refuses where another run took over.
         progress: Told the number of records of each piece that was read.
 
     Raises:
@@ -108,20 +115,28 @@ def observe(
         with conn.transaction(), tempfile.TemporaryFile() as spool:
             tables.lock(conn, TABLE)
             tables.lock(conn, QUARANTINE_TABLE)
+            inputs = (inputs_by_day or {}).get(day, "")
+            if unchanged := _made_from(conn, day, inputs):
+                counted.append(unchanged)
+                continue
             stream = _Day(
                 day, _opened(ordered, read, day), detectors or Detectors(), spool, progress
             )
-            versions = stream.write(conn, root)
+            written = stream.write(conn, root)
             counts = stream.counts()
             _record(
                 conn,
                 counts,
-                versions,
-                files_digest(ordered),
+                written,
+                (files_digest(ordered), inputs),
                 stream.detectors,
                 now=now,
                 actor=actor,
             )
+            for name, version in zip((TABLE, QUARANTINE_TABLE), written, strict=True):
+                versions.name(
+                    conn, name, version, inputs=f"{day}:{inputs or version}", recheck=recheck
+                )
         counted.append(counts)
     return counted
 
@@ -243,11 +258,22 @@ def _rejected(day: dt.date, file: LandingFile, rejects: Sequence[Reject]) -> pa.
     return pa.RecordBatch.from_pylist(rows, schema=QUARANTINE.schema)
 
 
+def _made_from(conn: psycopg.Connection, day: dt.date, inputs: str) -> DayCounts | None:
+    """The counts of a day that was made from just these inputs."""
+    row = conn.execute(
+        "select landed_day, input_count, observation_count, quarantine_count, reasons, "
+        "open_count, leak_count from social.day_count "
+        "where landed_day = %s and inputs = %s and inputs <> ''",
+        [day, inputs],
+    ).fetchone()
+    return replace(DayCounts(*row), is_new=False) if row else None
+
+
 def _record(
     conn: psycopg.Connection,
     counts: DayCounts,
     versions: tuple[int, int],
-    digest: str,
+    made_from: tuple[str, str],
     detectors: Detectors,
     *,
     now: dt.datetime,
@@ -256,13 +282,14 @@ def _record(
     day = counts.landed_day
     conn.execute(
         "insert into social.day_count (landed_day, input_count, observation_count, "
-        "quarantine_count, reasons, open_count, leak_count, files_digest, ruleset_version, "
-        "counted_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "quarantine_count, reasons, open_count, leak_count, files_digest, inputs, "
+        "ruleset_version, counted_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
         "on conflict (landed_day) do update set input_count = excluded.input_count, "
         "observation_count = excluded.observation_count, "
         "quarantine_count = excluded.quarantine_count, reasons = excluded.reasons, "
         "open_count = excluded.open_count, leak_count = excluded.leak_count, "
-        "files_digest = excluded.files_digest, ruleset_version = excluded.ruleset_version, "
+        "files_digest = excluded.files_digest, inputs = excluded.inputs, "
+        "ruleset_version = excluded.ruleset_version, "
         "counted_at = excluded.counted_at",
         [
             day,
@@ -272,7 +299,7 @@ def _record(
             Jsonb(counts.reasons),
             counts.open_count,
             counts.leak_count,
-            digest,
+            *made_from,
             detectors.ruleset_version,
             now,
         ],
@@ -291,5 +318,3 @@ def _record(
         observations_version=versions[0],
         quarantine_version=versions[1],
     )
-    tables.name_version(conn, TABLE, versions[0])
-    tables.name_version(conn, QUARANTINE_TABLE, versions[1])

@@ -16,11 +16,13 @@ import pyarrow as pa
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import NotFound
+from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.tables import PROFILE
 from sxe_pipeline.social import observe
 from sxe_pipeline.store import tables
 
 TABLE = PROFILE.name
+_SOURCES = ("social/profiles.py", "schema")
 _BATCH_ROWS = 50_000
 
 _SIGHTING = (
@@ -97,6 +99,7 @@ class Rebuilt:
 
     profile_count: int
     version: int
+    is_new: bool = True
 
     def numbers(self) -> dict[str, int]:
         """The figures to show beside the table."""
@@ -109,16 +112,18 @@ def rebuild(
     *,
     actor: str,
     now: dt.datetime,
+    recheck: versions.Recheck = versions.unleased,
     memory_limit: str = "2GB",
     spill: Path | None = None,
 ) -> Rebuilt:
-    """Write `social/profiles` anew from all named observations.
+    """Write `social/profiles` anew from all named observations, unless they are the same.
 
     Args:
         conn: The social tier's login.
         root: URL of the Tier 1 store.
         actor: Who started it.
         now: When this is happening.
+        recheck: Refuses where another run took over.
         memory_limit: What DuckDB may hold before it spills.
         spill: Folder to spill to; DuckDB's own choice by default.
 
@@ -130,6 +135,10 @@ def rebuild(
         observations = tables.snapshot(conn, root, observe.TABLE)
         if observations is None:
             raise NotFound("social/observations was never written; ingest a landing file first")
+        inputs = inputs_of(observations.version)
+        found = versions.named(conn, TABLE)
+        if found and versions.is_current(found, inputs):
+            return Rebuilt(found.numbers["profiles"], found.version, is_new=False)
         count = _Count()
         with duckdb.connect() as engine:
             batches = _newest(engine, observations, memory_limit, spill)
@@ -146,8 +155,16 @@ def rebuild(
             observations_version=observations.version,
             built_at=now,
         )
-        tables.name_version(conn, TABLE, version)
-    return Rebuilt(count.rows, version)
+        written = Rebuilt(count.rows, version)
+        versions.name(
+            conn, TABLE, version, inputs=inputs, recheck=recheck, numbers=written.numbers()
+        )
+    return written
+
+
+def inputs_of(observations: int) -> str:
+    """A digest of what the table is made from: a version of the observations, and code."""
+    return versions.digest(observations=observations, code=versions.code(*_SOURCES))
 
 
 class _Count:

@@ -15,7 +15,6 @@ from sxe_pipeline.store import catalogue
 
 _DEFAULTS: dict[str, Any] = {
     "connect_timeout": 10,
-    "application_name": "sxe",
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
@@ -24,7 +23,7 @@ _DEFAULTS: dict[str, Any] = {
 _fitting: set[tuple[str, int, str]] = set()
 
 
-def connect(dsn: str) -> psycopg.Connection:
+def connect(dsn: str, *, application_name: str = "sxe") -> psycopg.Connection:
     """Log in to a database that fits this package, without autocommit.
 
     The first login of a process compares the database's catalogue with what its last migration
@@ -32,6 +31,7 @@ def connect(dsn: str) -> psycopg.Connection:
 
     Args:
         dsn: A Postgres URL, with or without a driver in its scheme, as a managed service prints it.
+        application_name: What the server's list of sessions says of it.
 
     Raises:
         BadConfig: The URL cannot be read (the text does not repeat it: it holds a password), or the
@@ -39,7 +39,7 @@ def connect(dsn: str) -> psycopg.Connection:
         Refused: The database was changed by hand.
         StoreUnavailable: Nobody answers there, or the login is refused.
     """
-    conn = open_unchecked(dsn)
+    conn = open_unchecked(dsn, application_name=application_name)
     database = (conn.info.host, conn.info.port, conn.info.dbname)
     if database not in _fitting:
         try:
@@ -51,7 +51,7 @@ def connect(dsn: str) -> psycopg.Connection:
     return conn
 
 
-def open_unchecked(dsn: str) -> psycopg.Connection:
+def open_unchecked(dsn: str, *, application_name: str = "sxe") -> psycopg.Connection:
     """Log in, whatever the database holds: for migrating it, and for looking at what is wrong.
 
     Nothing is prepared on the server and no option is sent, so that a pooler in transaction mode
@@ -60,9 +60,9 @@ def open_unchecked(dsn: str) -> psycopg.Connection:
     Raises:
         As `connect`, but for the catalogue.
     """
-    given = _parameters(dsn)
+    given = _DEFAULTS | _parameters(dsn) | {"application_name": application_name}
     try:
-        return psycopg.connect(make_conninfo("", **(_DEFAULTS | given)), prepare_threshold=None)
+        return psycopg.connect(make_conninfo("", **given), prepare_threshold=None)
     except psycopg.OperationalError as error:
         address = f"{given.get('host', 'localhost')}:{given.get('port', 5432)}"
         raise StoreUnavailable(

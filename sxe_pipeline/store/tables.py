@@ -1,7 +1,7 @@
 """Tier 1 tables: Delta Lake, where Postgres says which version counts.
 
 Delta and Postgres cannot commit together, so a writer commits to Delta first and names the
-version in `social.table_version` inside its own transaction. Readers open only what is named; a
+version in `ops.version` inside its own transaction. Readers open only what is named; a
 version that a killed writer left behind is put aside by the next one. A table has one writer:
 `lock`.
 """
@@ -136,7 +136,7 @@ def write(
 ) -> int:
     """Overwrite the partitions of some landing days, or the whole table, as one new version.
 
-    The caller holds `lock`. The version counts for nobody until `name_version` and a commit.
+    The caller holds `lock`. The version counts for nobody until `ops.versions.name` and a commit.
     Batches are streamed. No batch at all empties those days, or the table.
 
     Args:
@@ -177,16 +177,6 @@ def write(
             f"{name} refused the new rows ({type(error).__name__}): a row outside its landing "
             "days, a missing value or another schema; nothing was changed"
         ) from None
-
-
-def name_version(conn: psycopg.Connection, name: str, version: int) -> None:
-    """Make a version the one that readers open, when the caller's transaction commits."""
-    conn.execute(
-        "insert into social.table_version (table_name, version, named_at) "
-        "values (%s, %s, clock_timestamp()) on conflict (table_name) do update "
-        "set version = excluded.version, named_at = excluded.named_at",
-        [name, version],
-    )
 
 
 def _write(
@@ -301,7 +291,7 @@ def _is_of_the_store(error: Exception) -> bool:
 
 def _named(conn: psycopg.Connection, name: str) -> int | None:
     row = conn.execute(
-        "select version from social.table_version where table_name = %s", [name]
+        "select version from ops.version where table_name = %s and superseded_at is null", [name]
     ).fetchone()
     return None if row is None else int(row[0])
 

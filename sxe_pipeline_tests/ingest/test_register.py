@@ -9,9 +9,11 @@ import pytest
 
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.ingest import register as registering
+from sxe_pipeline.settings import Pace
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 
+AT_ONCE = Pace(settle=0)
 TODAY = date(2027, 1, 5)
 NOW = datetime(2027, 1, 5, 8, tzinfo=UTC)
 """Later than any file that a test writes: a file changed after its registration is new again."""
@@ -59,8 +61,8 @@ def test_files_land_on_the_day_of_their_folder_or_of_registration(conn, landing)
 
     assert (found.new, found.seen, found.left) == (3, 0, 0)
     assert found.days == [date(2026, 9, 1), TODAY]
-    assert [f.collection for f in registering.files_of(conn, TODAY)] == ["drop", "two"]
-    assert [f.path for f in registering.files_of(conn, date(2026, 9, 1))] == [
+    assert [f.collection for f in registering.day_of(conn, TODAY).files] == ["drop", "two"]
+    assert [f.path for f in registering.day_of(conn, date(2026, 9, 1)).files] == [
         "one/2026-09-01/a.jsonl"
     ]
     assert events(conn, "landing_file.registered") == 3
@@ -107,20 +109,21 @@ def test_limits_bound_one_call_and_later_calls_finish(conn, landing):
 def test_a_day_is_pending_until_its_files_are_the_observed_ones(conn, landing):
     put(landing, "one/2026-09-01/a.jsonl", "1")
     register(conn, landing)
-    [pending] = registering.pending_days(conn)
+    [pending] = registering.pending_days(conn, AT_ONCE)
     conn.execute(
         "insert into social.day_count (landed_day, input_count, observation_count, "
-        "quarantine_count, files_digest, ruleset_version) values (%s, 0, 0, 0, %s, 'r')",
-        [pending.day, pending.digest],
+        "quarantine_count, files_digest, inputs, ruleset_version) "
+        "values (%s, 0, 0, 0, '', %s, 'r')",
+        [pending.day, pending.inputs],
     )
-    assert registering.pending_days(conn) == []
+    assert registering.pending_days(conn, AT_ONCE) == []
 
     put(landing, "one/2026-09-01/b.jsonl", "2")
     register(conn, landing)
 
-    [again] = registering.pending_days(conn)
+    [again] = registering.pending_days(conn, AT_ONCE)
     assert (again.day, again.files) == (date(2026, 9, 1), 2)
-    assert again.digest != pending.digest
+    assert again.inputs != pending.inputs
 
 
 def test_an_empty_landing_folder_is_fine(conn, landing):
@@ -135,7 +138,7 @@ def test_a_declaration_that_cannot_be_read_is_refused_and_nothing_registered(con
     with pytest.raises(BadInput, match=r"_collection\.yaml"):
         register(conn, landing)
 
-    assert registering.pending_days(conn) == []
+    assert registering.pending_days(conn, AT_ONCE) == []
 
 
 @pytest.mark.parametrize("folder", ["2019-12-31", "2099-01-01", "2026-02-30"])

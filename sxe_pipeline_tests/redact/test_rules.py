@@ -22,7 +22,9 @@ NUMBER = "5550134229"
         pytest.param("ana✉example.com", "[email]", id="an envelope for the at"),
         pytest.param("ana en gmail", "[email]", id="a preposition before a sure provider"),
         pytest.param("info at yahoocom", "[email]", id="the top level glued to the provider"),
-        pytest.param("anabusiness (outlook)", "[email]", id="a local part that ends like a mailbox"),
+        pytest.param(
+            "anabusiness (outlook)", "[email]", id="a local part that ends like a mailbox"
+        ),
         pytest.param("contact hi at yahoo", "contact [email]", id="a short mailbox"),
         pytest.param("ana_lopez gmail . com", "[email]", id="blanks on both sides of the dot"),
         pytest.param("name: gmail", "name: gmail", id="a provider alone"),

@@ -118,15 +118,17 @@ def test_a_link_to_a_phone_number_is_no_evidence(tier):
 CHILD = """
     import os, sys
     from datetime import UTC, datetime
+    from sxe_pipeline.ops import versions
     from sxe_pipeline.social import identities, observe, profiles
-    from sxe_pipeline.store import sql, tables
+    from sxe_pipeline.store import sql
     from sxe_pipeline_tests.social import landing
 
-    def die(conn, name, version):
+    def die(conn, name, version, **_):
         os.kill(os.getpid(), 9)
 
     step, dsn, root = sys.argv[1:]
-    tables.name_version = die
+    versions.name = die
+    versions.is_current = lambda *_: False
     files = {landing.DAY: [landing.File("again", (landing.sighting("id:77"),))]}
     with sql.connect(dsn) as conn:
         if step == "observe":

@@ -75,7 +75,7 @@ def run(dsn: str, tier1: str, landing: str, day: date, *switches: str) -> None:
         with contextlib.suppress(NotFound):
             profiles.rebuild(conn, tier1, actor="test", now=now)
         register.register_all(conn, objects.Objects(landing), actor="test")
-        files = {day: register.files_of(conn, day)}
+        files = {day: register.day_of(conn, day).files}
         conn.commit()
         observe.observe(
             conn,

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline.errors import ContractBroken
+from sxe_pipeline.ops import versions
 from sxe_pipeline.store import sql, tables
 from sxe_pipeline_tests.store.test_tables import NAME, SCHEMA, SECRET, A, B, put, rows
 
@@ -24,7 +25,7 @@ def with_column(day, name, kind, value, *, nullable=True):
 def put_reader(conn, root, day, new):
     with conn.transaction():
         tables.lock(conn, NAME)
-        tables.name_version(conn, NAME, tables.write(conn, root, NAME, new, days=[day]))
+        versions.name(conn, NAME, tables.write(conn, root, NAME, new, days=[day]), inputs="test")
 
 
 def all_rows(conn, root):

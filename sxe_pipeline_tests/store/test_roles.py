@@ -24,7 +24,7 @@ FOREIGN = [
     ("sxe_api", "delete from handoff.batch where false"),
     ("sxe_api", "select * from handoff.signing_key"),
     ("sxe_contacts", "select * from social.card"),
-    ("sxe_contacts", "select * from social.table_version"),
+    ("sxe_contacts", "select * from ops.version"),
     ("sxe_contacts", "select * from cards.audience_pool"),
     ("sxe_contacts", "select * from ingest.landing_file"),
     ("sxe_contacts", "delete from handoff.batch where false"),
@@ -45,7 +45,7 @@ FOREIGN = [
     ("sxe_dagster", "select * from cards.funnel"),
     ("sxe_dagster", "select * from handoff.batch"),
     ("sxe_dagster", "select event_id from audit.event"),
-    ("sxe_dagster", "insert into social.table_version (table_name, version) values ('a/b', 1)"),
+    ("sxe_dagster", "insert into ops.version (table_name, version, inputs) values ('a/b', 1, '')"),
     ("sxe_social", "select payload from audit.event"),
     ("sxe_social", "delete from handoff.batch where false"),
     ("sxe_social", "update handoff.batch set row_count = 1 where false"),
@@ -143,7 +143,7 @@ def test_the_tiers_can_do_their_work(database):
     with sql.connect(database.dsn("sxe_social")) as conn:
         conn.execute("select event_id, kind, recorded_at from audit.event")
         conn.execute("insert into cards.funnel (stage, value) values ('a', 1)")
-        conn.execute("insert into social.table_version (table_name, version) values ('a/b', 1)")
+        conn.execute("insert into ops.version (table_name, version, inputs) values ('a/b', 1, '')")
     with sql.connect(database.dsn("sxe_contacts")) as conn:
         audit.append(conn, "observations.written", actor="t", subject="s", key="1")
         audit.append(conn, "observations.written", actor="t", subject="s", key="1")
@@ -268,6 +268,6 @@ def test_roles_that_another_admin_made_are_left_and_their_statements_told(proces
 
         done = migrate.upgrade(postgres.dsn(state, "other", "second"), state["passwords"])
 
-        assert done.revisions == (1000,)
+        assert done.revisions == (1000, 1001)
         assert done.role_statements == ('alter role "sxe_api" set "lock_timeout" = \'60s\';',)
     embedded.reset()

@@ -1,0 +1,165 @@
+"""Which version of a table counts, what it was made from, and what was found in it.
+
+Here: naming a version with its inputs, whether a table is still that of its inputs, and verdicts.
+Not here: writing a table (`store.tables`), clearing away old versions (`retention`).
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from sxe_pipeline.errors import Refused
+
+_PACKAGE = Path(__file__).parents[1]
+
+Recheck = Callable[[psycopg.Connection], None]
+"""Makes sure that the writer may still write: `RunLease.recheck`."""
+
+
+def unleased(conn: psycopg.Connection) -> None:
+    """For a writer that no run stands behind."""
+
+
+def name(
+    conn: psycopg.Connection,
+    table: str,
+    version: int,
+    *,
+    inputs: str,
+    recheck: Recheck = unleased,
+    numbers: Mapping[str, int] | None = None,
+    due_on: date | None = None,
+) -> None:
+    """Make a version the one that readers open, when the caller's transaction commits.
+
+    Args:
+        conn: The writing transaction; it holds `tables.lock`.
+        table: Such as 'social/profiles'.
+        version: As `tables.write` answered.
+        inputs: A digest of everything it was made from.
+        recheck: Refuses where another run took over.
+        numbers: What a run that finds it unchanged shows; `rows` are those of the whole table.
+        due_on: The landed day from which on it is made anew from the same inputs.
+    """
+    recheck(conn)
+    conn.execute(
+        "update ops.version set superseded_at = clock_timestamp() "
+        "where table_name = %s and superseded_at is null",
+        [table],
+    )
+    conn.execute(
+        "insert into ops.version (table_name, version, inputs, due_on, numbers) "
+        "values (%s, %s, %s, %s, %s)",
+        [table, version, inputs, due_on, Jsonb(dict(numbers or {}))],
+    )
+
+
+@dataclass(frozen=True)
+class Named:
+    """The version of a table that counts."""
+
+    version: int
+    inputs: str
+    due_on: date | None
+    numbers: Mapping[str, int]
+
+
+def named(conn: psycopg.Connection, table: str) -> Named | None:
+    """The version that readers open; None where the table was never written."""
+    row = conn.execute(
+        "select version, inputs, due_on, numbers from ops.version "
+        "where table_name = %s and superseded_at is null",
+        [table],
+    ).fetchone()
+    return Named(*row) if row else None
+
+
+def is_current(found: Named | None, inputs: str, newest_day: date | None = None) -> bool:
+    """Whether a table need not be made anew: the same inputs, and no day that changes it came."""
+    if found is None or found.inputs != inputs:
+        return False
+    return found.due_on is None or newest_day is None or newest_day < found.due_on
+
+
+def digest(**inputs: object) -> str:
+    """The digest of what a table is made from: names and texts of what each input is now.
+
+    Example:
+        >>> digest(profiles=3, code="ab") == digest(code="ab", profiles=3) != digest(profiles=4)
+        True
+    """
+    lines = "\n".join(f"{name}={inputs[name]}" for name in sorted(inputs))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+@cache
+def code(*rooms: str) -> str:
+    """The digest of the sources of some rooms: what is computed changes with the code.
+
+    Args:
+        rooms: Folders or modules of the package, such as 'cards' or 'schema/tables.py'.
+    """
+    whole = hashlib.sha256()
+    for room in sorted(rooms):
+        at = _PACKAGE / room
+        for file in [at] if at.is_file() else sorted(at.rglob("*")):
+            if not file.is_file() or file.suffix == ".pyc":
+                continue
+            whole.update(f"{file.relative_to(_PACKAGE).as_posix()}\n".encode())
+            whole.update(file.read_bytes())
+    return whole.hexdigest()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a guard found in one version of a table."""
+
+    is_passed: bool
+    numbers: Mapping[str, int]
+
+
+def verdict(
+    conn: psycopg.Connection, table: str, version: int, guard: str, judge: Callable[[], Verdict]
+) -> Verdict:
+    """What a guard says of a version: found once, then a row that stays.
+
+    Args:
+        conn: The social tier's login.
+        table: Such as 'cards/lead_cards'.
+        version: A named one.
+        guard: Such as 'no_contact_data'.
+        judge: Looks; not called where the row is there.
+    """
+    row = conn.execute(
+        "select is_passed, numbers from ops.verdict "
+        "where table_name = %s and version = %s and verdict = %s",
+        [table, version, guard],
+    ).fetchone()
+    if row:
+        return Verdict(*row)
+    found = judge()
+    conn.execute(
+        "insert into ops.verdict (table_name, version, verdict, is_passed, numbers) "
+        "values (%s, %s, %s, %s, %s) on conflict do nothing",
+        [table, version, guard, found.is_passed, Jsonb(dict(found.numbers))],
+    )
+    return found
+
+
+def require(found: Verdict, table: str, guard: str) -> None:
+    """Refuse to go on with a version that a guard did not pass.
+
+    Raises:
+        Refused: It did not.
+    """
+    if not found.is_passed:
+        raise Refused(
+            f"{guard} does not hold for {table}, so nothing of it leaves; mend what it counts "
+            "(the check in the UI shows the numbers), then build again"
+        )
