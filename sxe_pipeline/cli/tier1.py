@@ -1,21 +1,24 @@
-"""Verbs of Tier 1, in the order of the flow: ingest, build, redact, label, market.
+"""Verbs of Tier 1, in the order of the flow: ingest, redact, label, market.
 
-Here: reading arguments, one call into a stage, the answer. Not here: anything a stage decides, and
-what leaves Tier 1 (`handoff`).
+Here: reading arguments, one call into a stage, the answer. Not here: anything a stage decides,
+building (`build`), and what leaves Tier 1 (`handoff`).
 """
 
 import sys
-from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.cli.logins import api_connection, dagster_instance, logged_in
-from sxe_pipeline.cli.output import answer, as_json, dry_run, parse_day, table
+from sxe_pipeline.cli import progress
+from sxe_pipeline.cli.logins import api_connection, logged_in
+from sxe_pipeline.cli.output import answer, as_json, dry_run, table
 from sxe_pipeline.errors import BadInput, NotFound
+
+_TOLD_ROWS = 1_000
 
 
 @click.command()
@@ -42,14 +45,24 @@ def ingest(
     from sxe_pipeline.ingest import land, register
     from sxe_pipeline.store import objects, sql
 
-    today = datetime.now(UTC).date()
-    with logged_in("social") as given:
+    told = progress.current()
+    with logged_in("social") as given, sql.connect(given.need("social_dsn")) as conn:
         landing = objects.Objects(given.landing_url)
-        landed = land.land(landing, paths, collection=collection, day=today, dry_run=dry_run)
+        [(now,)] = conn.execute("select clock_timestamp()").fetchall()
+        conn.commit()  # copying may take long
+        told.say("copying into the landing store")
+        landed = land.land(
+            landing,
+            paths,
+            collection=collection,
+            day=now.astimezone(UTC).date(),
+            dry_run=dry_run,
+            progress=lambda files: told.add(files, "files"),
+        )
         data: dict[str, Any] = {"landed": landed, "dry_run": dry_run}
         if not dry_run:
-            with sql.connect(given.need("social_dsn")) as conn:
-                done = register.register_all(conn, landing, actor="cli:ingest")
+            told.say("registering what is new")
+            done = register.register_all(conn, landing, actor="cli:ingest")
             data |= {"registered": done.new, "days": [d.isoformat() for d in done.days]}
             if done.unreadable:
                 data["unreadable"] = f"{done.unreadable} files; check their rights, then again"
@@ -66,68 +79,6 @@ def _stream_rows(paths: tuple[Path, ...], quarantine: BinaryIO | None, strict: b
     )
     if written.quarantined and strict:
         sys.exit(6)
-
-
-@click.command()
-@click.option("--day", "days", multiple=True, help="Landing day; default: every pending day.")
-@click.option("--publish", is_flag=True, help="Publish the batches of the day as well (tier1_day).")
-@dry_run
-@as_json
-def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) -> None:
-    """Build Tier 1, cards and pools of the pending days, in this process."""
-    from sxe_pipeline import definitions
-    from sxe_pipeline.ingest import register
-    from sxe_pipeline.local import runs
-    from sxe_pipeline.store import objects, sql
-
-    job = definitions.DAY if publish else definitions.INTAKE
-    with logged_in("social", "dagster") as given:
-        with sql.connect(given.need("social_dsn")) as conn:
-            if not dry_run:
-                landing = objects.Objects(given.landing_url)
-                register.register_all(conn, landing, actor="cli:build")
-            wanted = [_landing_day(d) for d in days] or [
-                p.day for p in register.pending_days(conn, given.pace)
-            ]
-        stretches = runs.stretches(wanted, is_single=publish)
-        done: list[dict[str, Any]] = []
-        if wanted and not dry_run:
-            tier = definitions.assemble(given)
-            with dagster_instance(given) as instance:
-                for stretch in stretches:
-                    run = runs.run(tier, instance, job, stretch)
-                    done.append(
-                        {
-                            "days": [day.isoformat() for day in stretch],
-                            "run_id": run.run_id,
-                            "ok": run.is_success,
-                            "failure": run.failure,
-                            "failed_checks": run.failed_checks,
-                        }
-                    )
-    data = {"job": job, "days": [d.isoformat() for d in sorted(wanted)], "runs": done}
-    answer("build", data, as_json, _run_lines(data))
-    sys.exit(0 if all(r["ok"] for r in done) else 1)
-
-
-def _landing_day(text: str) -> date:
-    from sxe_pipeline.schema.tables import FIRST_DAY
-
-    day, today = parse_day(text), datetime.now(UTC).date()
-    if not FIRST_DAY <= day <= today:
-        raise BadInput(f"a landing day lies between {FIRST_DAY} and {today}")
-    return day
-
-
-def _run_lines(data: dict[str, Any]) -> Iterator[str]:
-    if not data["days"]:
-        yield "nothing is pending: every registered file has been observed"
-    for run in data["runs"] or [{"days": [d], "ok": None} for d in data["days"]]:
-        state = {True: "done", False: f"failed: {run.get('failure')}", None: "would run"}[run["ok"]]
-        days = run["days"][0] if len(run["days"]) == 1 else f"{run['days'][0]} to {run['days'][-1]}"
-        yield f"{data['job']} {days}: {state}"
-        for check in run.get("failed_checks") or ():
-            yield f"  check failed: {check}"
 
 
 @click.command()
@@ -153,9 +104,13 @@ def _stream(rows: Iterable[dict[str, Any]]) -> None:
     import msgspec
 
     encode = msgspec.json.Encoder().encode
-    out = sys.stdout.buffer
-    for row in rows:
+    out, told = sys.stdout.buffer, progress.current()
+    if not sys.stdout.isatty():
+        told.say(click.get_current_context().info_name or "")
+    for at, row in enumerate(rows, start=1):
         out.write(encode(row) + b"\n")
+        if not at % _TOLD_ROWS:
+            told.add_rows(_TOLD_ROWS)
     out.flush()
 
 

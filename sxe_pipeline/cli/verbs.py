@@ -26,9 +26,9 @@ def _trying() -> tuple[click.Command, ...]:
 
 
 def _building() -> tuple[click.Command, ...]:
-    from sxe_pipeline.cli import tier1
+    from sxe_pipeline.cli import build, tier1
 
-    return tier1.ingest, tier1.build, tier1.market, tier1.redact, tier1.label
+    return tier1.ingest, build.build, tier1.market, tier1.redact, tier1.label
 
 
 def _asking() -> tuple[click.Command, ...]:

@@ -5,7 +5,7 @@ copied there first; one that already stands there stays where it is.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -23,6 +23,7 @@ def land(
     collection: str | None,
     day: date,
     dry_run: bool = False,
+    progress: Callable[[int], None] = lambda files: None,
 ) -> int:
     """Copy files into `<collection>/<day>/<first 8 of SHA-256>-<name>`.
 
@@ -33,6 +34,7 @@ def land(
             that holds the given file.
         day: The landing day, unless the path below a given folder names one.
         dry_run: Only count.
+        progress: Told of each file that was looked at.
 
     Returns:
         How many files are new in the store.
@@ -64,6 +66,7 @@ def land(
                 new += not landing.exists(key)
             else:
                 new += landing.put_new(key, data)
+            progress(1)
     return new
 
 
