@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from sxe_pipeline import audit, face, schema
 from sxe_pipeline.handoff import day_batches, request_batches, sign
+from sxe_pipeline.ops import work
 from sxe_pipeline.ops.runs import RunLease
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import objects
@@ -84,6 +85,8 @@ def lead_card_batches(
             actor="asset:handoff/lead_card_batches",
             now=datetime.now(UTC),
         )
+        for day in days:
+            work.finish(conn, work.NIGHT, day.isoformat())
         attestation = audit.attest(conn, "handoff/lead_card_batches", context.run.run_id)
     published = [o for o in outcomes if o.state == "published"]
     table = [

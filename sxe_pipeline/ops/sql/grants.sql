@@ -7,7 +7,7 @@ grant select on ops.revision, ops.stamp to sxe_social, sxe_contacts, sxe_api, sx
 -- Each tier beats for its own runs (the policy in runs.sql); status shows them all.
 grant select, insert, update on ops.run to sxe_social, sxe_contacts;
 grant select on ops.run, ops.work, ops.version, ops.verdict, ops.engine to sxe_api;
-grant select, insert, update on ops.engine to sxe_social, sxe_dagster;
+grant select, insert, update, delete on ops.engine to sxe_social, sxe_dagster;
 
 -- The social tier asks for its work, and says which versions count.
 grant select, insert, update, delete on ops.work to sxe_social;
