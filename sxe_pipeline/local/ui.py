@@ -28,6 +28,8 @@ from sxe_pipeline.settings import Settings
 
 READY_S = 90
 STOP_S = 12
+WATCH_S = 5
+"""Between two looks at whether the code servers can still be reached."""
 
 
 def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
@@ -74,6 +76,7 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
                         home / f"{location}.log",
                         held,
                     ),
+                    functools.partial(_listens, socket),
                 )
                 family.wait_until(functools.partial(_listens, socket), home / f"{location}.log")
             for name, arguments in (("daemon", _daemon(workspace)), ("web", _web(port, workspace))):
@@ -128,7 +131,9 @@ def _start(
 ) -> "subprocess.Popen[bytes]":
     if "--socket" in arguments:
         # Of a server that was killed, perhaps by us: a new one would not bind.
-        Path(arguments[arguments.index("--socket") + 1]).unlink(missing_ok=True)
+        socket = Path(arguments[arguments.index("--socket") + 1])
+        socket.parent.mkdir(mode=0o700, exist_ok=True)  # a clean-up of old files may take it
+        socket.unlink(missing_ok=True)
     with log.open("ab") as out:
         return subprocess.Popen(
             [sys.executable, *arguments],
@@ -145,22 +150,59 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
+class _Child:
+    """A process that is started anew when it ends, or when nobody reaches it any more."""
+
+    def __init__(
+        self, start: "Callable[[], subprocess.Popen[bytes]]", is_reached: Callable[[], bool] | None
+    ) -> None:
+        self._start, self._is_reached = start, is_reached
+        self.begin()
+
+    def begin(self) -> None:
+        self.process = self._start()
+        self._was_reached, self._looked_at = False, time.monotonic()
+
+    def is_lost(self) -> bool:
+        """Whether it ended, or cannot be reached although it could since it was started."""
+        if self.process.poll() is not None:
+            return True
+        if self._is_reached is None or time.monotonic() - self._looked_at < WATCH_S:
+            return False
+        self._looked_at = time.monotonic()
+        is_reached, was_reached = self._is_reached(), self._was_reached
+        self._was_reached = is_reached
+        return was_reached and not is_reached
+
+    def end(self, until: float) -> None:
+        try:
+            self.process.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
 class _Family:
-    """The children by name; one that dies is started anew until the end is asked for."""
+    """The children by name; one that is lost is started anew until the end is asked for."""
 
     def __init__(self, stop: _Stop) -> None:
         self._stop = stop
-        self._starts: dict[str, Callable[[], subprocess.Popen[bytes]]] = {}
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._children: dict[str, _Child] = {}
 
-    def start(self, name: str, start: "Callable[[], subprocess.Popen[bytes]]") -> None:
-        self._starts[name] = start
-        self._running[name] = start()
+    def start(
+        self,
+        name: str,
+        start: "Callable[[], subprocess.Popen[bytes]]",
+        is_reached: Callable[[], bool] | None = None,
+    ) -> None:
+        self._children[name] = _Child(start, is_reached)
 
     def revive(self) -> None:
-        for name, process in self._running.items():
-            if process.poll() is not None and not self._stop.asked:
-                self._running[name] = self._starts[name]()
+        for child in self._children.values():
+            if not self._stop.asked and child.is_lost():
+                child.process.terminate()
+                child.end(time.monotonic() + STOP_S)
+                child.begin()
 
     def wait_until(self, ready: Callable[[], bool], log: Path) -> None:
         end = time.monotonic() + READY_S
@@ -173,15 +215,11 @@ class _Family:
             time.sleep(0.1)
 
     def end(self) -> None:
-        for process in self._running.values():
-            process.terminate()
+        for child in self._children.values():
+            child.process.terminate()
         end = time.monotonic() + STOP_S
-        for process in self._running.values():
-            try:
-                process.wait(max(0.1, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        for child in self._children.values():
+            child.end(end)
 
 
 @contextlib.contextmanager

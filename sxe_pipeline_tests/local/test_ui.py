@@ -3,12 +3,15 @@
 import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +78,41 @@ def test_the_ui_shows_the_assets_and_leaves_nothing_behind(tmp_path, port):
     assert ui.returncode == 0, errors
     assert running(home) == []
     subprocess.run([*SXE, "down", "--reset", "--yes"], env=environment(home), check=True)
+
+
+def test_code_servers_that_cannot_be_reached_any_more_are_started_anew(tmp_path, port):
+    home = tmp_path / "h"
+    with subprocess.Popen(
+        [*SXE, "ui", "--port", str(port)],
+        env=environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as ui:
+        try:
+            ui.stdout.readline()
+            workspace = (home / "dagster" / "workspace.yaml").read_text()
+            sockets = [Path(found) for found in re.findall(r"socket: (.+)", workspace)]
+            before = [socket.stat().st_ino for socket in sockets]
+            shutil.rmtree(sockets[0].parent)  # as a clean-up of temporary folders does
+            after, end = [], time.monotonic() + 120
+            while len(after) < len(before) and time.monotonic() < end:
+                time.sleep(0.5)
+                after = [socket for socket in sockets if is_listening(socket)]
+        finally:
+            ui.send_signal(signal.SIGINT)
+            _, errors = ui.communicate(timeout=60)
+
+    assert len(before) == len(after) == 2, errors
+    assert ui.returncode == 0, errors
+    assert running(home) == []
+    assert not sockets[0].parent.exists()
+    subprocess.run([*SXE, "down", "--reset", "--yes"], env=environment(home), check=True)
+
+
+def is_listening(path):
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def test_a_taken_port_is_one_sentence(tmp_path, port):
