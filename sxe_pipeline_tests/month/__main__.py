@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -152,11 +153,12 @@ class Month:
 
     def _pending(self) -> int:
         with self._connected() as conn, contextlib.suppress(psycopg.Error):
-            return len(register.pending_days(conn, self.settings.pace)) or not self._registered()
+            return self._unregistered() + len(register.pending_days(conn, self.settings.pace))
         return 1
 
-    def _registered(self) -> bool:
-        return self._rows("select count(*) from ingest.landing_file")[0][0] >= 1
+    def _unregistered(self) -> int:
+        files: int = self._rows("select count(*) from ingest.landing_file")[0][0]
+        return self.landing.written - self.landing.aside - files
 
     def _come_to_rest(self) -> None:
         began = time.monotonic()
@@ -168,14 +170,14 @@ class Month:
         self.say(f"at rest after {time.monotonic() - began:.0f} s")
 
     def _open(self) -> str:
-        files = self._rows("select count(*) from ingest.landing_file")[0][0]
+        unregistered = self._unregistered()
         with self._connected() as conn:
             pending = register.pending_days(conn, self.settings.pace)
             under_way = work.rows(conn, ["asked", "waiting"])
             alive = conn.execute("select count(*) from ops.run where ended_at is null").fetchone()
             stale = definitions.stale_tables(conn, self.held.settings)
         left = {
-            "unregistered": self.landing.written - files,
+            "unregistered": unregistered,
             "pending": len(pending),
             "asked": len(under_way),
             "running": (alive or (0,))[0],
@@ -204,7 +206,7 @@ class Month:
 
     def _judge_tables(self) -> None:
         with self._connected() as conn:
-            stored: dict[Any, int] = {}
+            stored: Counter[Any] = Counter()
             for name in (observe.TABLE, observe.QUARANTINE_TABLE):
                 found = tables.snapshot(conn, self.settings.tier1_url, name)
                 for day in (
@@ -217,12 +219,9 @@ class Month:
                 "and table_name <> 'cards/enrichment_candidates'"
             ).fetchall():
                 if found := tables.snapshot(conn, self.settings.tier1_url, name):
-                    live += sum(
-                        found.dataset()
-                        .filesystem.get_file_info(list(found.dataset().files))[n]
-                        .size
-                        for n in range(len(found.files()))
-                    )
+                    files = list(found.dataset().files)
+                    known = found.dataset().filesystem.get_file_info(files)
+                    live += sum(each.size for each in known)
         for day, count in stored.items():
             if count != self.landing.expected[day]:
                 self.faults.append(

@@ -35,14 +35,15 @@ class Landing:
         root: The folder.
         rng: Of the seed.
         expected: Landing day -> records of all its files, as the reader counts them.
-        told: Lines for who watches.
+        written: Files that were landed,
+        aside: and those of them that wait until their collection is mended.
     """
 
     root: Path
     rng: random.Random
     expected: Counter[date] = field(default_factory=Counter)
-    told: list[str] = field(default_factory=list)
     written: int = 0
+    aside: int = 0
 
     def put(self, day: date, name: str, content: bytes, collection: str = "makers") -> None:
         """Land a file of a day, whole: under a hidden name first."""
@@ -139,6 +140,7 @@ def set_aside(landing: Landing, day: date, days: list[date]) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "_collection.yaml").write_text("tribes: [makers\nmarket: {")
     landing.put(day, "page.json", landing.people(10), collection="sellers")
+    landing.aside += 1
 
 
 def mended(landing: Landing, day: date, days: list[date]) -> None:
@@ -146,6 +148,7 @@ def mended(landing: Landing, day: date, days: list[date]) -> None:
     ordinary(landing, day, days)
     (landing.root / "sellers").mkdir(exist_ok=True)
     (landing.root / "sellers" / "_collection.yaml").write_text("market: sellers\n")
+    landing.aside = 0
 
 
 Chapter = Callable[[Landing, date, list[date]], None]
