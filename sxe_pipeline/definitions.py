@@ -5,8 +5,9 @@ own logins; `defs` is what `dg` loads. Stages import nothing of each other: what
 another is handed over here, as a resource.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import dagster as dg
@@ -29,6 +30,7 @@ APPROVED = "approved_requests"
     cron_schedule="0 2 * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Publishes yesterday, every night at two (UTC).",
 )
 def every_day(
     context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]
@@ -85,11 +87,59 @@ def stale_tables(conn: psycopg.Connection, settings: Settings) -> str | None:
     return None
 
 
+def sound_cards(conn: psycopg.Connection, settings: Settings) -> pa.Table:
+    """The cards that may leave; refuses where a verdict on what they come from is not green.
+
+    Args:
+        conn: The social tier's login, outside of a transaction.
+        settings: Where the tables are.
+    """
+    from sxe_pipeline.cards import tier1
+    from sxe_pipeline.social import checks
+
+    checks.require_sound(conn, settings.tier1_url)
+    return tier1.ready_cards(conn, settings)
+
+
+def describe_day(conn: psycopg.Connection, asset_key: str, day: date) -> Mapping[str, Any]:
+    """What the materialization of a day shows, where its run could not say so any more.
+
+    Args:
+        conn: The social tier's login.
+        asset_key: One of `audit.DAILY`.
+        day: A landing day.
+    """
+    from sxe_pipeline.handoff import assets as handoff
+    from sxe_pipeline.ingest import assets as ingest
+    from sxe_pipeline.social import assets as social
+
+    shown = {
+        "ingest/raw_profiles": ingest.day_shown,
+        "social/observations": social.day_shown,
+        "handoff/lead_card_batches": handoff.day_shown,
+    }
+    return shown[asset_key](conn, day)
+
+
+def _uris(settings: Settings) -> dict[str, str]:
+    """Asset -> where its data is; rows of Postgres by their table."""
+    from sxe_pipeline.schema import lead_card, tables
+
+    stored = (tables.OBSERVATION, tables.PROFILE, tables.IDENTITY, tables.POOL, lead_card.LEAD_CARD)
+    return {
+        **{table.name: f"{settings.tier1_url.rstrip('/')}/{table.name}" for table in stored},
+        "ingest/raw_profiles": settings.landing_url,
+        "cards/enrichment_candidates": "postgresql:gate.candidate",
+        "contacts/contact_points": "postgresql:contacts.contact_point",
+        "handoff/lead_card_batches": f"{settings.handoff_url.rstrip('/')}/lead_card",
+        "handoff/lead_contact_batches": f"{settings.contact_handoff_url.rstrip('/')}/lead_contact",
+    }
+
+
 def assemble(settings: Settings) -> dg.Definitions:
     """Ingest, social, cards and card batches on the given settings."""
     from sxe_pipeline.audit import sensors as audit
     from sxe_pipeline.cards import assets as cards
-    from sxe_pipeline.cards import tier1
     from sxe_pipeline.handoff import assets as handoff
     from sxe_pipeline.ingest import assets as ingest
     from sxe_pipeline.ingest import landing, register, sensors
@@ -104,8 +154,9 @@ def assemble(settings: Settings) -> dg.Definitions:
         cards.audience_pools,
         cards.enrichment_candidates,
     ]
+    made = [*intake, handoff.lead_card_batches]
     return dg.Definitions(
-        assets=[*intake, handoff.lead_card_batches, *audit.SPECS],
+        assets=[*face.placed(made, _uris(settings), settings.first_day), *audit.SPECS],
         asset_checks=[
             social.no_contact_data,
             social.counts_add_up,
@@ -114,15 +165,22 @@ def assemble(settings: Settings) -> dg.Definitions:
         ],
         jobs=[
             dg.define_asset_job(
-                INTAKE, selection=dg.AssetSelection.assets(*intake), tags=face.WRITES
+                INTAKE,
+                selection=dg.AssetSelection.assets(*intake),
+                tags=face.WRITES,
+                description="Takes landed days in: from their files to cards and pools.",
             ),
             dg.define_asset_job(
-                ops.TABLES, selection=dg.AssetSelection.assets(*intake[2:]), tags=face.WRITES
+                ops.TABLES,
+                selection=dg.AssetSelection.assets(*intake[2:]),
+                tags=face.WRITES,
+                description="Makes the tables behind all days anew, where a run did not.",
             ),
             dg.define_asset_job(
                 DAY,
-                selection=dg.AssetSelection.assets(*intake, handoff.lead_card_batches),
+                selection=dg.AssetSelection.assets(*made),
                 tags=face.WRITES,
+                description="A day from its files to its published batches.",
             ),
         ],
         sensors=[
@@ -139,7 +197,8 @@ def assemble(settings: Settings) -> dg.Definitions:
             "stale_tables": stale_tables,
             "landed_day": register.day_of,
             "read_landing_file": landing.LandingTier(settings.landing_url).read,
-            "ready_cards": tier1.ready_cards,
+            "ready_cards": sound_cards,
+            "describe_day": describe_day,
         },
         executor=dg.in_process_executor,
     )
@@ -161,14 +220,14 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
     ) -> tuple[pa.Table, str, date] | None:
         return points.of_request(conn, held.vault(), request_id, contract)
 
+    made = [contacts.contact_points, handoff.lead_contact_batches]
     return dg.Definitions(
-        assets=[contacts.contact_points, handoff.lead_contact_batches],
+        assets=face.placed(made, _uris(settings), settings.first_day),
         jobs=[
             dg.define_asset_job(
                 sensors.JOB,
-                selection=dg.AssetSelection.assets(
-                    contacts.contact_points, handoff.lead_contact_batches
-                ),
+                selection=dg.AssetSelection.assets(*made),
+                description="One approved request: contact points under permits, then its batch.",
             )
         ],
         sensors=[ops.lost_runs("contact_tier", "contacts_dsn"), sensors.approved_requests],

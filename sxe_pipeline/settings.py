@@ -8,6 +8,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,7 +42,11 @@ PROVIDERS = {
 }
 """Provider -> (variable of its address, its address, credential -> variable)."""
 
+ALERT_WEBHOOK = "SXE_ALERT_WEBHOOK_URL"
+"""Where alerts are sent; whoever knows the address may write there, so it is a secret."""
+
 SECRETS = {
+    ALERT_WEBHOOK,
     "SXE_SIGNING_KEY",
     "SXE_KEYSET",
     "SXE_TOKEN",
@@ -77,7 +82,10 @@ PACE = {field.name: f"SXE_{field.name.upper()}_S" for field in dataclasses.field
 
 @dataclass(frozen=True)
 class Settings:
-    """What one process may know. A login that is None belongs to another tier or is not set."""
+    """What one process may know. A login that is None belongs to another tier or is not set.
+
+    `first_day`: earlier landed days are neither shown nor built; None is every day there can be.
+    """
 
     home: Path
     landing_url: str
@@ -99,6 +107,8 @@ class Settings:
     postgres_binaries: Path | None = None
     postgres_user: str = "nobody"
     pace: Pace = Pace()
+    first_day: date | None = None
+    alert_url: str | None = field(default=None, repr=False)
 
     @property
     def is_embedded(self) -> bool:
@@ -167,6 +177,8 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         policy_file=Path(policy) if policy else None,
         postgres_binaries=Path(binaries) if binaries else None,
         postgres_user=env.get("SXE_PG_USER") or "nobody",
+        first_day=_first_day(env.get("SXE_FIRST_DAY")),
+        alert_url=_webhook(env.get(ALERT_WEBHOOK)),
         pace=Pace(
             **{
                 name: _seconds(env, variable)
@@ -175,6 +187,30 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
             }
         ),
     )
+
+
+def _first_day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadConfig("SXE_FIRST_DAY is a day, such as 2026-11-01; correct it") from None
+
+
+def _webhook(url: str | None) -> str | None:
+    """The address, where nobody on the way can read what is sent there."""
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_whole, _ = bool(parts.hostname), parts.port
+    except ValueError:
+        parts, is_whole = urlsplit(""), False
+    is_loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not is_whole or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback)):
+        raise BadConfig(
+            f"{ALERT_WEBHOOK} starts with https://, or with http:// on this machine; correct it"
+        )
+    return url
 
 
 def _seconds(env: Mapping[str, str], variable: str) -> float:

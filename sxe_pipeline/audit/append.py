@@ -62,6 +62,9 @@ KINDS = MappingProxyType(
 )
 """Kind of event -> the asset whose materialization attests it."""
 
+DAILY = frozenset({"ingest/raw_profiles", "social/observations", "handoff/lead_card_batches"})
+"""Assets that are materialized day by day: an event that names a day is attested by that day's."""
+
 OWNER_FAMILIES = (
     "request",
     "call",

@@ -13,5 +13,9 @@ grant select, insert, update, delete on ops.engine to sxe_social, sxe_dagster;
 grant select, insert, update, delete on ops.work to sxe_social;
 grant select, insert, update, delete on ops.version, ops.verdict to sxe_social;
 
+-- What is wrong is noted and said by the social tier.
+grant select, insert, update, delete on ops.alert, ops.scan to sxe_social;
+grant select on ops.alert to sxe_api;
+
 -- Dagster makes its own tables there.
 grant usage, create on schema dagster to sxe_dagster;
