@@ -156,7 +156,7 @@ def assemble(settings: Settings) -> dg.Definitions:
     ]
     made = [*intake, handoff.lead_card_batches]
     return dg.Definitions(
-        assets=[*face.placed(made, _uris(settings), settings.first_day), *audit.SPECS],
+        assets=[*face.located(made, _uris(settings), settings.first_day), *audit.SPECS],
         asset_checks=[
             social.no_contact_data,
             social.counts_add_up,
@@ -222,7 +222,7 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
 
     made = [contacts.contact_points, handoff.lead_contact_batches]
     return dg.Definitions(
-        assets=face.placed(made, _uris(settings), settings.first_day),
+        assets=face.located(made, _uris(settings), settings.first_day),
         jobs=[
             dg.define_asset_job(
                 sensors.JOB,

@@ -35,7 +35,7 @@ def days_from(first_day: date) -> dg.DailyPartitionsDefinition:
 
 
 daily = days_from(FIRST_DAY)
-"""What a daily asset is written down with; `placed` lets it begin where this deployment does."""
+"""What a daily asset is written down with; `located` lets it begin where this deployment does."""
 
 TIER1, TIER2 = "tier1", "tier2"
 CARD_BATCHES, CONTACT_BATCHES = "tier3_lead_cards", "tier3_lead_contacts"
@@ -194,7 +194,7 @@ def _type_of(column: Column) -> str:
     return f"{column.kind}<{inner}>"
 
 
-def placed(
+def located(
     assets: Sequence[dg.AssetsDefinition], uris: Mapping[str, str], first_day: date | None
 ) -> list[dg.AssetsDefinition]:
     """The assets of a tier as this deployment has them: where they are, from which day, made where.
@@ -208,27 +208,27 @@ def placed(
         first_day: The first landing day that is shown and built; None is the first there can be.
     """
     days = days_from(max(first_day or FIRST_DAY, FIRST_DAY))
-    return [asset.map_asset_specs(_place_of(asset, uris, days)) for asset in assets]
+    return [asset.map_asset_specs(_located_by(asset, uris, days)) for asset in assets]
 
 
-def _place_of(
+def _located_by(
     asset: dg.AssetsDefinition, uris: Mapping[str, str], days: dg.PartitionsDefinition
 ) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
-    def place(spec: dg.AssetSpec) -> dg.AssetSpec:
+    def locate(spec: dg.AssetSpec) -> dg.AssetSpec:
         metadata = {
             "dagster/uri": without_secrets(uris[spec.key.to_user_string()]),
             **_code_of(asset),
         }
-        placed = spec.merge_attributes(metadata=metadata)
+        found = spec.merge_attributes(metadata=metadata)
         if spec.partitions_def == daily:
-            placed = placed.replace_attributes(partitions_def=days)
-        return placed
+            found = found.replace_attributes(partitions_def=days)
+        return found
 
-    return place
+    return locate
 
 
 def without_secrets(url: str) -> str:
-    """An address without whatever stands beside the place itself.
+    """An address without whatever stands beside the address itself.
 
     Example:
         >>> without_secrets("s3://key:secret@bucket/tier1?token=x#y")
