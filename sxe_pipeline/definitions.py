@@ -15,7 +15,7 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline import face
-from sxe_pipeline.ops import runs
+from sxe_pipeline.ops import runs, work
 from sxe_pipeline.ops import sensors as ops
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.settings import Settings, load
@@ -27,7 +27,7 @@ APPROVED = "approved_requests"
 
 @dg.schedule(
     job_name=DAY,
-    cron_schedule="0 2 * * *",
+    cron_schedule=f"0 {work.NIGHT_HOUR} * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Publishes yesterday, every night at two (UTC).",

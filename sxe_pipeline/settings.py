@@ -6,12 +6,13 @@ Every name is optional; unset means the embedded default below `SXE_HOME`. A val
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from sxe_pipeline.errors import BadConfig
 
@@ -53,6 +54,10 @@ SECRETS = {
     *(variable for _, _, names in PROVIDERS.values() for variable in names.values()),
 }
 """What no child inherits unless it is named."""
+
+
+_UNOPENABLE = re.compile(r"%[0-9A-Fa-f]{2}|[][\\^|]")
+"""In a path: Delta Lake looks elsewhere for what it wrote there, Dagster takes [ for a pattern."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,8 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings, from `os.environ` where no mapping is given.
 
     Raises:
-        BadConfig: A store URL has a scheme that no store serves.
+        BadConfig: A store URL has a scheme that no store serves, or a path holds what its
+            readers take for something else.
 
     Example:
         >>> load({"SXE_HOME": "/srv/sxe"}).landing_url
@@ -159,6 +165,9 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         if urlsplit(url).scheme not in ("file", "s3"):
             raise BadConfig(f"{variable} must start with file:// or s3://; correct it")
         stores[name] = url
+    _refuse_unopenable("SXE_HOME", str(home))
+    if (tier1 := urlsplit(stores["tier1_url"])).scheme == "file":
+        _refuse_unopenable("SXE_TIER1_STORE_URL", unquote(tier1.path))
     policy, binaries = env.get("SXE_POLICY_FILE"), env.get("SXE_PG_BIN")
     logins: dict[str, Any] = {n: env.get(variable) or None for n, variable in DATABASES.items()}
     return Settings(
@@ -211,6 +220,14 @@ def _webhook(url: str | None) -> str | None:
             f"{ALERT_WEBHOOK} starts with https://, or with http:// on this machine; correct it"
         )
     return url
+
+
+def _refuse_unopenable(variable: str, path: str) -> None:
+    if found := _UNOPENABLE.search(path):
+        raise BadConfig(
+            f"the path of {variable} holds {found[0]!r}, which Delta Lake or Dagster takes for "
+            f"something else; rename that folder, or point {variable} at another"
+        )
 
 
 def _seconds(env: Mapping[str, str], variable: str) -> float:

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from sxe_pipeline.errors import BadInput, NotFound
+from sxe_pipeline.store.disk import local_path
 from sxe_pipeline.store.objects import Objects
 
 DECLARATIONS = ("_collection.yaml", "_mapping.yaml")
@@ -41,13 +42,11 @@ def land(
         BadInput: A folder is empty, or a path lies inside the landing store, whose files are
             registered as they are.
     """
-    new = 0
+    new, store = 0, local_path(landing.url)
     for path in paths:
         if not path.exists():
             raise NotFound("a given path does not exist; check the command line")
-        if landing.url.startswith("file://") and path.resolve().is_relative_to(
-            Path(landing.url.removeprefix("file://")).resolve()
-        ):
+        if store is not None and path.resolve().is_relative_to(store.resolve()):
             raise BadInput(
                 "a given path lies in the landing store; run `sxe build`, which registers it"
             )

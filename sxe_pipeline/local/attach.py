@@ -98,6 +98,11 @@ def server_log(settings: Settings) -> Path:
     return _server(settings).log
 
 
+def data_folder(settings: Settings) -> Path:
+    """Where the embedded server keeps its data."""
+    return _server(settings).data
+
+
 def stop(settings: Settings, *, delete: bool) -> None:
     """Stop the embedded server, and delete its data where asked; refuses while it is used."""
     server = _server(settings)

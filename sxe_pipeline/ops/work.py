@@ -22,6 +22,9 @@ MOST_FAILURES = 5
 INTAKE, TABLES, NIGHT = "intake", "tables", "night"
 """A landed day, the tables behind all days, the publishing of a day."""
 
+NIGHT_HOUR = 2
+"""When a night begins, UTC."""
+
 
 @dataclass(frozen=True)
 class Ask:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote
 
 import psycopg
 import pyarrow as pa
@@ -68,7 +69,9 @@ class Snapshot:
         `read_parquet(files, hive_partitioning=true)`. Empty for a table without rows, which
         `read_parquet` refuses; `dataset` has neither trap.
         """
-        return sorted(self._delta.file_uris())
+        found = sorted(self._delta.file_uris())
+        # Delta encodes the whole path, folders above the table included.
+        return found if local_path(self.root) is None else [unquote(file) for file in found]
 
     def dataset(self) -> Any:
         """A `pyarrow.dataset.Dataset` over this version; DuckDB scans it by its variable's name."""
