@@ -85,6 +85,7 @@ def test_every_verb_has_help_and_none_is_a_stub():
 
     assert {name[0] for name in found} == {
         *("demo", "doctor", "env", "down", "ingest", "build", "redact", "label", "market"),
+        "landing",
         *("batch", "audit", "contracts", "keys", "migrate", "people", "policy", "ui"),
         *("request", "approve", "reject", "revoke", "budget", "enrich", "privacy"),
     }
