@@ -16,6 +16,8 @@ KINDS = MappingProxyType(
     {
         "collection.declared": "ingest/raw_profiles",
         "landing_file.registered": "ingest/raw_profiles",
+        "landing_file.withdrawn": "ingest/raw_profiles",
+        "landing_file.replaced": "ingest/raw_profiles",
         "observations.written": "social/observations",
         "profiles.written": "social/profiles",
         "identities.written": "social/identities",

@@ -5,7 +5,7 @@ what leaves Tier 1 (`handoff`).
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +14,7 @@ import click
 
 from sxe_pipeline import contracts_root
 from sxe_pipeline.cli.logins import api_connection, dagster_instance, logged_in
-from sxe_pipeline.cli.output import answer, as_json, dry_run, parse_day, table
+from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, parse_day, plain, table
 from sxe_pipeline.errors import BadInput, NotFound
 
 
@@ -22,7 +22,11 @@ from sxe_pipeline.errors import BadInput, NotFound
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--collection", help="Collection of single files (default: their folder's name).")
 @click.option("--to-jsonl", is_flag=True, help="Only print the mapped rows, NOT yet redacted.")
-@click.option("--quarantine", type=click.File("wb"), help="With --to-jsonl: rejects as JSON Lines.")
+@click.option(
+    "--quarantine",
+    type=click.File("wb", lazy=False),
+    help="With --to-jsonl: rejects as JSON Lines; what the file held before goes.",
+)
 @click.option("--strict", is_flag=True, help="With --to-jsonl: exit 6 if a row was rejected.")
 @dry_run
 @as_json
@@ -46,14 +50,24 @@ def ingest(
     with logged_in("social") as given:
         landing = objects.Objects(given.landing_url)
         landed = land.land(landing, paths, collection=collection, day=today, dry_run=dry_run)
-        data: dict[str, Any] = {"landed": landed, "dry_run": dry_run}
+        data: dict[str, Any] = {
+            "landed": landed.new,
+            "collections": landed.collections,
+            "declarations": landed.declarations,
+            "dry_run": dry_run,
+        }
+        unreadable = landed.unreadable
         if not dry_run:
             with sql.connect(given.need("social_dsn")) as conn:
-                done = register.register_all(conn, landing, actor="cli:ingest")
+                done = register.register_all(conn, landing, actor="cli:ingest", again=landed.keys)
             data |= {"registered": done.new, "days": [d.isoformat() for d in done.days]}
-            if done.unreadable:
-                data["unreadable"] = f"{done.unreadable} files; check their rights, then again"
-    answer("ingest", data, as_json, (f"{name}: {value}" for name, value in data.items()))
+            data["set_aside"] = [fields_of(each) for each in done.set_aside]
+            unreadable += done.unreadable
+        if unreadable:
+            data["unreadable"] = f"{unreadable} files; check their rights, then again"
+    lines = [f"{name}: {value}" for name, value in data.items() if name != "set_aside"]
+    aside = [str(each) for each in done.set_aside] if not dry_run else []
+    answer("ingest", data, as_json, map(plain, [*lines, *aside]))
 
 
 def _stream_rows(paths: tuple[Path, ...], quarantine: BinaryIO | None, strict: bool) -> None:
@@ -64,6 +78,11 @@ def _stream_rows(paths: tuple[Path, ...], quarantine: BinaryIO | None, strict: b
     written = stream.to_jsonl(
         paths, out=sys.stdout.buffer, quarantine=quarantine, now=datetime.now(UTC)
     )
+    for column, rows in sorted(written.nulled.items()):
+        click.echo(f"{column}: {rows} rows hold a value that cannot be read; it is null", err=True)
+    if written.set_aside:
+        names = (f"{name}: {problem}" for name, problem in written.set_aside.items())
+        raise BadInput(f"{len(written.set_aside)} collections were not read: {'; '.join(names)}")
     if written.quarantined and strict:
         sys.exit(6)
 
@@ -83,9 +102,10 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
     job = definitions.DAY if publish else definitions.INTAKE
     with logged_in("social", "dagster") as given:
         with sql.connect(given.need("social_dsn")) as conn:
+            set_aside: Sequence[register.SetAside] = ()
             if not dry_run:
                 landing = objects.Objects(given.landing_url)
-                register.register_all(conn, landing, actor="cli:build")
+                set_aside = register.register_all(conn, landing, actor="cli:build").set_aside
             wanted = [_landing_day(d) for d in days] or [
                 p.day for p in register.pending_days(conn, given.pace)
             ]
@@ -106,7 +126,9 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
                         }
                     )
     data = {"job": job, "days": [d.isoformat() for d in sorted(wanted)], "runs": done}
-    answer("build", data, as_json, _run_lines(data))
+    data["set_aside"] = [fields_of(each) for each in set_aside]
+    lines = [*_run_lines(data), *(plain(str(each)) for each in set_aside)]
+    answer("build", data, as_json, lines)
     sys.exit(0 if all(r["ok"] for r in done) else 1)
 
 

@@ -26,9 +26,9 @@ def _trying() -> tuple[click.Command, ...]:
 
 
 def _building() -> tuple[click.Command, ...]:
-    from sxe_pipeline.cli import tier1
+    from sxe_pipeline.cli import landing, tier1
 
-    return tier1.ingest, tier1.build, tier1.market, tier1.redact, tier1.label
+    return tier1.ingest, landing.landing, tier1.build, tier1.market, tier1.redact, tier1.label
 
 
 def _asking() -> tuple[click.Command, ...]:
@@ -77,7 +77,11 @@ def _operating() -> tuple[click.Command, ...]:
 
 SECTIONS = (
     Section("Try it out", ("demo", "ui"), _trying),
-    Section("Build lead cards", ("ingest", "build", "market", "redact", "label"), _building),
+    Section(
+        "Build lead cards",
+        ("ingest", "landing", "build", "market", "redact", "label"),
+        _building,
+    ),
     Section("Ask for contact data", ("request", "enrich"), _asking),
     Section("Approve", ("approve", "reject", "revoke", "privacy"), _approving),
     Section("Hold the budget", ("budget", "policy"), _budgeting),
