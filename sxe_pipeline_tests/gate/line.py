@@ -10,17 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 
+from sxe_pipeline.store import sql
+
 
 class Line:
     """What waits for rows, in the order in which it came."""
 
     def __init__(self, world):
         self.world = world
-        self._stack = contextlib.ExitStack()
-        self._pool = self._stack.enter_context(ThreadPoolExecutor(4))
+        self._pool = ThreadPoolExecutor()
 
     def close(self):
-        self._stack.close()
+        self._pool.shutdown()
 
     @contextlib.contextmanager
     def held(self, rows, *values):
@@ -38,8 +39,8 @@ class Line:
         Returns:
             A future of what the move answers.
         """
-        conn = self._stack.enter_context(self.world.fresh(role))
-        pid, answer = conn.info.backend_pid, self._pool.submit(move, conn)
+        conn = sql.connect(self.world.database.dsn(role))
+        pid, answer = conn.info.backend_pid, self._pool.submit(_moved, conn, move)
         end = time.monotonic() + 30
         while not answer.done() and not self.world.one(
             "select cardinality(pg_blocking_pids(%s)) > 0", pid
@@ -48,3 +49,8 @@ class Line:
                 raise TimeoutError("a move neither ended nor waited for anybody")
             time.sleep(0.002)
         return answer
+
+
+def _moved(conn, move):
+    with contextlib.closing(conn):
+        return move(conn)

@@ -1,15 +1,16 @@
 """Two at one row: whoever waited decides on what the other left, and nobody waits in a circle."""
 
 from functools import partial
+from itertools import permutations, product
 
 import pytest
 
 from sxe_pipeline.errors import Refused
 from sxe_pipeline.gate import permits, requests
 from sxe_pipeline_tests.gate.line import Line
+from sxe_pipeline_tests.gate.world import APOLLO
 
 REQUEST = "select from gate.request"
-BUDGET = "select from gate.budget where provider = 'apollo' and market is null"
 
 
 @pytest.fixture
@@ -134,24 +135,28 @@ def settle(conn, leave, outcome):
         return permits.settle(conn, leave.call_id, leave.fence, outcome)
 
 
-def test_a_late_charge_and_a_permit_take_their_budgets_in_one_order(world, line):
-    cards = world.cards(2)
-    _, begun = world.approved(card_ids=cards[:1])
+def test_a_late_charge_and_a_permit_of_one_request_never_wait_in_a_circle(world, line):
+    # Whoever books takes its budgets in the order of their ids; here each meeting of the two is
+    # tried that a held budget can bring about.
+    world.agree("price", APOLLO | {"batch_max": 1})
+    world.cards(10)
+    _, begun = world.approved()
     leave, sent = world.send(begun)
     world.settle(leave, sent)
-    _, begun = world.approved(card_ids=cards[1:])
-    # On disk the budget of the market comes last now, and by its id first.
-    world.owner("update gate.budget set cap = cap where market is not null and provider is null")
+    budgets = world.owner("select budget_id from gate.transfer where kind = 'reserve'")
 
-    with line.held(BUDGET):
-        charged = line.arrives(
-            "sxe_contacts", lambda conn: permits.late(conn, leave.call_id, 1_000_000)
-        )
-        granted = line.arrives("sxe_contacts", lambda conn: permits.permit(conn, begun, "apollo"))
+    def charge(conn):
+        permits.late(conn, leave.call_id, 1_000_000)
 
-    assert charged.result() is None
-    assert granted.result().item_count == 1
-    assert world.money() == (50_000, 50_000, 50_000)
+    def grant(conn):
+        assert permits.permit(conn, begun, "enformion").item_count == 1
+
+    for (budget,), order in product(budgets, permutations([charge, grant])):
+        with line.held("select from gate.budget where budget_id = %s", budget):
+            both = [line.arrives("sxe_contacts", move) for move in order]
+        assert ended(*both) == [None, None]
+    assert world.money() == (0, 50_000, 8 * 50_000)
+    assert world.money("enformion") == (8 * 150_000, 0, 0)
     world.assert_books_are_right()
 
 
