@@ -75,8 +75,8 @@ def stale_tables(conn: psycopg.Connection, settings: Settings) -> str | None:
         return None
     newest_day = tier1.newest_day(conn)
     made_from = {
-        profiles.TABLE: profiles.inputs_of(seen.version),
-        identities.TABLE: identities.inputs_of(people.version) if people else "",
+        profiles.TABLE: profiles.inputs_of(seen.rows_version),
+        identities.TABLE: identities.inputs_of(people.rows_version) if people else "",
         **tier1.inputs_of(conn, settings),
     }
     for table, inputs in made_from.items():

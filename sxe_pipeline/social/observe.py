@@ -290,6 +290,7 @@ def _record(
         "open_count = excluded.open_count, leak_count = excluded.leak_count, "
         "files_digest = excluded.files_digest, inputs = excluded.inputs, "
         "ruleset_version = excluded.ruleset_version, "
+        "observations_expired_at = null, quarantine_expired_at = null, "
         "counted_at = excluded.counted_at",
         [
             day,

@@ -135,7 +135,7 @@ def rebuild(
         observations = tables.snapshot(conn, root, observe.TABLE)
         if observations is None:
             raise NotFound("social/observations was never written; ingest a landing file first")
-        inputs = inputs_of(observations.version)
+        inputs = inputs_of(observations.rows_version)
         found = versions.named(conn, TABLE)
         if found and versions.is_current(found, inputs):
             return Rebuilt(found.numbers["profiles"], found.version, is_new=False)
