@@ -96,6 +96,7 @@ class Settings:
     credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     apollo_sink_url: str = ""
     policy_file: Path | None = None
+    retention_file: Path | None = None
     postgres_binaries: Path | None = None
     postgres_user: str = "nobody"
     pace: Pace = Pace()
@@ -150,6 +151,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
             raise BadConfig(f"{variable} must start with file:// or s3://; correct it")
         stores[name] = url
     policy, binaries = env.get("SXE_POLICY_FILE"), env.get("SXE_PG_BIN")
+    retention = env.get("SXE_RETENTION_FILE")
     logins: dict[str, Any] = {n: env.get(variable) or None for n, variable in DATABASES.items()}
     return Settings(
         home=home,
@@ -165,6 +167,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         },
         apollo_sink_url=env.get("SXE_APOLLO_SINK_URL") or "",
         policy_file=Path(policy) if policy else None,
+        retention_file=Path(retention) if retention else None,
         postgres_binaries=Path(binaries) if binaries else None,
         postgres_user=env.get("SXE_PG_USER") or "nobody",
         pace=Pace(

@@ -40,7 +40,13 @@ def balance(
         observations: The named version; None where the table was never written.
         quarantine: Likewise.
     """
-    row = conn.execute("select count(*), coalesce(sum(input_count), 0) from social.day_count")
+    row = conn.execute(
+        # What retention took out of a table is not in it; the day keeps its counts.
+        "select count(*), coalesce(sum(input_count "
+        "- case when observations_expired_at is null then 0 else observation_count end "
+        "- case when quarantine_expired_at is null then 0 else quarantine_count end), 0) "
+        "from social.day_count"
+    )
     days, expected = row.fetchone() or (0, 0)
     stored = sum(t.dataset().count_rows() for t in (observations, quarantine) if t is not None)
     return Balance(int(days), int(expected), stored)
