@@ -62,9 +62,17 @@ def _consuming() -> tuple[click.Command, ...]:
 
 
 def _operating() -> tuple[click.Command, ...]:
-    from sxe_pipeline.cli import keys, local, people
+    from sxe_pipeline.cli import keys, local, people, recover
 
-    return local.migrate, local.doctor, people.people, keys.keys, local.env, local.down
+    return (
+        local.migrate,
+        local.doctor,
+        recover.recover,
+        people.people,
+        keys.keys,
+        local.env,
+        local.down,
+    )
 
 
 SECTIONS = (
@@ -75,7 +83,9 @@ SECTIONS = (
     Section("Hold the budget", ("budget", "policy"), _budgeting),
     Section("Audit", ("audit",), _auditing),
     Section("Read batches", ("batch", "contracts"), _consuming),
-    Section("Operate", ("migrate", "doctor", "people", "keys", "env", "down"), _operating),
+    Section(
+        "Operate", ("migrate", "doctor", "recover", "people", "keys", "env", "down"), _operating
+    ),
 )
 
 NAMES = tuple(name for section in SECTIONS for name in section.names)

@@ -123,7 +123,7 @@ def rebuild(
             "identities.written",
             actor=actor,
             subject=TABLE,
-            key=str(version),
+            key=f"v{version}@{now.isoformat()}",
             account_count=rows.num_rows,
             card_count=len(groups),
             minted_count=len(decided.minted),

@@ -310,7 +310,8 @@ def _record(
         "observations.written",
         actor=actor,
         subject=day.isoformat(),
-        key=f"{versions[0]}.{versions[1]}",
+        # Numbers of versions begin anew where a lost store was built again.
+        key=f"{versions[0]}.{versions[1]}@{now.isoformat()}",
         input_count=counts.input_count,
         observation_count=counts.observation_count,
         quarantine_count=counts.quarantine_count,
