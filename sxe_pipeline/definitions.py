@@ -15,7 +15,8 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline import face
-from sxe_pipeline.ops import runs, work
+from sxe_pipeline.ops import assets as kept
+from sxe_pipeline.ops import retention, runs, work
 from sxe_pipeline.ops import sensors as ops
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.settings import Settings, load
@@ -77,8 +78,8 @@ def stale_tables(conn: psycopg.Connection, settings: Settings) -> str | None:
         return None
     newest_day = tier1.newest_day(conn)
     made_from = {
-        profiles.TABLE: profiles.inputs_of(seen.version),
-        identities.TABLE: identities.inputs_of(people.version) if people else "",
+        profiles.TABLE: profiles.inputs_of(seen.rows_version),
+        identities.TABLE: identities.inputs_of(people.rows_version) if people else "",
         **tier1.inputs_of(conn, settings),
     }
     for table, inputs in made_from.items():
@@ -136,6 +137,24 @@ def _uris(settings: Settings) -> dict[str, str]:
     }
 
 
+def expire_social(
+    conn: psycopg.Connection, settings: Settings, terms: retention.Terms
+) -> list[retention.Gone]:
+    """Delete what the social tier holds for too long: landing files, days, its own history."""
+    from sxe_pipeline.ingest.retention import expire_landing
+    from sxe_pipeline.social.retention import expire_days
+    from sxe_pipeline.store.objects import Objects
+
+    return retention.one_by_one(
+        [
+            lambda: expire_landing(conn, Objects(settings.landing_url), terms),
+            lambda: expire_days(conn, settings.tier1_url, "quarantine", terms),
+            lambda: expire_days(conn, settings.tier1_url, "observations", terms),
+            lambda: retention.expire_runs(conn, terms),
+        ]
+    )
+
+
 def assemble(settings: Settings) -> dg.Definitions:
     """Ingest, social, cards and card batches on the given settings."""
     from sxe_pipeline.audit import sensors as audit
@@ -154,9 +173,14 @@ def assemble(settings: Settings) -> dg.Definitions:
         cards.audience_pools,
         cards.enrichment_candidates,
     ]
+    nightly = [kept.tables_kept, kept.expiring(retention.ASSET, "social", expire_social)]
     made = [*intake, handoff.lead_card_batches]
     return dg.Definitions(
-        assets=[*face.located(made, _uris(settings), settings.first_day), *audit.SPECS],
+        assets=[
+            *face.located(made, _uris(settings), settings.first_day),
+            *nightly,
+            *audit.SPECS,
+        ],
         asset_checks=[
             social.no_contact_data,
             social.counts_add_up,
@@ -182,6 +206,9 @@ def assemble(settings: Settings) -> dg.Definitions:
                 tags=face.WRITES,
                 description="A day from its files to its published batches.",
             ),
+            dg.define_asset_job(
+                kept.UPKEEP, selection=dg.AssetSelection.assets(*nightly), tags=face.WRITES
+            ),
         ],
         sensors=[
             ops.lost_runs("social_tier", "social_dsn"),
@@ -190,7 +217,7 @@ def assemble(settings: Settings) -> dg.Definitions:
             ops.due_nights,
             audit.mirrored_events,
         ],
-        schedules=[every_day],
+        schedules=[every_day, kept.nightly(kept.UPKEEP)],
         resources={
             "settings": settings,
             "run_lease": run_lease,
@@ -211,8 +238,10 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
     """
     from sxe_pipeline.contacts import assets as contacts
     from sxe_pipeline.contacts import points, sensors, tier
+    from sxe_pipeline.contacts import retention as contact_retention
     from sxe_pipeline.handoff import assets as handoff
 
+    expired = kept.expiring(contact_retention.ASSET, "contact", contact_retention.expire)
     held = tier.ContactTier(settings)
 
     def contact_rows(
@@ -222,15 +251,21 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
 
     made = [contacts.contact_points, handoff.lead_contact_batches]
     return dg.Definitions(
-        assets=face.located(made, _uris(settings), settings.first_day),
+        assets=[*face.located(made, _uris(settings), settings.first_day), expired],
         jobs=[
+            dg.define_asset_job(
+                kept.CONTACT_UPKEEP,
+                selection=dg.AssetSelection.assets(expired),
+                tags={"sxe/writes": "contacts"},
+            ),
             dg.define_asset_job(
                 sensors.JOB,
                 selection=dg.AssetSelection.assets(*made),
                 description="One approved request: contact points under permits, then its batch.",
-            )
+            ),
         ],
         sensors=[ops.lost_runs("contact_tier", "contacts_dsn"), sensors.approved_requests],
+        schedules=[kept.nightly(kept.CONTACT_UPKEEP)],
         resources={
             "settings": settings,
             "run_lease": run_lease,

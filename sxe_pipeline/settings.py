@@ -109,6 +109,7 @@ class Settings:
     credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     apollo_sink_url: str = ""
     policy_file: Path | None = None
+    retention_file: Path | None = None
     postgres_binaries: Path | None = None
     postgres_user: str = "nobody"
     pace: Pace = Pace()
@@ -169,6 +170,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     if (tier1 := urlsplit(stores["tier1_url"])).scheme == "file":
         _refuse_unopenable("SXE_TIER1_STORE_URL", unquote(tier1.path))
     policy, binaries = env.get("SXE_POLICY_FILE"), env.get("SXE_PG_BIN")
+    retention = env.get("SXE_RETENTION_FILE")
     logins: dict[str, Any] = {n: env.get(variable) or None for n, variable in DATABASES.items()}
     return Settings(
         home=home,
@@ -184,6 +186,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         },
         apollo_sink_url=env.get("SXE_APOLLO_SINK_URL") or "",
         policy_file=Path(policy) if policy else None,
+        retention_file=Path(retention) if retention else None,
         postgres_binaries=Path(binaries) if binaries else None,
         postgres_user=env.get("SXE_PG_USER") or "nobody",
         first_day=_first_day(env.get("SXE_FIRST_DAY")),

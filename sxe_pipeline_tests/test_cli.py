@@ -96,6 +96,7 @@ def test_every_verb_has_help_and_none_is_a_stub():
             "ui",
             "status",
             "landing",
+            "recover",
         ),
         *("request", "approve", "reject", "revoke", "budget", "enrich", "privacy"),
     }

@@ -60,6 +60,17 @@ KINDS = MappingProxyType(
         "circuit.closed": "audit/events",
         "circuit.killed": "audit/events",
         "suppression.added": "audit/events",
+        "table.compacted": "ops/tables_kept",
+        "table.vacuum_begun": "ops/tables_kept",
+        "table.vacuumed": "ops/tables_kept",
+        "landing_files.expired": "ops/expired_data",
+        "landing_files.deleted": "ops/expired_data",
+        "observations.expired": "ops/expired_data",
+        "quarantine.expired": "ops/expired_data",
+        "run_history.expired": "ops/expired_data",
+        "contact_points.expired": "contacts/expired_data",
+        "contact_run_history.expired": "contacts/expired_data",
+        "tier1.recovered": "audit/events",
     }
 )
 """Kind of event -> the asset whose materialization attests it."""

@@ -376,7 +376,7 @@ def newest_day(conn: psycopg.Connection) -> date:
 def _named(conn: psycopg.Connection, *names: str) -> dict[str, int | None]:
     """Which version of each table counts."""
     found = {name: versions.named(conn, name) for name in names}
-    return {name: named.version if named else None for name, named in found.items()}
+    return {name: named.rows_version if named else None for name, named in found.items()}
 
 
 def _funnel(conn: psycopg.Connection) -> dict[tuple[str, str], int]:

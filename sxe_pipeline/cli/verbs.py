@@ -62,12 +62,13 @@ def _consuming() -> tuple[click.Command, ...]:
 
 
 def _operating() -> tuple[click.Command, ...]:
-    from sxe_pipeline.cli import keys, local, people, status
+    from sxe_pipeline.cli import keys, local, people, recover, status
 
     return (
         status.status,
         local.migrate,
         local.doctor,
+        recover.recover,
         people.people,
         keys.keys,
         local.env,
@@ -88,7 +89,9 @@ SECTIONS = (
     Section("Audit", ("audit",), _auditing),
     Section("Read batches", ("batch", "contracts"), _consuming),
     Section(
-        "Operate", ("status", "migrate", "doctor", "people", "keys", "env", "down"), _operating
+        "Operate",
+        ("status", "migrate", "doctor", "recover", "people", "keys", "env", "down"),
+        _operating,
     ),
 )
 

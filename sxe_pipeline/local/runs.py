@@ -136,16 +136,26 @@ def run(
     job: str,
     days: Sequence[date],
     tags: Mapping[str, str] | None = None,
+    assets: Sequence[str] | None = None,
 ) -> Run:
     """Run a daily job in this process, for one day or a contiguous range.
 
     One at a time: two in-process runs in threads of one process deadlock in Dagster's log handler.
+
+    Args:
+        tier: The code location.
+        opened: The instance.
+        job: Its name.
+        days: Landing days.
+        tags: Of the run.
+        assets: Only these of the job, such as 'social/observations'.
     """
     first, last = min(days).isoformat(), max(days).isoformat()
     extra = dict(tags or {})
     if first != last:
         extra |= range_tags(first, last)
-    return run_partition(tier, opened, job, first if first == last else None, extra)
+    partition = first if first == last else None
+    return run_partition(tier, opened, job, partition, extra, assets)
 
 
 def run_partition(
@@ -154,10 +164,15 @@ def run_partition(
     job: str,
     partition: str | None,
     tags: Mapping[str, str],
+    assets: Sequence[str] | None = None,
 ) -> Run:
     """Run a job in this process, for one partition or for what its tags say."""
     result = tier.resolve_job_def(job).execute_in_process(
-        instance=opened, partition_key=partition, raise_on_error=False, tags=dict(tags)
+        instance=opened,
+        partition_key=partition,
+        raise_on_error=False,
+        tags=dict(tags),
+        asset_selection=[dg.AssetKey.from_user_string(name) for name in assets or ()] or None,
     )
     failed = [e for e in result.all_node_events if e.is_step_failure]
     checks = tuple(

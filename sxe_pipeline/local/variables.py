@@ -33,6 +33,8 @@ def exports(settings: Settings, dagster_home: Path) -> dict[str, str]:
     env |= pace(settings)
     if settings.policy_file:
         env["SXE_POLICY_FILE"] = str(settings.policy_file)
+    if settings.retention_file:
+        env["SXE_RETENTION_FILE"] = str(settings.retention_file)
     return env
 
 

@@ -65,7 +65,10 @@ def counts_add_up(conn: psycopg.Connection, root: str) -> versions.Verdict:
     """
     # One statement: a day that another run commits meanwhile is in all of it or in nothing of it.
     row = conn.execute(
-        "select o.version, q.version, count(c), coalesce(sum(c.input_count), 0) "
+        # What retention took out of a table is not in it; the day keeps its counts.
+        "select o.version, q.version, count(c), coalesce(sum(c.input_count "
+        "- case when c.observations_expired_at is null then 0 else c.observation_count end "
+        "- case when c.quarantine_expired_at is null then 0 else c.quarantine_count end), 0) "
         "from ops.version o "
         "left join ops.version q on q.table_name = %s and q.superseded_at is null "
         "left join social.day_count c on true "

@@ -364,6 +364,7 @@ def _record(
         "open_count = excluded.open_count, leak_count = excluded.leak_count, "
         "files_digest = excluded.files_digest, inputs = excluded.inputs, "
         "ruleset_version = excluded.ruleset_version, "
+        "observations_expired_at = null, quarantine_expired_at = null, "
         "counted_at = excluded.counted_at",
         [
             day,
@@ -383,7 +384,8 @@ def _record(
         "observations.written",
         actor=actor,
         subject=day.isoformat(),
-        key=f"{versions[0]}.{versions[1]}",
+        # Numbers of versions begin anew where a lost store was built again.
+        key=f"{versions[0]}.{versions[1]}@{now.isoformat()}",
         input_count=counts.input_count,
         observation_count=counts.observation_count,
         quarantine_count=counts.quarantine_count,

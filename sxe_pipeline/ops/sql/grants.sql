@@ -5,7 +5,7 @@ grant usage on type ops.sha256 to sxe_social, sxe_contacts;
 grant select on ops.revision, ops.stamp to sxe_social, sxe_contacts, sxe_api, sxe_dagster;
 
 -- Each tier beats for its own runs (the policy in runs.sql); status shows them all.
-grant select, insert, update on ops.run to sxe_social, sxe_contacts;
+grant select, insert, update, delete on ops.run to sxe_social, sxe_contacts;
 grant select on ops.run, ops.work, ops.version, ops.verdict, ops.engine to sxe_api;
 grant select, insert, update, delete on ops.engine to sxe_social, sxe_dagster;
 
