@@ -23,8 +23,8 @@ help: ## this list
 demo: $(RUN) ## the whole pipeline on generated profiles; INPUT="DIR [DIR]" takes your own landing folders
 	@$(BIN)/sxe demo $(INPUT)
 
-ui: $(RUN) ## the Dagster UI over the state of the last demo
-	@$(BIN)/sxe ui --demo
+ui: $(RUN) ## the Dagster UI over the state of the last demo; PORT=3070 takes another port
+	@$(BIN)/sxe ui --demo $(if $(PORT),--port $(PORT))
 
 test: $(DEV) ## all tests, in parallel and random order
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
@@ -75,14 +75,20 @@ $(BIN)/python:
 	@$(PY) -c 'import sys; sys.exit("Python 3.11 or newer is needed; run: make PY=python3.12 ...") if sys.version_info < (3, 11) else 0'
 	@$(PY) -m venv $(VENV) || { echo "venv is missing: install it (Debian: apt-get install python3-venv), then run make again"; exit 1; }
 
-# uv where it can be had, else pip: slower, same hashes.
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+
+# uv, and where it fails (no uv, a proxy whose certificate it does not know) once more with the
+# certificates of the system, else pip: slower, same hashes.
+define uv
+$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r $(1) && \
+$(BIN)/uv pip install -q --python $(BIN)/python --no-build-isolation --no-deps -e .
+endef
 define install
 	@echo "installing $(1) ..."
-	@if $(BIN)/python -m pip install -q --disable-pip-version-check $(UV) 2>/dev/null; \
-	 then $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r $(1) && \
-	      $(BIN)/uv pip install -q --python $(BIN)/python --no-build-isolation --no-deps -e .; \
-	 else $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r $(1) && \
-	      $(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .; fi
+	@$(PIP) $(UV) 2>/dev/null && { { $(call uv,$(1)); } 2>/dev/null || \
+	 { export UV_SYSTEM_CERTS=1; $(call uv,$(1)); }; } || \
+	 { echo "uv cannot install it here; pip does, which takes longer ..."; \
+	   $(PIP) --require-hashes --no-deps -r $(1) && $(PIP) --no-build-isolation --no-deps -e .; }
 endef
 
 $(RUN): | $(BIN)/python

@@ -5,7 +5,7 @@ own logins; `defs` is what `dg` loads. Stages import nothing of each other: what
 another is handed over here, as a resource.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from sxe_pipeline.ops import assets as kept
 from sxe_pipeline.ops import retention, runs, work
 from sxe_pipeline.ops import sensors as ops
 from sxe_pipeline.schema import Contract
+from sxe_pipeline.schema.landed import Landed, LandingFile
 from sxe_pipeline.settings import Settings, load
 
 INTAKE = "tier1_intake"
@@ -155,8 +156,16 @@ def expire_social(
     )
 
 
-def assemble(settings: Settings) -> dg.Definitions:
-    """Ingest, social, cards and card batches on the given settings."""
+def assemble(
+    settings: Settings, *, on_read: Callable[[int], None] = lambda records: None
+) -> dg.Definitions:
+    """Ingest, social, cards and card batches on the given settings.
+
+    Args:
+        settings: With the social tier's login.
+        on_read: Told how many records of a landing file were read, piece by piece; what it raises
+            ends the run.
+    """
     from sxe_pipeline.audit import sensors as audit
     from sxe_pipeline.cards import assets as cards
     from sxe_pipeline.handoff import assets as handoff
@@ -223,12 +232,23 @@ def assemble(settings: Settings) -> dg.Definitions:
             "run_lease": run_lease,
             "stale_tables": stale_tables,
             "landed_day": register.day_of,
-            "read_landing_file": landing.LandingTier(settings.landing_url).read,
+            "read_landing_file": _told(landing.LandingTier(settings.landing_url).read, on_read),
             "ready_cards": sound_cards,
             "describe_day": describe_day,
         },
         executor=dg.in_process_executor,
     )
+
+
+def _told(
+    read: Callable[[LandingFile], Iterable[Landed]], on_read: Callable[[int], None]
+) -> Callable[[LandingFile], Iterator[Landed]]:
+    def reading(file: LandingFile) -> Iterator[Landed]:
+        for piece in read(file):
+            on_read(piece.rows.num_rows + len(piece.rejects))
+            yield piece
+
+    return reading
 
 
 def assemble_contacts(settings: Settings) -> dg.Definitions:

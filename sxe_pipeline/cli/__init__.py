@@ -13,14 +13,19 @@ broken, 7 a dependency cannot be reached (try again), 8 somebody else holds the 
 9 cannot tell, 130 interrupted.
 """
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
 from sxe_pipeline import __version__
+from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.verbs import NAMES, SECTIONS, verb
 from sxe_pipeline.errors import SxeError
+from sxe_pipeline.local.interrupts import terminable
 
 
 class Verbs(click.Group):
@@ -51,19 +56,32 @@ class Verbs(click.Group):
             with formatter.section(section.title):
                 formatter.write_dl(rows)
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """A run of the program; nothing is left to be said to a reader that went away."""
+        try:
+            with terminable():
+                return super().main(*args, **extra)
+        finally:
+            _flush()
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """The arguments are read; `--help` is printed while that is done."""
+        with _reader_may_leave():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb; an error of ours ends with its own exit code."""
         try:
-            return super().invoke(ctx)
+            with _reader_may_leave():
+                return super().invoke(ctx)
         except SxeError as error:
             _fail(ctx, str(error), error.exit_code)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
+            progress.current().end()
             click.echo("sxe: interrupted; run it again, what was finished stays", err=True)
             sys.exit(130)
-        except BrokenPipeError:
-            sys.exit(0)
         except Exception as error:  # noqa: BLE001 - the border: its text may quote data
             _fail(ctx, f"{type(error).__name__}: unexpected; run again with --trace", 1)
         return None
@@ -74,8 +92,40 @@ def _fail(ctx: click.Context, message: str, code: int) -> None:
         raise  # always called inside the handler of `invoke`
     from sxe_pipeline import logs
 
+    progress.current().end()
     click.echo(f"sxe: {logs.scrub(message)}", err=True)
     sys.exit(code)
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """`sxe ... | head` is no error: the reader had enough."""
+    try:
+        yield
+    except BrokenPipeError:
+        if not _has_left():
+            raise  # something else went away
+        sys.exit(0)
+
+
+def _has_left() -> bool:
+    """Whether nobody reads stdout any more."""
+    import select
+
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), select.POLLOUT)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
+def _flush() -> None:
+    """Write what is left; where nobody reads it, the interpreter is to say nothing at its end."""
+    with suppress(BrokenPipeError, ValueError):
+        sys.stdout.flush()
+    try:
+        if _has_left():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # no file, or closed before
+        return
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -85,6 +135,7 @@ def _fail(ctx: click.Context, message: str, code: int) -> None:
 def main(trace: bool, verbose: bool) -> None:
     """Social XPress Engine: public profiles become contact-free, labeled, signed lead batches."""
     del trace
+    progress.begin(is_verbose=verbose)
     if verbose:
         from sxe_pipeline import logs
 

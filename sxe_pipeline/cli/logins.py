@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sxe_pipeline import settings
+from sxe_pipeline.cli import progress
 
 if TYPE_CHECKING:
     import psycopg
@@ -26,8 +27,13 @@ def logged_in(*logins: str) -> Iterator[settings.Settings]:
     """
     from sxe_pipeline.local import attach
 
-    with attach.attached(settings.load(), *logins) as held:
+    given = settings.load()
+    if given.is_embedded:
+        progress.say("starting the embedded database")
+    with attach.attached(given, *logins) as held:
+        progress.say("")
         yield held.settings
+        progress.say("")
 
 
 @contextmanager

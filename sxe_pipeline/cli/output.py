@@ -14,6 +14,7 @@ from uuid import UUID
 
 import click
 
+from sxe_pipeline.cli import progress
 from sxe_pipeline.errors import BadInput, NotFound
 
 MILLION = 1_000_000
@@ -39,6 +40,7 @@ def answer(verb: str, data: dict[str, Any], as_json: bool, lines: Iterable[str])
         as_json: What the option `as_json` gave.
         lines: The same for a person; not read when JSON is printed.
     """
+    progress.current().end()
     if as_json:
         click.echo(json.dumps({"schema": "sxe.cli/1", "verb": verb, **data}, default=_written))
     else:

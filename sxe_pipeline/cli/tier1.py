@@ -1,21 +1,24 @@
-"""Verbs of Tier 1, in the order of the flow: ingest, build, redact, label, market.
+"""Verbs of Tier 1, in the order of the flow: ingest, redact, label, market.
 
-Here: reading arguments, one call into a stage, the answer. Not here: anything a stage decides, and
-what leaves Tier 1 (`handoff`).
+Here: reading arguments, one call into a stage, the answer. Not here: anything a stage decides,
+building (`build`), and what leaves Tier 1 (`handoff`).
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.cli.logins import api_connection, dagster_instance, logged_in
-from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, parse_day, plain, table
+from sxe_pipeline.cli import progress
+from sxe_pipeline.cli.logins import api_connection, logged_in
+from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, plain, table
 from sxe_pipeline.errors import BadInput, NotFound
+
+_TOLD_ROWS = 1_000
 
 
 @click.command()
@@ -46,10 +49,20 @@ def ingest(
     from sxe_pipeline.ingest import land, register
     from sxe_pipeline.store import objects, sql
 
-    today = datetime.now(UTC).date()
-    with logged_in("social") as given:
+    told = progress.current()
+    with logged_in("social") as given, sql.connect(given.need("social_dsn")) as conn:
         landing = objects.Objects(given.landing_url)
-        landed = land.land(landing, paths, collection=collection, day=today, dry_run=dry_run)
+        [(now,)] = conn.execute("select clock_timestamp()").fetchall()
+        conn.commit()  # copying may take long
+        told.say("copying into the landing store")
+        landed = land.land(
+            landing,
+            paths,
+            collection=collection,
+            day=now.astimezone(UTC).date(),
+            dry_run=dry_run,
+            progress=lambda files: told.add(files, "files"),
+        )
         data: dict[str, Any] = {
             "landed": landed.new,
             "collections": landed.collections,
@@ -58,8 +71,8 @@ def ingest(
         }
         unreadable = landed.unreadable
         if not dry_run:
-            with sql.connect(given.need("social_dsn")) as conn:
-                done = register.register_all(conn, landing, actor="cli:ingest", again=landed.keys)
+            told.say("registering what is new")
+            done = register.register_all(conn, landing, actor="cli:ingest", again=landed.keys)
             data |= {"registered": done.new, "days": [d.isoformat() for d in done.days]}
             data["set_aside"] = [fields_of(each) for each in done.set_aside]
             unreadable += done.unreadable
@@ -88,71 +101,6 @@ def _stream_rows(paths: tuple[Path, ...], quarantine: BinaryIO | None, strict: b
 
 
 @click.command()
-@click.option("--day", "days", multiple=True, help="Landing day; default: every pending day.")
-@click.option("--publish", is_flag=True, help="Publish the batches of the day as well (tier1_day).")
-@dry_run
-@as_json
-def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) -> None:
-    """Build Tier 1, cards and pools of the pending days, in this process."""
-    from sxe_pipeline import definitions
-    from sxe_pipeline.ingest import register
-    from sxe_pipeline.local import runs
-    from sxe_pipeline.store import objects, sql
-
-    job = definitions.DAY if publish else definitions.INTAKE
-    with logged_in("social", "dagster") as given:
-        with sql.connect(given.need("social_dsn")) as conn:
-            set_aside: Sequence[register.SetAside] = ()
-            if not dry_run:
-                landing = objects.Objects(given.landing_url)
-                set_aside = register.register_all(conn, landing, actor="cli:build").set_aside
-            wanted = [_landing_day(d) for d in days] or [
-                p.day for p in register.pending_days(conn, given.pace)
-            ]
-        stretches = runs.stretches(wanted, is_single=publish)
-        done: list[dict[str, Any]] = []
-        if wanted and not dry_run:
-            tier = definitions.assemble(given)
-            with dagster_instance(given) as instance:
-                for stretch in stretches:
-                    run = runs.run(tier, instance, job, stretch)
-                    done.append(
-                        {
-                            "days": [day.isoformat() for day in stretch],
-                            "run_id": run.run_id,
-                            "ok": run.is_success,
-                            "failure": run.failure,
-                            "failed_checks": run.failed_checks,
-                        }
-                    )
-    data = {"job": job, "days": [d.isoformat() for d in sorted(wanted)], "runs": done}
-    data["set_aside"] = [fields_of(each) for each in set_aside]
-    lines = [*_run_lines(data), *(plain(str(each)) for each in set_aside)]
-    answer("build", data, as_json, lines)
-    sys.exit(0 if all(r["ok"] for r in done) else 1)
-
-
-def _landing_day(text: str) -> date:
-    from sxe_pipeline.schema.tables import FIRST_DAY
-
-    day, today = parse_day(text), datetime.now(UTC).date()
-    if not FIRST_DAY <= day <= today:
-        raise BadInput(f"a landing day lies between {FIRST_DAY} and {today}")
-    return day
-
-
-def _run_lines(data: dict[str, Any]) -> Iterator[str]:
-    if not data["days"]:
-        yield "nothing is pending: every registered file has been observed"
-    for run in data["runs"] or [{"days": [d], "ok": None} for d in data["days"]]:
-        state = {True: "done", False: f"failed: {run.get('failure')}", None: "would run"}[run["ok"]]
-        days = run["days"][0] if len(run["days"]) == 1 else f"{run['days'][0]} to {run['days'][-1]}"
-        yield f"{data['job']} {days}: {state}"
-        for check in run.get("failed_checks") or ():
-            yield f"  check failed: {check}"
-
-
-@click.command()
 @click.option("--field", default="text", show_default=True, help="The field that holds the text.")
 def redact(field: str) -> None:
     """Find contact data: JSON Lines on stdin, the same with `redacted` and `spans` on stdout."""
@@ -175,9 +123,13 @@ def _stream(rows: Iterable[dict[str, Any]]) -> None:
     import msgspec
 
     encode = msgspec.json.Encoder().encode
-    out = sys.stdout.buffer
-    for row in rows:
+    out, told = sys.stdout.buffer, progress.current()
+    if not sys.stdout.isatty():
+        told.say(click.get_current_context().info_name or "")
+    for at, row in enumerate(rows, start=1):
         out.write(encode(row) + b"\n")
+        if not at % _TOLD_ROWS:
+            told.add_rows(_TOLD_ROWS)
     out.flush()
 
 

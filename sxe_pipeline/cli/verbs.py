@@ -26,9 +26,9 @@ def _trying() -> tuple[click.Command, ...]:
 
 
 def _building() -> tuple[click.Command, ...]:
-    from sxe_pipeline.cli import landing, tier1
+    from sxe_pipeline.cli import build, landing, tier1
 
-    return tier1.ingest, landing.landing, tier1.build, tier1.market, tier1.redact, tier1.label
+    return tier1.ingest, landing.landing, build.build, tier1.market, tier1.redact, tier1.label
 
 
 def _asking() -> tuple[click.Command, ...]:

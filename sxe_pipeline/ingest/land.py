@@ -6,7 +6,7 @@ folder are data, and of which collection (`given`).
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -39,6 +39,7 @@ def land(
     collection: str | None,
     day: date,
     dry_run: bool = False,
+    progress: Callable[[int], None] = lambda files: None,
 ) -> Landed:
     """Copy files into `<collection>/<day>/<first 8 of SHA-256>-<name>`.
 
@@ -50,6 +51,7 @@ def land(
         collection: Their collection; None tells it from the folders (`given.files`).
         day: The landing day, unless a folder between names one.
         dry_run: Only count.
+        progress: Told of each file that was looked at.
 
     Raises:
         NotFound: A path does not exist.
@@ -82,6 +84,7 @@ def land(
         key = key_of(each.collection, each.folders, each.file.name, data, day)
         new += (not landing.exists(key)) if dry_run else landing.put_new(key, data)
         keys.add(key)
+        progress(1)
     collections = sorted({each.collection for each in found})
     return Landed(new, collections, frozenset(keys), sum(declared), unreadable)
 

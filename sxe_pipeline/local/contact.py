@@ -19,6 +19,8 @@ from sxe_pipeline.settings import PROVIDERS, Settings
 from sxe_pipeline.store.sql import with_driver
 
 CHILD = "sxe_pipeline.local.contact_once"
+STOP_S = 60
+"""Longer than a provider may take to answer."""
 
 
 def variables(settings: Settings) -> dict[str, str]:
@@ -66,18 +68,33 @@ def run_once(settings: Settings) -> list[dict[str, Any]]:
         StoreUnavailable: The child could not do its work; its log says why.
     """
     with attach.attached(settings, "contacts", "dagster") as held:
-        child = subprocess.run(
+        child = subprocess.Popen(
             [sys.executable, "-m", CHILD],
             env=variables(held.settings),
             cwd="/",
             pass_fds=held.descriptors,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
+        with child:
+            stdout, stderr = _output(child)
     log = settings.home / "contact.log"
-    log.write_text(child.stderr)
+    log.write_text(stderr)
     if child.returncode:
         raise StoreUnavailable(f"the contact process could not run; {log} says why")
-    return [json.loads(line) for line in child.stdout.splitlines() if line.startswith("{")]
+    return [json.loads(line) for line in stdout.splitlines() if line.startswith("{")]
+
+
+def _output(child: "subprocess.Popen[str]") -> tuple[str, str]:
+    """What it wrote. Interrupted, it is given the time to book a call that is under way."""
+    try:
+        return child.communicate()
+    except BaseException:
+        child.terminate()
+        try:
+            child.communicate(timeout=STOP_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+        raise

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from sxe_pipeline import definitions
-from sxe_pipeline.local import runs
+from sxe_pipeline.local import interrupts, runs
 
 MOST_TICKS = 5
 
@@ -16,7 +16,7 @@ MOST_TICKS = 5
 def main() -> None:
     """Tick, run, report, until a tick asks for nothing or the answers that are due take longer."""
     tier = definitions.contact_tier()
-    with runs.instance() as instance:
+    with interrupts.terminable(), runs.instance() as instance:
         for _ in range(MOST_TICKS):
             wanted_runs = runs.request_tick(tier, instance, definitions.APPROVED)
             if not wanted_runs:

@@ -154,6 +154,7 @@ class Server:
         self.pg.chmod(0o700)
         self._give(self.pg)
         if not self.data.exists():
+            state.pop("has_admin", None)
             self._init(state["passwords"]["postgres"])
         port = self._port() or self._start(state.get("port", 0))
         if state.get("port") != port or not state.get("has_admin"):
@@ -232,9 +233,10 @@ class Server:
             os.chown(path, self.user.uid, self.user.gid)
 
     def _pid(self) -> int | None:
-        """The postmaster, if it lives."""
+        """The postmaster of our own data, if it lives."""
         try:
-            pid = int((self.data / "postmaster.pid").read_text().split()[0])
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            pid = int(lines[0])
             os.kill(pid, 0)
         except (FileNotFoundError, IndexError, ValueError, ProcessLookupError, PermissionError):
             return None
@@ -243,7 +245,19 @@ class Server:
             name, state = stat.read_text().split("(", 1)[1].rsplit(")", 1)
             if state.split()[0] == "Z" or name != "postgres":
                 return None
-        return pid
+        return pid if self._is_served_by(pid, lines) else None
+
+    def _is_served_by(self, pid: int, lines: list[str]) -> bool:
+        """Whether a postmaster works on our data, not on those that they are a copy of.
+
+        It stands in its folder, wherever that was moved to; where the system does not say, the
+        second line of its file names the folder. One that is gone was moved with its server.
+        """
+        try:
+            return Path(f"/proc/{pid}/cwd").samefile(self.data)
+        except OSError:
+            named = Path(lines[1]) if len(lines) > 1 else self.data
+            return not named.exists() or named.samefile(self.data)
 
     def _is_filling(self) -> bool:
         """A starting postmaster made its file and has not written its number yet.

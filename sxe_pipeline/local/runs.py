@@ -4,14 +4,16 @@ Here: what the demo, the contact child and `sxe build` need of Dagster. Not here
 does.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 
+from sxe_pipeline.local import interrupts
 from sxe_pipeline.ops.sensors import RANGE, range_tags
 
 
@@ -136,26 +138,46 @@ def run(
     job: str,
     days: Sequence[date],
     tags: Mapping[str, str] | None = None,
+    *,
     assets: Sequence[str] | None = None,
+    now: datetime | None = None,
+    on_step: Callable[[str], None] | None = None,
+    stop: interrupts.Stop | None = None,
 ) -> Run:
     """Run a daily job in this process, for one day or a contiguous range.
 
     One at a time: two in-process runs in threads of one process deadlock in Dagster's log handler.
 
     Args:
-        tier: The code location.
-        opened: The instance.
+        tier: With the job.
+        opened: Dagster's instance.
         job: Its name.
-        days: Landing days.
-        tags: Of the run.
+        days: Landing days, without a gap.
+        tags: For the run.
         assets: Only these of the job, such as 'social/observations'.
+        now: The database's time, by which the newest day is one: a machine whose clock is behind
+            would not know it yet. This machine's where it is None.
+        on_step: Told the name of each step that begins, such as 'social/observations'.
+        stop: Whoever watches for signals already.
+
+    Raises:
+        KeyboardInterrupt: SIGINT or SIGTERM came. What the run had finished stays.
     """
     first, last = min(days).isoformat(), max(days).isoformat()
     extra = dict(tags or {})
     if first != last:
         extra |= range_tags(first, last)
-    partition = first if first == last else None
-    return run_partition(tier, opened, job, partition, extra, assets)
+    with dg.partition_loading_context(effective_dt=now):
+        return run_partition(
+            tier,
+            opened,
+            job,
+            first if first == last else None,
+            extra,
+            assets=assets,
+            on_step=on_step,
+            stop=stop,
+        )
 
 
 def run_partition(
@@ -164,16 +186,36 @@ def run_partition(
     job: str,
     partition: str | None,
     tags: Mapping[str, str],
+    *,
     assets: Sequence[str] | None = None,
+    on_step: Callable[[str], None] | None = None,
+    stop: interrupts.Stop | None = None,
 ) -> Run:
-    """Run a job in this process, for one partition or for what its tags say."""
-    result = tier.resolve_job_def(job).execute_in_process(
-        instance=opened,
-        partition_key=partition,
-        raise_on_error=False,
-        tags=dict(tags),
-        asset_selection=[dg.AssetKey.from_user_string(name) for name in assets or ()] or None,
-    )
+    """Run a job in this process, for one partition or for what its tags say.
+
+    Raises:
+        KeyboardInterrupt: As `run`.
+    """
+    run_id = str(uuid4())
+    if on_step is not None:
+        opened.add_event_listener(run_id, _steps(on_step))
+    with nullcontext(stop) if stop else interrupts.watched() as watch:
+        try:
+            result = tier.resolve_job_def(job).execute_in_process(
+                instance=opened,
+                partition_key=partition,
+                raise_on_error=False,
+                run_id=run_id,
+                tags=dict(tags),
+                asset_selection=[dg.AssetKey.from_user_string(n) for n in assets or ()] or None,
+            )
+        except BaseException:
+            # Dagster's own interrupt, or what a library made of it.
+            if watch.asked:
+                raise KeyboardInterrupt from None
+            raise
+        if watch.asked:
+            raise KeyboardInterrupt
     failed = [e for e in result.all_node_events if e.is_step_failure]
     checks = tuple(
         sorted(
@@ -184,6 +226,17 @@ def run_partition(
     )
     text = _failure_text(failed[0]) if failed else None
     return Run(result.run_id, result.success, text, checks)
+
+
+def _steps(told: Callable[[str], None]) -> Callable[[dg.EventLogEntry], None]:
+    """A listener of a run that passes on which step begins."""
+
+    def listen(entry: dg.EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is not None and event.event_type_value == "STEP_START" and event.step_key:
+            told(event.step_key.replace("__", "/"))
+
+    return listen
 
 
 def _failure_text(event: dg.DagsterEvent) -> str:

@@ -1,0 +1,138 @@
+"""The verb that builds: the pending days, or those named, run in this process.
+
+Here: reading arguments, one run after another, the answer. Not here: which days are pending
+(`ingest.register`), how a run is made (`local.runs`), what it does.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import click
+
+from sxe_pipeline.cli import progress
+from sxe_pipeline.cli.logins import dagster_instance, logged_in
+from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, parse_day, plain
+from sxe_pipeline.errors import BadInput
+from sxe_pipeline.local.program import program
+from sxe_pipeline.settings import Settings
+
+
+@click.command()
+@click.option("--day", "days", multiple=True, help="Landing day; default: every pending day.")
+@click.option("--publish", is_flag=True, help="Publish the batches of the day as well (tier1_day).")
+@dry_run
+@as_json
+def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) -> None:
+    """Build Tier 1, cards and pools of the pending days, in this process."""
+    with logged_in("social", "dagster") as given:
+        progress.say("registering what landed")
+        from sxe_pipeline import definitions
+        from sxe_pipeline.ingest import register
+        from sxe_pipeline.local import runs
+        from sxe_pipeline.store import objects, sql
+
+        job = definitions.DAY if publish else definitions.INTAKE
+        with sql.connect(given.need("social_dsn")) as conn:
+            set_aside: Sequence[register.SetAside] = ()
+            if not dry_run:
+                landing = objects.Objects(given.landing_url)
+                set_aside = register.register_all(conn, landing, actor="cli:build").set_aside
+            # The register's days are the database's, and so is the newest that may be built.
+            now, has_landed = _now(conn)
+            wanted = [_landing_day(d, now) for d in days] or [
+                p.day for p in register.pending_days(conn, given.pace)
+            ]
+        stretches = [] if dry_run else runs.stretches(wanted, is_single=publish)
+        done = _run(given, job, stretches, now)
+    data = {"job": job, "days": [d.isoformat() for d in sorted(wanted)], "runs": done}
+    data["set_aside"] = [fields_of(each) for each in set_aside]
+    lines = _lines(data, has_landed=has_landed, landing=given.landing_url)
+    answer("build", data, as_json, [*lines, *(plain(str(each)) for each in set_aside)])
+    sys.exit(0 if all(r["ok"] for r in done) else 1)
+
+
+def _run(
+    given: Settings, job: str, stretches: list[list[date]], now: datetime
+) -> list[dict[str, Any]]:
+    """One run after another, until one is interrupted; what became of each."""
+    from sxe_pipeline import definitions
+    from sxe_pipeline.local import interrupts, runs
+
+    if not stretches:
+        return []
+    told = progress.current()
+
+    def on_read(records: int) -> None:
+        stop.check()
+        told.add_rows(records)
+
+    def stopping() -> None:
+        told.end()
+        click.echo("sxe: stopping after what is being written; once more ends at once", err=True)
+
+    done = []
+    told.say("loading Dagster")
+    with dagster_instance(given) as instance, interrupts.watched(stopping) as stop:
+        tier = definitions.assemble(given, on_read=on_read)
+        for stretch in stretches:
+            run = runs.run(
+                tier,
+                instance,
+                job,
+                stretch,
+                now=now,
+                on_step=_steps(told, stretch),
+                stop=stop,
+            )
+            done.append(
+                {
+                    "days": [day.isoformat() for day in stretch],
+                    "run_id": run.run_id,
+                    "ok": run.is_success,
+                    "failure": run.failure,
+                    "failed_checks": run.failed_checks,
+                }
+            )
+    return done
+
+
+def _steps(told: progress.Progress, days: list[date]) -> Callable[[str], None]:
+    return lambda step: told.say(f"{_named(days)}: {step}")
+
+
+def _now(conn: Any) -> tuple[datetime, bool]:
+    """The database's time, and whether anything has landed yet."""
+    [(now, has_landed)] = conn.execute(
+        "select clock_timestamp(), exists (select from ingest.landing_file)"
+    ).fetchall()
+    return now, has_landed
+
+
+def _landing_day(text: str, now: datetime) -> date:
+    from sxe_pipeline.schema.tables import FIRST_DAY
+
+    day, today = parse_day(text), now.astimezone(UTC).date()
+    if not FIRST_DAY <= day <= today:
+        raise BadInput(f"a landing day lies between {FIRST_DAY} and {today}")
+    return day
+
+
+def _named(days: list[date]) -> str:
+    return str(days[0]) if len(days) == 1 else f"{days[0]} to {days[-1]}"
+
+
+def _lines(data: dict[str, Any], *, has_landed: bool, landing: str) -> Iterator[str]:
+    if not data["days"] and has_landed:
+        yield "nothing is pending: every registered file has been observed"
+    elif not data["days"]:
+        yield f"nothing has landed yet: `{program()} ingest FOLDER` copies files of yours into"
+        yield f"{landing} and registers them; then `{program()} build` again"
+        yield f"(to see it work on invented people first: `{program()} demo`)"
+    for run in data["runs"] or [{"days": [d], "ok": None} for d in data["days"]]:
+        state = {True: "done", False: f"failed: {run.get('failure')}", None: "would run"}[run["ok"]]
+        days = _named([date.fromisoformat(day) for day in run["days"]])
+        yield f"{data['job']} {days}: {state}"
+        for check in run.get("failed_checks") or ():
+            yield f"  check failed: {check}"

@@ -1,0 +1,78 @@
+"""`make` on machines that are not ours: a copy of the Makefile, before programs that we wrote."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PYTHON = """#!/bin/sh
+echo "python $*" >> calls
+case "$*" in *uv==*) exit {has_uv};; esac
+"""
+UV = """#!/bin/sh
+echo "uv ${{UV_SYSTEM_CERTS:-0}} $*" >> calls
+echo "invalid peer certificate" >&2
+[ "${{UV_SYSTEM_CERTS:-0}}" = "{works_with}" ]
+"""
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A checkout on another machine: `made(...)` runs make there; what it called, line by line."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml"):
+        (tmp_path / name).write_text("")
+    binaries = tmp_path / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+
+    def made(target, *, has_uv=True, works_with="0"):
+        programs = {
+            "python": PYTHON.format(has_uv=0 if has_uv else 1),
+            "uv": UV.format(works_with=works_with),
+            "sxe": '#!/bin/sh\necho "sxe $*" >> calls\n',
+        }
+        for name, text in programs.items():
+            (binaries / name).write_text(text)
+            (binaries / name).chmod(0o755)
+        done = subprocess.run(
+            ["make", *target], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return (tmp_path / "calls").read_text().splitlines()
+
+    return made
+
+
+def test_uv_installs_where_it_works(bare):
+    calls = bare(["demo"])
+
+    assert [call.split()[0] for call in calls] == ["python", "uv", "uv", "sxe"]
+    assert "--require-hashes -r requirements.lock" in calls[1]
+
+
+def test_uv_that_knows_no_certificate_of_a_proxy_takes_those_of_the_system(bare):
+    calls = bare(["demo"], works_with="1")
+
+    assert [call.split()[:2] for call in calls[1:-1]] == [["uv", "0"], ["uv", "1"], ["uv", "1"]]
+
+
+def test_pip_installs_whatever_uv_failed_of(bare):
+    calls = bare(["demo"], works_with="never")
+
+    assert "--require-hashes --no-deps -r requirements.lock" in calls[-3]
+    assert calls[-3].startswith("python -m pip")
+    assert calls[-2].endswith("--no-deps -e .")
+    assert calls[-1] == "sxe demo"
+
+
+def test_pip_installs_where_there_is_no_uv(bare):
+    calls = bare(["demo"], has_uv=False)
+
+    assert [call.split()[0] for call in calls] == ["python", "python", "python", "sxe"]
+
+
+def test_the_ui_takes_another_port(bare):
+    assert bare(["ui", "PORT=3070"])[-1] == "sxe ui --demo --port 3070"
+    assert bare(["ui"])[-1].strip() == "sxe ui --demo"
