@@ -176,13 +176,14 @@ def landing_replace(file: str, newfile: Path, reason: str, dry_run: bool, as_jso
     words = mend.reason_of(reason)
     with _store() as (conn, store, _given):
         known = mend.find(conn, store, file)
-        is_new, by = known.withdrawn_at is None, None
+        is_new, by, is_landed = known.withdrawn_at is None, None, False
         if dry_run:
             mend.replacement(store, known, newfile)
         else:
             done = mend.replace(conn, store, known, newfile, reason=words, actor=ACTOR)
-            is_new, by = done.is_new, done.replaced_by
-        data = _plan(conn, known, is_new=is_new, dry_run=dry_run) | {"replaced_by": by}
+            is_new, by, is_landed = done.is_new, done.replaced_by, done.is_landed
+        data = _plan(conn, known, is_new=is_new, dry_run=dry_run)
+        data |= {"replaced_by": by, "is_landed": is_landed}
     answer("landing replace", data, as_json, map(plain, _mended_lines(data)))
 
 
@@ -202,12 +203,12 @@ def _plan(conn: "psycopg.Connection", known: Any, *, is_new: bool, dry_run: bool
 
 def _mended_lines(data: dict[str, Any]) -> Iterator[str]:
     name = f"{data['file_sha256'][:_SHORT]} ({data['path']})"
+    if data.get("is_landed"):
+        yield f"{data['replaced_by'][:_SHORT]} is landed in its place"
     if not data["is_new"]:
-        yield f"{name} was withdrawn before; nothing is changed"
+        yield f"{name} had been withdrawn before; nothing is changed about it"
         return
     yield f"{name} {'would be' if data['dry_run'] else 'is'} withdrawn"
-    if data.get("replaced_by"):
-        yield f"{data['replaced_by'][:_SHORT]} stands in its place"
     yield (
         f"{data['observations']} observations go when {data['landed_day']} is built again: "
         "`sxe build`, or by itself"

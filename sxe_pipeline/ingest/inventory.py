@@ -65,14 +65,12 @@ class FileReport:
         empty = [each.column for each in self.columns if each.share == 0 and not each.unread]
         if empty:
             yield (
-                f"{len(empty)} mapped columns hold nothing in any row: {', '.join(empty)}; where "
-                "the file does say it, its path in the mapping is wrong"
+                f"mapped columns that hold nothing in any row: {', '.join(empty)}; where the file "
+                "does say it, the path in the mapping is wrong"
             )
         for each in self.columns:
             if each.unread:
-                yield (
-                    f"{each.column} could not be read in {each.unread} rows, where it is null now"
-                )
+                yield f"{each.column}: values that could not be read and are null: {each.unread}"
 
 
 def lines(

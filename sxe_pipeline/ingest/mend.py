@@ -4,6 +4,7 @@ Here: finding a registered file by what a person types, withdrawing and replacin
 of its day makes that day without its rows. Not here: what files brought (`inventory`), building.
 """
 
+import dataclasses
 import hashlib
 import re
 from dataclasses import dataclass
@@ -39,11 +40,15 @@ class Known:
 
 @dataclass(frozen=True)
 class Mended:
-    """What a change did; `is_new` is false where it had been done before."""
+    """What a change did; `is_new` is false where the file had been withdrawn before.
+
+    `replaced_by` is the hash of what stands in its place, `is_landed` whether that is new.
+    """
 
     file: Known
     is_new: bool
     replaced_by: str | None = None
+    is_landed: bool = False
 
 
 def find(conn: psycopg.Connection, landing: Objects, name: str) -> Known:
@@ -147,7 +152,7 @@ def replace(
         [(now,)] = conn.execute("select clock_timestamp()").fetchall()
         entry = Entry(key, len(data), now)
         fresh = register.Fresh(file.collection, digest, entry, file.landed_day, is_again=True)
-        register.insert(conn, fresh, actor=actor, now=now)
+        is_landed = register.insert(conn, fresh, actor=actor, now=now)
         waits = conn.execute(
             "select 1 from ingest.landing_file where (collection, file_sha256) = (%s, %s) "
             "and withdrawn_at is not null",
@@ -158,7 +163,8 @@ def replace(
                 "the new content was withdrawn from another day, which is still to be built "
                 "without it; run `sxe build`, then this again"
             )
-        return _withdraw(conn, file, words, actor, digest)
+        done = _withdraw(conn, file, words, actor, digest)
+        return dataclasses.replace(done, is_landed=is_landed)
 
 
 def replacement(landing: Objects, file: Known, new: Path) -> bytes:
