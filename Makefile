@@ -15,7 +15,7 @@ MUTANTS ?= 50
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick coverage mutate check format golden platform bench ui clean lock
+.PHONY: help demo test quick coverage mutate check format golden platform month bench ui clean lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -56,6 +56,9 @@ golden: $(DEV) ## the catalogue in the tree anew, after an edit of SQL
 
 platform: $(DEV) ## what needs packages of the system: a managed Postgres with TLS and PgBouncer
 	@$(BIN)/python -m pytest -q -m "platform or not platform" sxe_pipeline_tests/local/test_managed*.py $(ARGS)
+
+month: $(DEV) ## past days, hostile landings and kills at random, and nobody mends anything; ARGS="--days 6 --kills 12 --seed 7"
+	@$(BIN)/python -m sxe_pipeline_tests.month $(ARGS)
 
 bench: $(DEV) ## the benchmarks
 	@for b in bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done

@@ -5,8 +5,9 @@ own logins; `defs` is what `dg` loads. Stages import nothing of each other: what
 another is handed over here, as a resource.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import dagster as dg
@@ -14,7 +15,8 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline import face
-from sxe_pipeline.ops import runs, work
+from sxe_pipeline.ops import assets as kept
+from sxe_pipeline.ops import retention, runs, work
 from sxe_pipeline.ops import sensors as ops
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.schema.landed import Landed, LandingFile
@@ -30,6 +32,7 @@ APPROVED = "approved_requests"
     cron_schedule=f"0 {work.NIGHT_HOUR} * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Publishes yesterday, every night at two (UTC).",
 )
 def every_day(
     context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]
@@ -76,14 +79,81 @@ def stale_tables(conn: psycopg.Connection, settings: Settings) -> str | None:
         return None
     newest_day = tier1.newest_day(conn)
     made_from = {
-        profiles.TABLE: profiles.inputs_of(seen.version),
-        identities.TABLE: identities.inputs_of(people.version) if people else "",
+        profiles.TABLE: profiles.inputs_of(seen.rows_version),
+        identities.TABLE: identities.inputs_of(people.rows_version) if people else "",
         **tier1.inputs_of(conn, settings),
     }
     for table, inputs in made_from.items():
         if not versions.is_current(versions.named(conn, table), inputs, newest_day):
             return versions.digest(table=table, inputs=inputs, day=newest_day)
     return None
+
+
+def sound_cards(conn: psycopg.Connection, settings: Settings) -> pa.Table:
+    """The cards that may leave; refuses where a verdict on what they come from is not green.
+
+    Args:
+        conn: The social tier's login, outside of a transaction.
+        settings: Where the tables are.
+    """
+    from sxe_pipeline.cards import tier1
+    from sxe_pipeline.social import checks
+
+    checks.require_sound(conn, settings.tier1_url)
+    return tier1.ready_cards(conn, settings)
+
+
+def describe_day(conn: psycopg.Connection, asset_key: str, day: date) -> Mapping[str, Any]:
+    """What the materialization of a day shows, where its run could not say so any more.
+
+    Args:
+        conn: The social tier's login.
+        asset_key: One of `audit.DAILY`.
+        day: A landing day.
+    """
+    from sxe_pipeline.handoff import assets as handoff
+    from sxe_pipeline.ingest import assets as ingest
+    from sxe_pipeline.social import assets as social
+
+    shown = {
+        "ingest/raw_profiles": ingest.day_shown,
+        "social/observations": social.day_shown,
+        "handoff/lead_card_batches": handoff.day_shown,
+    }
+    return shown[asset_key](conn, day)
+
+
+def _uris(settings: Settings) -> dict[str, str]:
+    """Asset -> where its data is; rows of Postgres by their table."""
+    from sxe_pipeline.schema import lead_card, tables
+
+    stored = (tables.OBSERVATION, tables.PROFILE, tables.IDENTITY, tables.POOL, lead_card.LEAD_CARD)
+    return {
+        **{table.name: f"{settings.tier1_url.rstrip('/')}/{table.name}" for table in stored},
+        "ingest/raw_profiles": settings.landing_url,
+        "cards/enrichment_candidates": "postgresql:gate.candidate",
+        "contacts/contact_points": "postgresql:contacts.contact_point",
+        "handoff/lead_card_batches": f"{settings.handoff_url.rstrip('/')}/lead_card",
+        "handoff/lead_contact_batches": f"{settings.contact_handoff_url.rstrip('/')}/lead_contact",
+    }
+
+
+def expire_social(
+    conn: psycopg.Connection, settings: Settings, terms: retention.Terms
+) -> list[retention.Gone]:
+    """Delete what the social tier holds for too long: landing files, days, its own history."""
+    from sxe_pipeline.ingest.retention import expire_landing
+    from sxe_pipeline.social.retention import expire_days
+    from sxe_pipeline.store.objects import Objects
+
+    return retention.one_by_one(
+        [
+            lambda: expire_landing(conn, Objects(settings.landing_url), terms),
+            lambda: expire_days(conn, settings.tier1_url, "quarantine", terms),
+            lambda: expire_days(conn, settings.tier1_url, "observations", terms),
+            lambda: retention.expire_runs(conn, terms),
+        ]
+    )
 
 
 def assemble(
@@ -98,7 +168,6 @@ def assemble(
     """
     from sxe_pipeline.audit import sensors as audit
     from sxe_pipeline.cards import assets as cards
-    from sxe_pipeline.cards import tier1
     from sxe_pipeline.handoff import assets as handoff
     from sxe_pipeline.ingest import assets as ingest
     from sxe_pipeline.ingest import landing, register, sensors
@@ -113,8 +182,14 @@ def assemble(
         cards.audience_pools,
         cards.enrichment_candidates,
     ]
+    nightly = [kept.tables_kept, kept.expiring(retention.ASSET, "social", expire_social)]
+    made = [*intake, handoff.lead_card_batches]
     return dg.Definitions(
-        assets=[*intake, handoff.lead_card_batches, *audit.SPECS],
+        assets=[
+            *face.located(made, _uris(settings), settings.first_day),
+            *nightly,
+            *audit.SPECS,
+        ],
         asset_checks=[
             social.no_contact_data,
             social.counts_add_up,
@@ -123,15 +198,25 @@ def assemble(
         ],
         jobs=[
             dg.define_asset_job(
-                INTAKE, selection=dg.AssetSelection.assets(*intake), tags=face.WRITES
+                INTAKE,
+                selection=dg.AssetSelection.assets(*intake),
+                tags=face.WRITES,
+                description="Takes landed days in: from their files to cards and pools.",
             ),
             dg.define_asset_job(
-                ops.TABLES, selection=dg.AssetSelection.assets(*intake[2:]), tags=face.WRITES
+                ops.TABLES,
+                selection=dg.AssetSelection.assets(*intake[2:]),
+                tags=face.WRITES,
+                description="Makes the tables behind all days anew, where a run did not.",
             ),
             dg.define_asset_job(
                 DAY,
-                selection=dg.AssetSelection.assets(*intake, handoff.lead_card_batches),
+                selection=dg.AssetSelection.assets(*made),
                 tags=face.WRITES,
+                description="A day from its files to its published batches.",
+            ),
+            dg.define_asset_job(
+                kept.UPKEEP, selection=dg.AssetSelection.assets(*nightly), tags=face.WRITES
             ),
         ],
         sensors=[
@@ -141,14 +226,15 @@ def assemble(
             ops.due_nights,
             audit.mirrored_events,
         ],
-        schedules=[every_day],
+        schedules=[every_day, kept.nightly(kept.UPKEEP)],
         resources={
             "settings": settings,
             "run_lease": run_lease,
             "stale_tables": stale_tables,
             "landed_day": register.day_of,
             "read_landing_file": _told(landing.LandingTier(settings.landing_url).read, on_read),
-            "ready_cards": tier1.ready_cards,
+            "ready_cards": sound_cards,
+            "describe_day": describe_day,
         },
         executor=dg.in_process_executor,
     )
@@ -172,8 +258,10 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
     """
     from sxe_pipeline.contacts import assets as contacts
     from sxe_pipeline.contacts import points, sensors, tier
+    from sxe_pipeline.contacts import retention as contact_retention
     from sxe_pipeline.handoff import assets as handoff
 
+    expired = kept.expiring(contact_retention.ASSET, "contact", contact_retention.expire)
     held = tier.ContactTier(settings)
 
     def contact_rows(
@@ -181,17 +269,23 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
     ) -> tuple[pa.Table, str, date] | None:
         return points.of_request(conn, held.vault(), request_id, contract)
 
+    made = [contacts.contact_points, handoff.lead_contact_batches]
     return dg.Definitions(
-        assets=[contacts.contact_points, handoff.lead_contact_batches],
+        assets=[*face.located(made, _uris(settings), settings.first_day), expired],
         jobs=[
             dg.define_asset_job(
+                kept.CONTACT_UPKEEP,
+                selection=dg.AssetSelection.assets(expired),
+                tags={"sxe/writes": "contacts"},
+            ),
+            dg.define_asset_job(
                 sensors.JOB,
-                selection=dg.AssetSelection.assets(
-                    contacts.contact_points, handoff.lead_contact_batches
-                ),
-            )
+                selection=dg.AssetSelection.assets(*made),
+                description="One approved request: contact points under permits, then its batch.",
+            ),
         ],
         sensors=[ops.lost_runs("contact_tier", "contacts_dsn"), sensors.approved_requests],
+        schedules=[kept.nightly(kept.CONTACT_UPKEEP)],
         resources={
             "settings": settings,
             "run_lease": run_lease,

@@ -1,28 +1,46 @@
 """What every face shares: how an asset speaks to Dagster.
 
-Here: partitions, the error border, metadata builders, the mirror's view of the event log. Not here:
-anything a stage decides, anything that reads a profile, and how a process runs an asset (`local`).
+Here: partitions, the error border, metadata builders, what a table is to the catalog, the mirror's
+view of the event log. Not here: anything a stage decides, anything that reads a profile, and how a
+process runs an asset (`local`).
 """
 
 import functools
+import inspect
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from urllib.parse import urlsplit
 
 import dagster as dg
 from dagster_shared.utils.warnings import BetaWarning
 
 from sxe_pipeline import logs
 from sxe_pipeline.errors import SxeError
+from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.tables import FIRST_DAY
 from sxe_pipeline.store import faults
 
 # Used on purpose although it is beta: without it a range run computes the middle once a day.
 warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=BetaWarning)
 
-daily = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offset=1, timezone="UTC")
+
+def days_from(first_day: date) -> dg.DailyPartitionsDefinition:
+    """The landing days that the UI knows, from the first one to today (UTC)."""
+    return dg.DailyPartitionsDefinition(
+        start_date=first_day.isoformat(), end_offset=1, timezone="UTC"
+    )
+
+
+daily = days_from(FIRST_DAY)
+"""What a daily asset is written down with; `located` lets it begin where this deployment does."""
+
+TIER1, TIER2 = "tier1", "tier2"
+CARD_BATCHES, CONTACT_BATCHES = "tier3_lead_cards", "tier3_lead_contacts"
+"""Groups: what 'Materialize all' may launch together. None spans two code locations."""
+
 one_run = dg.BackfillPolicy.single_run()
 """On all daily assets, or a range run of the job fails; see docs/decisions.md."""
 
@@ -90,6 +108,31 @@ def counts(**values: float | str | None) -> dict[str, dg.MetadataValue[Any]]:
     return {f"sxe/{name}": _value(value) for name, value in values.items() if value is not None}
 
 
+def row_counts(rows: int, of_partition: int | None = None) -> dict[str, dg.MetadataValue[Any]]:
+    """Row counts under the keys that Dagster's catalog reads.
+
+    Args:
+        rows: Of the whole table.
+        of_partition: Of the day alone, where the table has days.
+    """
+    found: dict[str, dg.MetadataValue[Any]] = {"dagster/row_count": dg.MetadataValue.int(rows)}
+    if of_partition is not None:
+        found["dagster/partition_row_count"] = dg.MetadataValue.int(of_partition)
+    return found
+
+
+def money(micros: int) -> str:
+    """An amount as people read it, as text: a plot would take millionths for a count.
+
+    Example:
+        >>> money(15_600_000), money(1), money(-50_000)
+        ('$15.60', '$0.000001', '-$0.05')
+    """
+    whole, rest = divmod(abs(micros), 1_000_000)
+    digits = f"{rest:06d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if micros < 0 else ''}${whole:,}.{digits}"
+
+
 def _value(value: float | str) -> dg.MetadataValue[Any]:
     if isinstance(value, str):
         return dg.MetadataValue.text(value)
@@ -119,6 +162,98 @@ def _shown(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def table(name: str, columns: Sequence[Column]) -> dict[str, Any]:
+    """What a table is, for the definition of its asset: its name, and each column by its class.
+
+    Args:
+        name: As SQL or the table store knows it.
+        columns: From the schema or the contract.
+    """
+    schema = dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=_type_of(column),
+                description=column.description or None,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable),
+                tags={"sxe/class": column.handling} if column.handling else None,
+            )
+            for column in columns
+        ]
+    )
+    return {"dagster/table_name": name, "dagster/column_schema": schema}
+
+
+def _type_of(column: Column) -> str:
+    if not column.children:
+        return column.kind
+    inner = ", ".join(
+        _type_of(child) if column.kind == "list" else f"{child.name} {_type_of(child)}"
+        for child in column.children
+    )
+    return f"{column.kind}<{inner}>"
+
+
+def located(
+    assets: Sequence[dg.AssetsDefinition], uris: Mapping[str, str], first_day: date | None
+) -> list[dg.AssetsDefinition]:
+    """The assets of a tier as this deployment has them: where they are, from which day, made where.
+
+    Settings are known when a code location is put together, not when a face is imported, so the
+    days of the partitions are given here and not to each asset.
+
+    Args:
+        assets: As they are written down.
+        uris: Asset -> where its data is.
+        first_day: The first landing day that is shown and built; None is the first there can be.
+    """
+    days = days_from(max(first_day or FIRST_DAY, FIRST_DAY))
+    return [asset.map_asset_specs(_located_by(asset, uris, days)) for asset in assets]
+
+
+def _located_by(
+    asset: dg.AssetsDefinition, uris: Mapping[str, str], days: dg.PartitionsDefinition
+) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
+    def locate(spec: dg.AssetSpec) -> dg.AssetSpec:
+        metadata = {
+            "dagster/uri": without_secrets(uris[spec.key.to_user_string()]),
+            **_code_of(asset),
+        }
+        found = spec.merge_attributes(metadata=metadata)
+        if spec.partitions_def == daily:
+            found = found.replace_attributes(partitions_def=days)
+        return found
+
+    return locate
+
+
+def without_secrets(url: str) -> str:
+    """An address without whatever stands beside the address itself.
+
+    Example:
+        >>> without_secrets("s3://key:secret@bucket/tier1?token=x#y")
+        's3://bucket/tier1'
+    """
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _code_of(asset: dg.AssetsDefinition) -> dict[str, Any]:
+    """Where the asset's function is written, in a checkout as in an installed package."""
+    compute: Any = asset.op.compute_fn
+    body = inspect.unwrap(getattr(compute, "decorated_fn", compute))
+    file, (_, line) = inspect.getsourcefile(body), inspect.getsourcelines(body)
+    if file is None:
+        return {}
+    with warnings.catch_warnings():
+        # Beta, and the only form in which the UI links to code.
+        warnings.simplefilter("ignore", BetaWarning)
+        reference = dg.LocalFileCodeReference(file_path=file, line_number=line)
+        return {
+            "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])
+        }
+
+
 def materializations(
     instance: dg.DagsterInstance, asset_keys: Sequence[str], key: str = "sxe/audit_digest"
 ) -> dict[str, int]:
@@ -144,9 +279,21 @@ def _records(instance: dg.DagsterInstance, key: dg.AssetKey) -> Iterator[Any]:
 
 
 def report_runless(
-    instance: dg.DagsterInstance, asset_key: str, metadata: Mapping[str, int | str]
+    instance: dg.DagsterInstance,
+    asset_key: str,
+    metadata: Mapping[str, Any],
+    partition: str | None = None,
 ) -> None:
-    """Report a materialization outside any run: about 20 ms each, so never one per card."""
+    """Report a materialization outside any run: about 20 ms each, so never one per card.
+
+    Args:
+        instance: Whose event log.
+        asset_key: Such as 'social/observations'.
+        metadata: What it says.
+        partition: Of a daily asset, its day.
+    """
     instance.report_runless_asset_event(
-        dg.AssetMaterialization(dg.AssetKey.from_user_string(asset_key), metadata=dict(metadata))
+        dg.AssetMaterialization(
+            dg.AssetKey.from_user_string(asset_key), metadata=dict(metadata), partition=partition
+        )
     )

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -42,7 +43,11 @@ PROVIDERS = {
 }
 """Provider -> (variable of its address, its address, credential -> variable)."""
 
+ALERT_WEBHOOK = "SXE_ALERT_WEBHOOK_URL"
+"""Where alerts are sent; whoever knows the address may write there, so it is a secret."""
+
 SECRETS = {
+    ALERT_WEBHOOK,
     "SXE_SIGNING_KEY",
     "SXE_KEYSET",
     "SXE_TOKEN",
@@ -82,7 +87,10 @@ PACE = {field.name: f"SXE_{field.name.upper()}_S" for field in dataclasses.field
 
 @dataclass(frozen=True)
 class Settings:
-    """What one process may know. A login that is None belongs to another tier or is not set."""
+    """What one process may know. A login that is None belongs to another tier or is not set.
+
+    `first_day`: earlier landed days are neither shown nor built; None is every day there can be.
+    """
 
     home: Path
     landing_url: str
@@ -101,9 +109,12 @@ class Settings:
     credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     apollo_sink_url: str = ""
     policy_file: Path | None = None
+    retention_file: Path | None = None
     postgres_binaries: Path | None = None
     postgres_user: str = "nobody"
     pace: Pace = Pace()
+    first_day: date | None = None
+    alert_url: str | None = field(default=None, repr=False)
 
     @property
     def is_embedded(self) -> bool:
@@ -159,6 +170,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     if (tier1 := urlsplit(stores["tier1_url"])).scheme == "file":
         _refuse_unopenable("SXE_TIER1_STORE_URL", unquote(tier1.path))
     policy, binaries = env.get("SXE_POLICY_FILE"), env.get("SXE_PG_BIN")
+    retention = env.get("SXE_RETENTION_FILE")
     logins: dict[str, Any] = {n: env.get(variable) or None for n, variable in DATABASES.items()}
     return Settings(
         home=home,
@@ -174,8 +186,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         },
         apollo_sink_url=env.get("SXE_APOLLO_SINK_URL") or "",
         policy_file=Path(policy) if policy else None,
+        retention_file=Path(retention) if retention else None,
         postgres_binaries=Path(binaries) if binaries else None,
         postgres_user=env.get("SXE_PG_USER") or "nobody",
+        first_day=_first_day(env.get("SXE_FIRST_DAY")),
+        alert_url=_webhook(env.get(ALERT_WEBHOOK)),
         pace=Pace(
             **{
                 name: _seconds(env, variable)
@@ -184,6 +199,30 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
             }
         ),
     )
+
+
+def _first_day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadConfig("SXE_FIRST_DAY is a day, such as 2026-11-01; correct it") from None
+
+
+def _webhook(url: str | None) -> str | None:
+    """The address, where nobody on the way can read what is sent there."""
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_whole, _ = bool(parts.hostname), parts.port
+    except ValueError:
+        parts, is_whole = urlsplit(""), False
+    is_loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not is_whole or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback)):
+        raise BadConfig(
+            f"{ALERT_WEBHOOK} starts with https://, or with http:// on this machine; correct it"
+        )
+    return url
 
 
 def _refuse_unopenable(variable: str, path: str) -> None:

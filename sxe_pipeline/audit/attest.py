@@ -1,16 +1,19 @@
 """Which materialization answers for which events.
 
 An asset attests its open events after its work is committed and puts the count and the digest into
-its materialization. `mirror` repairs what a crash in between leaves.
+its materialization; a daily asset does so for each of its days. `mirror` repairs what a crash in
+between leaves.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import LiteralString
 from uuid import UUID
 
 import psycopg
 
-from sxe_pipeline.audit.append import KINDS
+from sxe_pipeline.audit.append import DAILY, KINDS
 from sxe_pipeline.audit.payload import digest
 from sxe_pipeline.errors import BadInput
 
@@ -49,27 +52,94 @@ def attest(
         What to put into the materialization. Without an open event the count is 0 and nothing is
         stored.
     """
+    found = _open(conn, asset_key, older_than, subject)
+    return _store(conn, asset_key, run_id, None, [event_id for event_id, _ in found])
+
+
+def attest_days(
+    conn: psycopg.Connection, asset_key: str, run_id: str | None, days: Sequence[date]
+) -> dict[date, Attestation]:
+    """Attest the open events of a daily asset, each by the materialization of its own day.
+
+    An event that names no day (of a collection, say) goes to the newest day of the run. One of a
+    day that is not of this run stays open, for that day's own run or for `mirror`.
+
+    Args:
+        conn: A transaction of its own, after the work was committed.
+        asset_key: One of `DAILY`.
+        run_id: The Dagster run.
+        days: Its days.
+
+    Returns:
+        For each day what to put into its materialization.
+    """
+    by_day: dict[date | None, list[UUID]] = {}
+    for event_id, day in _open(conn, asset_key, timedelta(0), None):
+        by_day.setdefault(day, []).append(event_id)
+    newest = max(days)
+    by_day.setdefault(newest, []).extend(by_day.pop(None, []))
+    return {day: _store(conn, asset_key, run_id, day, by_day.get(day, [])) for day in days}
+
+
+def attest_left(conn: psycopg.Connection, asset_key: str, *, older_than: timedelta) -> int:
+    """Attest what no run did, by materializations outside any run: one a day where it has days.
+
+    Args:
+        conn: A transaction of its own.
+        asset_key: Such as 'social/observations'.
+        older_than: Leave younger events to the run that is about to attest them.
+
+    Returns:
+        How many events.
+    """
+    by_day: dict[date | None, list[UUID]] = {}
+    for event_id, day in _open(conn, asset_key, older_than, None):
+        by_day.setdefault(day, []).append(event_id)
+    for day, ids in by_day.items():
+        _store(conn, asset_key, None, day, ids)
+    return sum(map(len, by_day.values()))
+
+
+def _open(
+    conn: psycopg.Connection, asset_key: str, older_than: timedelta, subject: str | None
+) -> list[tuple[UUID, date | None]]:
+    """The events that no materialization answers for yet, each with the landing day it names."""
     kinds = [kind for kind, answering in KINDS.items() if answering == asset_key]
     if not kinds:
         raise BadInput(f"no audit kind is attested by {asset_key}; see audit.KINDS")
     conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"attest {asset_key}"])
-    ids: list[UUID] = [
-        event_id
-        for (event_id,) in conn.execute(
-            "select e.event_id "
-            "from audit.event e left join audit.attested_event c using (event_id) "
-            "where c.event_id is null and e.kind = any(%s) "
-            "and e.recorded_at <= clock_timestamp() - %s "
-            "and (%s::text is null or e.subject = %s)",
-            [kinds, older_than, subject, subject],
-        )
-    ]
+    day: LiteralString = "audit.day_of(e.event_id)" if asset_key in DAILY else "null"
+    rows = conn.execute(
+        f"select e.event_id, {day} "
+        "from audit.event e left join audit.attested_event c using (event_id) "
+        "where c.event_id is null and e.kind = any(%s) "
+        "and e.recorded_at <= clock_timestamp() - %s "
+        "and (%s::text is null or e.subject = %s)",
+        [kinds, older_than, subject, subject],
+    )
+    return [(event_id, date.fromisoformat(named) if named else None) for event_id, named in rows]
+
+
+def _store(
+    conn: psycopg.Connection,
+    asset_key: str,
+    run_id: str | None,
+    day: date | None,
+    event_ids: Iterable[UUID],
+) -> Attestation:
+    ids = list(event_ids)
     attested = Attestation(len(ids), digest(ids))
     if ids:
         conn.execute(
-            "insert into audit.attestation (digest, asset_key, run_id, event_count) "
-            "values (%s, %s, %s, %s)",
-            [attested.digest, asset_key, run_id, attested.event_count],
+            "insert into audit.attestation (digest, asset_key, run_id, event_count, partition_key) "
+            "values (%s, %s, %s, %s, %s)",
+            [
+                attested.digest,
+                asset_key,
+                run_id,
+                attested.event_count,
+                day.isoformat() if day else None,
+            ],
         )
         conn.execute(
             "insert into audit.attested_event (event_id, digest) select unnest(%s::uuid[]), %s",

@@ -7,18 +7,22 @@ The functions that read Dagster and report to it are arguments.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 import psycopg
 
 from sxe_pipeline.audit.append import KINDS
-from sxe_pipeline.audit.attest import attest
+from sxe_pipeline.audit.attest import attest_left
 
 WITHOUT_RUN = "audit/events"
 """The asset that no run materializes: its events are attested at once."""
 
-Report = Callable[[str, Mapping[str, int | str]], None]
-"""Report a materialization outside any run: (asset key, metadata)."""
+Report = Callable[[str, Mapping[str, Any], str | None], None]
+"""Report a materialization outside any run: (asset key, metadata, its day or None)."""
+
+Describe = Callable[[psycopg.Connection, str, date], Mapping[str, Any]]
+"""What the materialization of a day shows beside its digest: (login, asset key, day)."""
 
 Find = Callable[[Sequence[str]], Mapping[str, int]]
 """Digest -> storage id of all materializations of some assets."""
@@ -40,8 +44,19 @@ class Reconciled:
         )
 
 
+def nothing(conn: psycopg.Connection, asset_key: str, day: date) -> Mapping[str, Any]:
+    """Describes no day."""
+    del conn, asset_key, day
+    return {}
+
+
 def reconcile(
-    conn: psycopg.Connection, report: Report, find: Find, *, older_than: timedelta
+    conn: psycopg.Connection,
+    report: Report,
+    find: Find,
+    *,
+    older_than: timedelta,
+    describe: Describe = nothing,
 ) -> Reconciled:
     """Make both sides agree on what is older than `older_than`; younger work may be under way.
 
@@ -50,26 +65,29 @@ def reconcile(
         report: Tells Dagster.
         find: Asks Dagster.
         older_than: What a run may still be about to report.
+        describe: The figures of a day: the newest materialization of a day is what people see.
     """
     assets = sorted(set(KINDS.values()))
     attested = 0
     for asset_key in assets:
         wait = timedelta(0) if asset_key == WITHOUT_RUN else older_than
         with conn.transaction():
-            attested += attest(conn, asset_key, None, older_than=wait).event_count
+            attested += attest_left(conn, asset_key, older_than=wait)
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(hashtextextended('audit mirror', 0))")
         mirrored = _mirror(conn, find(assets))
         missing = conn.execute(
-            "select digest, asset_key, event_count from audit.attestation "
+            "select digest, asset_key, event_count, partition_key from audit.attestation "
             "where dagster_storage_id is null and (run_id is null or "
             "attested_at <= clock_timestamp() - %s) order by attested_at",
             [older_than],
         ).fetchall()
-        for digest, asset_key, count in missing:
-            report(asset_key, {"sxe/audit_events": count, "sxe/audit_digest": digest})
+        for digest, asset_key, count, day in missing:
+            shown = describe(conn, asset_key, date.fromisoformat(day)) if day else {}
+            events = {"sxe/audit_events": count, "sxe/audit_digest": digest}
+            report(asset_key, {**shown, **events}, day)
         if missing:
-            _mirror(conn, find(sorted({asset_key for _, asset_key, _ in missing})))
+            _mirror(conn, find(sorted({asset_key for _, asset_key, _, _ in missing})))
     return Reconciled(mirrored, len(missing), attested)
 
 

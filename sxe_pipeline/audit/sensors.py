@@ -1,6 +1,6 @@
 """The background task of audit: keep Dagster's event log and the audit log in agreement."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -24,10 +24,17 @@ SPECS = [
 """Assets that a sensor materializes; Dagster calls them external."""
 
 
-@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Attests what no run attested, and reports what a crash left out of the event log.",
+)
+@face.speaking_dagster
 def mirrored_events(
-    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
-) -> Iterator[dg.SkipReason]:
+    context: dg.SensorEvaluationContext,
+    settings: dg.ResourceParam[Settings],
+    describe_day: dg.ResourceParam[mirror.Describe],
+) -> dg.SkipReason:
     """Attest what no run attested, and report what a crash left out of the event log.
 
     Progress is kept in Postgres. Dagster shows a tick that only reports as skipped; the
@@ -35,12 +42,19 @@ def mirrored_events(
     """
     instance = context.instance
 
-    def report(asset_key: str, metadata: Mapping[str, int | str]) -> None:
-        face.report_runless(instance, asset_key, metadata)
+    def report(asset_key: str, metadata: Mapping[str, Any], day: str | None) -> None:
+        face.report_runless(instance, asset_key, metadata, day)
 
     def find(asset_keys: Sequence[str]) -> dict[str, Any]:
         return dict(face.materializations(instance, asset_keys))
 
     with sql.connect(settings.need("social_dsn")) as conn:
-        done = mirror.reconcile(conn, report, find, older_than=timedelta(minutes=10))
-    yield dg.SkipReason(done.sentence())
+        done = mirror.reconcile(
+            conn,
+            report,
+            find,
+            # By then a run has reported what it attested, or somebody has found it lost.
+            older_than=timedelta(seconds=2 * settings.pace.start_grace),
+            describe=describe_day,
+        )
+    return dg.SkipReason(done.sentence())

@@ -7,12 +7,13 @@ import dagster as dg
 from sxe_pipeline import audit, face
 from sxe_pipeline.cards import checks, tier1
 from sxe_pipeline.ops.runs import RunLease
-from sxe_pipeline.privacy import leaks
 from sxe_pipeline.schema.lead_card import LEAD_CARD
+from sxe_pipeline.schema.tables import POOL
 from sxe_pipeline.settings import Settings
-from sxe_pipeline.store import sql, tables
+from sxe_pipeline.store import catalogue, sql, tables
 
 TAGGED_GOAL = 0.8
+BEFORE_THE_GATE = "gate.candidate"
 
 
 @dg.asset(
@@ -20,11 +21,12 @@ TAGGED_GOAL = 0.8
     kinds={"deltalake", "python"},
     tags={"sxe/tier": "social", "sxe/contract": "lead_card"},
     code_version="1",
+    metadata=face.table(LEAD_CARD.name, LEAD_CARD.columns),
     freshness_policy=dg.FreshnessPolicy.time_window(
         fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
     ),
     key_prefix="cards",
-    group_name="cards",
+    group_name=face.TIER1,
     owners=["team:market-ops"],
 )
 @face.speaking_dagster
@@ -46,6 +48,7 @@ def lead_cards(
     return dg.MaterializeResult(
         metadata={
             **face.counts(**written.numbers()),
+            **face.row_counts(written.card_count),
             **attestation.metadata,
             **face.summary("Lead cards", written.numbers()),
             "sxe/personas": face.top(written.personas),
@@ -60,8 +63,9 @@ def lead_cards(
     kinds={"deltalake", "postgres"},
     tags={"sxe/tier": "social"},
     code_version="1",
+    metadata=face.table(POOL.name, POOL.columns),
     key_prefix="cards",
-    group_name="cards",
+    group_name=face.TIER1,
     owners=["team:market-ops"],
 )
 @face.speaking_dagster
@@ -83,6 +87,7 @@ def audience_pools(
     return dg.MaterializeResult(
         metadata={
             **face.counts(**written.numbers()),
+            **face.row_counts(written.pool_count),
             **attestation.metadata,
             "sxe/largest": face.top(written.largest),
         }
@@ -94,8 +99,9 @@ def audience_pools(
     kinds={"postgres"},
     tags={"sxe/tier": "social"},
     code_version="1",
+    metadata=face.table(BEFORE_THE_GATE, catalogue.columns_of(BEFORE_THE_GATE)),
     key_prefix="cards",
-    group_name="cards",
+    group_name=face.TIER1,
     owners=["team:market-ops"],
 )
 @face.speaking_dagster
@@ -117,23 +123,28 @@ def enrichment_candidates(
     return dg.MaterializeResult(
         metadata={
             **face.counts(**written.numbers()),
+            **face.row_counts(written.candidate_count),
             **attestation.metadata,
             **face.summary("Candidates that state", written.with_inputs),
         }
     )
 
 
-@dg.asset_check(asset=lead_cards, name="no_contact_data")
+@dg.asset_check(
+    asset=lead_cards,
+    name="no_contact_data",
+    description="The second detector finds no contact data on any card.",
+)
 @face.speaking_dagster
 def no_contact_data_on_cards(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     """The second detector, over every text of every card."""
     with sql.connect(settings.need("social_dsn")) as conn:
         stored = tables.snapshot(conn, settings.tier1_url, tier1.CARDS)
-        seen = leaks.contact_data(stored, LEAD_CARD)
+        found = checks.no_contact_data(conn, stored)
     return dg.AssetCheckResult(
-        passed=seen.certain == 0,
+        passed=found.is_passed,
         severity=dg.AssetCheckSeverity.ERROR,
-        metadata=face.counts(certain=seen.certain, open=seen.open),
+        metadata=face.counts(**found.numbers),
     )
 
 

@@ -129,7 +129,7 @@ def _stated(
     columns = ["platform", "account_key", "location", "links", "follower_count"]
     joined = members.join(
         profiles.select(["platform", "account_key"]).append_column(
-            "position", pa.array(range(profiles.num_rows))
+            "position", pa.array(range(profiles.num_rows), pa.int64())
         ),
         ["platform", "account_key"],
         join_type="inner",

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxe_pipeline import audit, contracts_root
-from sxe_pipeline.cards import build, candidates, pools, release, taxonomy
+from sxe_pipeline.cards import build, candidates, checks, pools, release, taxonomy
 from sxe_pipeline.cards.card import STALE_AFTER
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.gate import candidates as gate
 from sxe_pipeline.ops import versions
-from sxe_pipeline.privacy import policy, suppression
+from sxe_pipeline.privacy import leaks, policy, suppression
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import IDENTITY, POOL, PROFILE
 from sxe_pipeline.settings import Settings
@@ -313,9 +313,21 @@ def inputs_of(conn: psycopg.Connection, settings: Settings) -> dict[str, str]:
 
 
 def ready_cards(conn: psycopg.Connection, settings: Settings) -> pa.Table:
-    """The cards that may leave, in the columns of the `lead_card` contract."""
-    cards = _allowed(conn, _read(conn, settings, CARDS))
-    return release.release(cards, active_policy(settings))
+    """The cards that may leave, in the columns of the `lead_card` contract.
+
+    Args:
+        conn: The social tier's login, outside of a transaction: a red verdict stays, too.
+        settings: Where the tables are, and the platform policy.
+
+    Raises:
+        NotFound: The cards were never built.
+        Refused: This version of them holds contact data; judged here where nobody did.
+    """
+    with conn.transaction():
+        stored = _snapshot(conn, settings, CARDS)
+        clean = checks.no_contact_data(conn, stored)
+    versions.require(clean, CARDS, leaks.GUARD)
+    return release.release(_allowed(conn, stored.to_table()), active_policy(settings))
 
 
 def _allowed(conn: psycopg.Connection, cards: pa.Table) -> pa.Table:
@@ -331,10 +343,14 @@ def active_policy(settings: Settings) -> policy.Policy:
 
 
 def _read(conn: psycopg.Connection, settings: Settings, name: str) -> pa.Table:
-    snapshot = tables.snapshot(conn, settings.tier1_url, name)
-    if snapshot is None:
+    return _snapshot(conn, settings, name).to_table()
+
+
+def _snapshot(conn: psycopg.Connection, settings: Settings, name: str) -> tables.Snapshot:
+    found = tables.snapshot(conn, settings.tier1_url, name)
+    if found is None:
         raise NotFound(f"{name} was never built; materialize it first (sxe build)")
-    return snapshot.to_table()
+    return found
 
 
 def _declared(conn: psycopg.Connection) -> dict[str, build.DeclaredAudience]:
@@ -360,7 +376,7 @@ def newest_day(conn: psycopg.Connection) -> date:
 def _named(conn: psycopg.Connection, *names: str) -> dict[str, int | None]:
     """Which version of each table counts."""
     found = {name: versions.named(conn, name) for name in names}
-    return {name: named.version if named else None for name, named in found.items()}
+    return {name: named.rows_version if named else None for name, named in found.items()}
 
 
 def _funnel(conn: psycopg.Connection) -> dict[tuple[str, str], int]:

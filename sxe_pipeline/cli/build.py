@@ -5,7 +5,7 @@ Here: reading arguments, one run after another, the answer. Not here: which days
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ import click
 
 from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.logins import dagster_instance, logged_in
-from sxe_pipeline.cli.output import answer, as_json, dry_run, parse_day
+from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, parse_day, plain
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.local.program import program
 from sxe_pipeline.settings import Settings
@@ -35,9 +35,10 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
 
         job = definitions.DAY if publish else definitions.INTAKE
         with sql.connect(given.need("social_dsn")) as conn:
+            set_aside: Sequence[register.SetAside] = ()
             if not dry_run:
                 landing = objects.Objects(given.landing_url)
-                register.register_all(conn, landing, actor="cli:build")
+                set_aside = register.register_all(conn, landing, actor="cli:build").set_aside
             # The register's days are the database's, and so is the newest that may be built.
             now, has_landed = _now(conn)
             wanted = [_landing_day(d, now) for d in days] or [
@@ -46,7 +47,9 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
         stretches = [] if dry_run else runs.stretches(wanted, is_single=publish)
         done = _run(given, job, stretches, now)
     data = {"job": job, "days": [d.isoformat() for d in sorted(wanted)], "runs": done}
-    answer("build", data, as_json, _lines(data, has_landed=has_landed, landing=given.landing_url))
+    data["set_aside"] = [fields_of(each) for each in set_aside]
+    lines = _lines(data, has_landed=has_landed, landing=given.landing_url)
+    answer("build", data, as_json, [*lines, *(plain(str(each)) for each in set_aside)])
     sys.exit(0 if all(r["ok"] for r in done) else 1)
 
 

@@ -15,7 +15,7 @@ import click
 from sxe_pipeline import contracts_root
 from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.logins import api_connection, logged_in
-from sxe_pipeline.cli.output import answer, as_json, dry_run, table
+from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, plain, table
 from sxe_pipeline.errors import BadInput, NotFound
 
 _TOLD_ROWS = 1_000
@@ -25,7 +25,11 @@ _TOLD_ROWS = 1_000
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--collection", help="Collection of single files (default: their folder's name).")
 @click.option("--to-jsonl", is_flag=True, help="Only print the mapped rows, NOT yet redacted.")
-@click.option("--quarantine", type=click.File("wb"), help="With --to-jsonl: rejects as JSON Lines.")
+@click.option(
+    "--quarantine",
+    type=click.File("wb", lazy=False),
+    help="With --to-jsonl: rejects as JSON Lines; what the file held before goes.",
+)
 @click.option("--strict", is_flag=True, help="With --to-jsonl: exit 6 if a row was rejected.")
 @dry_run
 @as_json
@@ -59,14 +63,24 @@ def ingest(
             dry_run=dry_run,
             progress=lambda files: told.add(files, "files"),
         )
-        data: dict[str, Any] = {"landed": landed, "dry_run": dry_run}
+        data: dict[str, Any] = {
+            "landed": landed.new,
+            "collections": landed.collections,
+            "declarations": landed.declarations,
+            "dry_run": dry_run,
+        }
+        unreadable = landed.unreadable
         if not dry_run:
             told.say("registering what is new")
-            done = register.register_all(conn, landing, actor="cli:ingest")
+            done = register.register_all(conn, landing, actor="cli:ingest", again=landed.keys)
             data |= {"registered": done.new, "days": [d.isoformat() for d in done.days]}
-            if done.unreadable:
-                data["unreadable"] = f"{done.unreadable} files; check their rights, then again"
-    answer("ingest", data, as_json, (f"{name}: {value}" for name, value in data.items()))
+            data["set_aside"] = [fields_of(each) for each in done.set_aside]
+            unreadable += done.unreadable
+        if unreadable:
+            data["unreadable"] = f"{unreadable} files; check their rights, then again"
+    lines = [f"{name}: {value}" for name, value in data.items() if name != "set_aside"]
+    aside = [str(each) for each in done.set_aside] if not dry_run else []
+    answer("ingest", data, as_json, map(plain, [*lines, *aside]))
 
 
 def _stream_rows(paths: tuple[Path, ...], quarantine: BinaryIO | None, strict: bool) -> None:
@@ -77,6 +91,11 @@ def _stream_rows(paths: tuple[Path, ...], quarantine: BinaryIO | None, strict: b
     written = stream.to_jsonl(
         paths, out=sys.stdout.buffer, quarantine=quarantine, now=datetime.now(UTC)
     )
+    for column, rows in sorted(written.nulled.items()):
+        click.echo(f"{column}: {rows} rows hold a value that cannot be read; it is null", err=True)
+    if written.set_aside:
+        names = (f"{name}: {problem}" for name, problem in written.set_aside.items())
+        raise BadInput(f"{len(written.set_aside)} collections were not read: {'; '.join(names)}")
     if written.quarantined and strict:
         sys.exit(6)
 

@@ -26,9 +26,9 @@ def _trying() -> tuple[click.Command, ...]:
 
 
 def _building() -> tuple[click.Command, ...]:
-    from sxe_pipeline.cli import build, tier1
+    from sxe_pipeline.cli import build, landing, tier1
 
-    return tier1.ingest, build.build, tier1.market, tier1.redact, tier1.label
+    return tier1.ingest, landing.landing, build.build, tier1.market, tier1.redact, tier1.label
 
 
 def _asking() -> tuple[click.Command, ...]:
@@ -62,12 +62,13 @@ def _consuming() -> tuple[click.Command, ...]:
 
 
 def _operating() -> tuple[click.Command, ...]:
-    from sxe_pipeline.cli import keys, local, people, status
+    from sxe_pipeline.cli import keys, local, people, recover, status
 
     return (
         status.status,
         local.migrate,
         local.doctor,
+        recover.recover,
         people.people,
         keys.keys,
         local.env,
@@ -77,14 +78,20 @@ def _operating() -> tuple[click.Command, ...]:
 
 SECTIONS = (
     Section("Try it out", ("demo", "ui"), _trying),
-    Section("Build lead cards", ("ingest", "build", "market", "redact", "label"), _building),
+    Section(
+        "Build lead cards",
+        ("ingest", "landing", "build", "market", "redact", "label"),
+        _building,
+    ),
     Section("Ask for contact data", ("request", "enrich"), _asking),
     Section("Approve", ("approve", "reject", "revoke", "privacy"), _approving),
     Section("Hold the budget", ("budget", "policy"), _budgeting),
     Section("Audit", ("audit",), _auditing),
     Section("Read batches", ("batch", "contracts"), _consuming),
     Section(
-        "Operate", ("status", "migrate", "doctor", "people", "keys", "env", "down"), _operating
+        "Operate",
+        ("status", "migrate", "doctor", "recover", "people", "keys", "env", "down"),
+        _operating,
     ),
 )
 

@@ -9,17 +9,21 @@ from sxe_pipeline.contacts import enrich
 from sxe_pipeline.contacts.sensors import ATTEMPT
 from sxe_pipeline.contacts.tier import ContactTier
 from sxe_pipeline.ops.runs import RunLease
+from sxe_pipeline.store import catalogue
+
+VALUES = "contacts.contact_point"
 
 
 @dg.asset(
     key_prefix="contacts",
-    group_name="contacts",
+    group_name=face.TIER2,
     deps=[["cards", "enrichment_candidates"]],
     partitions_def=face.request_partitions,
     kinds={"postgres"},
     owners=["team:data-ops"],
     tags={"sxe/tier": "contact"},
     code_version="1",
+    metadata=face.table(VALUES, catalogue.columns_of(VALUES)),
 )
 @face.speaking_dagster
 def contact_points(
@@ -50,12 +54,15 @@ def contact_points(
         attestation = audit.attest(
             conn, "contacts/contact_points", context.run.run_id, subject=str(request_id)
         )
+    shown = {
+        name.removesuffix("_micros"): face.money(n) if name.endswith("_micros") else n
+        for name, n in report.numbers().items()
+    }
     return dg.MaterializeResult(
         metadata={
-            **face.counts(state=report.state, **report.numbers()),
+            **face.counts(state=report.state, **shown),
+            **face.row_counts(report.values),
             **attestation.metadata,
-            **face.summary(
-                "Enrichment", report.numbers() | {"state": report.state, **report.stops}
-            ),
+            **face.summary("Enrichment", {**shown, "state": report.state, **report.stops}),
         }
     )

@@ -19,7 +19,12 @@ JOB = CONTACT_JOB
 ATTEMPT = "sxe/attempt"
 
 
-@dg.sensor(job_name=JOB, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    job_name=JOB,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Launches what the gate wants to run: approved, left unfinished, or answered.",
+)
 @face.speaking_dagster
 def approved_requests(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]

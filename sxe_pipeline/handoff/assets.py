@@ -1,7 +1,8 @@
 """The face of the handoff: a signed batch per market and day, and one per finished request."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import dagster as dg
@@ -9,7 +10,9 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline import audit, face, schema
-from sxe_pipeline.handoff import day_batches, request_batches, sign
+from sxe_pipeline.handoff import batches, day_batches, manifest, request_batches, sign
+from sxe_pipeline.handoff.publish import Published
+from sxe_pipeline.ops import work
 from sxe_pipeline.ops.runs import RunLease
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import objects
@@ -46,7 +49,7 @@ class RowsOfRequest(Protocol):
 
 @dg.asset(
     key_prefix="handoff",
-    group_name="handoff",
+    group_name=face.CARD_BATCHES,
     deps=[["cards", "lead_cards"], ["social", "observations"]],
     partitions_def=face.daily,
     backfill_policy=face.one_run,
@@ -54,6 +57,7 @@ class RowsOfRequest(Protocol):
     owners=["team:integrations"],
     tags={"sxe/tier": "execution", "sxe/contract": "lead_card"},
     code_version="1",
+    metadata=face.table("lead_card", schema.load("lead_card").columns),
 )
 @face.speaking_dagster
 def lead_card_batches(
@@ -63,6 +67,8 @@ def lead_card_batches(
     ready_cards: dg.ResourceParam[ReadyRows],
 ) -> dg.MaterializeResult[None]:
     """All ready cards of each market, as a signed batch of an open day; closed days give none.
+
+    Nothing leaves whose versions did not pass their guards: `ready_cards` refuses.
 
     Args:
         context: The run, with its days.
@@ -84,34 +90,66 @@ def lead_card_batches(
             actor="asset:handoff/lead_card_batches",
             now=datetime.now(UTC),
         )
-        attestation = audit.attest(conn, "handoff/lead_card_batches", context.run.run_id)
-    published = [o for o in outcomes if o.state == "published"]
+        for day in days:
+            work.finish(conn, work.NIGHT, day.isoformat())
+        attested = audit.attest_days(conn, "handoff/lead_card_batches", context.run.run_id, days)
+        for day in days:
+            of_day = [outcome for outcome in outcomes if outcome.day == day]
+            context.add_asset_metadata(
+                {**_shown(of_day), **attested[day].metadata}, partition_key=day.isoformat()
+            )
+    return dg.MaterializeResult()
+
+
+def day_shown(conn: psycopg.Connection, day: date) -> Mapping[str, Any]:
+    """What the materialization of a day shows of its batches: as published, in Postgres."""
+    published = batches.list_batches(conn, contract="lead_card")
+    return _shown(
+        [
+            Published(batch.batch_key, "published", batch.batch_id, batch.row_count)
+            for batch in published
+            if batch.day == day
+        ]
+    )
+
+
+def _shown(outcomes: Sequence[Published]) -> Mapping[str, Any]:
+    """The batches of a day with the way to each manifest, below the handoff store."""
+    published = [outcome for outcome in outcomes if outcome.state == "published"]
+    rows, version = sum(o.row_count for o in published), schema.load("lead_card").version
     table = [
-        {"market": o.market, "day": o.day.isoformat(), "state": o.state, "rows": o.row_count}
+        {
+            "market": o.market,
+            "state": o.state,
+            "rows": o.row_count,
+            "batch_id": o.batch_id or "-",
+            "manifest": _manifest("lead_card", version, o.batch_id) if o.batch_id else "-",
+        }
         for o in outcomes
     ]
-    return dg.MaterializeResult(
-        metadata={
-            **face.counts(
-                batches=len(published),
-                closed=len(outcomes) - len(published),
-                rows=sum(o.row_count for o in published),
-            ),
-            **attestation.metadata,
-            "sxe/batches": face.top(table, limit=25),
-        }
-    )
+    return {
+        **face.counts(
+            batches=len(published), without_batch=len(outcomes) - len(published), rows=rows
+        ),
+        **face.row_counts(rows, rows),
+        "sxe/batches": face.top(table, limit=25),
+    }
+
+
+def _manifest(contract: str, version: str, batch_id: str) -> str:
+    return f"{batches.folder_of(contract, version, batch_id)}/{manifest.NAME}"
 
 
 @dg.asset(
     key_prefix="handoff",
-    group_name="handoff",
+    group_name=face.CONTACT_BATCHES,
     deps=[["contacts", "contact_points"]],
     partitions_def=face.request_partitions,
     kinds={"parquet", "json"},
     owners=["team:integrations"],
     tags={"sxe/tier": "contact", "sxe/contract": "lead_contact"},
     code_version="1",
+    metadata=face.table("lead_contact", schema.load("lead_contact").columns),
 )
 @face.speaking_dagster
 def lead_contact_batches(
@@ -152,6 +190,12 @@ def lead_contact_batches(
         metadata={
             **face.counts(rows=done.row_count, seq=done.batch_key.seq, state=done.state),
             **face.counts(batch_id=done.batch_id, is_new=int(not done.already)),
+            **face.counts(
+                manifest=_manifest(contract.id, contract.version, done.batch_id)
+                if done.batch_id
+                else None
+            ),
+            **face.row_counts(done.row_count),
             **attestation.metadata,
         }
     )

@@ -29,12 +29,13 @@ class Published:
     """What became of one batch key of a contract.
 
     `published`: the batch is visible; `already` where an earlier run, or another process, published
-    it. `closed`: the chain has a later one. `empty`: no rows, and no chain whose consumers would
-    have to learn that. `batch_id` is null in the last two.
+    it. `unchanged`: the rows are those of the newest batch, which stays the newest. `closed`: the
+    chain has a later one. `empty`: no rows, and no chain whose consumers would have to learn that.
+    `batch_id` is null in the last two.
     """
 
     batch_key: BatchKey
-    state: Literal["published", "closed", "empty"]
+    state: Literal["published", "unchanged", "closed", "empty"]
     batch_id: str | None = None
     row_count: int = 0
     already: bool = False
@@ -144,7 +145,9 @@ def _begin(
             unfinished.append(batch)
     published = in_chain(conn, job.contract.id, job.batch_key, "published")
     newest = published[-1] if published else None
-    answer = _answer_without_batch(job, newest, rows.num_rows)
+    answer = _answer_without_batch(job, newest, rows.num_rows) or _unchanged(
+        conn, job, newest, parts
+    )
     batch_id, sealed = None, b""
     if answer is None:
         prev = newest.batch_id if newest else None
@@ -191,6 +194,17 @@ def _answer_without_batch(job: _Job, newest: Batch | None, row_count: int) -> Pu
             f"seq {last + 1} first"
         )
     return None if newest or row_count else Published(job.batch_key, "empty")
+
+
+def _unchanged(
+    conn: psycopg.Connection, job: _Job, newest: Batch | None, parts: list[Part]
+) -> Published | None:
+    """The answer where a day holds what the newest batch of its chain holds already."""
+    if newest is None or job.batch_key.seq is not None:
+        return None
+    if manifest.files_of(record.manifest_of(conn, newest.batch_id)) != [p.entry() for p in parts]:
+        return None
+    return Published(job.batch_key, "unchanged", newest.batch_id, newest.row_count)
 
 
 def _sealed(job: _Job, rows: pa.Table, parts: list[Part], prev: str | None) -> tuple[str, bytes]:

@@ -13,6 +13,8 @@ from sxe_pipeline.errors import BadInput
 
 COLLECTION = "_collection.yaml"
 MAPPING = "_mapping.yaml"
+SIZE_LIMIT = 256 << 10
+"""Bytes of a declaration; a larger one is none."""
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _WAYS = ("hashtag", "followers_of", "list", "search", "vendor_segment", "watchlist", "other")
 
@@ -39,10 +41,7 @@ def declared(text: bytes) -> Declared:
     Raises:
         BadInput: It is no such file; the message names the key, never a value.
     """
-    try:
-        document = yaml.safe_load(text) or {}
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as why:
-        raise BadInput(f"{COLLECTION} is no YAML ({type(why).__name__}); correct it") from None
+    document = loaded(COLLECTION, text) or {}
     if not isinstance(document, dict):
         raise BadInput(f"{COLLECTION} has to hold gathered_by, tribes or market")
     if unknown := sorted(map(str, document.keys() - {"gathered_by", "tribes", "market"})):
@@ -61,6 +60,26 @@ def declared(text: bytes) -> Declared:
         tuple(_slug(tribe, "tribes") for tribe in tribes),
         _slug(market, "market") if market is not None else None,
     )
+
+
+def loaded(name: str, text: bytes) -> Any:
+    """What a YAML file of a collection holds.
+
+    Args:
+        name: Of the file, for the error.
+        text: Its bytes.
+
+    Raises:
+        BadInput: It is no YAML, or larger than any such file; the message names the line.
+    """
+    if len(text) > SIZE_LIMIT:
+        raise BadInput(f"{name} is larger than {SIZE_LIMIT >> 10} KiB; correct it")
+    try:
+        return yaml.safe_load(text)
+    except Exception as why:  # noqa: BLE001 - its constructors raise what they like
+        mark = getattr(why, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise BadInput(f"{name} is no YAML ({type(why).__name__}{where}); correct it") from None
 
 
 def _slug(value: Any, key: str) -> str:

@@ -107,8 +107,19 @@ def _scalar(column: str, entry: Any, quirks: Quirks) -> Fill:
         constant = entry["value"]
         return lambda record: constant
     path, transform = _source(column, entry, quirks)
-    get = paths.one(path)
-    return lambda record: None if (value := get(record)) is None else transform(value)
+    return _read(paths.one(path), transform)
+
+
+def _read(get: paths.Getter, transform: values.Transform) -> Fill:
+    def fill(record: dict[str, Any]) -> Any:
+        value = get(record)
+        if value is None:
+            return None
+        if value is paths.UNREAD:
+            raise values.BadValue
+        return transform(value)
+
+    return fill
 
 
 def _first(fills: list[Fill]) -> Fill:
@@ -154,6 +165,8 @@ def _part(column: str, entry: Any, quirks: Quirks) -> Callable[[dict[str, Any]],
 
 def _texts(found: Iterator[Any], wanted: type, transform: values.Transform) -> Iterator[str]:
     for value in found:
+        if value is paths.UNREAD:
+            raise values.BadValue
         if type(value) is wanted and (text := transform(value)):
             yield text
 
@@ -166,8 +179,12 @@ def _source(column: str, entry: Any, quirks: Quirks) -> tuple[str, values.Transf
     if unknown := entry.keys() - {"path", "as", "map"}:
         raise ValueError(f"column {column}: unknown key {sorted(unknown)[0]!r}")
     path = entry["path"]
-    if any(isinstance(step, str) and _is_contact(step) for step in paths.parse(path)):
-        raise ValueError(f"column {column}: {path} is a contact field; Tier 1 holds none")
+    try:
+        steps = paths.parse(path)
+    except ValueError as why:
+        raise ValueError(f"column {column}: {why}") from None
+    if any(isinstance(step, str) and _is_contact(step) for step in steps):
+        raise ValueError(f"column {column}: it names a contact field; Tier 1 holds none")
     if "map" in entry:
         return path, values.mapped(entry["map"])
     name = entry.get("as") or _default(column)

@@ -4,17 +4,19 @@ Here: finding it unchanged, and the mapping that its collection brings, where it
 here: which files there are (`register`), what a file holds (`read`).
 """
 
+import hashlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from contextlib import contextmanager
+from typing import BinaryIO, cast
 
-from sxe_pipeline.errors import LandingGone, NotFound
+from sxe_pipeline.errors import BadInput, Busy, LandingGone, NotFound, SxeError
+from sxe_pipeline.errors import StoreUnavailable as Unavailable
 from sxe_pipeline.ingest import read as reading
 from sxe_pipeline.ingest import register
-from sxe_pipeline.ingest.mapping import mappings
+from sxe_pipeline.ingest.collection import MAPPING
+from sxe_pipeline.ingest.mapping import Mappings, mappings
 from sxe_pipeline.schema.landed import Landed, LandingFile
 from sxe_pipeline.store.objects import Objects
-
-MAPPING = "_mapping.yaml"
 
 
 class LandingTier:
@@ -22,20 +24,24 @@ class LandingTier:
 
     def __init__(self, url: str) -> None:
         self._objects = Objects(url)
+        self._mappings: dict[tuple[str, str], Mappings] = {}
 
     def read(self, file: LandingFile) -> Iterator[Landed]:
         """The mapped rows and the rejects of one file, in batches.
 
         Raises:
-            LandingGone: The file is registered and no longer there.
+            LandingGone: The file is registered, and no longer there as it was.
+            StoreUnavailable: The landing store failed.
+            Busy: Its collection's mapping was broken since the file was registered.
         """
         with self._opened(file) as whole:
             if register.sha256_of(whole) != file.file_sha256:
                 raise LandingGone(
                     f"landing file {file.file_sha256[:12]} of collection {file.collection} was "
-                    "overwritten; a landed file does not change: restore it, and land the new "
-                    "content under another name"
+                    f"overwritten; restore it, or take it out: `{_withdraw(file)}` (what stands "
+                    "there now is a file of its own)"
                 )
+        chosen = self._mapping_of(file)
         with self._opened(file) as stream:
             yield from reading.read_file(
                 stream,
@@ -43,21 +49,67 @@ class LandingTier:
                 file_sha256=file.file_sha256,
                 collection=file.collection,
                 registered_at=file.registered_at,
-                mappings=mappings(self._own_mapping(file)),
+                mappings=chosen,
             )
 
-    def _opened(self, file: LandingFile) -> BinaryIO:
+    @contextmanager
+    def _opened(self, file: LandingFile) -> Iterator[BinaryIO]:
         try:
-            return self._objects.open(file.path)
+            stream = self._objects.open(file.path)
         except NotFound:
             raise LandingGone(
                 f"landing file {file.file_sha256[:12]} of collection {file.collection} is gone; "
-                "its day cannot be built again: restore the file, or leave the day as it stands"
+                f"restore it, or take it out: `{_withdraw(file)}`"
+            ) from None
+        with stream:
+            yield cast(BinaryIO, _Steady(stream))
+
+    def _mapping_of(self, file: LandingFile) -> Mappings:
+        """Fetched once for each version of it that the register knows."""
+        if file.mapping_sha256 is None:
+            return mappings(None)
+        known = (file.collection, file.mapping_sha256)
+        if known in self._mappings:
+            return self._mappings[known]
+        text = self._mapping_text(file)
+        try:
+            found = mappings(text)
+        except BadInput:
+            raise Busy(
+                f"the {MAPPING} of collection {file.collection} was broken since its files were "
+                "registered; run it again: the collection is set aside then until it is mended"
+            ) from None
+        if text is not None and hashlib.sha256(text).hexdigest() == file.mapping_sha256:
+            self._mappings[known] = found
+        return found
+
+    def _mapping_text(self, file: LandingFile) -> bytes | None:
+        folder, slash, _ = file.path.partition("/")
+        for key in (f"{folder}/{MAPPING}", MAPPING) if slash else (MAPPING,):
+            try:
+                return self._objects.get(key)
+            except NotFound:
+                continue
+        return None
+
+
+class _Steady:
+    """A stream of the landing store, whose failure is never taken for one of the file."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._stream.read(size)
+        except SxeError:
+            raise
+        except Exception as why:  # noqa: BLE001 - each kind of store raises its own
+            raise Unavailable(
+                f"reading the landing store failed ({type(why).__name__}); check its disk and "
+                "connection, then run it again"
             ) from None
 
-    def _own_mapping(self, file: LandingFile) -> bytes | None:
-        folder = file.path.split("/", 1)[0]
-        for key in (f"{folder}/{MAPPING}", MAPPING):
-            if self._objects.exists(key):
-                return self._objects.get(key)
-        return None
+
+def _withdraw(file: LandingFile) -> str:
+    return f"sxe landing withdraw {file.file_sha256[:12]} --reason TEXT"

@@ -4,9 +4,10 @@ Here: the YAML form, `Form`, and `Mappings`, which recognises and maps. Not here
 (`records`), batches (`read`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import chain
 from typing import Any
@@ -14,7 +15,8 @@ from typing import Any
 import yaml
 
 from sxe_pipeline.errors import BadInput
-from sxe_pipeline.ingest import columns, match, paths, values
+from sxe_pipeline.ingest import columns, match, paths
+from sxe_pipeline.ingest.collection import MAPPING, loaded
 from sxe_pipeline.schema.tables import REASONS
 
 PLATFORMS = ("x", "threads", "tiktok")
@@ -24,6 +26,7 @@ TIMES = ("commit_date", "fetched_at", "timestamp")
 
 _MAX_NESTING = 6
 _MAX_KNOWN_KEY_SETS = 4_096
+_READING = ("match", "columns", "records", "find")
 _FORM_KEYS = frozenset(
     (
         "name",
@@ -39,6 +42,9 @@ _FORM_KEYS = frozenset(
     )
 )
 _OBSERVED = columns.MAPPABLE.index("observed_at")
+_ID = columns.MAPPABLE.index("platform_id")
+_HANDLE = columns.MAPPABLE.index("handle")
+_LISTS = frozenset(columns.MAPPABLE.index(name) for name in columns.LISTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,8 @@ class Form:
     """One entry of a shape file. Exactly one of `fills`, `reason`, `children` is set.
 
     `fills` maps a payload to a row, `reason` sends it to quarantine, `children` finds the records
-    that an envelope holds; `otherwise` is the reason of an envelope that holds none.
+    that an envelope holds; `otherwise` is the reason of an envelope that holds none. `reads` names
+    the top-level keys that it looks at, `searches` those below which it looks at everything.
     """
 
     name: str
@@ -57,23 +64,34 @@ class Form:
     reason: str | None = None
     children: Callable[[dict[str, Any]], Iterator[Any]] | None = None
     otherwise: str = "not_a_profile"
+    mapped: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
+    searches: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """One record's row: values in the order of `columns.MAPPABLE`, the time still as written."""
+    """One record's row: values in the order of `columns.MAPPABLE`, the time still as written.
+
+    `unread` names the columns whose value was there and could not be read: they are null.
+    """
 
     form: Form
     values: list[Any]
     time: Any
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """One record that is no row. `shape` is null where the record was not recognised."""
+    """One record that is no row. `shape` is null where the record was not recognised.
+
+    `column` is the one whose value cost the row.
+    """
 
     shape: str | None
     reason: str
+    column: str | None = None
 
 
 class Mappings:
@@ -82,6 +100,14 @@ class Mappings:
     def __init__(self, forms: Sequence[Form]) -> None:
         self.forms = tuple(forms)
         self._candidates: dict[tuple[str, ...], tuple[Form, ...]] = {}
+        self._reads = frozenset(TIMES).union(*(form.reads for form in self.forms))
+        self._searches = frozenset[str]().union(*(form.searches for form in self.forms))
+
+    def needs(self, names: Collection[str]) -> frozenset[str]:
+        """Those columns of a table that any shape looks at; no other has to be readable."""
+        if not self._searches.isdisjoint(names):
+            return frozenset(names)
+        return self._reads.intersection(names)
 
     def outcomes(self, record: Any, time: Any = None, depth: int = 0) -> Iterator[Mapped | Refused]:
         """What one record of a file becomes: usually one row; from an envelope as many as it holds.
@@ -94,7 +120,14 @@ class Mappings:
         Yields:
             Rows and refusals in document order, at least one.
         """
-        form = self.recognised(record) if type(record) is dict else None
+        if record is paths.UNREAD:
+            yield Refused(None, "malformed")
+            return
+        try:
+            form = self.recognised(record) if type(record) is dict else None
+        except Exception:  # noqa: BLE001 - a bad record costs a record, whatever it does to a match
+            yield Refused(None, "malformed")
+            return
         if form is None or depth > _MAX_NESTING:
             yield Refused(None, "unknown_shape")
             return
@@ -107,7 +140,7 @@ class Mappings:
             yield _row(form, record, time)
             return
         is_empty = True
-        for child in form.children(record) if form.children else ():
+        for child in _children_of(form, record):
             is_empty = False
             yield from self.outcomes(child, time, depth + 1)
         if is_empty:
@@ -128,16 +161,43 @@ class Mappings:
         return None
 
 
+def _children_of(form: Form, record: dict[str, Any]) -> Iterator[Any]:
+    """What an envelope holds; where it cannot be taken apart any further, one unread record."""
+    try:
+        yield from form.children(record) if form.children else ()
+    except Exception:  # noqa: BLE001 - what was found before stays
+        yield paths.UNREAD
+
+
 def _row(form: Form, record: dict[str, Any], time: Any) -> Mapped | Refused:
     found: list[Any] = [None] * len(columns.MAPPABLE)
-    try:
-        for at, fill in form.fills or ():
+    unread: tuple[int, ...] = ()
+    for at, fill in form.fills or ():
+        if at == _OBSERVED and time is not None:
+            continue
+        try:
             found[at] = fill(record)
-    except values.BadValue:
-        return Refused(form.name, "bad_value")
-    return Mapped(form, found, time if time is not None else found[_OBSERVED])
+        except Exception:  # noqa: BLE001 - BadValue, or whatever a value does to its transform
+            found[at] = [] if at in _LISTS else None
+            unread = (*unread, at)
+    names = tuple(columns.MAPPABLE[at] for at in unread)
+    if names and (column := key_column(names, found[_ID])):
+        return Refused(form.name, "bad_value", column)
+    return Mapped(form, found, time if time is not None else found[_OBSERVED], names)
 
 
+def key_column(unread: Collection[str], platform_id: str | None) -> str | None:
+    """The column among those that could not be read without which there is no row.
+
+    An id, a time, and the handle where it is the account's key; any other may be null.
+    """
+    for column in ("platform_id", "observed_at"):
+        if column in unread:
+            return column
+    return "handle" if platform_id is None and "handle" in unread else None
+
+
+@lru_cache(maxsize=64)
 def mappings(extra_yaml: bytes | None) -> Mappings:
     """The shipped shapes, and before them a collection's own.
 
@@ -153,11 +213,12 @@ def mappings(extra_yaml: bytes | None) -> Mappings:
     """
     if extra_yaml is None:
         return Mappings(_shipped())
+    document = loaded(MAPPING, extra_yaml)
     try:
-        own = parsed(extra_yaml)
-    except (ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError, RecursionError) as why:
-        reason = str(why) if isinstance(why, ValueError) else type(why).__name__
-        raise BadInput(f"_mapping.yaml cannot be used: {reason}; see docs/landing.md") from why
+        own = _forms(document)
+    except Exception as why:  # noqa: BLE001 - any form of nonsense can stand in it
+        reason = str(why) if type(why) is ValueError else type(why).__name__
+        raise BadInput(f"{MAPPING} cannot be used: {reason}; see docs/landing.md") from None
     return Mappings([*own, *_shipped()])
 
 
@@ -174,7 +235,10 @@ def parsed(text: bytes) -> list[Form]:
     Raises:
         ValueError: It is not in the form that docs/landing.md describes.
     """
-    document = yaml.safe_load(text)
+    return _forms(yaml.safe_load(text))
+
+
+def _forms(document: Any) -> list[Form]:
     if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
         raise ValueError("it needs `platform:` and a list `shapes:`")
     if unknown := document.keys() - {"platform", "shapes"}:
@@ -196,15 +260,32 @@ def _form(entry: Mapping[str, Any], platform: Any) -> Form:
             raise ValueError(f"shape {name}: {reason!r} is none of {', '.join(REASONS)}")
     matches, keys = match.compiled(entry["match"])
     form = {"name": name, "platform": platform, "matches": matches, "keys": keys}
+    form["reads"] = frozenset(_heads([entry.get(part) for part in _READING]))
+    if entry.get("find"):
+        form["searches"] = frozenset(_heads(entry["match"]))
     if "columns" in entry:
         if platform not in PLATFORMS:
             raise ValueError(f"shape {name}: platform is one of {', '.join(PLATFORMS)}")
-        return Form(**form, fills=_fills(entry))
+        return Form(**form, fills=_fills(entry), mapped=frozenset(entry["columns"]))
     if "reason" in entry:
         return Form(**form, reason=entry["reason"])
     return Form(
         **form, children=_children(entry), otherwise=entry.get("otherwise", "not_a_profile")
     )
+
+
+def _heads(node: Any) -> Iterator[str]:
+    """The first key of every path below a node; other texts do no harm."""
+    if isinstance(node, str):
+        with suppress(ValueError):
+            yield str(paths.parse(node)[0])
+    elif isinstance(node, Mapping):
+        for name, inner in node.items():
+            yield from _heads(name)
+            yield from _heads(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from _heads(inner)
 
 
 def _fills(entry: Mapping[str, Any]) -> tuple[tuple[int, columns.Fill], ...]:

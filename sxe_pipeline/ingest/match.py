@@ -32,7 +32,11 @@ def compiled(match: Mapping[str, Any]) -> tuple[Condition, frozenset[str]]:
     for name, wanted in match.items():
         if name not in _BUILDERS:
             raise ValueError(f"match: {name!r} is none of {', '.join(_BUILDERS)}")
-        conditions.append(_BUILDERS[name](wanted))
+        try:
+            conditions.append(_BUILDERS[name](wanted))
+        except (ValueError, re.error) as why:
+            said = why if isinstance(why, ValueError) else "it is no regular expression"
+            raise ValueError(f"match: {name}: {said}") from None
         if name in ("has", "is", "like", "empty"):
             keys.update(str(paths.parse(path)[0]) for path in wanted)
     if not conditions:
@@ -89,7 +93,7 @@ def _column_wise(_: Any) -> Condition:
 
 def _strings(wanted: Any) -> list[str]:
     if not isinstance(wanted, list) or not all(isinstance(path, str) for path in wanted):
-        raise ValueError("match: has, any, not and empty take a list of paths")
+        raise ValueError("it takes a list of paths")
     return wanted
 
 

@@ -12,6 +12,8 @@ Getter = Callable[[Any], Any]
 
 _STEP = re.compile(r'(?:^|\.)(?:"([^"]+)"|([^."\[\]]+))|\[(\*|[0-9]+)\]')
 _MISSING = object()
+UNREAD: Any = object()
+"""Stands in a record for a cell that is there and cannot be read, and for everything below it."""
 FIND_LIMIT = 200_000
 """Nested containers that one search looks into at most: a bound on nested bombs."""
 
@@ -27,7 +29,7 @@ def parse(path: str) -> tuple[str | int, ...]:
     while at < len(path):
         found = _STEP.match(path, at)
         if not found:
-            raise ValueError(f"path {path!r} cannot be read at position {at}")
+            raise ValueError(f"its path cannot be read at position {at}")
         quoted, plain, index = found.groups()
         if index is not None:
             steps.append("*" if index == "*" else int(index))
@@ -35,7 +37,7 @@ def parse(path: str) -> tuple[str | int, ...]:
             steps.append(quoted or plain)
         at = found.end()
     if not steps or isinstance(steps[0], int) or steps[0] == "*":
-        raise ValueError(f"path {path!r} has to begin with a key")
+        raise ValueError("its path has to begin with a key")
     return tuple(steps)
 
 
@@ -59,14 +61,16 @@ def _keys(keys: list[str]) -> Getter:
 
         def inner(record: Any) -> Any:
             found = record.get(first)
-            return found.get(second) if type(found) is dict else None
+            if type(found) is dict:
+                return found.get(second)
+            return found if found is UNREAD else None
 
         return inner
 
     def deep(record: Any) -> Any:
         for key in keys:
             if type(record) is not dict:
-                return None
+                return record if record is UNREAD else None
             record = record.get(key)
         return record
 
@@ -89,6 +93,8 @@ def has(path: str) -> Callable[[Any], bool]:
 
 def _walk(record: Any, steps: tuple[str | int, ...]) -> Iterator[Any]:
     for at, step in enumerate(steps):
+        if record is UNREAD:
+            break
         if step == "*":
             if type(record) is list:
                 for element in record:

@@ -4,6 +4,7 @@ Here: `read_file`, the account key, the rule for observation times, Arrow batche
 (`records`), shapes (`mapping`).
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from sxe_pipeline.ingest import columns, values
 from sxe_pipeline.ingest.chunks import Fault
-from sxe_pipeline.ingest.mapping import Mapped, Mappings, Refused
+from sxe_pipeline.ingest.mapping import Mapped, Mappings, Refused, key_column
 from sxe_pipeline.ingest.records import records
 from sxe_pipeline.schema.landed import Landed, Reject
 from sxe_pipeline.schema.tables import LANDED_ROW
@@ -23,6 +24,9 @@ _HANDLE = columns.MAPPABLE.index("handle")
 _OBSERVED = columns.MAPPABLE.index("observed_at")
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCK_SKEW = timedelta(days=1)
+_KINDS = tuple(LANDED_ROW.schema.field(name).type for name in columns.MAPPABLE)
+_Mark = tuple[int, str, str, str]
+"""Row number, shape, platform and account key."""
 _WHOLE_FILE = frozenset({Fault.UNSUPPORTED_FORMAT, Fault.UNREADABLE})
 
 
@@ -35,26 +39,34 @@ class _Pending:
     registered_at: datetime
     row: int = 0
     rows: list[list[Any]] = field(default_factory=list)
-    marks: list[tuple[int, str, str, str]] = field(default_factory=list)
+    marks: list[_Mark] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    mapped: set[str] = field(default_factory=set)
+    nulled: Counter[str] = field(default_factory=Counter)
 
     def add(self, outcome: Mapped | Refused) -> None:
         self.row += 1
         if isinstance(outcome, Refused):
-            self.rejects.append(Reject(self.row, outcome.shape, outcome.reason))
+            self.rejects.append(Reject(self.row, outcome.shape, outcome.reason, outcome.column))
             return
         found = outcome.values
         try:
             found[_OBSERVED] = self._observed(outcome.time)
         except values.BadValue:
-            self.rejects.append(Reject(self.row, outcome.form.name, "bad_value"))
+            self._refuse(outcome, "bad_value", "observed_at")
             return
         key = account_key(found[_ID], found[_HANDLE])
         if key is None:
-            self.rejects.append(Reject(self.row, outcome.form.name, "no_account"))
+            self._refuse(outcome, "no_account")
             return
         self.rows.append(found)
         self.marks.append((self.row, outcome.form.name, outcome.form.platform, key))
+        self.mapped |= outcome.form.mapped
+        if outcome.unread:
+            self.nulled.update(outcome.unread)
+
+    def _refuse(self, outcome: Mapped, reason: str, column: str | None = None) -> None:
+        self.rejects.append(Reject(self.row, outcome.form.name, reason, column))
 
     def _observed(self, written: Any) -> datetime:
         observed = values.when(written)
@@ -72,9 +84,31 @@ class _Pending:
         self.rejects.append(Reject(self.row, None, fault.value))
 
     def take(self) -> Landed:
-        landed = Landed(self._batch(), self.rejects)
+        try:
+            batch = self._batch()
+        except Exception:  # noqa: BLE001 - a value that is not of its column's type
+            self._give_up_cells()
+            batch = self._batch()
+        landed = Landed(batch, self.rejects, frozenset(self.mapped), dict(self.nulled))
         self.rows, self.marks, self.rejects = [], [], []
+        self.mapped, self.nulled = set(), Counter()
         return landed
+
+    def _give_up_cells(self) -> None:
+        """Null what a column cannot hold, or refuse the row where that is its key."""
+        rows, marks = self.rows, self.marks
+        self.rows, self.marks = [], []
+        for found, mark in zip(rows, marks, strict=True):
+            bad = [at for at, kind in enumerate(_KINDS) if not _fits(found[at], kind)]
+            unread = [columns.MAPPABLE[at] for at in bad]
+            for at in bad:
+                found[at] = [] if columns.MAPPABLE[at] in columns.LISTS else None
+            if column := key_column(unread, found[_ID]):
+                self.rejects.append(Reject(mark[0], mark[1], "bad_value", column))
+                continue
+            self.nulled.update(unread)
+            self.rows.append(found)
+            self.marks.append(mark)
 
     def _batch(self) -> pa.RecordBatch:
         count = len(self.rows)
@@ -94,7 +128,20 @@ class _Pending:
         return pa.RecordBatch.from_arrays(arrays, schema=LANDED_ROW.schema)
 
 
+def _fits(value: Any, kind: pa.DataType) -> bool:
+    try:
+        pa.array([value], type=kind)
+    except Exception:  # noqa: BLE001 - pyarrow has five types of error for this
+        return False
+    return True
+
+
 _EMPTY = pa.RecordBatch.from_pylist([], schema=LANDED_ROW.schema)
+
+
+def unreadable() -> Landed:
+    """What a file that cannot be opened becomes."""
+    return Landed(_EMPTY, [Reject(0, None, Fault.UNREADABLE.value)])
 
 
 def account_key(platform_id: str | None, handle: str | None) -> str | None:
@@ -129,9 +176,13 @@ def read_file(
     Yields:
         Batches in file order; together their rows and rejects are exactly the file's records,
         numbered from 1.
+
+    Raises:
+        StoreUnavailable: The landing store, or the folder for temporary files, failed; nothing that
+            stands in the file raises.
     """
     pending = _Pending(file_sha256, collection, registered_at.astimezone(UTC))
-    for record in records(stream, name):
+    for record in records(stream, name, mappings.needs):
         if isinstance(record, Fault):
             pending.fault(record)
         else:

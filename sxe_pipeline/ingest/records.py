@@ -1,24 +1,21 @@
 """The records of a landing file, whatever its format: JSON Lines, JSON, CSV or Parquet.
 
-Here: which format it is (by extension, then by content) and one decoded value or one `Fault` per
-record. Not here: what a record means.
+Here: which format it is (by extension, then by content), and JSON: one decoded value or one `Fault`
+per record. Not here: tables (`tables`), what a record means.
 """
 
-import csv
 import itertools
 import json
 import re
-import tempfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from sxe_pipeline.errors import SxeError
+from sxe_pipeline.ingest import tables
 from sxe_pipeline.ingest.chunks import (
     RECORD_LIMIT,
-    Broken,
     Fault,
     Splitter,
     Unreadable,
@@ -38,33 +35,40 @@ _SUFFIXES = {
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_PARQUET_ROWS = 2_000
-_SPOOL = 32 << 20
 
 Record = Any
 
 
-def records(stream: BinaryIO, name: str) -> Iterator[Record | Fault]:
+def records(
+    stream: BinaryIO, name: str, needs: tables.Needs = lambda names: names
+) -> Iterator[Record | Fault]:
     """Everything a file holds, in order; the last may be the fault that ended it.
 
     Args:
         stream: The file as it landed; need not be seekable.
         name: Its path or name, for the extension.
+        needs: Which columns of a table have to be decoded; all by default.
 
     Yields:
-        A decoded JSON value, a table row as a dict, or the fault that stands in its place.
+        A decoded JSON value, a table row as a dict, or the `Fault` that stands in its place. A cell
+        of a table that cannot be read is `paths.UNREAD`.
+
+    Raises:
+        StoreUnavailable: The landing store, or the folder for temporary files, failed.
     """
     plain_name = name.lower()
     try:
         pieces = chunks(stream, plain_name)
-        yield from _decoded(pieces, plain_name.removesuffix(".gz").removesuffix(".zst"))
+        yield from _decoded(pieces, plain_name.removesuffix(".gz").removesuffix(".zst"), needs)
     except Unreadable:
         yield Fault.UNREADABLE
-    except Broken:
+    except SxeError:
+        raise
+    except Exception:  # noqa: BLE001 - Broken, or whatever a decoder does with what strangers wrote
         yield Fault.MALFORMED
 
 
-def _decoded(pieces: Iterator[bytes], name: str) -> Iterator[Record | Fault]:
+def _decoded(pieces: Iterator[bytes], name: str, needs: tables.Needs) -> Iterator[Record | Fault]:
     first = _first(pieces)
     kind = _kind(first, name)
     if kind is None:
@@ -75,9 +79,9 @@ def _decoded(pieces: Iterator[bytes], name: str) -> Iterator[Record | Fault]:
         return
     everything = itertools.chain([first.removeprefix(_BOM) if kind != "parquet" else first], pieces)
     if kind == "parquet":
-        yield from _parquet(everything)
+        yield from tables.parquet(everything, needs)
     elif kind == "csv":
-        yield from _table(everything, "\t" if name.endswith(".tsv") else None)
+        yield from tables.csv_table(everything, "\t" if name.endswith(".tsv") else None, needs)
     elif kind == "json_lines":
         yield from _documents(lines(everything))
     else:
@@ -136,7 +140,7 @@ def _decode(text: bytes) -> Record | Fault:
         return _json.decode(text)
     except UnicodeDecodeError:
         return Fault.ENCODING
-    except (msgspec.MsgspecError, RecursionError, ValueError):
+    except Exception:  # noqa: BLE001 - a bad document costs a document
         return Fault.ENCODING if _LONE_SURROGATE.search(text) else Fault.MALFORMED
 
 
@@ -173,97 +177,3 @@ def _unique(pairs: list[tuple[str, Record]]) -> dict[str, Record]:
     if len(found) < len(pairs):
         raise _RepeatedKey
     return found
-
-
-class _TooLong(Exception):
-    """One CSV record is longer than `RECORD_LIMIT`."""
-
-
-class _CsvLines:
-    """Text lines for `csv.reader`, with a budget of bytes per record; goes on after an error."""
-
-    def __init__(self, found: Iterator[bytes | Fault]) -> None:
-        self._found = found
-        self.size = 0
-
-    def __iter__(self) -> "_CsvLines":
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._found)
-        if isinstance(line, Fault):
-            raise _TooLong
-        self.size += len(line)
-        if self.size > RECORD_LIMIT:
-            raise _TooLong
-        # Bytes that are no UTF-8 become lone surrogates here and `encoding` in `_cells`.
-        return line.decode("utf-8", "surrogateescape") + "\n"
-
-
-def _table(pieces: Iterator[bytes], delimiter: str | None) -> Iterator[Record | Fault]:
-    source = _CsvLines(lines(pieces))
-    try:
-        head = next(source)
-    except StopIteration:
-        return
-    except _TooLong:
-        yield Fault.TOO_LARGE
-        return
-    mark = delimiter or max(",;\t|", key=head.count)
-    try:
-        header = next(csv.reader([head], delimiter=mark), [])
-    except csv.Error:
-        yield Fault.MALFORMED
-        return
-    reader = csv.reader(source, delimiter=mark)
-    while True:
-        source.size = 0
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except _TooLong:
-            yield Fault.TOO_LARGE
-            reader = csv.reader(source, delimiter=mark)
-            continue
-        except csv.Error as why:
-            yield Fault.TOO_LARGE if "field limit" in str(why) else Fault.MALFORMED
-            reader = csv.reader(source, delimiter=mark)
-            continue
-        if cells:
-            yield _cells(header, cells)
-
-
-def _cells(header: list[str], cells: list[str]) -> Record | Fault:
-    if len(cells) != len(header):
-        return Fault.MALFORMED
-    try:
-        "".join(cells).encode()
-    except UnicodeEncodeError:
-        return Fault.ENCODING
-    return dict(zip(header, cells, strict=True))
-
-
-def _parquet(pieces: Iterator[bytes]) -> Iterator[Record | Fault]:
-    # Parquet is read from its end, so the file is spooled; the copy has no name and dies with it.
-    with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as spool:
-        for piece in pieces:
-            spool.write(piece)
-        spool.seek(0)
-        try:
-            source = pq.ParquetFile(spool)
-            for batch in source.iter_batches(batch_size=_PARQUET_ROWS):
-                yield from _batch_rows(batch)
-        except (pa.ArrowException, OSError):
-            yield Fault.MALFORMED
-
-
-def _batch_rows(batch: pa.RecordBatch) -> Iterator[Record | Fault]:
-    try:
-        yield from batch.to_pylist()
-    except UnicodeDecodeError:
-        for at in range(batch.num_rows):
-            try:
-                yield from batch.slice(at, 1).to_pylist()
-            except UnicodeDecodeError:
-                yield Fault.ENCODING

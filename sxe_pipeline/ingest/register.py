@@ -1,35 +1,45 @@
 """The register of landing files: which file landed when, by collection and SHA-256.
 
-Here: walking the landing store, hashing what is new, and the rows of `ingest.landing_file` and
-`ingest.collection`, each with its audit event in the same transaction. Not here: what a file holds.
+Here: walking the landing store, hashing what is new, and the rows of `ingest.landing_file`, each
+with its audit event in the same transaction; which days are due. Not here: what a collection says
+of itself (`declarations`), what a file holds, taking a file out again (`mend`).
 """
 
 import hashlib
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import BinaryIO, LiteralString
-from urllib.parse import unquote, urlsplit
 
 import psycopg
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import NotFound, StoreUnavailable
-from sxe_pipeline.ingest.collection import COLLECTION, MAPPING, Declared, declared
+from sxe_pipeline.ingest import declarations, naming
 from sxe_pipeline.ops import versions
 from sxe_pipeline.redact import RULESET_VERSION
 from sxe_pipeline.schema.landed import LandedDay, LandingFile, files_digest
-from sxe_pipeline.schema.tables import FIRST_DAY
 from sxe_pipeline.settings import Pace
 from sxe_pipeline.store.objects import Entry, Objects
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CHUNK = 1 << 20
 _SOURCES = ("ingest", "redact", "schema", "social/observe.py", "social/redaction.py")
 """What reads and redacts a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A collection of which nothing is taken in until what it says of itself is mended."""
+
+    collection: str
+    problem: str
+    files: int
+
+    def __str__(self) -> str:
+        return f"collection {self.collection} is set aside, {self.files} files: {self.problem}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,7 @@ class Registered:
     days: list[date]
     left: int = 0
     unreadable: int = 0
+    set_aside: Sequence[SetAside] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,7 @@ def register(
     limit_files: int | None,
     limit_bytes: int | None,
     now: datetime,
+    again: Collection[str] = (),
 ) -> Registered:
     """Register what landed since the last call; the same file twice changes nothing.
 
@@ -78,20 +90,22 @@ def register(
         limit_files: Files to hash at most, None for all.
         limit_bytes: Bytes to hash at most; one file is always tried. None for all.
         now: The time of registration.
+        again: Keys that somebody handed in just now: withdrawn content among them counts anew.
 
     Returns:
-        What was found.
+        What was found. A collection whose declarations cannot be read is set aside: none of its new
+        files is registered until they are mended.
 
     Raises:
-        BadInput: A `_collection.yaml` cannot be read.
         StoreUnavailable: The landing store cannot be listed.
     """
     entries = [entry for entry in landing.list() if entry.size or not entry.key.endswith("/")]
     with conn.transaction():
-        _declare(conn, landing, entries, actor=actor, now=now)
-        _note_mappings(conn, landing, entries)
-        files = [entry for entry in entries if not _is_hidden(entry.key)]
-        unknown = list(_unknown(conn, files))
+        problems = declarations.note(conn, landing, entries, actor=actor, now=now)
+        files = [entry for entry in entries if naming.is_data(entry.key.split("/"))]
+        unknown = list(_unknown(conn, files, again))
+        aside = Counter(naming.collection_of(landing.url, e.key) for e in unknown)
+        unknown = [e for e in unknown if naming.collection_of(landing.url, e.key) not in problems]
         new, unreadable, tried = 0, 0, 0
         days: set[date] = set()
         for entry in _within(unknown, limit_files, limit_bytes, now):
@@ -102,13 +116,18 @@ def register(
             except (NotFound, StoreUnavailable, OSError):
                 unreadable += 1
                 continue
-            day = _landed_day(entry.key, now)
-            if _insert(conn, landing, entry, digest, day, actor=actor, now=now):
+            day = naming.day_of(entry.key.split("/")[:-1], _today(now)) or _today(now)
+            collection = naming.collection_of(landing.url, entry.key)
+            fresh = Fresh(collection, digest, entry, day, is_again=entry.key in again)
+            if insert(conn, fresh, actor=actor, now=now):
                 new += 1
                 days.add(day)
     left = len(unknown) - tried
-    seen = len(files) - new - unreadable - left
-    return Registered(new, seen, sorted(days), left, unreadable)
+    set_aside = tuple(
+        SetAside(name, words, aside[name]) for name, words in sorted(problems.items())
+    )
+    seen = len(files) - new - unreadable - left - sum(each.files for each in set_aside)
+    return Registered(new, seen, sorted(days), left, unreadable, set_aside)
 
 
 def register_all(
@@ -118,6 +137,7 @@ def register_all(
     actor: str,
     limit_files: int | None = None,
     limit_bytes: int | None = None,
+    again: Collection[str] = (),
 ) -> Registered:
     """`register` at the database's own time: one clock for every process that registers.
 
@@ -127,6 +147,7 @@ def register_all(
         actor: Who started it.
         limit_files: Files to hash at most, None for all.
         limit_bytes: Bytes to hash at most, None for all.
+        again: Keys that somebody handed in just now.
     """
     [(now,)] = conn.execute("select clock_timestamp()").fetchall()
     return register(
@@ -136,6 +157,7 @@ def register_all(
         limit_files=limit_files,
         limit_bytes=limit_bytes,
         now=now,
+        again=again,
     )
 
 
@@ -148,8 +170,8 @@ def day_of(conn: psycopg.Connection, day: date) -> LandedDay:
 def pending_days(conn: psycopg.Connection, pace: Pace) -> list[PendingDay]:
     """The days that were not observed as they are registered now, oldest first.
 
-    A day of which a file has expired is pending only where its files changed: it cannot be read
-    again for a new rule.
+    A day of which a file has expired, or is set aside, is pending only where its files changed: it
+    cannot be read again for a new rule.
 
     Args:
         conn: The social tier's login.
@@ -182,8 +204,11 @@ def _days(
         "greatest(f.registered_at, f.withdrawn_at) "
         "> clock_timestamp() - make_interval(secs => %s), "
         "f.registered_at > coalesce(c.counted_at, '-infinity') "
-        "and f.registered_at <= clock_timestamp() - make_interval(secs => %s) "
-        "from ingest.landing_file f "
+        "and f.registered_at <= clock_timestamp() - make_interval(secs => %s), "
+        "p.problem is not null, exists (select from social.file_count n "
+        "where (n.collection, n.file_sha256, n.landed_day) "
+        "= (f.collection, f.file_sha256, f.landed_day)) "
+        "from ingest.landing_file f left join ingest.collection p using (collection) "
         f"left join social.day_count c using (landed_day) {where} "
         "order by f.landed_day, f.collection, f.file_sha256",
         [pace.settle, pace.settle_at_most, *given],
@@ -191,10 +216,21 @@ def _days(
     found = []
     for day, of_day in groupby(rows, key=itemgetter(0)):
         listed = list(of_day)
-        files = [LandingFile(row[1], row[2], row[3], day, row[4]) for row in listed if not row[5]]
+        # What was set aside before it was ever observed waits until that is mended.
+        files = [
+            LandingFile(
+                row[1], row[2], row[3], day, row[4], mappings.get(row[1]), row[6] or row[11]
+            )
+            for row in listed
+            if not row[5] and (row[12] or not row[11])
+        ]
+        inputs, digest = listed[0][7:9]
+        if not files and inputs is None and not any(row[5] for row in listed):
+            continue
         landed = LandedDay(day, files, _inputs(files, mappings))
-        is_expired, inputs, digest = any(row[6] for row in listed), *listed[0][7:9]
-        is_same = inputs == landed.inputs or (is_expired and digest == files_digest(files))
+        # For a new rule or mapping a file that cannot be read again is no reason to begin.
+        is_kept = any(file.is_kept for file in files)
+        is_same = inputs == landed.inputs or (is_kept and digest == files_digest(files))
         is_coming = any(row[9] for row in listed) and not any(row[10] for row in listed)
         found.append(_Day(landed, is_same, is_coming))
     return found
@@ -205,108 +241,69 @@ def _inputs(files: Sequence[LandingFile], mappings: Mapping[str, str | None]) ->
     return versions.digest(
         files=files_digest(files),
         mappings=[(name, mappings.get(name)) for name in collections],
+        kept=sorted(file.file_sha256 for file in files if file.is_kept),
         rules=RULESET_VERSION,
         code=versions.code(*_SOURCES),
     )
 
 
-def _declare(
-    conn: psycopg.Connection,
-    landing: Objects,
-    entries: Sequence[Entry],
-    *,
-    actor: str,
-    now: datetime,
-) -> None:
-    for entry in entries:
-        folder, _, name = entry.key.rpartition("/")
-        if name != COLLECTION or "/" in folder:
-            continue
-        text = landing.get(entry.key)
-        said: Declared = declared(text)
-        collection = folder or _root_name(landing)
-        changed = conn.execute(
-            "insert into ingest.collection as c "
-            "(collection, gathered_by, tribes, market, declared_at) values (%s, %s, %s, %s, %s) "
-            "on conflict (collection) do update set gathered_by = excluded.gathered_by, "
-            "tribes = excluded.tribes, market = excluded.market, "
-            "declared_at = excluded.declared_at "
-            "where (c.gathered_by, c.tribes, c.market) is distinct from "
-            "(excluded.gathered_by, excluded.tribes, excluded.market) returning 1",
-            [collection, said.gathered_by, list(said.tribes), said.market, now],
-        ).fetchone()
-        if changed:
-            digest = hashlib.sha256(text).hexdigest()
-            audit.append(
-                conn,
-                "collection.declared",
-                actor=actor,
-                subject=_named(collection),
-                key=f"{digest}@{now.astimezone(UTC).isoformat()}",
-                file_sha256=digest,
-                tribe_count=len(said.tribes),
-            )
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A file that is to be registered; `is_again`: somebody handed it in just now."""
+
+    collection: str
+    file_sha256: str
+    entry: Entry
+    day: date
+    is_again: bool
 
 
-def _note_mappings(conn: psycopg.Connection, landing: Objects, entries: Sequence[Entry]) -> None:
-    """Which mapping each collection brings: another one makes its days pending again."""
-    found = {
-        folder or _root_name(landing): hashlib.sha256(landing.get(entry.key)).hexdigest()
-        for entry in entries
-        for folder, _, name in [entry.key.rpartition("/")]
-        if name == MAPPING and "/" not in folder
-    }
-    everywhere = found.get(_root_name(landing))
-    for collection in sorted({_collection(landing, entry.key) for entry in entries}):
-        digest = found.get(collection, everywhere)
-        conn.execute(
-            "insert into ingest.collection as c (collection, mapping_sha256) select %s, %s "
-            "where %s::text is not null or exists "
-            "(select from ingest.collection where collection = %s) "
-            "on conflict (collection) do update set mapping_sha256 = excluded.mapping_sha256 "
-            "where c.mapping_sha256 is distinct from excluded.mapping_sha256",
-            [collection, digest, digest, collection],
-        )
+def insert(conn: psycopg.Connection, file: Fresh, *, actor: str, now: datetime) -> bool:
+    """Register one file, or a withdrawn one that landed again; False where nothing is to be done.
 
-
-def _insert(
-    conn: psycopg.Connection,
-    landing: Objects,
-    entry: Entry,
-    digest: str,
-    day: date,
-    *,
-    actor: str,
-    now: datetime,
-) -> bool:
-    collection = _collection(landing, entry.key)
-    inserted = conn.execute(
-        "insert into ingest.landing_file "
+    Withdrawn content counts anew only once the day that it is taken out of was made without it.
+    """
+    key = naming.hashed(file.collection)
+    row = conn.execute(
+        "insert into ingest.landing_file as f "
         "(collection, file_sha256, path, byte_count, landed_day, registered_at) "
-        "values (%s, %s, %s, %s, %s, %s) on conflict (collection, file_sha256) do nothing "
-        "returning 1",
-        [collection, digest, entry.key, entry.size, day, now],
+        "values (%(collection)s, %(sha)s, %(path)s, %(size)s, %(day)s, %(now)s) "
+        "on conflict (collection, file_sha256) do update set path = excluded.path, "
+        "landed_day = excluded.landed_day, registered_at = excluded.registered_at, "
+        "expired_at = null, withdrawn_at = null, withdrawn_reason = null "
+        "where f.withdrawn_at is not null "
+        "and (%(again)s or %(modified)s::timestamptz > f.withdrawn_at) "
+        "and (f.landed_day = excluded.landed_day or not exists (select from social.day_count c "
+        "where c.landed_day = f.landed_day and c.counted_at < f.withdrawn_at)) "
+        "returning (xmax <> 0)",
+        {
+            "collection": file.collection,
+            "sha": file.file_sha256,
+            "path": file.entry.key,
+            "size": file.entry.size,
+            "day": file.day,
+            "now": now,
+            "again": file.is_again,
+            "modified": file.entry.modified,
+        },
     ).fetchone()
-    if not inserted:
+    if row is None:
         return False
     audit.append(
         conn,
         "landing_file.registered",
         actor=actor,
-        subject=digest,
-        key=_named(collection),
-        landed_day=day,
-        byte_count=entry.size,
+        subject=file.file_sha256,
+        key=f"{key}@{now.astimezone(UTC).isoformat()}" if row[0] else key,
+        landed_day=file.day,
+        byte_count=file.entry.size,
     )
     return True
 
 
-def _named(collection: str) -> str:
-    """A collection in an audit event, by hash: a folder's name is written by strangers."""
-    return hashlib.sha256(collection.encode()).hexdigest()[:32]
-
-
-def _unknown(conn: psycopg.Connection, files: Sequence[Entry]) -> Iterator[Entry]:
+def _unknown(
+    conn: psycopg.Connection, files: Sequence[Entry], again: Collection[str]
+) -> Iterator[Entry]:
     """Files that are not registered as they stand: another path, size or a later change."""
     rows = conn.execute(
         "select path, byte_count, max(registered_at) from ingest.landing_file group by 1, 2"
@@ -314,7 +311,7 @@ def _unknown(conn: psycopg.Connection, files: Sequence[Entry]) -> Iterator[Entry
     known = {(path, size): registered_at for path, size, registered_at in rows}
     for entry in files:
         registered_at = known.get((entry.key, entry.size))
-        if registered_at is None or entry.modified > registered_at:
+        if registered_at is None or entry.modified > registered_at or entry.key in again:
             yield entry
 
 
@@ -348,30 +345,5 @@ def sha256_of(stream: BinaryIO) -> str:
     return found.hexdigest()
 
 
-def _is_hidden(key: str) -> bool:
-    name = key.rpartition("/")[2]
-    return name in (COLLECTION, MAPPING) or name.startswith(".")
-
-
-def _collection(landing: Objects, key: str) -> str:
-    folder, slash, _ = key.partition("/")
-    return folder if slash else _root_name(landing)
-
-
-def _root_name(landing: Objects) -> str:
-    parts = urlsplit(landing.url)
-    return unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.netloc or "landing"
-
-
-def _landed_day(key: str, now: datetime) -> date:
-    """The day that a folder names, else today. A day that cannot be is just a folder."""
-    today = now.astimezone(UTC).date()
-    for part in key.split("/")[:-1]:
-        if _DAY.fullmatch(part):
-            try:
-                day = date.fromisoformat(part)
-            except ValueError:
-                continue
-            if FIRST_DAY <= day <= today:
-                return day
-    return today
+def _today(now: datetime) -> date:
+    return now.astimezone(UTC).date()

@@ -32,7 +32,7 @@ def landed_files(
     """
     landing = objects.Objects(settings.landing_url)
     with sql.connect(settings.need("social_dsn")) as conn:
-        register.register_all(
+        registered = register.register_all(
             conn,
             landing,
             actor="sensor:landed_files",
@@ -51,11 +51,14 @@ def landed_files(
             queued=ops.queued(context.instance),
             together=follows,
         )
+    set_aside = [str(each) for each in registered.set_aside]
+    for problem in set_aside:
+        context.log.warning(problem)
     if asks:
         return [ops.run_request(ask) for ask in asks]
-    if not pending:
-        return dg.SkipReason("every registered file has been observed")
-    return dg.SkipReason(f"{len(pending)} days are due: {len(gathering)} still gather files")
+    due = f"{len(pending)} days are due: {len(gathering)} still gather files"
+    skipped = due if pending else "every registered file has been observed"
+    return dg.SkipReason("; ".join([skipped, *set_aside]))
 
 
 def follows(left: str, right: str) -> bool:

@@ -1,11 +1,12 @@
 """The stream verb `sxe ingest --to-jsonl`: canonical rows as JSON Lines, before redaction.
 
-Here: walking the given paths and writing lines. Nothing is stored or registered, so that anyone can
+Here: reading the given paths and writing lines. Nothing is stored or registered, so that anyone can
 score the mapping on data of their own.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,21 +14,25 @@ from typing import BinaryIO
 
 import msgspec
 
-from sxe_pipeline.errors import BadInput
-from sxe_pipeline.ingest.collection import COLLECTION, MAPPING
-from sxe_pipeline.ingest.mapping import mappings
-from sxe_pipeline.ingest.read import read_file
-
-_CHUNK = 1 << 20
+from sxe_pipeline.errors import BadInput, NotFound
+from sxe_pipeline.ingest import given
+from sxe_pipeline.ingest.mapping import Mappings, mappings
+from sxe_pipeline.ingest.read import read_file, unreadable
+from sxe_pipeline.schema.landed import Landed
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How many lines went to either side."""
+    """How many lines went to either side; per column, in how many rows it could not be read.
+
+    `set_aside` says of collections whose mapping cannot be used why; their files were not read.
+    """
 
     files: int
     rows: int
     quarantined: int
+    nulled: Mapping[str, int]
+    set_aside: Mapping[str, str]
 
 
 def to_jsonl(
@@ -36,7 +41,7 @@ def to_jsonl(
     """Read files and write what they become.
 
     Args:
-        paths: Files or folders; the nearest `_mapping.yaml`, up to the given folder, is used.
+        paths: Files or folders, with everything below them that is data (`given.files`).
         out: Receives one line per row: `file` as given, then the columns of a landed row.
         quarantine: Receives `{file, row, shape, reason}` per reject; None to only count them.
         now: The time of observation where a file gives none.
@@ -45,77 +50,69 @@ def to_jsonl(
         The counts.
 
     Raises:
-        BadInput: A path does not exist, or a `_mapping.yaml` cannot be used.
+        BadInput: A path does not exist, or a declaration lies where no collection would find it.
     """
     encoder = msgspec.json.Encoder()
     files = rows = quarantined = 0
+    nulled: Counter[str] = Counter()
+    set_aside: dict[str, str] = {}
+    for each in _found(paths):
+        if each.collection in set_aside:
+            continue
+        try:
+            mapping = _mapping(each)
+        except BadInput as why:
+            set_aside[each.collection] = str(why)
+            continue
+        files += 1
+        for landed in _read(each, mapping, now):
+            nulled.update(landed.nulled)
+            for row in landed.rows.to_pylist():
+                rows += 1
+                out.write(encoder.encode({"file": str(each.file)} | row) + b"\n")
+            for reject in landed.rejects:
+                quarantined += 1
+                if quarantine is not None:
+                    line = {
+                        "file": str(each.file),
+                        "row": reject.row,
+                        "shape": reject.shape,
+                        "reason": reject.reason,
+                    }
+                    quarantine.write(encoder.encode(line) + b"\n")
+    return Written(files, rows, quarantined, dict(nulled), set_aside)
+
+
+def _found(paths: Sequence[Path]) -> Iterator[given.Given]:
     for path in paths:
-        if not path.exists():
-            raise BadInput("a given path does not exist; check the command line")
-        for file in _files(path):
-            files += 1
-            for row in _rows(file, path, now):
-                is_reject = "reason" in row
-                rows += not is_reject
-                quarantined += is_reject
-                target = quarantine if is_reject else out
-                if target is not None:
-                    target.write(encoder.encode(row) + b"\n")
-    return Written(files, rows, quarantined)
+        try:
+            yield from given.files(path)
+        except NotFound:
+            raise BadInput("a given path does not exist; check the command line") from None
 
 
-def _files(path: Path) -> Iterator[Path]:
-    if not path.is_dir():
-        yield path
-        return
-    for file in sorted(path.rglob("*")):
-        is_data = file.name not in (COLLECTION, MAPPING) and not file.name.startswith(".")
-        if is_data and not file.is_dir():
-            yield file
-
-
-def _rows(file: Path, given: Path, now: datetime) -> Iterator[dict[str, object]]:
-    name = str(file)
-    inside = file.relative_to(given).parts if given.is_dir() else ()
-    collection = inside[0] if len(inside) > 1 else file.absolute().parent.name
+def _read(each: given.Given, mapping: Mappings, now: datetime) -> Iterator[Landed]:
     try:
-        digest = _sha256(file)
-        stream = file.open("rb")
+        with each.file.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        stream = each.file.open("rb")
     except OSError:
-        yield {"file": name, "row": 0, "shape": None, "reason": "unreadable"}
+        yield unreadable()
         return
     with stream:
-        for landed in read_file(
+        yield from read_file(
             stream,
-            name=name,
+            name=str(each.file),
             file_sha256=digest,
-            collection=collection,
+            collection=each.collection,
             registered_at=now,
-            mappings=mappings(_own_mapping(file, given)),
-        ):
-            for row in landed.rows.to_pylist():
-                yield {"file": name} | row
-            for reject in landed.rejects:
-                yield {
-                    "file": name,
-                    "row": reject.row,
-                    "shape": reject.shape,
-                    "reason": reject.reason,
-                }
+            mappings=mapping,
+        )
 
 
-def _own_mapping(file: Path, given: Path) -> bytes | None:
-    for folder in file.parents:
-        if (folder / MAPPING).is_file():
-            return (folder / MAPPING).read_bytes()
-        if folder == given or not given.is_dir():
-            return None
-    return None
-
-
-def _sha256(file: Path) -> str:
-    found = hashlib.sha256()
-    with file.open("rb") as stream:
-        while piece := stream.read(_CHUNK):
-            found.update(piece)
-    return found.hexdigest()
+def _mapping(each: given.Given) -> Mappings:
+    file = given.mapping_of(each)
+    try:
+        return mappings(file.read_bytes() if file else None)
+    except OSError:
+        raise BadInput("its _mapping.yaml cannot be read; check its rights") from None

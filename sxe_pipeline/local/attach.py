@@ -9,7 +9,7 @@ import dataclasses
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,8 @@ class Attached:
 
     settings: Settings
     descriptors: tuple[int, ...] = ()
+    keep_up: Callable[[], None] = lambda: None
+    """Starts the embedded server again where it died; a given one is somebody else's to start."""
 
 
 @contextmanager
@@ -57,11 +59,12 @@ def attached(settings: Settings, *logins: str, is_checked: bool = True) -> Itera
     if not settings.is_embedded:
         yield Attached(_only(settings, logins))
         return
-    with _server(settings).attached() as state:
+    server = _server(settings)
+    with server.attached() as state:
         if is_checked:
             _migrate_once(settings, state)
         given: dict[str, Any] = {f"{name}_dsn": _dsn(state, name) for name in logins}
-        yield Attached(dataclasses.replace(settings, **given), (state["lock_fd"],))
+        yield Attached(dataclasses.replace(settings, **given), (state["lock_fd"],), server.keep_up)
 
 
 def passwords(settings: Settings) -> dict[str, str]:

@@ -15,7 +15,7 @@ from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import StoreUnavailable
 from sxe_pipeline.handoff import sign
 from sxe_pipeline.local import attach, interrupts
-from sxe_pipeline.local.variables import dagster_home
+from sxe_pipeline.local.variables import dagster_home, pace
 from sxe_pipeline.settings import PROVIDERS, Settings
 from sxe_pipeline.store.sql import with_driver
 
@@ -42,6 +42,7 @@ def variables(settings: Settings) -> dict[str, str]:
         "SXE_CONTACT_HANDOFF_STORE_URL": settings.contact_handoff_url,
         "SXE_KEYSET": settings.keyset or (keys / "contacts.keyset").as_uri(),
         "SXE_SIGNING_KEY": sign.contact_file(settings.home).as_uri(),
+        **pace(settings),
     }
     for name, (address, _, credentials) in PROVIDERS.items():
         env[address] = settings.provider_urls[name]

@@ -109,6 +109,12 @@ class Server:
                 if self._is_unused():
                     self._stop()
 
+    def keep_up(self) -> None:
+        """Start the server again where it died under those who are attached, on its old port."""
+        if self._port() is None:
+            with _flock(self.home / "boot.lock"):
+                self._up()
+
     def reset(self) -> None:
         """Stop the server and delete its data.
 

@@ -139,6 +139,7 @@ def run(
     days: Sequence[date],
     tags: Mapping[str, str] | None = None,
     *,
+    assets: Sequence[str] | None = None,
     now: datetime | None = None,
     on_step: Callable[[str], None] | None = None,
     stop: interrupts.Stop | None = None,
@@ -153,6 +154,7 @@ def run(
         job: Its name.
         days: Landing days, without a gap.
         tags: For the run.
+        assets: Only these of the job, such as 'social/observations'.
         now: The database's time, by which the newest day is one: a machine whose clock is behind
             would not know it yet. This machine's where it is None.
         on_step: Told the name of each step that begins, such as 'social/observations'.
@@ -172,6 +174,7 @@ def run(
             job,
             first if first == last else None,
             extra,
+            assets=assets,
             on_step=on_step,
             stop=stop,
         )
@@ -184,6 +187,7 @@ def run_partition(
     partition: str | None,
     tags: Mapping[str, str],
     *,
+    assets: Sequence[str] | None = None,
     on_step: Callable[[str], None] | None = None,
     stop: interrupts.Stop | None = None,
 ) -> Run:
@@ -203,6 +207,7 @@ def run_partition(
                 raise_on_error=False,
                 run_id=run_id,
                 tags=dict(tags),
+                asset_selection=[dg.AssetKey.from_user_string(n) for n in assets or ()] or None,
             )
         except BaseException:
             # Dagster's own interrupt, or what a library made of it.

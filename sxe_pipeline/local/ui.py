@@ -23,6 +23,7 @@ from pathlib import Path
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import BadInput, StoreUnavailable
 from sxe_pipeline.local import attach, contact, variables
+from sxe_pipeline.ops.engine import Engine
 from sxe_pipeline.ops.sensors import LOCATIONS
 from sxe_pipeline.settings import Settings
 
@@ -56,7 +57,7 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
             "contact_tier": contact.variables(given),
         }
         sockets = {location: Path(short) / f"{location}.sock" for location in LOCATIONS}
-        workspace = home / "workspace.yaml"
+        workspace = home / f"workspace.{port}.yaml"
         workspace.write_text(
             "load_from:\n"
             + "".join(
@@ -65,7 +66,7 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
             )
         )
         both = inherited | only_dagster
-        with _family(stop) as family:
+        with _engine(given) as engine, _family(stop) as family:
             for location, socket in sockets.items():
                 family.start(
                     location,
@@ -79,16 +80,40 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
                     functools.partial(_listens, socket),
                 )
                 family.wait_until(functools.partial(_listens, socket), home / f"{location}.log")
-            for name, arguments in (("daemon", _daemon(workspace)), ("web", _web(port, workspace))):
-                family.start(
-                    name, functools.partial(_start, arguments, both, home / f"{name}.log", held)
+            web, daemon = (
+                functools.partial(_start, arguments, both, home / f"{name}.log", held)
+                for name, arguments in (
+                    ("web", _web(port, workspace)),
+                    ("daemon", _daemon(workspace)),
                 )
+            )
+            family.start("web", web)
             family.wait_until(functools.partial(_answers, port), home / "web.log")
             if not stop.asked:
                 say(f"http://127.0.0.1:{port}")
+            daemon = functools.partial(_start, _daemon(workspace), both, home / "daemon.log", held)
+            stands_by = False
             while not stop.asked:
+                held.keep_up()
+                if engine.works():
+                    family.start("daemon", daemon)
+                    stands_by = False
+                elif not stands_by:
+                    family.stop("daemon")
+                    say("another engine works on this database; this one stands by")
+                    stands_by = True
                 family.revive()
                 time.sleep(0.5)
+            workspace.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _engine(settings: Settings) -> Iterator[Engine]:
+    engine = Engine(settings.need("social_dsn"), settings.pace.run_lease)
+    try:
+        yield engine
+    finally:
+        engine.rest()
 
 
 def _must_be_free(port: int) -> None:
@@ -195,7 +220,15 @@ class _Family:
         start: "Callable[[], subprocess.Popen[bytes]]",
         is_reached: Callable[[], bool] | None = None,
     ) -> None:
-        self._children[name] = _Child(start, is_reached)
+        """Have a child of that name; one that is there stays."""
+        if name not in self._children:
+            self._children[name] = _Child(start, is_reached)
+
+    def stop(self, name: str) -> None:
+        """Have none of that name any more."""
+        if child := self._children.pop(name, None):
+            child.process.terminate()
+            child.end(time.monotonic() + STOP_S)
 
     def revive(self) -> None:
         for child in self._children.values():

@@ -7,7 +7,7 @@ environment (`settings`), and what the contact process may know (`contact`).
 from pathlib import Path
 
 import sxe_pipeline
-from sxe_pipeline.settings import DATABASES, STORES, Settings
+from sxe_pipeline.settings import DATABASES, PACE, STORES, Settings
 from sxe_pipeline.store.sql import with_driver
 
 
@@ -30,9 +30,17 @@ def exports(settings: Settings, dagster_home: Path) -> dict[str, str]:
             env[variable] = value
     if settings.dagster_dsn:
         env["DAGSTER_STORAGE_URL"] = with_driver(settings.dagster_dsn, "psycopg2")
+    env |= pace(settings)
     if settings.policy_file:
         env["SXE_POLICY_FILE"] = str(settings.policy_file)
+    if settings.retention_file:
+        env["SXE_RETENTION_FILE"] = str(settings.retention_file)
     return env
+
+
+def pace(settings: Settings) -> dict[str, str]:
+    """How long operations wait, for another process of the same engine."""
+    return {variable: str(getattr(settings.pace, name)) for name, variable in PACE.items()}
 
 
 def dagster_home(settings: Settings) -> Path:

@@ -21,7 +21,8 @@ TICK_S = 30
 
 LOCATIONS = ("social_tier", "contact_tier")
 CONTACT_JOB = "enrichment"
-"""The only job that is not of the social tier."""
+_CONTACT_JOBS = (CONTACT_JOB, "contact_upkeep")
+"""The only jobs that are not of the social tier."""
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 """Dagster's tags of a run over several days."""
@@ -77,7 +78,7 @@ def range_tags(first: str, last: str) -> dict[str, str]:
 def _location_of(run: dg.DagsterRun) -> str:
     """The code location of a run; one that was launched by none is known by what it writes."""
     launched = run.tags.get(_REPOSITORY, "").partition("@")[2]
-    return launched if launched in LOCATIONS else LOCATIONS[run.job_name == CONTACT_JOB]
+    return launched if launched in LOCATIONS else LOCATIONS[run.job_name in _CONTACT_JOBS]
 
 
 def lost_runs(location: str, login: str) -> dg.SensorDefinition:

@@ -60,20 +60,53 @@ def name(
     )
 
 
+def name_compacted(
+    conn: psycopg.Connection, table: str, version: int, *, recheck: Recheck = unleased
+) -> None:
+    """Make a version that holds the named one's rows in other files the one that readers open.
+
+    What is made from the table stays current, and what guards found stays found.
+
+    Args:
+        conn: The writing transaction; it holds `tables.lock`.
+        table: Such as 'social/observations'.
+        version: As `store.upkeep.compact` answered.
+        recheck: Refuses where another run took over.
+    """
+    recheck(conn)
+    conn.execute(
+        "with old as (update ops.version set superseded_at = clock_timestamp() "
+        "where table_name = %(table)s and superseded_at is null returning *), "
+        "new as (insert into ops.version "
+        "(table_name, version, inputs, due_on, numbers, rows_version) "
+        "select table_name, %(version)s, inputs, due_on, numbers, "
+        "coalesce(rows_version, version) from old) "
+        "insert into ops.verdict (table_name, version, verdict, is_passed, numbers, judged_at) "
+        "select v.table_name, %(version)s, v.verdict, v.is_passed, v.numbers, v.judged_at "
+        "from ops.verdict v join old using (table_name, version)",
+        {"table": table, "version": version},
+    )
+
+
 @dataclass(frozen=True)
 class Named:
-    """The version of a table that counts."""
+    """The version of a table that counts.
+
+    `rows_version` first held its rows: another one than `version` after a compaction. What is made
+    from the table depends on that one.
+    """
 
     version: int
     inputs: str
     due_on: date | None
     numbers: Mapping[str, int]
+    rows_version: int
 
 
 def named(conn: psycopg.Connection, table: str) -> Named | None:
     """The version that readers open; None where the table was never written."""
     row = conn.execute(
-        "select version, inputs, due_on, numbers from ops.version "
+        "select version, inputs, due_on, numbers, coalesce(rows_version, version) from ops.version "
         "where table_name = %s and superseded_at is null",
         [table],
     ).fetchone()

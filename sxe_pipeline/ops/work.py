@@ -103,14 +103,17 @@ def ask(
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"work {work}"])
         rows = {row["subject"]: row for row in _rows(conn, work, pace)}
-        _finish(conn, work, [s for s in rows if s not in due])
+        # What no run is known of was done by one that somebody started by hand.
+        begun = {s for s, r in rows.items() if r["run_id"] or r["ask_id"] in queued}
+        is_open = {s for s, row in rows.items() if _is_open(row, queued)}
+        _finish(conn, work, [s for s in rows if s not in due and s not in begun & is_open])
         asked: list[tuple[str, int, int]] = []
         for subject in sorted(due):
             row = rows.get(subject)
-            if row is not None and row["state"] == "asked":
-                row = _settle(conn, row, queued, pace)
-            if subject in later or (row is not None and row["state"] == "asked"):
+            if subject in later or subject in is_open:
                 continue
+            if row is not None and row["state"] == "asked":
+                row = _settle(conn, row, pace, is_same=row["inputs"] == due[subject])
             if row is None:
                 asked.append((subject, 1, 0))
             elif row["inputs"] != due[subject] or row["state"] == "done":
@@ -150,16 +153,20 @@ def _rows(conn: psycopg.Connection, work: str, pace: Pace) -> list[dict[str, Any
         ).fetchall()
 
 
+def _is_open(row: dict[str, Any], queued: Collection[UUID]) -> bool:
+    """Whether somebody works on what was asked for, or still may."""
+    if row["state"] != "asked" or row["outcome"] is not None:
+        return False
+    return row["run_id"] is not None or not row["is_overdue"] or row["ask_id"] in queued
+
+
 def _settle(
-    conn: psycopg.Connection, row: dict[str, Any], queued: Collection[UUID], pace: Pace
+    conn: psycopg.Connection, row: dict[str, Any], pace: Pace, *, is_same: bool
 ) -> dict[str, Any]:
-    """What became of an ask: still open, or failed in its way."""
-    outcome = row["outcome"]
-    if row["run_id"] is None and row["is_overdue"] and row["ask_id"] not in queued:
-        outcome = "lost"
-    if outcome is None:
-        return row
-    reason = row["reason"]
+    """What became of an ask that is not open any more."""
+    outcome, reason = row["outcome"] or "lost", row["reason"]
+    if outcome == "ended" and not is_same:
+        return row | {"state": "done"}  # it did what was due then
     if outcome == "ended":
         outcome, reason = "unexpected", "the run ended, and its work is still due"
     failures = row["failures"] + 1

@@ -5,8 +5,9 @@ landed row is not yet redacted. Not here: the columns of a row (`tables`).
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LandingFile:
-    """A registered file. `path` is its key in the landing store."""
+    """A registered file. `path` is its key in the landing store.
+
+    `mapping_sha256` is known of the mapping that its collection brings, null where it brings none.
+    `is_kept`: it cannot be read again, as it has expired or its mapping is being mended; what was
+    stored of it stays.
+    """
 
     collection: str
     file_sha256: str
     path: str
     landed_day: date
     registered_at: datetime
+    mapping_sha256: str | None = None
+    is_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +48,29 @@ class LandedDay:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that is no row. `row` 0 speaks of the file; `shape` is null where unrecognised."""
+    """A record that is no row. `row` 0 speaks of the file; `shape` is null where unrecognised.
+
+    `column` is the one whose value cost the row; null where no single one did.
+    """
 
     row: int
     shape: str | None
     reason: str
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """Some rows of a file (table `LANDED_ROW`) and the rejects among them."""
+    """Some rows of a file (table `LANDED_ROW`) and the rejects among them.
+
+    `mapped` are the columns that the shapes of these rows fill, `nulled` says of how many rows a
+    column is null because its value could not be read.
+    """
 
     rows: "pa.RecordBatch"
     rejects: Sequence[Reject]
+    mapped: AbstractSet[str] = frozenset()
+    nulled: Mapping[str, int] = field(default_factory=dict)
 
 
 def files_digest(files: Iterable[LandingFile]) -> str:

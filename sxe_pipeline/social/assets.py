@@ -1,21 +1,21 @@
 """The faces of the social tier: observations, profiles, identities, and what is checked of them."""
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
+from typing import Any
 
 import dagster as dg
 import psycopg
 
 from sxe_pipeline import audit, face
 from sxe_pipeline.ops.runs import RunLease
-from sxe_pipeline.privacy import leaks
 from sxe_pipeline.redact import RULESET_VERSION
 from sxe_pipeline.schema.landed import Landed, LandedDay, LandingFile
-from sxe_pipeline.schema.tables import OBSERVATION
+from sxe_pipeline.schema.tables import IDENTITY, OBSERVATION, PROFILE
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.social import checks, identities, observe, profiles
-from sxe_pipeline.store import sql, tables
+from sxe_pipeline.store import sql
 
 DayOf = Callable[[psycopg.Connection, date], LandedDay]
 """What a landing day is made from; `definitions` hands in the function of ingest."""
@@ -28,8 +28,9 @@ Read = Callable[[LandingFile], Iterable[Landed]]
     partitions_def=face.daily,
     backfill_policy=face.one_run,
     code_version=RULESET_VERSION,
+    metadata=face.table(OBSERVATION.name, OBSERVATION.columns),
     key_prefix="social",
-    group_name="social",
+    group_name=face.TIER1,
     kinds={"deltalake", "duckdb"},
     owners=["team:data-ops"],
     tags={"sxe/tier": "social"},
@@ -47,7 +48,7 @@ def observations(
     with run_lease.connect() as conn:
         landed = {day: landed_day(conn, day) for day in days}
         conn.commit()
-        written = observe.observe(
+        observe.observe(
             conn,
             settings.tier1_url,
             days=days,
@@ -58,31 +59,39 @@ def observations(
             now=datetime.now(UTC),
             actor="asset:social/observations",
         )
-        attestation = audit.attest(conn, "social/observations", context.run.run_id)
-    total = observe.total(written)
+        attested = audit.attest_days(conn, "social/observations", context.run.run_id, days)
+        for day in days:
+            context.add_asset_metadata(
+                {**day_shown(conn, day), **attested[day].metadata}, partition_key=day.isoformat()
+            )
+    return dg.MaterializeResult()
+
+
+def day_shown(conn: psycopg.Connection, day: date) -> Mapping[str, Any]:
+    """What the materialization of a day shows of its observations: as counted, in Postgres."""
+    counted = checks.counts_of(conn, day)
     numbers = {
-        "input_rows": total.input_count,
-        "observations": total.observation_count,
-        "quarantined": total.quarantine_count,
-        "scan_open": total.open_count,
-        "leaks": total.leak_count,
+        "input_rows": counted.input_count,
+        "observations": counted.observation_count,
+        "quarantined": counted.quarantine_count,
+        "scan_open": counted.open_count,
+        "leaks": counted.leak_count,
     }
-    return dg.MaterializeResult(
-        metadata={
-            **face.counts(**numbers, ruleset=RULESET_VERSION),
-            **attestation.metadata,
-            **face.summary("Observations", {"days": len(days), **numbers}),
-            "sxe/reasons": face.top([{"reason": r, "rows": n} for r, n in total.reasons.items()]),
-        }
-    )
+    return {
+        **face.counts(**numbers, ruleset=RULESET_VERSION),
+        **face.row_counts(checks.observation_count(conn), counted.observation_count),
+        **face.summary("Observations", numbers),
+        "sxe/reasons": face.top([{"reason": r, "rows": n} for r, n in counted.reasons.items()]),
+    }
 
 
 @dg.asset(
     name="profiles",
     deps=[observations],
     code_version="1",
+    metadata=face.table(PROFILE.name, PROFILE.columns),
     key_prefix="social",
-    group_name="social",
+    group_name=face.TIER1,
     kinds={"deltalake", "duckdb"},
     owners=["team:data-ops"],
     tags={"sxe/tier": "social"},
@@ -106,6 +115,7 @@ def current_profiles(
     return dg.MaterializeResult(
         metadata={
             **face.counts(**written.numbers()),
+            **face.row_counts(written.profile_count),
             **attestation.metadata,
             **face.summary("Profiles", written.numbers()),
         }
@@ -116,8 +126,9 @@ def current_profiles(
     name="identities",
     deps=[current_profiles],
     code_version="1",
+    metadata=face.table(IDENTITY.name, IDENTITY.columns),
     key_prefix="social",
-    group_name="social",
+    group_name=face.TIER1,
     kinds={"deltalake", "duckdb"},
     owners=["team:data-ops"],
     tags={"sxe/tier": "social"},
@@ -142,6 +153,7 @@ def card_identities(
     return dg.MaterializeResult(
         metadata={
             **face.counts(**written.numbers()),
+            **face.row_counts(written.account_count),
             **attestation.metadata,
             **face.summary("Identities", written.numbers()),
         }
@@ -151,15 +163,14 @@ def card_identities(
 @dg.asset_check(asset=observations, description="The second detector finds no contact data.")
 @face.speaking_dagster
 def no_contact_data(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
-    """Scan what is stored, and report what the last run had to quarantine as a leak."""
+    """The verdict on what is stored; leaks that the last run kept out fail the check as well."""
     with sql.connect(settings.need("social_dsn")) as conn:
-        stored = tables.snapshot(conn, settings.tier1_url, observe.TABLE)
+        found = checks.no_contact_data(conn, settings.tier1_url)
         quarantined = checks.newest_leak_count(conn)
-        seen = leaks.contact_data(stored, OBSERVATION)
     return dg.AssetCheckResult(
-        passed=seen.certain == 0 and quarantined == 0,
+        passed=found.is_passed and quarantined == 0,
         severity=dg.AssetCheckSeverity.ERROR,
-        metadata=face.counts(certain=seen.certain, open=seen.open, leaks=quarantined),
+        metadata=face.counts(**found.numbers, leaks=quarantined),
     )
 
 
@@ -168,15 +179,9 @@ def no_contact_data(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult
 def counts_add_up(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     """Compare what was counted while reading with what the two tables hold."""
     with sql.connect(settings.need("social_dsn")) as conn:
-        balance = checks.balance(
-            conn,
-            tables.snapshot(conn, settings.tier1_url, observe.TABLE),
-            tables.snapshot(conn, settings.tier1_url, observe.QUARANTINE_TABLE),
-        )
+        found = checks.counts_add_up(conn, settings.tier1_url)
     return dg.AssetCheckResult(
-        passed=balance.is_even,
+        passed=found.is_passed,
         severity=dg.AssetCheckSeverity.ERROR,
-        metadata=face.counts(
-            input_rows=balance.input_count, stored_rows=balance.stored_count, days=balance.days
-        ),
+        metadata=face.counts(**found.numbers),
     )

@@ -95,7 +95,7 @@ def rebuild(
         current = tables.snapshot(conn, root, profiles.TABLE)
         if current is None:
             raise NotFound("social/profiles was never written; build the profiles first")
-        inputs = inputs_of(current.version)
+        inputs = inputs_of(current.rows_version)
         found = versions.named(conn, TABLE)
         if found and versions.is_current(found, inputs):
             numbers = found.numbers
@@ -115,7 +115,7 @@ def rebuild(
     with conn.transaction():
         tables.lock(conn, TABLE)
         named = tables.snapshot(conn, root, TABLE)
-        if (named and named.version) != (before and before.version):
+        if (named and named.rows_version) != (before and before.rows_version):
             raise Busy("another run wrote social/identities at the same time; run it again")
         version = tables.write(conn, root, TABLE, rows.to_reader(), days=None)
         audit.append(
@@ -123,7 +123,7 @@ def rebuild(
             "identities.written",
             actor=actor,
             subject=TABLE,
-            key=str(version),
+            key=f"v{version}@{now.isoformat()}",
             account_count=rows.num_rows,
             card_count=len(groups),
             minted_count=len(decided.minted),

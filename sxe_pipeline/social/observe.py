@@ -18,15 +18,21 @@ import pyarrow.compute as pc
 from psycopg.types.json import Jsonb
 
 from sxe_pipeline import audit
-from sxe_pipeline.errors import ContractBroken, LandingGone, NotFound
+from sxe_pipeline.errors import ContractBroken, LandingGone, NotFound, SxeError, Transient
 from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.landed import Landed, LandingFile, Reject, files_digest
-from sxe_pipeline.schema.tables import OBSERVATION, QUARANTINE
-from sxe_pipeline.social.redaction import Detectors, redact_rows
+from sxe_pipeline.schema.tables import LANDED_ROW, OBSERVATION, QUARANTINE
+from sxe_pipeline.social import kept, tally
+from sxe_pipeline.social.redaction import Detectors, redact_rows, unredactable
 from sxe_pipeline.store import tables
 
 TABLE, QUARANTINE_TABLE = OBSERVATION.name, QUARANTINE.name
 _BATCH_ROWS = 10_000
+_NO_ROWS = pa.RecordBatch.from_pylist([], schema=LANDED_ROW.schema)
+_NO_OBSERVATIONS = pa.RecordBatch.from_pylist([], schema=OBSERVATION.schema)
+
+Read = Callable[[LandingFile], Iterable[Landed]]
+"""Opens and maps one file."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ def observe(
     *,
     days: Sequence[dt.date],
     files_by_day: Mapping[dt.date, Sequence[LandingFile]],
-    read: Callable[[LandingFile], Iterable[Landed]],
+    read: Read,
     now: dt.datetime,
     actor: str,
     inputs_by_day: Mapping[dt.date, str] | None = None,
@@ -93,8 +99,9 @@ def observe(
         conn: The social tier's login.
         root: URL of the Tier 1 store.
         days: Landing days to replace, each in its own transaction, oldest first.
-        files_by_day: All registered files of each day; a day without files becomes empty.
-        read: Opens and maps one file. Each file is read once.
+        files_by_day: All registered files of each day; a day without files becomes empty. Of a
+            file that is kept the stored rows stay.
+        read: Opens and maps one file. Each file is read once; whatever it raises costs that file.
         now: When this is happening.
         actor: Who started it.
         inputs_by_day: A digest of all that a day is made from; a day that was made from the same
@@ -105,6 +112,7 @@ def observe(
 
     Raises:
         LandingGone: A registered file cannot be opened any more.
+        Transient: A store failed.
         ContractBroken: A row breaks the schema, or the counts do not add up. Nothing is visible.
     """
     counted = []
@@ -119,11 +127,10 @@ def observe(
             if unchanged := _made_from(conn, day, inputs):
                 counted.append(unchanged)
                 continue
-            stream = _Day(
-                day, _opened(ordered, read, day), detectors or Detectors(), spool, progress
-            )
+            stream = _Day(day, ordered, read, detectors or Detectors(), spool, progress)
             written = stream.write(conn, root)
             counts = stream.counts()
+            stream.tally.write(conn, day)
             _record(
                 conn,
                 counts,
@@ -150,23 +157,43 @@ class _Day:
     def __init__(
         self,
         day: dt.date,
-        pieces: Iterator[tuple[LandingFile, Landed]],
+        files: Sequence[LandingFile],
+        read: Read,
         detectors: Detectors,
         spool: IO[bytes],
         progress: Callable[[int], None],
     ) -> None:
         self.detectors = detectors
-        self._day, self._pieces, self._spool, self._progress = day, pieces, spool, progress
+        self.tally = tally.Tally(files)
+        self._day, self._read, self._spool, self._progress = day, read, spool, progress
+        self._fresh = [file for file in files if not file.is_kept]
+        self._kept = {(f.collection, f.file_sha256) for f in files if f.is_kept}
         self._input_count = self._observation_count = self._open_count = 0
         self._reasons: Counter[str] = Counter()
 
     def write(self, conn: psycopg.Connection, root: str) -> tuple[int, int]:
         """Overwrite the day's partition of both tables; their versions are not named yet."""
-        observations = pa.RecordBatchReader.from_batches(OBSERVATION.schema, self._observations())
+        self._take_over(tally.counted(conn, self._day))
+        stored = {
+            name: kept.rows(conn, root, table, self._day, self._kept)
+            for name, table in ((TABLE, OBSERVATION), (QUARANTINE_TABLE, QUARANTINE))
+        }
+        batches = self._observations(stored[TABLE], stored[QUARANTINE_TABLE])
+        observations = pa.RecordBatchReader.from_batches(OBSERVATION.schema, batches)
         version = tables.write(conn, root, TABLE, observations, days=[self._day])
         self._spool.seek(0)
         quarantine = pa.ipc.open_stream(self._spool)
         return version, tables.write(conn, root, QUARANTINE_TABLE, quarantine, days=[self._day])
+
+    def _take_over(self, before: Mapping[tuple[str, str], tally.FileCount]) -> None:
+        lost = self._kept - before.keys()
+        if lost:
+            raise LandingGone(
+                f"{len(lost)} files of {self._day} expired before they were ever observed; take "
+                f"them out: `sxe landing withdraw {min(sha for _, sha in lost)[:12]} --reason TEXT`"
+            )
+        for name in self._kept:
+            self.tally.keep(name, before[name])
 
     def counts(self) -> DayCounts:
         """What became of the input.
@@ -180,6 +207,7 @@ class _Day:
                 f"{self._input_count} records of {self._day} became {self._observation_count} "
                 f"observations and {quarantine_count} quarantine rows; nothing was published"
             )
+        self.tally.check()
         return DayCounts(
             landed_day=self._day,
             input_count=self._input_count,
@@ -190,22 +218,39 @@ class _Day:
             leak_count=self._reasons["leak"],
         )
 
-    def _observations(self) -> Iterator[pa.RecordBatch]:
+    def _observations(
+        self, kept_rows: Iterator[pa.RecordBatch], kept_rejects: Iterator[pa.RecordBatch]
+    ) -> Iterator[pa.RecordBatch]:
         with pa.ipc.new_stream(self._spool, QUARANTINE.schema) as spool:
+            for rejects in kept_rejects:
+                self._input_count += rejects.num_rows
+                self.tally.quarantined(rejects, is_kept=True)
+                self._quarantine(spool, rejects)
+            for rows in kept_rows:
+                self._input_count += rows.num_rows
+                self.tally.observed(rows, is_kept=True)
+                yield self._observed(rows)
             for rows in _in_batches(self._rows(spool)):
-                observations, leaks = redact_rows(rows, self._day, self.detectors)
-                self._quarantine(spool, leaks)
-                self._observation_count += observations.num_rows
-                self._open_count += pc.sum(observations.column("is_scan_open")).as_py() or 0
-                yield observations
+                for observations, rejects in _redacted(rows, self._day, self.detectors):
+                    self.tally.quarantined(rejects)
+                    self._quarantine(spool, rejects)
+                    self.tally.observed(observations)
+                    yield self._observed(observations)
+
+    def _observed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        self._observation_count += batch.num_rows
+        self._open_count += pc.sum(batch.column("is_scan_open")).as_py() or 0
+        return batch
 
     def _rows(self, spool: pa.ipc.RecordBatchStreamWriter) -> Iterator[pa.RecordBatch]:
-        for file, piece in self._pieces:
-            records = piece.rows.num_rows + len(piece.rejects)
-            self._input_count += records
-            self._progress(records)
-            self._quarantine(spool, _rejected(self._day, file, piece.rejects))
-            yield piece.rows
+        for file in self._fresh:
+            for piece in _pieces(file, self._read):
+                records = piece.rows.num_rows + len(piece.rejects)
+                self._input_count += records
+                self._progress(records)
+                self.tally.read(file, piece)
+                self._quarantine(spool, _rejected(self._day, file, piece.rejects))
+                yield piece.rows
 
     def _quarantine(self, spool: pa.ipc.RecordBatchStreamWriter, batch: pa.RecordBatch) -> None:
         if batch.num_rows:
@@ -213,20 +258,49 @@ class _Day:
             spool.write_batch(batch)
 
 
-def _opened(
-    files: Sequence[LandingFile], read: Callable[[LandingFile], Iterable[Landed]], day: dt.date
-) -> Iterator[tuple[LandingFile, Landed]]:
-    for file in files:
-        try:
-            for piece in read(file):
-                yield file, piece
-        except LandingGone:
-            raise
-        except (FileNotFoundError, NotFound):
-            raise LandingGone(
-                f"a landing file of {day} is no longer in the landing store ({len(files)} are "
-                "registered); the day keeps what it had. Restore the file, or leave the day alone"
-            ) from None
+def _pieces(file: LandingFile, read: Read) -> Iterator[Landed]:
+    """What a file holds; whatever its reader raises ends the file, and costs no other.
+
+    Raises:
+        LandingGone: It is not there any more.
+        Transient: A store failed, which says nothing of the file.
+    """
+    records = 0
+    try:
+        for piece in read(file):
+            yield piece
+            records += piece.rows.num_rows + len(piece.rejects)
+    except (LandingGone, Transient, psycopg.Error):
+        raise
+    except (FileNotFoundError, NotFound):
+        raise LandingGone(
+            f"landing file {file.file_sha256[:12]} is no longer in the landing store; the day "
+            "keeps what it had. Restore the file, or take it out: "
+            f"`sxe landing withdraw {file.file_sha256[:12]} --reason TEXT`"
+        ) from None
+    except Exception:  # noqa: BLE001 - the last net: the reader's own nets come first
+        yield Landed(_NO_ROWS, [Reject(records + 1 if records else 0, None, "unreadable")])
+
+
+def _redacted(
+    rows: pa.RecordBatch, day: dt.date, detectors: Detectors
+) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    """Observations and quarantine rows; a row that cannot be redacted is none that is stored.
+
+    Raises:
+        ContractBroken: The reader broke its contract: that is no fault of a row.
+    """
+    try:
+        yield redact_rows(rows, day, detectors)
+    except SxeError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever a text does to a rule, it is not stored unredacted
+        if rows.num_rows == 1:
+            yield _NO_OBSERVATIONS, unredactable(rows, day)
+            return
+        half = rows.num_rows // 2
+        for part in (rows.slice(0, half), rows.slice(half)):
+            yield from _redacted(part, day, detectors)
 
 
 def _in_batches(pieces: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -290,6 +364,7 @@ def _record(
         "open_count = excluded.open_count, leak_count = excluded.leak_count, "
         "files_digest = excluded.files_digest, inputs = excluded.inputs, "
         "ruleset_version = excluded.ruleset_version, "
+        "observations_expired_at = null, quarantine_expired_at = null, "
         "counted_at = excluded.counted_at",
         [
             day,
@@ -309,7 +384,8 @@ def _record(
         "observations.written",
         actor=actor,
         subject=day.isoformat(),
-        key=f"{versions[0]}.{versions[1]}",
+        # Numbers of versions begin anew where a lost store was built again.
+        key=f"{versions[0]}.{versions[1]}@{now.isoformat()}",
         input_count=counts.input_count,
         observation_count=counts.observation_count,
         quarantine_count=counts.quarantine_count,

@@ -15,10 +15,10 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline import audit
-from sxe_pipeline.errors import NotFound
+from sxe_pipeline.errors import Busy, NotFound
 from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.tables import PROFILE
-from sxe_pipeline.social import observe
+from sxe_pipeline.social import observe, recover
 from sxe_pipeline.store import tables
 
 TABLE = PROFILE.name
@@ -129,13 +129,19 @@ def rebuild(
 
     Raises:
         NotFound: No observation was ever written.
+        Busy: A lost store is being built again, and some days are missing yet.
     """
     with conn.transaction():
         tables.lock(conn, TABLE)
         observations = tables.snapshot(conn, root, observe.TABLE)
         if observations is None:
             raise NotFound("social/observations was never written; ingest a landing file first")
-        inputs = inputs_of(observations.version)
+        if unbuilt := recover.unbuilt(conn):
+            raise Busy(
+                f"{unbuilt} landed days of a lost store are not built again yet; they come first, "
+                "`sxe recover` goes on with them"
+            )
+        inputs = inputs_of(observations.rows_version)
         found = versions.named(conn, TABLE)
         if found and versions.is_current(found, inputs):
             return Rebuilt(found.numbers["profiles"], found.version, is_new=False)
@@ -149,7 +155,7 @@ def rebuild(
             "profiles.written",
             actor=actor,
             subject=TABLE,
-            key=str(version),
+            key=f"v{version}@{now.isoformat()}",
             profile_count=count.rows,
             profiles_version=version,
             observations_version=observations.version,

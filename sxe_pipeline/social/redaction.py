@@ -77,6 +77,14 @@ def redact_rows(
     return observations, _batch(QUARANTINE.schema, columns).filter(is_leak)
 
 
+def unredactable(batch: pa.RecordBatch, landed_day: dt.date) -> pa.RecordBatch:
+    """The quarantine rows of landed rows that the rules cannot work on: a bad value, no leak."""
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    columns["landed_day"] = pa.repeat(pa.scalar(landed_day, pa.date32()), batch.num_rows)
+    columns["reason"] = pa.repeat("bad_value", batch.num_rows)
+    return _batch(QUARANTINE.schema, columns)
+
+
 def _batch(schema: pa.Schema, columns: dict[str, pa.Array]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
 

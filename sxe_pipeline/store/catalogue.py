@@ -6,6 +6,7 @@ fresh database is in the tree (`catalogue.txt`, made by `make golden`). Not here
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,7 @@ from pathlib import Path
 import psycopg
 
 from sxe_pipeline.errors import BadConfig, Refused
+from sxe_pipeline.schema.columns import Column
 
 PACKAGE = Path(__file__).parents[1]
 VERSIONS = Path(__file__).with_name("versions")
@@ -21,6 +23,7 @@ GOLDEN = Path(__file__).with_name("catalogue.txt")
 OWNER = "sxe_owner"
 
 _READ = Path(__file__).with_name("catalogue.sql")
+_COLUMN = re.compile(r"column (\w+\.\w+)\.(\w+) (.+?)( not null)? default .*")
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,21 @@ def golden() -> tuple[str, list[str]]:
     """The dump in the tree, and the digest of the files that it was made from."""
     head, *lines = GOLDEN.read_text(encoding="utf-8").splitlines()
     return head.rsplit(" ", 1)[-1], lines
+
+
+@lru_cache(maxsize=1)
+def _golden_columns() -> dict[str, list[Column]]:
+    found: dict[str, list[Column]] = {}
+    for line in golden()[1]:
+        if said := _COLUMN.fullmatch(line):
+            table, name, kind, never = said.groups()
+            found.setdefault(table, []).append(Column(name, kind, nullable=not never))
+    return found
+
+
+def columns_of(table: str) -> list[Column]:
+    """The columns of a table of this database, such as 'ingest.landing_file', as it is shipped."""
+    return _golden_columns()[table]
 
 
 def golden_text(lines: Sequence[str]) -> str:

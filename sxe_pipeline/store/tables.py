@@ -46,16 +46,24 @@ class Root(str):
 class Snapshot:
     """One version of one table: what it says never changes."""
 
-    def __init__(self, name: str, version: int, root: str) -> None:
+    def __init__(self, name: str, version: int, root: str, rows_version: int | None = None) -> None:
         """Open that version.
+
+        Args:
+            name: Such as 'social/observations'.
+            version: Its number.
+            root: URL of the table store.
+            rows_version: The version that first held its rows, where it only has them in other
+                files; itself by default. What is made from them depends on that one.
 
         Raises:
             NotFound: The store does not hold it, although Postgres names it.
         """
         self.name, self.version, self.root = name, version, root
-        self._delta = _opened(root, name, version)
+        self.rows_version = version if rows_version is None else rows_version
+        self._delta = opened(root, name, version)
         if self._delta is None:
-            raise _lost(name, version)
+            raise lost(name, version)
 
     @property
     def schema(self) -> pa.Schema:
@@ -96,8 +104,12 @@ def snapshot(conn: psycopg.Connection, root: str, name: str) -> Snapshot | None:
     Raises:
         NotFound: The named version is not in the store.
     """
-    version = _named(conn, name)
-    return None if version is None else Snapshot(name, version, root)
+    row = conn.execute(
+        "select version, coalesce(rows_version, version) from ops.version "
+        "where table_name = %s and superseded_at is null",
+        [name],
+    ).fetchone()
+    return None if row is None else Snapshot(name, int(row[0]), root, int(row[1]))
 
 
 def lock(conn: psycopg.Connection, name: str) -> None:
@@ -187,10 +199,10 @@ def _write(
 ) -> int:
     from deltalake import WriterProperties, write_deltalake
 
-    table = _opened(root, name, None)
+    table = opened(root, name, None)
     if named is not None:
         if table is None or table.version() < named:
-            raise _lost(name, named)
+            raise lost(name, named)
         if table.version() > named:
             table.restore(named)
     fresh = table is None or named is None
@@ -200,20 +212,20 @@ def _write(
         [_PARTITION] if days is not None else table.metadata().partition_columns if table else None
     )
     write_deltalake(
-        table if table is not None else _address(root, name),
+        table if table is not None else address(root, name),
         source.reader(),
         mode="overwrite",
         predicate=predicate,
         partition_by=partitions or None,
         schema_mode="overwrite" if predicate is None else _schema_mode(table, source.schema, name),
         configuration=_CONFIGURATION if table is None else None,
-        storage_options=_options(root),
+        storage_options=options(root),
         writer_properties=WriterProperties(compression="ZSTD", compression_level=3),
     )
-    written = _opened(root, name, None)
+    written = opened(root, name, None)
     if written is None:
-        raise _lost(name, 0)
-    _flush_version(root, name, written.version())
+        raise lost(name, 0)
+    flush_after(root, name, -1 if named is None else named, written.version())
     return int(written.version())
 
 
@@ -299,13 +311,17 @@ def _named(conn: psycopg.Connection, name: str) -> int | None:
     return None if row is None else int(row[0])
 
 
-def _opened(root: str, name: str, version: int | None) -> Any:
-    """The table at a version (None: its latest), or None where the store does not hold it."""
+def opened(root: str, name: str, version: int | None) -> Any:
+    """The Delta table at a version (None: its latest); None where the store does not hold it.
+
+    Raises:
+        StoreUnavailable: The store failed.
+    """
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError, TableNotFoundError
 
     try:
-        return DeltaTable(_address(root, name), version=version, storage_options=_options(root))
+        return DeltaTable(address(root, name), version=version, storage_options=options(root))
     except TableNotFoundError:
         return None
     except DeltaError as error:
@@ -320,12 +336,14 @@ def _opened(root: str, name: str, version: int | None) -> Any:
         ) from None
 
 
-def _address(root: str, name: str) -> str:
+def address(root: str, name: str) -> str:
+    """Where a table lies, as Delta is told."""
     folder = local_path(root)
     return f"{root.rstrip('/')}/{name}" if folder is None else str(folder.absolute() / name)
 
 
-def _options(root: str) -> dict[str, str] | None:
+def options(root: str) -> dict[str, str] | None:
+    """Region, endpoint and credentials of the store; None where none are needed."""
     return root.options if isinstance(root, Root) and root.options else None
 
 
@@ -333,16 +351,29 @@ def _quoted(days: Sequence[date]) -> str:
     return ", ".join(f"'{day.isoformat()}'" for day in sorted(set(days)))
 
 
-def _flush_version(root: str, name: str, version: int) -> None:
+def flush_after(root: str, name: str, known: int, version: int) -> None:
+    """Force the files and the log of a version, and of all after a known one, to the disk.
+
+    A version is read from the whole log: what puts an orphan aside must be as safe as what follows.
+    """
     if local_path(root) is None:
         return
-    table = Path(_address(root, name))
-    log = table / "_delta_log" / f"{version:020d}.json"
-    actions = [json.loads(line) for line in log.read_text().splitlines()]
-    flush([*(table / action["add"]["path"] for action in actions if "add" in action), log])
+    table = Path(address(root, name))
+    logs = [table / "_delta_log" / f"{n:020d}.json" for n in range(known + 1, version + 1)]
+    found = [log for log in logs if log.exists()]
+    actions = [json.loads(line) for log in found for line in log.read_text().splitlines()]
+    added = {table / unquote(action["add"]["path"]) for action in actions if "add" in action}
+    flush([*sorted(path for path in added if path.exists()), *found])
 
 
-def _lost(name: str, version: int) -> NotFound:
+def flush_log(root: str, name: str) -> None:
+    """Force the checkpoints of a table to the disk, before what they replace is deleted."""
+    if local_path(root) is not None:
+        flush((Path(address(root, name)) / "_delta_log").glob("*checkpoint*"))
+
+
+def lost(name: str, version: int) -> NotFound:
+    """The error of a named version that the store does not hold."""
     return NotFound(
         f"Postgres names version {version} of {name}, but the Tier 1 store does not hold it; check "
         "that both belong to the same deployment, or restore the store"

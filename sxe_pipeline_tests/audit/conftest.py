@@ -19,8 +19,8 @@ class Catalog:
         self.instance, self.before = instance, 0
         self.before = max(self.find(ASSETS).values(), default=0)
 
-    def report(self, asset_key, metadata):
-        face.report_runless(self.instance, asset_key, metadata)
+    def report(self, asset_key, metadata, day=None):
+        face.report_runless(self.instance, asset_key, metadata, day)
 
     def find(self, asset_keys):
         found = face.materializations(self.instance, asset_keys)

@@ -91,8 +91,8 @@ def test_a_crash_after_the_report_does_not_report_twice(conn, catalog, add):
     add(1)
     attested = attest(conn)
 
-    def report(asset_key, metadata):
-        catalog.report(asset_key, metadata)
+    def report(asset_key, metadata, day):
+        catalog.report(asset_key, metadata, day)
         raise ConnectionError
 
     with pytest.raises(ConnectionError):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sxe_pipeline.errors import Busy, Refused
-from sxe_pipeline.gate import permits
+from sxe_pipeline.gate import permits, requests
 from sxe_pipeline_tests.gate.denials import assert_nothing_leaves, assert_refused_at_sending
 
 
@@ -131,6 +131,44 @@ def test_below_the_quorum_nothing_is_launched(world):
     world.approve(made, "eve", positions=[2])
     assert world.request(made) == "PARTIAL"
     assert world.permit(world.begun_again(made)).item_count == 1
+
+
+def reject(world, made, reason="too dear"):
+    return requests.reject(
+        world.api,
+        world.tokens["ben"],
+        made.request_id,
+        made.version,
+        made.content_sha256,
+        reason,
+    )
+
+
+@pytest.mark.parametrize("state", ["SUBMITTED", "APPROVED"])
+def test_a_request_that_was_not_begun_is_rejected_once(world, state):
+    world.cards(1)
+    made = world.submit()
+    if state == "APPROVED":
+        world.approve(made)
+
+    assert reject(world, made).state == "REJECTED"
+
+    assert world.launch() == []
+    with pytest.raises(Refused):
+        reject(world, made)
+    with pytest.raises(Refused):
+        world.approve(made)
+    assert world.one("select count(*) from audit.event where kind = 'request.rejected'") == 1
+
+
+def test_a_request_that_was_launched_is_revoked_and_not_rejected(world):
+    world.cards(1)
+    made = world.submit()
+    world.approve(made)
+    permits.claim_launches(world.contacts)
+
+    with pytest.raises(Refused, match="revoked, not rejected"):
+        reject(world, made)
 
 
 def test_an_approval_names_the_version_and_the_hash_of_now(world):

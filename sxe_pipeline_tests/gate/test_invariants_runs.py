@@ -8,6 +8,7 @@ import pytest
 
 from sxe_pipeline.errors import BadInput, Refused
 from sxe_pipeline.gate import people, permits, requests
+from sxe_pipeline.privacy import suppression
 from sxe_pipeline.store import roles
 from sxe_pipeline_tests.gate.denials import assert_nothing_leaves, assert_refused_at_sending
 
@@ -56,6 +57,31 @@ def test_a_finished_request_is_not_launched_again(world):
     assert world.launch() == []
 
 
+def test_a_provider_that_stops_when_it_has_nothing_left_to_do_halts_nothing(world):
+    # Of this request; another one may wait for the same provider.
+    world.cards(1, prefix="other")
+    world.approve(world.submit())
+    cards = world.cards(3)
+    made, begun = world.approved(card_ids=cards, waterfall=["apollo"])
+    suppression.suppress(world.api, world.tokens["ana"], cards[2], "asked to be left alone")
+    leave, sent = world.send(begun)
+    world.settle(leave, sent, outcome="no_match", fields=())
+    people.kill(world.api, world.tokens["ana"], "apollo", "stop")
+    assert world.permit(begun) == permits.Denied("killed")
+
+    assert permits.finish(world.contacts, begun).state == "DONE"
+    assert world.skipped(made) == {"suppressed": 1}
+
+
+def test_one_card_that_a_stopped_provider_was_not_asked_about_halts_the_request(world):
+    cards = world.cards(11)
+    _, begun = world.approved(card_ids=cards, waterfall=["apollo"])
+    world.settle(*world.send(begun))
+    permits.stop(world.contacts, begun, "apollo", "killed")
+
+    assert permits.finish(world.contacts, begun).state == "HALTED"
+
+
 def test_two_claimers_share_the_launches(world):
     world.cards(6)
     for n in range(6):
@@ -102,12 +128,12 @@ def test_who_neither_asked_nor_approves_revokes_nothing(world):
         requests.revoke(world.api, world.tokens["cho"], made.request_id, "because")
 
 
-@pytest.mark.parametrize("provider", ["apollo", None], ids=["one", "all"])
-def test_the_kill_switch_stops_before_the_next_call(world, provider):
+@pytest.mark.parametrize(("provider", "count"), [("apollo", 1), (None, 2)], ids=["one", "all"])
+def test_the_kill_switch_stops_before_the_next_call(world, provider, count):
     world.cards(11)
     _, begun = world.approved()
     leave = world.permit(begun)
-    people.kill(world.api, world.tokens["ana"], provider, "stop")
+    assert people.kill(world.api, world.tokens["ana"], provider, "stop") == count
     assert_refused_at_sending(world, leave, "killed")
     assert_nothing_leaves(world, begun, "killed")
 

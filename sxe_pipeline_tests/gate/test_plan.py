@@ -7,6 +7,7 @@ import pytest
 from sxe_pipeline.errors import BadInput, Refused
 from sxe_pipeline.gate import permits, requests
 from sxe_pipeline.privacy import suppression
+from sxe_pipeline_tests.gate.world import APOLLO
 
 
 def plan(world, **changes):
@@ -36,6 +37,8 @@ def test_a_plan_counts_what_is_left_out_and_prices_what_is_chosen(world):
     worst = {(f.provider, f.group): f.worst_micros for f in planned.forecast}
     assert worst == {("apollo", "email"): 5 * 50_000, ("enformion", "person"): 5 * 150_000}
     assert planned.max_micros == sum(worst.values())
+    # Whether anybody is found is not known before: the least that it may cost is nothing.
+    assert {f.min_micros for f in planned.forecast} == {0}
 
 
 def test_who_was_asked_about_without_an_answer_is_not_asked_about_again(world):
@@ -65,6 +68,22 @@ def test_what_is_known_and_fresh_is_free(world):
     assert planned.forecast == ()
 
 
+@pytest.mark.parametrize(
+    ("hit_share", "order"),
+    [
+        pytest.param(0.6, ("apollo", "enformion"), id="it finds many"),
+        pytest.param(0.1, ("enformion", "apollo"), id="it finds few"),
+        pytest.param(0, ("enformion", "apollo"), id="it finds nobody"),
+    ],
+)
+def test_who_is_cheapest_for_each_that_is_found_is_asked_first(world, hit_share, order):
+    sells = {"email": APOLLO["sells"]["email"] | {"hit_share": hit_share}}
+    world.agree("price", APOLLO | {"sells": sells})
+    world.cards(1)
+
+    assert plan(world, limit=1).waterfall == order
+
+
 @pytest.mark.parametrize("limit", [0, 251, -1])
 def test_a_request_has_1_to_250_cards(world, limit):
     world.cards(3)
@@ -85,8 +104,6 @@ def test_without_a_policy_every_platform_is_closed(empty):
     empty.person("ana", "request")
     with pytest.raises(BadInput, match="price card"):
         empty.submit(5)
-    from sxe_pipeline_tests.gate.world import APOLLO
-
     empty.agree("price", APOLLO)
     with pytest.raises(Refused, match="no policy"):
         empty.submit(5)

@@ -33,6 +33,25 @@ def test_the_counter_speaks_only_for_a_call_that_is_alone(world):
     assert world.money() == (0, EMAIL, 0)
 
 
+def test_a_request_is_done_when_the_last_of_its_own_unknown_calls_is_known(world):
+    world.agree("price", APOLLO | {"batch_max": 1})
+    world.settings(max_unknown_open=9)
+    cards = world.cards(3)
+    made, calls = [], []
+    for chosen in (cards[:2], cards[2:]):
+        asked, begun = world.approved(card_ids=chosen, waterfall=["apollo"])
+        calls += [unknown(world, begun) for _ in chosen]
+        assert permits.finish(world.contacts, begun).state == "DONE_UNKNOWN"
+        made.append(asked)
+
+    seen = []
+    for leave in calls:
+        world.agree("resolve", {"call_id": str(leave.call_id), "units_micro": 1_000_000})
+        seen.append([world.request(one) for one in made])
+
+    assert seen == [["DONE_UNKNOWN"] * 2, ["DONE", "DONE_UNKNOWN"], ["DONE", "DONE"]]
+
+
 def test_a_reading_from_before_the_loss_does_not_count(world):
     world.settings(reconcile_wait="0 seconds")
     world.cards(1)

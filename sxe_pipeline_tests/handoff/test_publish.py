@@ -138,6 +138,18 @@ def test_days_chain_a_market_at_a_time(run, cards, store, expected):
     assert run(cards(7), day=DAY + NEXT).batch_id == second.batch_id
 
 
+def test_a_day_without_a_change_writes_nothing(run, cards, store, conn):
+    first = run(cards(20))
+    before = held(store)
+
+    same = run(cards(20), day=DAY + NEXT)
+
+    assert (same.state, same.batch_id, same.row_count) == ("unchanged", first.batch_id, 20)
+    assert held(store) == before
+    assert run(cards(21), day=DAY + 2 * NEXT).state == "published"
+    assert [b.day for b in list_batches(conn, market="x_general")] == [DAY, DAY + 2 * NEXT]
+
+
 def test_a_begun_day_that_was_overtaken_is_abandoned(run, cards, store, conn, events, expected):
     with pytest.raises(Cut):
         run(cards(5), objects=Faulty(store.url, 2, "after"))

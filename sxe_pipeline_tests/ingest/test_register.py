@@ -7,7 +7,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from sxe_pipeline.errors import BadInput
 from sxe_pipeline.ingest import register as registering
 from sxe_pipeline.settings import Pace
 from sxe_pipeline.store import sql
@@ -54,7 +53,7 @@ def test_files_land_on_the_day_of_their_folder_or_of_registration(conn, landing)
     put(landing, "one/2026-09-01/a.jsonl", "1")
     put(landing, "two/deep/b.jsonl", "2")
     put(landing, "c.jsonl", "3")
-    put(landing, "two/_mapping.yaml", "platform: x")
+    put(landing, "two/_mapping.yaml", "platform: x\nshapes: []\n")
     put(landing, "two/_collection.yaml", "tribes: [makers]\nmarket: makers\ngathered_by: list\n")
 
     found = register(conn, landing)
@@ -131,14 +130,22 @@ def test_an_empty_landing_folder_is_fine(conn, landing):
 
 
 @pytest.mark.parametrize("text", ["- [", "owner: me", "tribes: makers", "market: No Slug!"])
-def test_a_declaration_that_cannot_be_read_is_refused_and_nothing_registered(conn, landing, text):
+def test_a_declaration_that_cannot_be_read_sets_its_own_collection_aside(conn, landing, text):
     put(landing, "one/_collection.yaml", text)
     put(landing, "one/a.jsonl", "1")
+    put(landing, "two/b.jsonl", "2")
 
-    with pytest.raises(BadInput, match=r"_collection\.yaml"):
-        register(conn, landing)
+    found = register(conn, landing)
 
-    assert registering.pending_days(conn, AT_ONCE) == []
+    [aside] = found.set_aside
+    assert (found.new, aside.collection, aside.files) == (1, "one", 1)
+    assert "_collection.yaml" in aside.problem
+    assert "makers" not in aside.problem
+    assert "No Slug" not in aside.problem
+    assert [f.collection for f in registering.day_of(conn, TODAY).files] == ["two"]
+    assert conn.execute(
+        "select collection from ingest.collection where problem = %s", [aside.problem]
+    ).fetchall() == [("one",)]
 
 
 @pytest.mark.parametrize("folder", ["2019-12-31", "2099-01-01", "2026-02-30"])

@@ -91,7 +91,7 @@ def test_code_servers_that_cannot_be_reached_any_more_are_started_anew(tmp_path,
     ) as ui:
         try:
             ui.stdout.readline()
-            workspace = (home / "dagster" / "workspace.yaml").read_text()
+            workspace = next((home / "dagster").glob("workspace.*.yaml")).read_text()
             sockets = [Path(found) for found in re.findall(r"socket: (.+)", workspace)]
             before = [socket.stat().st_ino for socket in sockets]
             shutil.rmtree(sockets[0].parent)  # as a clean-up of temporary folders does

@@ -22,6 +22,7 @@ class File:
     sightings: tuple[dict, ...] = ()
     rejects: tuple[Reject, ...] = ()
     collection: str = "spring"
+    is_kept: bool = False
 
     @property
     def file_sha256(self) -> str:

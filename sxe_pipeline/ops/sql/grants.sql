@@ -5,13 +5,17 @@ grant usage on type ops.sha256 to sxe_social, sxe_contacts;
 grant select on ops.revision, ops.stamp to sxe_social, sxe_contacts, sxe_api, sxe_dagster;
 
 -- Each tier beats for its own runs (the policy in runs.sql); status shows them all.
-grant select, insert, update on ops.run to sxe_social, sxe_contacts;
+grant select, insert, update, delete on ops.run to sxe_social, sxe_contacts;
 grant select on ops.run, ops.work, ops.version, ops.verdict, ops.engine to sxe_api;
-grant select, insert, update on ops.engine to sxe_social, sxe_dagster;
+grant select, insert, update, delete on ops.engine to sxe_social, sxe_dagster;
 
 -- The social tier asks for its work, and says which versions count.
 grant select, insert, update, delete on ops.work to sxe_social;
 grant select, insert, update, delete on ops.version, ops.verdict to sxe_social;
+
+-- What is wrong is noted and said by the social tier.
+grant select, insert, update, delete on ops.alert, ops.scan to sxe_social;
+grant select on ops.alert to sxe_api;
 
 -- Dagster makes its own tables there.
 grant usage, create on schema dagster to sxe_dagster;

@@ -24,6 +24,8 @@ create table social.file_count (
     -- Column -> rows with a value, and rows whose value could not be read.
     filled jsonb not null default '{}' check (jsonb_typeof(filled) = 'object'),
     nulled jsonb not null default '{}' check (jsonb_typeof(nulled) = 'object'),
+    -- Column -> rows that are in quarantine because of its value.
+    refused jsonb not null default '{}' check (jsonb_typeof(refused) = 'object'),
     primary key (collection, file_sha256)
 );
 

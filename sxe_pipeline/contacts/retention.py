@@ -1,0 +1,63 @@
+"""Contact values that are too old are deleted, each batch with its event.
+
+Here: the calls. Not here: which values somebody still needs (the function of the database looks at
+requests, calls, batches and answers), how long the others stay (`ops.periods`).
+"""
+
+from datetime import datetime
+
+import psycopg
+
+from sxe_pipeline.ops import retention
+from sxe_pipeline.ops.retention import Gone, Terms
+from sxe_pipeline.privacy.retention import CONTACT_VALUES, expiring_points, points_gone
+from sxe_pipeline.settings import Settings
+from sxe_pipeline.store.functions import function_rows
+
+ASSET = "contacts/expired_data"
+_MOST_POINTS = 1_000
+"""In one transaction and one event."""
+
+
+def expire(conn: psycopg.Connection, settings: Settings, terms: Terms) -> list[Gone]:
+    """Delete what the contact tier holds and nobody needs: values, and its own runs.
+
+    Args:
+        conn: The contact tier's login, outside of a transaction.
+        settings: Not needed here.
+        terms: Under which.
+    """
+    del settings
+    return [
+        expire_points(conn, terms),
+        retention.expire_runs(conn, terms, kind="contact_run_history.expired"),
+    ]
+
+
+def expire_points(conn: psycopg.Connection, terms: Terms) -> Gone:
+    """Delete contact values whose time is over and that nobody needs.
+
+    Args:
+        conn: The contact tier's login, outside of a transaction.
+        terms: Under which.
+
+    Returns:
+        The values, by the day on which they were obtained.
+    """
+    period = terms.periods.of(CONTACT_VALUES)
+    if period is None:
+        return points_gone(0, None, None)
+    if terms.is_dry_run:
+        return expiring_points(conn, period, terms.now)
+    total = 0
+    oldest: datetime | None = None
+    newest: datetime | None = None
+    while True:
+        with conn.transaction():
+            terms.recheck(conn)
+            [(count, first, last)] = function_rows(
+                conn, "contacts.expire_points", period, terms.now, _MOST_POINTS
+            )
+        total, oldest, newest = total + count, oldest or first, last or newest
+        if count < _MOST_POINTS:
+            return points_gone(total, oldest, newest)

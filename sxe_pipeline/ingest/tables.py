@@ -1,0 +1,242 @@
+"""Tables of strangers, CSV and Parquet: rows as dicts, where one bad cell costs a cell.
+
+Here: reading the columns that somebody needs; the others are null in every row. Not here: which
+columns those are (`mapping`), what a value means.
+"""
+
+import csv
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sxe_pipeline.errors import StoreUnavailable
+from sxe_pipeline.ingest.chunks import RECORD_LIMIT, Fault, lines
+from sxe_pipeline.ingest.paths import UNREAD
+
+Needs = Callable[[Collection[str]], Collection[str]]
+"""Those columns that are read."""
+
+_PARQUET_ROWS = 2_000
+_SPOOL = 32 << 20
+
+
+class _TooLong(Exception):
+    """One CSV record is longer than `RECORD_LIMIT`."""
+
+
+class _CsvLines:
+    """Text lines for `csv.reader`, with a budget of bytes per record; goes on after an error."""
+
+    def __init__(self, found: Iterator[bytes | Fault]) -> None:
+        self._found = found
+        self.size = 0
+
+    def __iter__(self) -> "_CsvLines":
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._found)
+        if isinstance(line, Fault):
+            raise _TooLong
+        self.size += len(line)
+        if self.size > RECORD_LIMIT:
+            raise _TooLong
+        # Bytes that are no UTF-8 become lone surrogates here and `encoding` in `_cells`.
+        return line.decode("utf-8", "surrogateescape") + "\n"
+
+
+def csv_table(
+    pieces: Iterator[bytes], delimiter: str | None, needs: Needs
+) -> Iterator[dict[str, Any] | Fault]:
+    """The rows of a CSV file.
+
+    Args:
+        pieces: Its plain bytes, without a byte order mark.
+        delimiter: What stands between cells; None takes the most frequent of the header line.
+        needs: Which columns have to be decoded.
+
+    Yields:
+        A row, or the fault that stands in its place.
+    """
+    source = _CsvLines(lines(pieces))
+    try:
+        head = next(source)
+    except StopIteration:
+        return
+    except _TooLong:
+        yield Fault.TOO_LARGE
+        return
+    mark = delimiter or max(",;\t|", key=head.count)
+    try:
+        header = next(csv.reader([head], delimiter=mark), [])
+    except csv.Error:
+        yield Fault.MALFORMED
+        return
+    needed = frozenset(needs(header))
+    reader = csv.reader(source, delimiter=mark)
+    while True:
+        source.size = 0
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except _TooLong:
+            yield Fault.TOO_LARGE
+            reader = csv.reader(source, delimiter=mark)
+            continue
+        except csv.Error as why:
+            yield Fault.TOO_LARGE if "field limit" in str(why) else Fault.MALFORMED
+            reader = csv.reader(source, delimiter=mark)
+            continue
+        if cells:
+            yield _cells(header, cells, needed)
+
+
+def _cells(header: list[str], cells: list[str], needed: frozenset[str]) -> dict[str, Any] | Fault:
+    if len(cells) != len(header):
+        return Fault.MALFORMED
+    try:
+        "".join(cells).encode()
+    except UnicodeEncodeError:
+        pairs = zip(header, cells, strict=True)
+        return {name: _text(cell) if name in needed else None for name, cell in pairs}
+    return dict(zip(header, cells, strict=True))
+
+
+def _text(cell: str) -> Any:
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        return UNREAD
+    return cell
+
+
+def parquet(pieces: Iterator[bytes], needs: Needs) -> Iterator[dict[str, Any] | Fault]:
+    """The rows of a Parquet file.
+
+    Args:
+        pieces: Its bytes.
+        needs: Which columns have to be decoded.
+
+    Yields:
+        A row, or the fault that ends the file. A column that cannot be read is unread in its rows.
+
+    Raises:
+        StoreUnavailable: The folder for temporary files is full.
+    """
+    # Parquet is read from its end, so the file is spooled; the copy has no name and dies with it.
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as spool:
+        for piece in pieces:
+            try:
+                spool.write(piece)
+            except OSError as why:
+                raise StoreUnavailable(
+                    f"a Parquet file could not be unpacked ({type(why).__name__}); make room in "
+                    "the folder for temporary files (TMPDIR), then run it again"
+                ) from None
+        spool.seek(0)
+        yield from _Parquet(pq.ParquetFile(spool), needs).rows()
+
+
+class _Parquet:
+    """One open file and the columns that are read of it."""
+
+    def __init__(self, source: pq.ParquetFile, needs: Needs) -> None:
+        schema = source.schema_arrow
+        self._source = source
+        self._empty: dict[str, Any] = dict.fromkeys(schema.names)
+        # A table that was dumped column by column is told by its columns being lists, all of them.
+        is_all = all(pa.types.is_list(field.type) for field in schema)
+        self._needed = frozenset(schema.names if is_all else needs(schema.names))
+        # Without any column nothing says how many rows there really are.
+        self._columns = [name for name in self._empty if name in self._needed] or schema.names[:1]
+
+    def rows(self) -> Iterator[dict[str, Any] | Fault]:
+        if not self._columns:
+            yield Fault.MALFORMED
+            return
+        for group in range(self._source.num_row_groups):
+            yield from self._group(group)
+
+    def _group(self, group: int) -> Iterator[dict[str, Any] | Fault]:
+        count = 0
+        with suppress(Exception):
+            for batch in self._batches(group, self._columns):
+                yield from self._of(batch.num_rows, self._decoded(batch))
+                count += batch.num_rows
+            return
+        yield from self._column_by_column(group, count)
+
+    def _batches(self, group: int, names: list[str]) -> Iterator[pa.RecordBatch]:
+        return iter(self._source.iter_batches(_PARQUET_ROWS, row_groups=[group], columns=names))
+
+    def _decoded(self, batch: pa.RecordBatch) -> dict[str, list[Any]]:
+        return {
+            name: decoded(batch.column(at))
+            for at, name in enumerate(batch.schema.names)
+            if name in self._needed
+        }
+
+    def _of(self, rows: int, cells: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+        for at in range(rows):
+            yield self._empty | {name: column[at] for name, column in cells.items()}
+
+    def _column_by_column(self, group: int, skip: int) -> Iterator[dict[str, Any] | Fault]:
+        """The rest of a row group of which a column cannot be read: the others in step."""
+        readers = {
+            name: _Column(self._batches(group, [name]), name, skip) for name in self._columns
+        }
+        left = self._source.metadata.row_group(group).num_rows - skip
+        while left > 0:
+            step = min(left, _PARQUET_ROWS)
+            cells = {name: reader.take(step) for name, reader in readers.items()}
+            # The footer may promise any number of rows: those count that a column really has.
+            rows = max((len(found) for found in cells.values()), default=0)
+            if not rows:
+                yield Fault.MALFORMED
+                return
+            filled = {name: found + [UNREAD] * (rows - len(found)) for name, found in cells.items()}
+            yield from self._of(rows, {n: c for n, c in filled.items() if n in self._needed})
+            left -= rows
+
+
+class _Column:
+    """The values of one column in pieces of any size, as far as they can be read."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch], name: str, skip: int) -> None:
+        self._batches, self._name, self._skip = batches, name, skip
+        self._held: list[Any] = []
+
+    def take(self, count: int) -> list[Any]:
+        with suppress(Exception):
+            while len(self._held) < count and (batch := next(self._batches, None)) is not None:
+                column = batch.column(batch.schema.names.index(self._name))
+                passed = min(self._skip, len(column))
+                self._skip -= passed
+                self._held += decoded(column.slice(passed))
+        taken, self._held = self._held[:count], self._held[count:]
+        return taken
+
+
+def decoded(column: pa.Array) -> list[Any]:
+    """The values of a column; one that Python cannot hold is `paths.UNREAD`.
+
+    Example:
+        >>> decoded(pa.array([1, None]))
+        [1, None]
+    """
+    try:
+        return list(column.to_pylist())
+    except Exception:  # noqa: BLE001 - a date beyond the year 9999, no UTF-8, an unknown zone
+        return [_cell(column, at) for at in range(len(column))]
+
+
+def _cell(column: pa.Array, at: int) -> Any:
+    try:
+        return column[at].as_py()
+    except Exception:  # noqa: BLE001 - as above
+        return UNREAD

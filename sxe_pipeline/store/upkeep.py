@@ -1,0 +1,206 @@
+"""The files behind a table: small ones made one, those of nobody deleted, the log kept short.
+
+Here: what Delta and the store are told, by whoever holds `tables.lock`. Not here: which versions
+are still read, naming the compacted one, and the audit events (`ops.upkeep`).
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from sxe_pipeline.errors import StoreUnavailable
+from sxe_pipeline.store import tables
+from sxe_pipeline.store.objects import Objects
+
+TARGET_BYTES = 128 << 20
+"""Files below it are put together; one of that size is left alone."""
+
+LOG_SLACK = 20
+"""Log entries that nobody needs, before they are worth a checkpoint."""
+
+_ENTRY = re.compile(r"_delta_log/(\d{20})(?:\.checkpoint\b.*)?\.(?:json|parquet)")
+_TORN = re.compile(r"_delta_log/_commit_.*\.tmp")
+
+
+@dataclass(frozen=True)
+class Space:
+    """What a table takes: the files of its named version, and everything below its folder."""
+
+    live_bytes: int
+    disk_bytes: int
+    live_files: int
+
+
+def space(root: str, name: str, version: int) -> Space:
+    """Measure a table.
+
+    Args:
+        root: URL of the table store.
+        name: Such as 'social/observations'.
+        version: The named one.
+
+    Raises:
+        NotFound: The store does not hold that version.
+    """
+    with _translated(name):
+        sizes = pa.table(_at(root, name, version).get_add_actions())["size_bytes"].to_pylist()
+        stored = _objects(root).list(name)
+    return Space(sum(sizes), sum(entry.size for entry in stored), len(sizes))
+
+
+def holds(root: str, name: str, version: int) -> bool:
+    """Whether the store has a version with every one of its files.
+
+    Raises:
+        StoreUnavailable: The store does not answer, so nobody can tell.
+    """
+    objects = _objects(root)
+    stored = {entry.key for entry in objects.list(name)}
+    table = tables.opened(root, name, version) if stored else None
+    if table is None:
+        return False
+    folder = tables.address(root, name)
+    return all(f"{name}/{file}" in stored for file in _relative(table, folder))
+
+
+def compact(root: str, name: str, named: int) -> int | None:
+    """Put the small files of each partition together, as one new version with the same rows.
+
+    What a killed writer left behind is put aside first, so the result is the named version's.
+
+    Args:
+        root: URL of the table store.
+        name: Such as 'social/observations'.
+        named: The version that readers open.
+
+    Returns:
+        The new version, which nobody reads until it is named; None where nothing was to be done.
+
+    Raises:
+        NotFound: The store does not hold the named version.
+        StoreUnavailable: The store failed; the named version is as it was.
+    """
+    from deltalake import WriterProperties
+
+    with _translated(name):
+        kept, table = _at(root, name, named), _at(root, name, None)
+        if _content(table) != _content(kept):
+            table.restore(named)
+        done = table.optimize.compact(
+            target_size=TARGET_BYTES,
+            writer_properties=WriterProperties(compression="ZSTD", compression_level=3),
+        )
+        version = int(table.version())
+        tables.flush_after(root, name, named, version)
+    return version if done["numFilesRemoved"] else None
+
+
+def unneeded(root: str, name: str, keep: Collection[int]) -> int:
+    """How many files no kept version needs."""
+    stored = {entry.key for entry in _objects(root).list(name)}
+    with _translated(name):
+        named = _vacuumed(_at(root, name, None), keep, is_dry_run=True)
+    # Delta names those of its tombstones too, long after they went.
+    return sum(f"{name}/{unquote(file)}" in stored for file in named)
+
+
+def vacuum(root: str, name: str, keep: Collection[int]) -> None:
+    """Delete every file that no kept version needs, those of killed writers included.
+
+    The newest version is kept by Delta whatever it is: `compact` puts an orphan aside.
+
+    Args:
+        root: URL of the table store.
+        name: Such as 'social/observations'.
+        keep: Every version that somebody may still read.
+    """
+    with _translated(name):
+        table = _at(root, name, None)
+        before = int(table.version())
+        _vacuumed(table, keep, is_dry_run=False)
+        tables.flush_after(root, name, before, int(table.version()))
+
+
+def _vacuumed(table: Any, keep: Collection[int], *, is_dry_run: bool) -> list[str]:
+    found: list[str] = table.vacuum(
+        retention_hours=0,
+        full=True,
+        dry_run=is_dry_run,
+        enforce_retention_duration=False,
+        keep_versions=sorted(keep),
+    )
+    return found
+
+
+def is_log_long(root: str, name: str, oldest: int) -> bool:
+    """Whether the log has many entries from before the oldest version that somebody may read."""
+    return len(_before(_objects(root), name, oldest)) > LOG_SLACK
+
+
+def trim_log(root: str, name: str, oldest: int) -> None:
+    """Replace what came before a version by a checkpoint of it, where there is much of it.
+
+    Args:
+        root: URL of the table store.
+        name: Such as 'social/observations'.
+        oldest: The oldest version that somebody may still read; younger ones stay readable.
+    """
+    if not is_log_long(root, name, oldest):
+        return
+    objects = _objects(root)
+    with _translated(name):
+        _at(root, name, oldest).create_checkpoint()
+        tables.flush_log(root, name)
+    for key in _before(objects, name, oldest):
+        objects.delete(key)
+
+
+def _before(objects: Objects, name: str, oldest: int) -> list[str]:
+    """Log files of versions before one, and what a killed writer was about to rename."""
+    found = []
+    for entry in objects.list(f"{name}/_delta_log"):
+        inside = entry.key.removeprefix(f"{name}/")
+        numbered = _ENTRY.fullmatch(inside)
+        if (numbered and int(numbered[1]) < oldest) or _TORN.fullmatch(inside):
+            found.append(entry.key)
+    return found
+
+
+def _at(root: str, name: str, version: int | None) -> Any:
+    table = tables.opened(root, name, version)
+    if table is None:
+        raise tables.lost(name, 0 if version is None else version)
+    return table
+
+
+def _content(table: Any) -> tuple[list[str], str]:
+    return sorted(table.file_uris()), table.schema().to_json()
+
+
+def _relative(table: Any, folder: str) -> list[str]:
+    return [
+        unquote(uri).removeprefix("file://").removeprefix(folder).lstrip("/")
+        for uri in table.file_uris()
+    ]
+
+
+def _objects(root: str) -> Objects:
+    return Objects(root, tables.options(root))
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        raise StoreUnavailable(
+            f"the upkeep of {name} failed ({type(error).__name__}); what is named stays as it is: "
+            "check space and rights of the Tier 1 store, then run it again"
+        ) from None

@@ -1,0 +1,1 @@
+"""A month that nobody touches: real processes, hostile landings, kills at random moments."""
