@@ -166,10 +166,13 @@ def ui(port: int, of_demo: bool) -> None:
         given = given.under(given.home / "demo")
         if not given.home.exists():
             raise NotFound("there is no demo yet; run `make demo` first")
-    dagster_ui.serve(given, port=port, say=lambda url: click.echo(_where_to_click(url)))
+    dagster_ui.serve(given, port=port, say=lambda text: click.echo(_where_to_click(text)))
 
 
 def _where_to_click(url: str) -> str:
+    """What to look at behind an address; what is none stays as it is."""
+    if "://" not in url:
+        return url
     return "\n".join(
         [
             f"Dagster UI: {url}   (Ctrl-C ends it)",
