@@ -15,13 +15,13 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 import dagster as dg
-import psycopg
 from dagster_shared.utils.warnings import BetaWarning
 
 from sxe_pipeline import logs
-from sxe_pipeline.errors import StoreUnavailable, SxeError
+from sxe_pipeline.errors import SxeError
 from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.tables import FIRST_DAY
+from sxe_pipeline.store import faults
 
 # Used on purpose although it is beta: without it a range run computes the middle once a day.
 warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=BetaWarning)
@@ -90,8 +90,8 @@ def _said(error: Exception, name: str) -> Exception:
     if isinstance(error, SxeError):
         return error
     logs.get("face").error("failed", exception=traceback.format_exc())
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return StoreUnavailable("the database went away; run it again, what was committed stays")
+    if (known := faults.said_of(error)) is not None:
+        return known
     return RuntimeError(
         f"{type(error).__name__} in {name}; the worker's log has the traceback, with contact data "
         "removed"

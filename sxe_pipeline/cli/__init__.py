@@ -83,8 +83,23 @@ class Verbs(click.Group):
             click.echo("sxe: interrupted; run it again, what was finished stays", err=True)
             sys.exit(130)
         except Exception as error:  # noqa: BLE001 - the border: its text may quote data
+            if (known := _known(error)) is not None:
+                _fail(ctx, str(known), known.exit_code)
             _fail(ctx, f"{type(error).__name__}: unexpected; run again with --trace", 1)
         return None
+
+
+def _known(error: Exception) -> SxeError | None:
+    """An error of a driver or of the system, in words of ours; None where we have none."""
+    from sxe_pipeline import settings
+    from sxe_pipeline.local import usage
+    from sxe_pipeline.store import faults
+
+    try:
+        full = usage.full(settings.load())
+    except SxeError:
+        full = []
+    return faults.said_of(error, f"of {', '.join(full)}" if full else "")
 
 
 def _fail(ctx: click.Context, message: str, code: int) -> None:

@@ -20,6 +20,9 @@ from sxe_pipeline.local.program import program
 if TYPE_CHECKING:
     from sxe_pipeline.store.migrate import Migrated
 
+_CHILD_S = 20
+"""How long a command that is interrupted may take to end."""
+
 
 @click.command()
 @click.argument("inputs", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -110,18 +113,15 @@ def env(command: tuple[str, ...], as_json: bool) -> None:
     import shlex
     import subprocess
 
-    from sxe_pipeline.local import attach, variables
+    from sxe_pipeline.local import attach, interrupts, variables
 
     with attach.attached(settings.load(), "social", "api", "dagster") as held:
         exports = variables.exports(held.settings, variables.dagster_home(held.settings))
         if command:
-            child = subprocess.run(
-                list(command),
-                env=settings.inherited() | exports,
-                pass_fds=held.descriptors,
-                check=False,
+            child = subprocess.Popen(
+                list(command), env=settings.inherited() | exports, pass_fds=held.descriptors
             )
-            sys.exit(child.returncode)
+            sys.exit(interrupts.wait(child, patience_s=_CHILD_S))
     lines = (f"export {name}={shlex.quote(value)}" for name, value in exports.items())
     answer("env", {"variables": exports}, as_json, lines)
     if held.descriptors:

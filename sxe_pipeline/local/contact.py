@@ -8,12 +8,13 @@ The keyset is made and read in there and nowhere else.
 import json
 import subprocess
 import sys
-from typing import Any
+import tempfile
+from typing import IO, Any
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import StoreUnavailable
 from sxe_pipeline.handoff import sign
-from sxe_pipeline.local import attach
+from sxe_pipeline.local import attach, interrupts
 from sxe_pipeline.local.variables import dagster_home, pace
 from sxe_pipeline.settings import PROVIDERS, Settings
 from sxe_pipeline.store.sql import with_driver
@@ -67,34 +68,31 @@ def run_once(settings: Settings) -> list[dict[str, Any]]:
     Raises:
         StoreUnavailable: The child could not do its work; its log says why.
     """
-    with attach.attached(settings, "contacts", "dagster") as held:
+    with (
+        attach.attached(settings, "contacts", "dagster") as held,
+        # Files, not pipes: nobody reads while it is waited for.
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as err,
+    ):
         child = subprocess.Popen(
             [sys.executable, "-m", CHILD],
             env=variables(held.settings),
             cwd="/",
             pass_fds=held.descriptors,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            stdout=out,
+            stderr=err,
         )
-        with child:
-            stdout, stderr = _output(child)
+        # Interrupted, it is given the time to book a call that is under way.
+        code = interrupts.wait(child, patience_s=STOP_S)
+        stdout, stderr = (_read(file) for file in (out, err))
     log = settings.home / "contact.log"
     log.write_text(stderr)
-    if child.returncode:
+    if code:
         raise StoreUnavailable(f"the contact process could not run; {log} says why")
     return [json.loads(line) for line in stdout.splitlines() if line.startswith("{")]
 
 
-def _output(child: "subprocess.Popen[str]") -> tuple[str, str]:
-    """What it wrote. Interrupted, it is given the time to book a call that is under way."""
-    try:
-        return child.communicate()
-    except BaseException:
-        child.terminate()
-        try:
-            child.communicate(timeout=STOP_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-        raise
+def _read(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()

@@ -12,6 +12,10 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import subprocess
 
 from sxe_pipeline.errors import Busy
 
@@ -76,6 +80,30 @@ def _watch(ours: socket.socket, stop: Stop, say: Callable[[], None]) -> None:
                 os._exit(INTERRUPTED)
             stop.asked = True
             say()
+
+
+def wait(child: "subprocess.Popen[Any]", *, patience_s: float) -> int:
+    """Wait for a child. Interrupted, it is asked to end, and after a while it is killed.
+
+    Args:
+        child: Whose output nobody has to read.
+        patience_s: How long it may take to end.
+
+    Returns:
+        Its exit code.
+    """
+    from subprocess import TimeoutExpired
+
+    try:
+        return child.wait()
+    except BaseException:
+        child.terminate()
+        try:
+            child.wait(patience_s)
+        except TimeoutExpired:
+            child.kill()
+            child.wait()
+        raise
 
 
 @contextmanager

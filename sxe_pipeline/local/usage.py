@@ -12,6 +12,9 @@ from sxe_pipeline.local import attach
 from sxe_pipeline.settings import STORES, Settings
 from sxe_pipeline.store.disk import local_path
 
+_NO_ROOM = 128 * 1024
+"""Less than any part writes at once."""
+
 
 def parts(settings: Settings) -> dict[str, int | None]:
     """Bytes of each part: the stores, the embedded database, and what is free where the home is.
@@ -22,12 +25,28 @@ def parts(settings: Settings) -> dict[str, int | None]:
     Returns:
         Part -> bytes. None for what is not on this machine.
     """
-    folders: dict[str, Path | None] = {
-        name.removesuffix("_url"): local_path(getattr(settings, name)) for name in STORES
+    used = {
+        name: None if folder is None else size(folder)
+        for name, folder in _folders(settings).items()
     }
-    folders["postgres"] = attach.data_folder(settings) if settings.is_embedded else None
-    used = {name: None if folder is None else size(folder) for name, folder in folders.items()}
     return {**used, "free": shutil.disk_usage(settings.home).free}
+
+
+def full(settings: Settings) -> list[str]:
+    """The parts whose disk has no room left, with their folders."""
+    found = []
+    for name, folder in {"home": settings.home, **_folders(settings)}.items():
+        try:
+            if folder is not None and shutil.disk_usage(folder).free < _NO_ROOM:
+                found.append(f"{name} ({folder})")
+        except OSError:
+            continue
+    return found
+
+
+def _folders(settings: Settings) -> dict[str, Path | None]:
+    stores = {name.removesuffix("_url"): local_path(getattr(settings, name)) for name in STORES}
+    return stores | {"postgres": attach.data_folder(settings) if settings.is_embedded else None}
 
 
 def size(folder: Path) -> int:

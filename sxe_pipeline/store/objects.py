@@ -17,6 +17,7 @@ from obstore.store import LocalStore, S3Store
 
 from sxe_pipeline.errors import BadInput, NotFound, StoreUnavailable
 from sxe_pipeline.store.disk import flush, local_path
+from sxe_pipeline.store.faults import is_full
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,11 @@ class Objects:
         except FileNotFoundError:
             raise NotFound(f"object {key} is not in {self.url}") from None
         except (BaseError, OSError) as error:
+            if is_full(error):
+                raise StoreUnavailable(
+                    f"the disk of object store {self.url} is full; make room there, then run it "
+                    "again"
+                ) from None
             raise StoreUnavailable(
                 f"object store {self.url} failed on {key} ({type(error).__name__}); check space, "
                 "rights and connection, then try again"
