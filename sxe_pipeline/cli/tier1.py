@@ -77,7 +77,7 @@ def ingest(
             data["set_aside"] = [fields_of(each) for each in done.set_aside]
             unreadable += done.unreadable
         if unreadable:
-            data["unreadable"] = f"{unreadable} files; check their rights, then again"
+            data["unreadable"] = f"{unreadable} files; check their rights and names, then again"
     lines = [f"{name}: {value}" for name, value in data.items() if name != "set_aside"]
     aside = [str(each) for each in done.set_aside] if not dry_run else []
     answer("ingest", data, as_json, map(plain, [*lines, *aside]))

@@ -49,7 +49,8 @@ def files(path: Path, collection: str | None = None) -> Iterator[Given]:
     if not path.is_dir():
         if naming.is_data([path.name]):
             home = path.absolute().parent
-            yield Given(path, collection or home.resolve().name, (), home, None)
+            name = collection or naming.clean(home.resolve().name)
+            yield Given(path, name, (), home, None)
         return
     # A link that leads nowhere is named, as a file that cannot be read; a pipe would never end.
     whole = sorted(f for f in path.rglob("*") if f.is_file() or (f.is_symlink() and not f.exists()))
@@ -60,9 +61,10 @@ def files(path: Path, collection: str | None = None) -> Iterator[Given]:
         *folders, _ = file.relative_to(path).parts
         if is_root and folders:
             first, *rest = folders
-            yield Given(file, first, tuple(rest), path / first, path)
+            yield Given(file, naming.clean(first), tuple(rest), path / first, path)
         else:
-            yield Given(file, collection or path.resolve().name, tuple(folders), path, path)
+            name = collection or naming.clean(path.resolve().name)
+            yield Given(file, name, tuple(folders), path, path)
 
 
 def declarations(found: Sequence[Given]) -> Iterator[tuple[str, Path]]:

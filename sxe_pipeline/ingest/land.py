@@ -93,7 +93,7 @@ def key_of(collection: str, folders: Sequence[str], name: str, data: bytes, day:
     """Where a file is landed: under the day that a folder names, else `day`."""
     digest = hashlib.sha256(data).hexdigest()[:8]
     landed_day = naming.day_of(folders, day) or day
-    return f"{collection}/{landed_day.isoformat()}/{digest}-{name}"
+    return f"{collection}/{landed_day.isoformat()}/{digest}-{naming.clean(name)}"
 
 
 def key_inside(landing: Objects, path: Path) -> str | None:

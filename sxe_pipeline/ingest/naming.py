@@ -25,6 +25,9 @@ _PARTIAL = (
     *(".swp", ".inprogress", ".crc", "~"),
 )
 _WORK_FOLDERS = frozenset({"_temporary", "__macosx"})
+_NOT_IN_KEYS = re.compile(r"[\x00-\x1f\x7f]")
+_STAGED = re.compile(r"#\d+$", re.ASCII)
+"""How the object store names its own half-written files, which it never lists."""
 _DAY = re.compile(r"(?:(?:dt|ds|day|date)=)?(\d{4}-\d{2}-\d{2})", re.ASCII)
 
 
@@ -49,6 +52,17 @@ def is_data(parts: Sequence[str]) -> bool:
     if name in DECLARATIONS or lower in _MARKERS or lower.startswith(_MARKER_STARTS):
         return False
     return not lower.endswith(_PARTIAL)
+
+
+def clean(name: str) -> str:
+    r"""A name that can stand in a key: what no key can hold is replaced.
+
+    Example:
+        >>> clean("a\x1bb"), clean("plain #1.csv")
+        ('a_b', 'plain #1.csv')
+    """
+    plain = _NOT_IN_KEYS.sub("_", name.encode("utf-8", "replace").decode())
+    return f"{plain}_" if _STAGED.search(plain) else plain
 
 
 def collection_of(landing_url: str, key: str) -> str:

@@ -47,7 +47,7 @@ class Registered:
     """What one call found: new files, files known already, the days the new ones landed on.
 
     `left` counts files that the limits left for the next call, `unreadable` those that could not
-    be read; both are tried again.
+    be read, or whose names no key can hold; both are tried again.
     """
 
     new: int
@@ -123,10 +123,18 @@ def register(
                 new += 1
                 days.add(day)
     left = len(unknown) - tried
+    unreadable += landing.misnamed
     set_aside = tuple(
         SetAside(name, words, aside[name]) for name, words in sorted(problems.items())
     )
-    seen = len(files) - new - unreadable - left - sum(each.files for each in set_aside)
+    seen = (
+        len(files)
+        + landing.misnamed
+        - new
+        - unreadable
+        - left
+        - sum(each.files for each in set_aside)
+    )
     return Registered(new, seen, sorted(days), left, unreadable, set_aside)
 
 

@@ -51,14 +51,18 @@ def landed_files(
             queued=ops.queued(context.instance),
             together=follows,
         )
-    set_aside = [str(each) for each in registered.set_aside]
-    for problem in set_aside:
+    waiting = [str(each) for each in registered.set_aside]
+    if registered.unreadable:
+        waiting.append(
+            f"{registered.unreadable} files cannot be read; check their rights and names"
+        )
+    for problem in waiting:
         context.log.warning(problem)
     if asks:
         return [ops.run_request(ask) for ask in asks]
     due = f"{len(pending)} days are due: {len(gathering)} still gather files"
     skipped = due if pending else "every registered file has been observed"
-    return dg.SkipReason("; ".join([skipped, *set_aside]))
+    return dg.SkipReason("; ".join([skipped, *waiting]))
 
 
 def follows(left: str, right: str) -> bool:

@@ -65,16 +65,18 @@ def to_jsonl(
             set_aside[each.collection] = str(why)
             continue
         files += 1
+        # As JSON can say it: a name on a disk need not be UTF-8.
+        name = str(each.file).encode("utf-8", "replace").decode()
         for landed in _read(each, mapping, now):
             nulled.update(landed.nulled)
             for row in landed.rows.to_pylist():
                 rows += 1
-                out.write(encoder.encode({"file": str(each.file)} | row) + b"\n")
+                out.write(encoder.encode({"file": name} | row) + b"\n")
             for reject in landed.rejects:
                 quarantined += 1
                 if quarantine is not None:
                     line = {
-                        "file": str(each.file),
+                        "file": name,
                         "row": reject.row,
                         "shape": reject.shape,
                         "reason": reject.reason,

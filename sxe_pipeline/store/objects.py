@@ -5,10 +5,13 @@ update: a local store has neither, so what matters about an object stands inside
 """
 
 import io
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import obstore
@@ -18,6 +21,8 @@ from obstore.store import LocalStore, S3Store
 from sxe_pipeline.errors import BadInput, NotFound, StoreUnavailable
 from sxe_pipeline.store.disk import flush, local_path
 from sxe_pipeline.store.faults import is_full
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class Objects:
             StoreUnavailable: The folder cannot be made, or the URL names no store we know.
         """
         self.url = url
+        self.misnamed = 0
         self._folder = local_path(url)
         self._store: LocalStore | S3Store
         try:
@@ -83,15 +89,40 @@ class Objects:
         return True
 
     def list(self, prefix: str = "") -> Sequence[Entry]:
-        """Every object below a folder, in the order of the keys."""
+        """Every object below a folder, in the order of the keys.
+
+        A file of a local store whose name no key can hold is left out and counted in `misnamed`.
+        """
         inside = _checked(prefix.rstrip("/")) if prefix else None
+        self.misnamed = 0
         with self._translated_errors(prefix):
-            found = [
-                Entry(meta["path"], meta["size"], meta["last_modified"])
-                for page in obstore.list(self._store, inside)
-                for meta in page
-            ]
+            try:
+                found = [
+                    Entry(meta["path"], meta["size"], meta["last_modified"])
+                    for page in obstore.list(self._store, inside)
+                    for meta in page
+                ]
+            except BaseError:
+                if self._folder is None:
+                    raise
+                # One such name ends the listing of obstore.
+                found = list(self._walked(self._folder, inside))
         return sorted(found, key=lambda entry: entry.key)
+
+    def _walked(self, root: Path, inside: str | None) -> Iterator[Entry]:
+        seen: set[str] = set()
+        for at, folders, names in os.walk(root / (inside or "."), followlinks=True):
+            if (real := os.path.realpath(at)) in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            for file in (Path(at) / name for name in names):
+                key = file.relative_to(root).as_posix()
+                if not is_key(key):
+                    self.misnamed += 1
+                elif file.is_file():
+                    stat = file.stat()
+                    yield Entry(key, stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
 
     def open(self, key: str) -> BinaryIO:
         """A stream over the object, for files that are larger than memory. Seekable.
@@ -153,6 +184,15 @@ class _Source(io.RawIOBase):
 
     def tell(self) -> int:
         return int(self._reader.tell())
+
+
+def is_key(name: str) -> bool:
+    """Whether a name can be (part of) a key: no control character, nothing that is no UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return _CONTROL.search(name) is None
 
 
 def _checked(key: str) -> str:

@@ -376,5 +376,6 @@ def lost(name: str, version: int) -> NotFound:
     """The error of a named version that the store does not hold."""
     return NotFound(
         f"Postgres names version {version} of {name}, but the Tier 1 store does not hold it; check "
-        "that both belong to the same deployment, or restore the store"
+        "that both belong to the same deployment, restore the store, or build it again by "
+        "`sxe recover`"
     )

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from datetime import date
 from pathlib import Path
 
@@ -166,3 +167,20 @@ def test_a_link_that_leads_nowhere_costs_itself(tmp_path):
     assert (done.new, done.unreadable) == (1, 1)
     assert len(printed(tmp_path / "drop")) == 1
     assert [each.file.name for each in given.files(tmp_path / "drop")] == ["a.jsonl", "gone.jsonl"]
+
+
+@pytest.mark.parametrize("name", [b"bell\x07.jsonl", b"latin-\xff.jsonl", b"line\nend.jsonl"])
+def test_a_name_that_no_key_can_hold_costs_its_file_in_the_store_and_is_mended_by_ingest(
+    database, tmp_path, name
+):
+    root = tmp_path / "landing"
+    put(root, "spring/good.jsonl")
+    (root / "loop").symlink_to(root)
+    odd = root / "spring" / os.fsdecode(name)
+    odd.write_text('{"id": "1", "username": "odd", "name": "N"}')
+    with sql.connect(database.dsn("sxe_social")) as conn:
+        found = register.register_all(conn, Objects(root.as_uri()), actor="test")
+
+    assert (found.new, found.unreadable) == (1, 1)
+    assert len(landed(tmp_path, root / "spring")) == 2, "ingest gives it another name"
+    assert len(printed(root / "spring")) == 2

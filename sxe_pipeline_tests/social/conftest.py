@@ -13,6 +13,7 @@ import pytest
 from sxe_pipeline.social import identities, observe, profiles
 from sxe_pipeline.store import sql, tables
 from sxe_pipeline_tests.social import landing
+from sxe_pipeline_tests.social.intake import Intake
 
 
 @dataclass
@@ -53,3 +54,11 @@ def tier(database, tmp_path: Path) -> Iterator[Tier]:
     dsn = database.dsn("sxe_social")
     with sql.connect(dsn) as conn:
         yield Tier(conn, dsn, (tmp_path / "tier1").as_uri())
+
+
+@pytest.fixture
+def intake(database, tmp_path: Path) -> Iterator[Intake]:
+    folder = tmp_path / "landing"
+    folder.mkdir()
+    with sql.connect(database.dsn("sxe_social")) as conn:
+        yield Intake(conn, folder, (tmp_path / "tier1").as_uri())
