@@ -143,6 +143,7 @@ def assemble(settings: Settings) -> dg.Definitions:
     from sxe_pipeline.handoff import assets as handoff
     from sxe_pipeline.ingest import assets as ingest
     from sxe_pipeline.ingest import landing, register, sensors
+    from sxe_pipeline.ops.alerts import sensors as alerts
     from sxe_pipeline.social import assets as social
 
     intake = [
@@ -189,6 +190,7 @@ def assemble(settings: Settings) -> dg.Definitions:
             ops.due_tables,
             ops.due_nights,
             audit.mirrored_events,
+            alerts.raised_alerts,
         ],
         schedules=[every_day],
         resources={

@@ -204,7 +204,7 @@ def placed(
 
     Args:
         assets: As they are written down.
-        uris: Asset -> where its data is.
+        uris: Asset -> where its data is; one that only does something has none.
         first_day: The first landing day that is shown and built; None is the first there can be.
     """
     days = days_from(max(first_day or FIRST_DAY, FIRST_DAY))
@@ -215,10 +215,9 @@ def _place_of(
     asset: dg.AssetsDefinition, uris: Mapping[str, str], days: dg.PartitionsDefinition
 ) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
     def place(spec: dg.AssetSpec) -> dg.AssetSpec:
-        metadata = {
-            "dagster/uri": without_secrets(uris[spec.key.to_user_string()]),
-            **_code_of(asset),
-        }
+        metadata = _code_of(asset)
+        if uri := uris.get(spec.key.to_user_string()):
+            metadata["dagster/uri"] = without_secrets(uri)
         placed = spec.merge_attributes(metadata=metadata)
         if spec.partitions_def == daily:
             placed = placed.replace_attributes(partitions_def=days)
