@@ -125,14 +125,17 @@ def _uris(settings: Settings) -> dict[str, str]:
     """Asset -> where its data is; rows of Postgres by their table."""
     from sxe_pipeline.schema import lead_card, tables
 
+    def inside(store: str, name: str) -> str:
+        return f"{face.without_secrets(store).rstrip('/')}/{name}"
+
     stored = (tables.OBSERVATION, tables.PROFILE, tables.IDENTITY, tables.POOL, lead_card.LEAD_CARD)
     return {
-        **{table.name: f"{settings.tier1_url.rstrip('/')}/{table.name}" for table in stored},
-        "ingest/raw_profiles": settings.landing_url,
+        **{table.name: inside(settings.tier1_url, table.name) for table in stored},
+        "ingest/raw_profiles": face.without_secrets(settings.landing_url),
         "cards/enrichment_candidates": "postgresql:gate.candidate",
         "contacts/contact_points": "postgresql:contacts.contact_point",
-        "handoff/lead_card_batches": f"{settings.handoff_url.rstrip('/')}/lead_card",
-        "handoff/lead_contact_batches": f"{settings.contact_handoff_url.rstrip('/')}/lead_contact",
+        "handoff/lead_card_batches": inside(settings.handoff_url, "lead_card"),
+        "handoff/lead_contact_batches": inside(settings.contact_handoff_url, "lead_contact"),
     }
 
 
@@ -157,7 +160,7 @@ def assemble(settings: Settings) -> dg.Definitions:
     ]
     made = [*intake, handoff.lead_card_batches]
     return dg.Definitions(
-        assets=[*face.placed(made, _uris(settings), settings.first_day), *audit.SPECS],
+        assets=[*face.deployed(made, _uris(settings), settings.first_day), *audit.SPECS],
         asset_checks=[
             social.no_contact_data,
             social.counts_add_up,
@@ -224,7 +227,7 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
 
     made = [contacts.contact_points, handoff.lead_contact_batches]
     return dg.Definitions(
-        assets=face.placed(made, _uris(settings), settings.first_day),
+        assets=face.deployed(made, _uris(settings), settings.first_day),
         jobs=[
             dg.define_asset_job(
                 sensors.JOB,

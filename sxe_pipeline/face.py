@@ -35,7 +35,7 @@ def days_from(first_day: date) -> dg.DailyPartitionsDefinition:
 
 
 daily = days_from(FIRST_DAY)
-"""What a daily asset is written down with; `placed` lets it begin where this deployment does."""
+"""What a daily asset is written down with; `deployed` lets it begin where this deployment does."""
 
 TIER1, TIER2 = "tier1", "tier2"
 CARD_BATCHES, CONTACT_BATCHES = "tier3_lead_cards", "tier3_lead_contacts"
@@ -194,7 +194,7 @@ def _type_of(column: Column) -> str:
     return f"{column.kind}<{inner}>"
 
 
-def placed(
+def deployed(
     assets: Sequence[dg.AssetsDefinition], uris: Mapping[str, str], first_day: date | None
 ) -> list[dg.AssetsDefinition]:
     """The assets of a tier as this deployment has them: where they are, from which day, made where.
@@ -204,26 +204,26 @@ def placed(
 
     Args:
         assets: As they are written down.
-        uris: Asset -> where its data is; one that only does something has none.
+        uris: Asset -> where its data is, `without_secrets`; one without data has none.
         first_day: The first landing day that is shown and built; None is the first there can be.
     """
     days = days_from(max(first_day or FIRST_DAY, FIRST_DAY))
-    return [asset.map_asset_specs(_place_of(asset, uris, days)) for asset in assets]
+    return [asset.map_asset_specs(_deployment_of(asset, uris, days)) for asset in assets]
 
 
-def _place_of(
+def _deployment_of(
     asset: dg.AssetsDefinition, uris: Mapping[str, str], days: dg.PartitionsDefinition
 ) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
-    def place(spec: dg.AssetSpec) -> dg.AssetSpec:
+    def deploy(spec: dg.AssetSpec) -> dg.AssetSpec:
         metadata = _code_of(asset)
         if uri := uris.get(spec.key.to_user_string()):
-            metadata["dagster/uri"] = without_secrets(uri)
-        placed = spec.merge_attributes(metadata=metadata)
+            metadata["dagster/uri"] = uri
+        spec = spec.merge_attributes(metadata=metadata)
         if spec.partitions_def == daily:
-            placed = placed.replace_attributes(partitions_def=days)
-        return placed
+            spec = spec.replace_attributes(partitions_def=days)
+        return spec
 
-    return place
+    return deploy
 
 
 def without_secrets(url: str) -> str:

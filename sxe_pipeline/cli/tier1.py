@@ -87,7 +87,7 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
                 landing = objects.Objects(given.landing_url)
                 register.register_all(conn, landing, actor="cli:build")
             wanted = [_landing_day(d) for d in days] or [
-                p.day for p in register.pending_days(conn, given.pace)
+                p.day for p in register.pending_days(conn, given.pace) if given.builds(p.day)
             ]
         stretches = runs.stretches(wanted, is_single=publish)
         done: list[dict[str, Any]] = []

@@ -39,7 +39,8 @@ def landed_files(
             limit_files=FILES_A_TICK,
             limit_bytes=BYTES_A_TICK,
         )
-        pending = register.pending_days(conn, settings.pace)
+        landed = register.pending_days(conn, settings.pace)
+        pending = [day for day in landed if settings.builds(day.day)]
         conn.commit()
         gathering = [day.day.isoformat() for day in pending if day.is_gathering]
         asks = work.ask(
@@ -53,9 +54,11 @@ def landed_files(
         )
     if asks:
         return [ops.run_request(ask) for ask in asks]
+    older = len(landed) - len(pending)
+    left = f"; {older} days before SXE_FIRST_DAY are left out" if older else ""
     if not pending:
-        return dg.SkipReason("every registered file has been observed")
-    return dg.SkipReason(f"{len(pending)} days are due: {len(gathering)} still gather files")
+        return dg.SkipReason(f"every registered file has been observed{left}")
+    return dg.SkipReason(f"{len(pending)} days are due: {len(gathering)} still gather files{left}")
 
 
 def follows(left: str, right: str) -> bool:
