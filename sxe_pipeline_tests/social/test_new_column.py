@@ -69,7 +69,7 @@ class Home:
 
         with self.tier.conn.transaction():
             stored = tables.snapshot(self.tier.conn, self.tier.root, OBSERVATION.name)
-            return leaks.contact_data(stored, OBSERVATION)
+            return leaks.contact_data(self.tier.conn, stored, OBSERVATION)
 
 
 def write(file: Path, *rows: dict) -> None:
