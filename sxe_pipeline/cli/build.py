@@ -42,7 +42,7 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
             # The register's days are the database's, and so is the newest that may be built.
             now, has_landed = _now(conn)
             wanted = [_landing_day(d, now) for d in days] or [
-                p.day for p in register.pending_days(conn, given.pace)
+                p.day for p in register.pending_days(conn, given.pace) if given.builds(p.day)
             ]
         stretches = [] if dry_run else runs.stretches(wanted, is_single=publish)
         done = _run(given, job, stretches, now)
