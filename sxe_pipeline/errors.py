@@ -17,9 +17,9 @@
 A message says what, how many, and what to do next. It never holds a value from a profile or a
 contact: the texts end up in logs and in Dagster's event log, which every tier can read.
 
-What a foreign exception means (`said_of`) is known by its code, whichever driver or library says so and
-however deep it stands in a chain: a full disk, a database that went away. None of its text is passed
-on: it may quote a row.
+What a foreign exception means (`said_of`) is known by its code, whichever driver or library says
+so and however deep it stands in a chain: a full disk, a database that went away. None of its text
+is passed on: it may quote a row.
 """
 
 import errno
