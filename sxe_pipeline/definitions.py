@@ -127,14 +127,17 @@ def _uris(settings: Settings) -> dict[str, str]:
     """Asset -> where its data is; rows of Postgres by their table."""
     from sxe_pipeline.schema import lead_card, tables
 
+    def inside(store: str, name: str) -> str:
+        return f"{face.without_secrets(store).rstrip('/')}/{name}"
+
     stored = (tables.OBSERVATION, tables.PROFILE, tables.IDENTITY, tables.POOL, lead_card.LEAD_CARD)
     return {
-        **{table.name: f"{settings.tier1_url.rstrip('/')}/{table.name}" for table in stored},
-        "ingest/raw_profiles": settings.landing_url,
+        **{table.name: inside(settings.tier1_url, table.name) for table in stored},
+        "ingest/raw_profiles": face.without_secrets(settings.landing_url),
         "cards/enrichment_candidates": "postgresql:gate.candidate",
         "contacts/contact_points": "postgresql:contacts.contact_point",
-        "handoff/lead_card_batches": f"{settings.handoff_url.rstrip('/')}/lead_card",
-        "handoff/lead_contact_batches": f"{settings.contact_handoff_url.rstrip('/')}/lead_contact",
+        "handoff/lead_card_batches": inside(settings.handoff_url, "lead_card"),
+        "handoff/lead_contact_batches": inside(settings.contact_handoff_url, "lead_contact"),
     }
 
 
@@ -171,6 +174,7 @@ def assemble(
     from sxe_pipeline.handoff import assets as handoff
     from sxe_pipeline.ingest import assets as ingest
     from sxe_pipeline.ingest import landing, register, sensors
+    from sxe_pipeline.ops.alerts import sensors as alerts
     from sxe_pipeline.social import assets as social
 
     intake = [
@@ -186,7 +190,7 @@ def assemble(
     made = [*intake, handoff.lead_card_batches]
     return dg.Definitions(
         assets=[
-            *face.located(made, _uris(settings), settings.first_day),
+            *face.deployed(made, _uris(settings), settings.first_day),
             *nightly,
             *audit.SPECS,
         ],
@@ -225,6 +229,7 @@ def assemble(
             ops.due_tables,
             ops.due_nights,
             audit.mirrored_events,
+            alerts.raised_alerts,
         ],
         schedules=[every_day, kept.nightly(kept.UPKEEP)],
         resources={
@@ -271,7 +276,7 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
 
     made = [contacts.contact_points, handoff.lead_contact_batches]
     return dg.Definitions(
-        assets=[*face.located(made, _uris(settings), settings.first_day), expired],
+        assets=[*face.deployed(made, _uris(settings), settings.first_day), expired],
         jobs=[
             dg.define_asset_job(
                 kept.CONTACT_UPKEEP,

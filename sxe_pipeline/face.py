@@ -18,10 +18,9 @@ import dagster as dg
 from dagster_shared.utils.warnings import BetaWarning
 
 from sxe_pipeline import logs
-from sxe_pipeline.errors import SxeError
+from sxe_pipeline.errors import SxeError, said_of
 from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.tables import FIRST_DAY
-from sxe_pipeline.store import faults
 
 # Used on purpose although it is beta: without it a range run computes the middle once a day.
 warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=BetaWarning)
@@ -35,7 +34,7 @@ def days_from(first_day: date) -> dg.DailyPartitionsDefinition:
 
 
 daily = days_from(FIRST_DAY)
-"""What a daily asset is written down with; `located` lets it begin where this deployment does."""
+"""What a daily asset is written down with; `deployed` lets it begin where this deployment does."""
 
 TIER1, TIER2 = "tier1", "tier2"
 CARD_BATCHES, CONTACT_BATCHES = "tier3_lead_cards", "tier3_lead_contacts"
@@ -90,7 +89,7 @@ def _said(error: Exception, name: str) -> Exception:
     if isinstance(error, SxeError):
         return error
     logs.get("face").error("failed", exception=traceback.format_exc())
-    if (known := faults.said_of(error)) is not None:
+    if (known := said_of(error)) is not None:
         return known
     return RuntimeError(
         f"{type(error).__name__} in {name}; the worker's log has the traceback, with contact data "
@@ -194,7 +193,7 @@ def _type_of(column: Column) -> str:
     return f"{column.kind}<{inner}>"
 
 
-def located(
+def deployed(
     assets: Sequence[dg.AssetsDefinition], uris: Mapping[str, str], first_day: date | None
 ) -> list[dg.AssetsDefinition]:
     """The assets of a tier as this deployment has them: where they are, from which day, made where.
@@ -204,27 +203,26 @@ def located(
 
     Args:
         assets: As they are written down.
-        uris: Asset -> where its data is.
+        uris: Asset -> where its data is, `without_secrets`; one without data has none.
         first_day: The first landing day that is shown and built; None is the first there can be.
     """
     days = days_from(max(first_day or FIRST_DAY, FIRST_DAY))
-    return [asset.map_asset_specs(_located_by(asset, uris, days)) for asset in assets]
+    return [asset.map_asset_specs(_deployment_of(asset, uris, days)) for asset in assets]
 
 
-def _located_by(
+def _deployment_of(
     asset: dg.AssetsDefinition, uris: Mapping[str, str], days: dg.PartitionsDefinition
 ) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
-    def locate(spec: dg.AssetSpec) -> dg.AssetSpec:
-        metadata = {
-            "dagster/uri": without_secrets(uris[spec.key.to_user_string()]),
-            **_code_of(asset),
-        }
-        found = spec.merge_attributes(metadata=metadata)
+    def deploy(spec: dg.AssetSpec) -> dg.AssetSpec:
+        metadata = _code_of(asset)
+        if uri := uris.get(spec.key.to_user_string()):
+            metadata["dagster/uri"] = uri
+        spec = spec.merge_attributes(metadata=metadata)
         if spec.partitions_def == daily:
-            found = found.replace_attributes(partitions_def=days)
-        return found
+            spec = spec.replace_attributes(partitions_def=days)
+        return spec
 
-    return locate
+    return deploy
 
 
 def without_secrets(url: str) -> str:

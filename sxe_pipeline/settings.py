@@ -136,6 +136,10 @@ class Settings:
             )
         return dsn
 
+    def builds(self, day: date) -> bool:
+        """Whether a landed day is shown and built, or lies before the first one."""
+        return self.first_day is None or day >= self.first_day
+
     def logged_out(self) -> "Settings":
         """The same, before anybody logged in: for another login to the embedded server."""
         without: dict[str, Any] = {name: None for name in DATABASES}

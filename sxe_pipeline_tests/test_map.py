@@ -92,6 +92,103 @@ def test_every_asset_says_whose_it_is_and_to_which_tier_it_belongs(graph):
         assert node.kinds, name
 
 
+def groups(*graphs):
+    """Group -> for each code location the assets that are made there."""
+    found = {}
+    for number, graph in enumerate(graphs):
+        for node in graph.asset_nodes:
+            if node.is_materializable:
+                by_location = found.setdefault(node.group_name, {})
+                by_location.setdefault(number, set()).add(node.key)
+    return found
+
+
+def test_no_group_spans_two_code_locations_so_that_all_of_it_can_be_launched(graph, contact_graph):
+    found = groups(graph, contact_graph)
+
+    assert {name: len(by_location) for name, by_location in found.items()} == dict.fromkeys(
+        found, 1
+    )
+    assert {name: names(*by.values()) for name, by in found.items()} == {
+        "tier1": set(ARROWS) - BACKGROUND - {"handoff/lead_card_batches"},
+        "tier2": {"contacts/contact_points"},
+        "tier3_lead_cards": {"handoff/lead_card_batches"},
+        "tier3_lead_contacts": {"handoff/lead_contact_batches"},
+    }
+
+
+def test_all_of_a_group_is_one_job(tier, graph):
+    for by_location in groups(graph).values():
+        [keys] = by_location.values()
+        job = tier.resolve_implicit_global_asset_job_def().get_subset(asset_selection=keys)
+
+        assert set(job.asset_layer.selected_asset_keys) == keys
+
+
+def test_every_asset_says_what_it_holds_where_it_is_and_how_it_is_made(graph, contact_graph):
+    for node in [*graph.asset_nodes, *contact_graph.asset_nodes]:
+        if not node.is_materializable:
+            continue
+        name, said = node.key.to_user_string(), node.metadata
+        columns = said["dagster/column_schema"].columns
+        assert len(columns) > 3, name
+        assert said["dagster/table_name"], name
+        assert said["dagster/uri"].split(":")[0] in ("file", "s3", "postgresql"), name
+        [code] = said["dagster/code_references"].code_references
+        written = Path(code.file_path).read_text().splitlines()[code.line_number - 1 :]
+        assert node.key.path[0] in code.file_path, name
+        assert any(f"def {made}(" in "\n".join(written[:30]) for made in made_by(name)), name
+
+
+def made_by(name):
+    """The function of an asset is called like it, or nearly."""
+    odd = {"social/profiles": "current_profiles", "social/identities": "card_identities"}
+    return [odd.get(name, name.split("/")[1])]
+
+
+def test_an_address_of_a_store_shows_no_credential(tmp_path):
+    given = settings.load(
+        {
+            "SXE_HOME": str(tmp_path),
+            "SXE_TIER1_STORE_URL": "s3://key:s3cret@bucket/tier1?token=s3cret",
+            "SXE_SOCIAL_DATABASE_URL": "postgresql://sxe_social:s3cret@db/sxe",
+        }
+    )
+    graph = definitions.assemble(given).resolve_asset_graph()
+
+    uris = {n.key.to_user_string(): n.metadata.get("dagster/uri") for n in graph.asset_nodes}
+    assert uris["social/profiles"] == "s3://bucket/tier1/social/profiles"
+    assert "s3cret" not in repr([n.metadata for n in graph.asset_nodes])
+
+
+def test_every_sensor_schedule_job_and_check_says_what_it_is_for(tier, tmp_path):
+    contacts = definitions.assemble_contacts(settings.load({"SXE_HOME": str(tmp_path)}))
+
+    for made in (tier, contacts):
+        for one in [*made.sensors, *(made.schedules or ()), *made.jobs]:
+            assert one.description, one.name
+        for check in made.asset_checks or ():
+            assert all(spec.description for spec in check.check_specs), check
+        for node in made.resolve_asset_graph().asset_nodes:
+            assert node.description or not node.is_materializable, node.key
+
+
+def test_the_days_begin_where_the_deployment_does(tmp_path):
+    given = settings.load({"SXE_HOME": str(tmp_path), "SXE_FIRST_DAY": "2026-11-03"})
+    tier = definitions.assemble(given)
+
+    for node in tier.resolve_asset_graph().asset_nodes:
+        if node.key.to_user_string() in DAILY:
+            assert node.partitions_def.get_first_partition_key() == "2026-11-03", node.key
+    assert (
+        tier.resolve_job_def("tier1_day").partitions_def.get_first_partition_key() == "2026-11-03"
+    )
+
+
+def test_the_daily_assets_are_those_whose_events_are_attested_by_day(graph):
+    assert audit.DAILY == DAILY
+
+
 def test_every_audit_kind_is_covered_by_an_asset_of_the_graph(graph):
     assert set(audit.KINDS.values()) <= {*ARROWS, *CONTACT_ARROWS}
 

@@ -1,5 +1,7 @@
 """The environment is read once, and what a child may know is what it is given."""
 
+from datetime import date
+
 import pytest
 
 from sxe_pipeline import settings
@@ -63,7 +65,52 @@ def test_secrets_do_not_show():
 
 def test_a_child_inherits_no_login_and_no_secret(monkeypatch):
     names = ("SXE_SOCIAL_DATABASE_URL", "DAGSTER_DATABASE_URL", "SXE_SIGNING_KEY", "SXE_TOKEN")
+    names += ("SXE_ALERT_WEBHOOK_URL",)
     for name in names:
         monkeypatch.setenv(name, "x")
 
     assert not set(names) & set(settings.inherited())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.example.com/T0/secret",
+        "http://127.0.0.1:9/x",
+        "http://localhost/x",
+        "http://[::1]:9/x",
+    ],
+)
+def test_alerts_go_where_nobody_on_the_way_can_read_them(url):
+    given = settings.load({"SXE_ALERT_WEBHOOK_URL": url})
+
+    assert given.alert_url == url
+    assert url not in repr(given)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example.com/secret",
+        "http://127.0.0.1.example.com/secret",
+        "http://localhost@example.com/secret",
+        "ftp://127.0.0.1/secret",
+        "file:///etc/secret",
+        "https://",
+        "https://[secret",
+        "https://h:secret/",
+        "secret",
+    ],
+)
+def test_an_alert_address_that_others_can_read_is_refused_without_repeating_it(url):
+    with pytest.raises(BadConfig, match="SXE_ALERT_WEBHOOK_URL") as refused:
+        settings.load({"SXE_ALERT_WEBHOOK_URL": url})
+
+    assert "secret" not in str(refused.value)
+
+
+def test_the_first_day_is_a_day():
+    assert settings.load({"SXE_FIRST_DAY": "2026-11-03"}).first_day == date(2026, 11, 3)
+    assert settings.load({}).first_day is None
+    with pytest.raises(BadConfig, match="SXE_FIRST_DAY"):
+        settings.load({"SXE_FIRST_DAY": "november"})

@@ -1,12 +1,14 @@
 """What the UI shows is what SQL says: day by day, over backfills, empty days and crashes."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from sxe_pipeline import audit, face
+from sxe_pipeline import audit, definitions, face
 from sxe_pipeline.audit import mirror
 from sxe_pipeline.ingest import landing, register
+from sxe_pipeline.local import variables
 from sxe_pipeline.social import observe
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.places import TODAY, land, person
@@ -160,3 +162,19 @@ def test_an_engine_without_a_profile_and_a_day_without_a_row_are_green(place):
     assert [e["sxe/batches"].records for [e] in shown.values()] == [[], []], "and it says so"
     assert place.tick("due_tables") == []
     assert materialized(place, "cards/enrichment_candidates")[None][0]["dagster/row_count"] == 0
+
+
+def test_days_before_the_first_one_are_neither_shown_nor_asked_for(place):
+    for number, day in enumerate(FIVE[:2]):
+        land(place.settings.home, day, [person(number)])
+    place.tier = definitions.assemble(dataclasses.replace(place.settings, first_day=FIVE[1]))
+
+    wanted = place.tick()
+
+    assert [w.partition for w in wanted] == [FIVE[1].isoformat()]
+    assert place.run("tier1_intake", FIVE[1]).is_success
+    assert place.tick() == []
+    shown = variables.since_first_landing(place.settings)
+    assert shown.first_day == FIVE[0], "a UI of this machine shows every day that landed"
+    home = variables.dagster_home(shown)
+    assert variables.exports(shown, home)["SXE_FIRST_DAY"] == FIVE[0].isoformat()

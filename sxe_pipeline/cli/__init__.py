@@ -24,7 +24,7 @@ import click
 from sxe_pipeline import __version__
 from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.verbs import NAMES, SECTIONS, verb
-from sxe_pipeline.errors import SxeError
+from sxe_pipeline.errors import SxeError, said_of
 from sxe_pipeline.local.interrupts import terminable
 
 
@@ -93,13 +93,12 @@ def _known(error: Exception) -> SxeError | None:
     """An error of a driver or of the system, in words of ours; None where we have none."""
     from sxe_pipeline import settings
     from sxe_pipeline.local import usage
-    from sxe_pipeline.store import faults
 
     try:
         full = usage.full(settings.load())
     except SxeError:
         full = []
-    return faults.said_of(error, f"of {', '.join(full)}" if full else "")
+    return said_of(error, f"of {', '.join(full)}" if full else "")
 
 
 def _fail(ctx: click.Context, message: str, code: int) -> None:

@@ -47,7 +47,8 @@ def status(as_json: bool) -> None:
         pending, set_aside = None, None
         if held.social_dsn:  # which files a day has is known to the social tier alone
             social = opened.enter_context(sql.connect(held.social_dsn))
-            pending = register.pending_days(social, held.pace)
+            days = register.pending_days(social, held.pace)
+            pending = [d for d in days if held.builds(d.day)]
             set_aside = standing.set_aside(social)
         used = usage.parts(given)
     seen = Seen(found, pending, set_aside, used)
@@ -89,7 +90,7 @@ class Seen:
             "collections_set_aside": self.set_aside,
             "last_success": {kind: _iso(at) for kind, at in found.last_success.items()},
             "next_night": _iso(found.next_night),
-            "early_days": found.early_days and [day.isoformat() for day in found.early_days],
+            "early_days": [day.isoformat() for day in found.early_days],
             "disk_bytes": self.used,
         }
 

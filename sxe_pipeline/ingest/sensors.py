@@ -39,7 +39,8 @@ def landed_files(
             limit_files=FILES_A_TICK,
             limit_bytes=BYTES_A_TICK,
         )
-        pending = register.pending_days(conn, settings.pace)
+        landed = register.pending_days(conn, settings.pace)
+        pending = [day for day in landed if settings.builds(day.day)]
         conn.commit()
         gathering = [day.day.isoformat() for day in pending if day.is_gathering]
         asks = work.ask(
@@ -60,6 +61,8 @@ def landed_files(
         context.log.warning(problem)
     if asks:
         return [ops.run_request(ask) for ask in asks]
+    if older := len(landed) - len(pending):
+        waiting.append(f"{older} days before SXE_FIRST_DAY are left out")
     due = f"{len(pending)} days are due: {len(gathering)} still gather files"
     skipped = due if pending else "every registered file has been observed"
     return dg.SkipReason("; ".join([skipped, *waiting]))

@@ -15,6 +15,7 @@ import psycopg
 
 from sxe_pipeline.errors import SxeError
 from sxe_pipeline.local import attach
+from sxe_pipeline.ops import days
 from sxe_pipeline.settings import DATABASES, STORES, Settings
 from sxe_pipeline.store import catalogue, objects, roles, sql
 
@@ -102,6 +103,8 @@ def _database(settings: Settings) -> Iterator[Check]:
     else:
         yield Check("one database", "ok", "every login reaches the same")
     yield from _catalogue(settings)
+    if settings.social_dsn:
+        yield _first_day(settings)
     yield _refused(settings, "audit is append-only", "update audit.event set actor = actor")
     yield _refused(settings, "no way into Dagster's tables", "select 1 from dagster.runs limit 1")
 
@@ -124,6 +127,29 @@ def _catalogue(settings: Settings) -> Iterator[Check]:
         yield Check("sessions", "fail", f"{len(unset)} settings missing", "run `sxe migrate`")
     else:
         yield Check("sessions", "ok", "time zone, search path and waits of every role are set")
+
+
+def _first_day(settings: Settings) -> Check:
+    """Landed days that are never taken in, because they lie before the first one."""
+    title = "first day"
+    try:
+        with sql.connect(settings.need("social_dsn")) as conn:
+            older = days.older_than(conn, settings.first_day)
+    except (psycopg.Error, SxeError) as error:
+        return Check(title, "warn", type(error).__name__, "run `sxe migrate`")
+    if settings.first_day is None:
+        return Check(title, "ok", "not set: every landed day is shown and built")
+    seen = f"{settings.first_day}; {len(older.days)} landed days are older"
+    if not older.waiting:
+        return Check(title, "ok", seen)
+    named = ", ".join(day.isoformat() for day in older.waiting[:10])
+    more = f" and {len(older.waiting) - 10} more" if len(older.waiting) > 10 else ""
+    return Check(
+        title,
+        "warn",
+        f"{seen}, and were never taken in: {named}{more}",
+        "set SXE_FIRST_DAY to the oldest of them and start the engine again, or leave them out",
+    )
 
 
 def _who(conn: psycopg.Connection) -> tuple[str, tuple[str, ...], bool, str]:

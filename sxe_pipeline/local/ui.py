@@ -47,13 +47,16 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
         # Not in the home: a Unix socket's path may have about 100 characters.
         tempfile.TemporaryDirectory(prefix="sxe-ui-") as short,
     ):
-        given, home = held.settings, variables.dagster_home(held.settings)
+        given = variables.since_first_landing(held.settings)
+        home = variables.dagster_home(given)
         exports = variables.exports(given, home)
         inherited = environment.inherited()
         logins = {name: environment.DATABASES[f"{name}_dsn"] for name in ("social", "contacts")}
         only_dagster = {k: v for k, v in exports.items() if k not in logins.values()}
         environments = {
-            "social_tier": inherited | only_dagster | {logins["social"]: given.need("social_dsn")},
+            "social_tier": environment.inherited((environment.ALERT_WEBHOOK,))
+            | only_dagster
+            | {logins["social"]: given.need("social_dsn")},
             "contact_tier": contact.variables(given),
         }
         sockets = {location: Path(short) / f"{location}.sock" for location in LOCATIONS}

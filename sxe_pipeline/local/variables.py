@@ -4,10 +4,13 @@ Here: the exports, and Dagster's home folder with the shipped `dagster.yaml`. No
 environment (`settings`), and what the contact process may know (`contact`).
 """
 
+import dataclasses
 from pathlib import Path
 
 import sxe_pipeline
+from sxe_pipeline.ops import days
 from sxe_pipeline.settings import DATABASES, PACE, STORES, Settings
+from sxe_pipeline.store import sql
 from sxe_pipeline.store.sql import with_driver
 
 
@@ -31,6 +34,8 @@ def exports(settings: Settings, dagster_home: Path) -> dict[str, str]:
     if settings.dagster_dsn:
         env["DAGSTER_STORAGE_URL"] = with_driver(settings.dagster_dsn, "psycopg2")
     env |= pace(settings)
+    if settings.first_day:
+        env["SXE_FIRST_DAY"] = settings.first_day.isoformat()
     if settings.policy_file:
         env["SXE_POLICY_FILE"] = str(settings.policy_file)
     if settings.retention_file:
@@ -41,6 +46,20 @@ def exports(settings: Settings, dagster_home: Path) -> dict[str, str]:
 def pace(settings: Settings) -> dict[str, str]:
     """How long operations wait, for another process of the same engine."""
     return {variable: str(getattr(settings.pace, name)) for name, variable in PACE.items()}
+
+
+def since_first_landing(settings: Settings) -> Settings:
+    """The same settings, from the oldest registered day on where no first day was set.
+
+    For a process that shows the days: thousands of empty ones would hide those that hold something.
+
+    Args:
+        settings: With the social tier's login.
+    """
+    if settings.first_day is not None:
+        return settings
+    with sql.connect(settings.need("social_dsn")) as conn:
+        return dataclasses.replace(settings, first_day=days.oldest(conn))
 
 
 def dagster_home(settings: Settings) -> Path:

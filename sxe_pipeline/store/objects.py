@@ -18,9 +18,8 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, S3Store
 
-from sxe_pipeline.errors import BadInput, NotFound, StoreUnavailable
+from sxe_pipeline.errors import BadInput, NotFound, StoreUnavailable, is_full
 from sxe_pipeline.store.disk import flush, local_path
-from sxe_pipeline.store.faults import is_full
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 
 import psycopg
 import pytest
@@ -71,6 +71,77 @@ def test_an_attestation_falls_with_its_transaction(conn):
         raise RuntimeError
 
     assert attest(conn).event_count == 1
+
+
+DAYS = [date(2031, 2, 1), date(2031, 2, 2)]
+
+
+def of_day(conn, day, number=1):
+    with conn.transaction():
+        return audit.append(conn, KIND, actor="t", subject=day.isoformat(), key=str(number))
+
+
+def test_a_run_over_days_attests_each_day_by_itself(conn):
+    first, second = of_day(conn, DAYS[0]), of_day(conn, DAYS[1])
+    other = of_day(conn, date(2031, 2, 9))
+    nameless = add(conn, 1)
+
+    with conn.transaction():
+        attested = audit.attest_days(conn, ASSET, "run", DAYS)
+
+    assert {day: a.digest for day, a in attested.items()} == {
+        DAYS[0]: form.digest([first]),
+        DAYS[1]: form.digest([second, nameless]),
+    }, "what names no day goes to the newest"
+    assert conn.execute(
+        "select partition_key, event_count from audit.attestation order by 1"
+    ).fetchall() == [("2031-02-01", 1), ("2031-02-02", 2)]
+    assert conn.execute(
+        "select event_id from audit.event left join audit.attested_event using (event_id) "
+        "where digest is null"
+    ).fetchall() == [(other,)], "another day's own run answers for it"
+
+
+def test_a_day_without_an_event_of_its_own_attests_nothing(conn):
+    of_day(conn, DAYS[0])
+
+    with conn.transaction():
+        attested = audit.attest_days(conn, ASSET, "run", DAYS)
+
+    assert [a.event_count for a in attested.values()] == [1, 0]
+    assert conn.execute("select count(*) from audit.attestation").fetchone() == (1,)
+
+
+def test_a_file_is_attested_by_the_day_it_landed_on_and_a_batch_by_its_own(conn):
+    with conn.transaction():
+        for day in DAYS:
+            audit.append(
+                conn,
+                "landing_file.registered",
+                actor="t",
+                subject="ab" * 32,
+                key=day.isoformat(),
+                landed_day=day,
+            )
+            audit.append(
+                conn,
+                "batch.published",
+                actor="t",
+                subject="cd" * 16,
+                key=day.isoformat(),
+                day=day.isoformat(),
+            )
+        for asset in ("ingest/raw_profiles", "handoff/lead_card_batches"):
+            attested = audit.attest_days(conn, asset, "run", DAYS)
+            assert [a.event_count for a in attested.values()] == [1, 1], asset
+
+
+def test_who_attests_still_reads_no_payload(database):
+    with (
+        sql.connect(database.dsn("sxe_social")) as conn,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        conn.execute("select payload from audit.event")
 
 
 def test_an_asset_that_answers_for_nothing_is_refused(conn):

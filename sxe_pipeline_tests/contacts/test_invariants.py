@@ -84,6 +84,12 @@ def run(tier, instance, made, tags):
     return runs.run_partition(tier, instance, sensors.JOB, str(made.request_id), tags)
 
 
+def shown(instance):
+    event = instance.get_latest_materialization_event(dg.AssetKey(["contacts", "contact_points"]))
+    assert "micros" not in repr(event.asset_materialization.metadata)
+    return event.asset_materialization.metadata
+
+
 def test_only_the_gates_own_launch_calls_a_provider(location):
     harness, made, tier, instance = location
 
@@ -99,6 +105,7 @@ def test_only_the_gates_own_launch_calls_a_provider(location):
     assert (len(first_daemon), second_daemon) == (1, [])
     launched = run(tier, instance, made, first_daemon[0].tags)
     assert launched.is_success, launched.failure
+    assert shown(instance)["sxe/charged"].value.startswith("$"), "money is text: it plots nothing"
     harness.time_passes()
     for wanted in runs.request_tick(tier, instance, definitions.APPROVED):
         assert run(tier, instance, made, wanted.tags).is_success

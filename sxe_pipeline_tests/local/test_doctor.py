@@ -4,6 +4,7 @@ import pytest
 
 from sxe_pipeline import settings
 from sxe_pipeline.local import doctor, postgres
+from sxe_pipeline.store import sql
 from sxe_pipeline_tests.cli.terminal import LOGINS
 
 
@@ -64,3 +65,29 @@ def test_a_login_that_is_not_set_may_be_right_for_this_process(tmp_path, databas
 
     assert checks["login admin"].state == "warn"
     assert "SXE_ADMIN_DATABASE_URL" in checks["login admin"].fix
+
+
+def test_landed_days_before_the_first_one_are_named(tmp_path, database):
+    with sql.connect(database.dsn("sxe_social")) as conn:
+        for number, day in enumerate(("2026-10-01", "2026-10-09", "2026-11-05")):
+            conn.execute(
+                "insert into ingest.landing_file (collection, file_sha256, path, byte_count, "
+                "landed_day) values ('c', encode(sha256(%s), 'hex'), 'c/x.json', 1, %s)",
+                [str(number).encode(), day],
+            )
+        conn.execute(
+            "insert into social.day_count (landed_day, input_count, observation_count, "
+            "quarantine_count, reasons, open_count, leak_count, files_digest, ruleset_version, "
+            "counted_at) values ('2026-10-01', 0, 0, 0, '{}', 0, 0, encode(sha256('x'), 'hex'), "
+            "'1', clock_timestamp())"
+        )
+
+    unset = examine(tmp_path, database)["first day"]
+    later = examine(tmp_path, database, SXE_FIRST_DAY="2026-11-01")["first day"]
+    taken_in = examine(tmp_path, database, SXE_FIRST_DAY="2026-10-02")["first day"]
+
+    assert (unset.state, later.state, taken_in.state) == ("ok", "warn", "ok")
+    assert "2 landed days are older" in later.seen
+    assert "2026-10-09" in later.seen
+    assert "2026-10-01" not in later.seen, "that one was taken in before the first day moved on"
+    assert "SXE_FIRST_DAY" in later.fix

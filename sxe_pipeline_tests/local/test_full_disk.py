@@ -12,9 +12,10 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
+from sxe_pipeline import errors
 from sxe_pipeline.cli import main
 from sxe_pipeline.errors import StoreUnavailable
-from sxe_pipeline.store import faults, objects
+from sxe_pipeline.store import objects
 from sxe_pipeline_tests.cli.terminal import LOGINS
 
 DAY = datetime.now(UTC).date() - timedelta(days=1)
@@ -119,7 +120,7 @@ def test_a_full_disk_of_the_database_is_said_whoever_tells_it():
     outer.__cause__ = wrapped
 
     for error in (psycopg.errors.DiskFull("could not extend file"), wrapped, outer):
-        said = str(faults.said_of(error))
+        said = str(errors.said_of(error))
         assert "disk of the database is full" in said
         assert "ana@" not in said
 
@@ -127,17 +128,17 @@ def test_a_full_disk_of_the_database_is_said_whoever_tells_it():
 def test_a_full_disk_of_the_system_names_the_folder_where_it_is_known():
     full = OSError(errno.ENOSPC, "No space left on device", "/srv/sxe/handoff/part.parquet")
 
-    assert "the disk that holds /srv/sxe/handoff is full" in str(faults.said_of(full))
+    assert "the disk that holds /srv/sxe/handoff is full" in str(errors.said_of(full))
     unnamed = OSError(errno.ENOSPC, "No space left on device")
-    assert "of temporary files is full" in str(faults.said_of(unnamed))
-    assert "of home (/srv/sxe) is full" in str(faults.said_of(unnamed, "of home (/srv/sxe)"))
-    assert faults.said_of(ValueError("12")) is None
+    assert "of temporary files is full" in str(errors.said_of(unnamed))
+    assert "of home (/srv/sxe) is full" in str(errors.said_of(unnamed, "of home (/srv/sxe)"))
+    assert errors.said_of(ValueError("12")) is None
 
 
 def test_a_lost_connection_is_no_full_disk():
     for kind in (psycopg.errors.AdminShutdown, psycopg.OperationalError, psycopg.InterfaceError):
-        assert "went away" in str(faults.said_of(kind("gone")))
-    assert faults.said_of(psycopg.errors.UniqueViolation("twice")) is None
+        assert "went away" in str(errors.said_of(kind("gone")))
+    assert errors.said_of(psycopg.errors.UniqueViolation("twice")) is None
 
 
 def test_a_full_database_is_one_sentence_at_the_terminal(database, tmp_path, monkeypatch):
