@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from sxe_pipeline import errors, objects
+from sxe_pipeline import errors
 from sxe_pipeline.cli import main
 from sxe_pipeline.errors import StoreUnavailable
 from sxe_pipeline_tests.cli.terminal import LOGINS
