@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from sxe_pipeline import errors
 from sxe_pipeline.cli import main
 from sxe_pipeline.errors import StoreUnavailable
+from sxe_pipeline.store import objects
 from sxe_pipeline_tests.cli.terminal import LOGINS
 
 DAY = datetime.now(UTC).date() - timedelta(days=1)
