@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import click
 
+from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.logins import api_connection, dagster_instance, logged_in
 from sxe_pipeline.cli.output import answer, as_json, parse_day, table
 
@@ -51,6 +52,7 @@ def audit_verify(as_json: bool) -> None:
         dagster_instance(given) as instance,
         sql.connect(given.need("api_dsn")) as conn,
     ):
+        progress.say("reading every event and the mirror")
         seen = verify.verify(conn, lambda keys: face.materializations(instance, keys))
     answer("audit verify", seen.as_dict(), as_json, seen.lines())
     sys.exit({"whole": 0, "tampered": 1}.get(seen.status, CANNOT_TELL))

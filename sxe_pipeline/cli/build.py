@@ -41,7 +41,7 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
                 set_aside = register.register_all(conn, landing, actor="cli:build").set_aside
             # The register's days are the database's, and so is the newest that may be built.
             now, has_landed = _now(conn)
-            wanted = [_landing_day(d, now) for d in days] or [
+            wanted = [_landing_day(d, given, now) for d in days] or [
                 p.day for p in register.pending_days(conn, given.pace) if given.builds(p.day)
             ]
         stretches = [] if dry_run else runs.stretches(wanted, is_single=publish)
@@ -110,12 +110,13 @@ def _now(conn: Any) -> tuple[datetime, bool]:
     return now, has_landed
 
 
-def _landing_day(text: str, now: datetime) -> date:
+def _landing_day(text: str, given: Settings, now: datetime) -> date:
     from sxe_pipeline.schema.tables import FIRST_DAY
 
     day, today = parse_day(text), now.astimezone(UTC).date()
-    if not FIRST_DAY <= day <= today:
-        raise BadInput(f"a landing day lies between {FIRST_DAY} and {today}")
+    first = max(given.first_day or FIRST_DAY, FIRST_DAY)
+    if not first <= day <= today:
+        raise BadInput(f"a landing day lies between {first} and {today}")
     return day
 
 

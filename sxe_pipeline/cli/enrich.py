@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sxe_pipeline import settings
+from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.budget import resolve
 from sxe_pipeline.cli.gate import asked_lines, find_request
 from sxe_pipeline.cli.logins import api_connection
@@ -154,6 +155,7 @@ def enrich_run(as_json: bool) -> None:
     """Do what the gate launches now, in a process with the contact tier's logins; see status."""
     from sxe_pipeline.local import contact
 
+    progress.say("the contact process works")
     runs = contact.run_once(settings.load())
     answer("enrich run", {"runs": runs}, as_json, _run_lines(runs))
     sys.exit(0 if all(run["ok"] for run in runs) else 1)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from sxe_pipeline import contracts_root
+from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.logins import api_connection
 from sxe_pipeline.cli.output import answer, as_json, dry_run, table
 
@@ -56,6 +57,7 @@ def batch_verify(path: Path, key: Path, as_json: bool) -> None:
     """Check signature, files, hashes, rows and schema of the batch in folder PATH."""
     from sxe_pipeline.handoff import sign, verify
 
+    progress.say("checking signature, files and rows")
     seen = verify.verify(path, sign.public_key(key.read_bytes()))
     data = {
         "batch_id": seen.batch_id,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sxe_pipeline import settings
+from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.output import answer, as_json, dry_run, table
 from sxe_pipeline.errors import BadConfig, NotFound
 from sxe_pipeline.local.program import program
@@ -65,13 +66,16 @@ def migrate(dry_run: bool, as_json: bool) -> None:
     from sxe_pipeline.store import migrate as store
     from sxe_pipeline.store import sql
 
+    progress.say("reaching the database")
     with attach.attached(settings.load(), *attach.ROLES, is_checked=False) as held:
+        progress.say("tables, functions and grants")
         given = held.settings
         passwords = attach.passwords(given)
         done = store.upgrade(given.need("admin_dsn"), passwords, is_dry_run=dry_run)
         # Without its search path Dagster would make its tables elsewhere, or fail to.
         if given.dagster_dsn and not dry_run and not done.role_statements:
             sql.connect(given.dagster_dsn).close()  # what is wrong with it, in one sentence
+            progress.say("Dagster's tables")
             with dagster_instance(given) as instance:
                 runs.make_tables(instance)
     data = {**dataclasses.asdict(done), "dry_run": dry_run}
@@ -99,6 +103,7 @@ def doctor(as_json: bool) -> None:
     """Look at everything a run needs, and say what to do where something is missing."""
     from sxe_pipeline.local import doctor as checks
 
+    progress.say("looking at stores and database")
     found = checks.examine(settings.load())
     rows = [{"check": c.name, "state": c.state, "seen": c.seen, "fix": c.fix} for c in found]
     answer("doctor", {"rows": rows}, as_json, table(rows))
@@ -166,10 +171,13 @@ def ui(port: int, of_demo: bool) -> None:
         given = given.under(given.home / "demo")
         if not given.home.exists():
             raise NotFound("there is no demo yet; run `make demo` first")
-    dagster_ui.serve(given, port=port, say=lambda url: click.echo(_where_to_click(url)))
+    dagster_ui.serve(given, port=port, say=lambda text: click.echo(_where_to_click(text)))
 
 
 def _where_to_click(url: str) -> str:
+    """What to look at behind an address; what is none stays as it is."""
+    if "://" not in url:
+        return url
     return "\n".join(
         [
             f"Dagster UI: {url}   (Ctrl-C ends it)",

@@ -17,6 +17,7 @@ from sxe_pipeline import settings
 from sxe_pipeline.cli.logins import logged_in
 from sxe_pipeline.cli.output import answer, as_json, fields_of
 from sxe_pipeline.local.program import program
+from sxe_pipeline.ops.work import TICK_S
 
 if TYPE_CHECKING:
     from sxe_pipeline.ingest.register import PendingDay
@@ -42,11 +43,12 @@ def status(as_json: bool) -> None:
     given = settings.load()
     with logged_in("social", "api") as held, ExitStack() as opened:
         looking = opened.enter_context(sql.connect(held.api_dsn or held.need("social_dsn")))
-        found = standing.read(looking)
+        found = standing.read(looking, first_day=held.first_day)
         pending, set_aside = None, None
         if held.social_dsn:  # which files a day has is known to the social tier alone
             social = opened.enter_context(sql.connect(held.social_dsn))
-            pending = register.pending_days(social, held.pace)
+            days = register.pending_days(social, held.pace)
+            pending = [d for d in days if held.builds(d.day)]
             set_aside = standing.set_aside(social)
         used = usage.parts(given)
     seen = Seen(found, pending, set_aside, used)
@@ -88,7 +90,7 @@ class Seen:
             "collections_set_aside": self.set_aside,
             "last_success": {kind: _iso(at) for kind, at in found.last_success.items()},
             "next_night": _iso(found.next_night),
-            "early_days": found.early_days and [day.isoformat() for day in found.early_days],
+            "early_days": [day.isoformat() for day in found.early_days],
             "disk_bytes": self.used,
         }
 
@@ -106,7 +108,7 @@ class Seen:
             yield from _listed("", [f"{self.set_aside} collections cannot be read; {_LANDING}"])
         done = (f"{kind} {_moment(at)}" for kind, at in found.last_success.items())
         yield from _listed("done", [", ".join(done)])
-        yield from _listed("next", [f"night {_moment(found.next_night)}"])
+        yield from _listed("next", [_next(found)])
         if found.early_days:
             yield from _listed("early", [_early(found.early_days)])
         yield from _listed("disk", [_disk(self.used)])
@@ -178,6 +180,11 @@ def _red(row: "Row") -> str:
 
 def _why(row: "Row") -> str:
     return f"{row.outcome}: {row.reason}" if row.reason else str(row.outcome)
+
+
+def _next(found: "Status") -> str:
+    tick = f"tick within {TICK_S} s, " if found.engine_until else ""
+    return f"{tick}night {_moment(found.next_night)}"
 
 
 def _early(days: tuple[date, ...]) -> str:

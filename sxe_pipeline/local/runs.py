@@ -212,9 +212,12 @@ def run_partition(
         except BaseException:
             # Dagster's own interrupt, or what a library made of it.
             if watch.asked:
+                _cancel(opened, run_id)
                 raise KeyboardInterrupt from None
             raise
         if watch.asked:
+            if not result.success:
+                _cancel(opened, run_id)
             raise KeyboardInterrupt
     failed = [e for e in result.all_node_events if e.is_step_failure]
     checks = tuple(
@@ -226,6 +229,12 @@ def run_partition(
     )
     text = _failure_text(failed[0]) if failed else None
     return Run(result.run_id, result.success, text, checks)
+
+
+def _cancel(opened: dg.DagsterInstance, run_id: str) -> None:
+    """Dagster takes what was interrupted for a failure; the UI is to say who ended it."""
+    if (run := opened.get_run_by_id(run_id)) is not None:
+        opened.report_run_canceled(run, message="interrupted by whoever began it")
 
 
 def _steps(told: Callable[[str], None]) -> Callable[[dg.EventLogEntry], None]:

@@ -17,7 +17,7 @@ from sxe_pipeline.store import sql
 DAY, TABLES = "tier1_day", "tier1_tables"
 """Jobs: a day with its batches, and the tables behind all days."""
 
-TICK_S = 30
+TICK_S = work.TICK_S
 
 LOCATIONS = ("social_tier", "contact_tier")
 CONTACT_JOB = "enrichment"

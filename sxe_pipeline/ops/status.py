@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import psycopg
 
-from sxe_pipeline.ops import work
+from sxe_pipeline.ops import days, work
 
 TABLES_DONE = "cards/audience_pools"
 """The last of the tables behind all days that holds rows to look at."""
@@ -48,8 +48,7 @@ class Status:
         red: What nobody asks for again before a person or its inputs change it.
         last_success: Intake, tables, night -> when one was last done; None where never.
         next_night: When the schedule publishes yesterday.
-        early_days: Landed days before the first partition: no run takes them in. None where
-            that was not asked for.
+        early_days: Landed days before the first one that is built, and not taken in before.
     """
 
     at: datetime
@@ -59,7 +58,7 @@ class Status:
     red: tuple[work.Row, ...]
     last_success: Mapping[str, datetime | None]
     next_night: datetime
-    early_days: tuple[date, ...] | None
+    early_days: tuple[date, ...]
 
     @property
     def is_red(self) -> bool:
@@ -72,7 +71,7 @@ def read(conn: psycopg.Connection, *, first_day: date | None = None) -> Status:
 
     Args:
         conn: The login of the api, or the social tier's, which sees the runs of its own tier only.
-        first_day: The first partition; None leaves `early_days` out.
+        first_day: Of the settings; None leaves no day out.
     """
     [(at,)] = conn.execute("select clock_timestamp()").fetchall()
     listed = work.rows(conn, ["waiting", "red"])
@@ -86,7 +85,7 @@ def read(conn: psycopg.Connection, *, first_day: date | None = None) -> Status:
         red=tuple(row for row in listed if row.state == "red"),
         last_success=_last_success(conn),
         next_night=next_night(at),
-        early_days=None if first_day is None else _early_days(conn, first_day),
+        early_days=tuple(days.older_than(conn, first_day).waiting),
     )
 
 
@@ -150,12 +149,3 @@ def _last_success(conn: psycopg.Connection) -> dict[str, datetime | None]:
         kind: max((at for at in (done.get(kind), when) if at), default=None)
         for kind, when in zip(kinds, written, strict=True)
     }
-
-
-def _early_days(conn: psycopg.Connection, first_day: date) -> tuple[date, ...]:
-    rows = conn.execute(
-        "select distinct landed_day from ingest.landing_file "
-        "where landed_day < %s and expired_at is null order by 1",
-        [first_day],
-    )
-    return tuple(day for (day,) in rows)

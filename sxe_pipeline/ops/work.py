@@ -25,6 +25,9 @@ INTAKE, TABLES, NIGHT = "intake", "tables", "night"
 NIGHT_HOUR = 2
 """When a night begins, UTC."""
 
+TICK_S = 30
+"""Between two looks of an engine at what is due."""
+
 
 @dataclass(frozen=True)
 class Ask:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from sxe_pipeline.cli import main
 from sxe_pipeline.errors import Refused
 from sxe_pipeline.ingest import register
-from sxe_pipeline.ops import runs, status, work
+from sxe_pipeline.ops import runs, work
 from sxe_pipeline.settings import Pace
 from sxe_pipeline.store import objects, sql
 from sxe_pipeline_tests.cli.terminal import LOGINS
@@ -23,7 +23,7 @@ YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 
 class Place:
     def __init__(self, database, home):
-        self.database, self.home = database, home
+        self.database, self.home, self.more = database, home, {}
         self.landing = home / "landing"
 
     def conn(self):
@@ -50,13 +50,13 @@ class Place:
     def land(self, name, *, day=YESTERDAY):
         file = self.landing / "makers" / day.isoformat() / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("{}")
+        file.write_text(json.dumps(name))
         with self.conn() as conn:
             register.register_all(conn, objects.Objects(self.landing.as_uri()), actor="test")
 
     def look(self, *arguments, code=0, without=()):
         variables = {name: self.database.dsn(role) for name, role in LOGINS.items()}
-        variables |= {"SXE_HOME": str(self.home), **dict.fromkeys(without, "")}
+        variables |= {"SXE_HOME": str(self.home), **self.more, **dict.fromkeys(without, "")}
         done = CliRunner(env=variables).invoke(main, ["status", *arguments])
         assert done.exit_code == code, done.output
         return json.loads(done.stdout) if "--json" in arguments else done.stdout
@@ -141,13 +141,16 @@ def test_a_collection_that_cannot_be_read_is_red(place):
     assert "1 collections cannot be read" in place.look(code=1)
 
 
-def test_landed_days_before_the_first_partition_are_named(place):
+def test_landed_days_before_the_first_one_are_named_and_not_pending(place):
     place.land("a.json", day=date(2021, 3, 1))
     place.land("b.json", day=date(2021, 3, 2))
-    with place.conn() as conn:
-        found = status.read(conn, first_day=date(2021, 3, 2))
+    place.more = {"SXE_FIRST_DAY": "2021-03-02"}
 
-    assert found.early_days == (date(2021, 3, 1),)
+    data = place.look("--json")
+
+    assert data["early_days"] == ["2021-03-01"]
+    assert [day["day"] for day in data["pending"]] == ["2021-03-02"]
+    assert "1 landed days before the first partition" in place.look()
 
 
 def test_a_login_that_may_not_see_files_says_so_and_the_other_one_is_enough(place):
@@ -165,7 +168,7 @@ def test_the_disk_is_counted_part_by_part_and_a_store_elsewhere_is_said_to_be(pl
 
     used = place.look("--json")["disk_bytes"]
 
-    assert used["landing"] == 2
+    assert used["landing"] == len('"a.json"')
     assert used["postgres"] is None
     assert used["free"] > 0
     assert "postgres elsewhere" in place.look()
