@@ -1,5 +1,3 @@
--- What retention would take from the contact tier, in numbers: for a login that sees no contact.
-
 -- What would go, as a number, for whoever asks; no value, no card.
 create or replace function privacy.expiring_points(_period interval, _now timestamptz default null)
 returns table (point_count bigint, first_at timestamptz, last_at timestamptz)
