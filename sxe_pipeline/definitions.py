@@ -220,7 +220,10 @@ def assemble(
                 description="A day from its files to its published batches.",
             ),
             dg.define_asset_job(
-                kept.UPKEEP, selection=dg.AssetSelection.assets(*nightly), tags=face.WRITES
+                kept.UPKEEP,
+                selection=dg.AssetSelection.assets(*nightly),
+                tags=face.WRITES,
+                description="Each night: tables compacted and cleared, what is too old deleted.",
             ),
         ],
         sensors=[
@@ -282,6 +285,7 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
                 kept.CONTACT_UPKEEP,
                 selection=dg.AssetSelection.assets(expired),
                 tags={"sxe/writes": "contacts"},
+                description="Each night: contact data that was kept for long enough, deleted.",
             ),
             dg.define_asset_job(
                 sensors.JOB,

@@ -1,7 +1,8 @@
 """Contact values that are too old are deleted, each batch with its event.
 
 Here: the calls. Not here: which values somebody still needs (the function of the database looks at
-requests, calls, batches and answers), how long the others stay (`ops.periods`).
+requests, calls, batches and answers), how long the others stay (`ops.periods`), a dry run: that is
+a question of the api (`privacy.retention`).
 """
 
 from datetime import datetime
@@ -10,7 +11,7 @@ import psycopg
 
 from sxe_pipeline.ops import retention
 from sxe_pipeline.ops.retention import Gone, Terms
-from sxe_pipeline.privacy.retention import CONTACT_VALUES, expiring_points, points_gone
+from sxe_pipeline.privacy.retention import CONTACT_VALUES, points_gone
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store.functions import function_rows
 
@@ -44,11 +45,11 @@ def expire_points(conn: psycopg.Connection, terms: Terms) -> Gone:
     Returns:
         The values, by the day on which they were obtained.
     """
+    if terms.is_dry_run:
+        raise ValueError("a dry run of the contact tier is a question of the api")
     period = terms.periods.of(CONTACT_VALUES)
     if period is None:
         return points_gone(0, None, None)
-    if terms.is_dry_run:
-        return expiring_points(conn, period, terms.now)
     total = 0
     oldest: datetime | None = None
     newest: datetime | None = None

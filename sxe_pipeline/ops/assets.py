@@ -19,7 +19,7 @@ CRON = "30 3 * * *"
 
 @dg.asset(
     key_prefix="ops",
-    group_name="ops",
+    group_name=f"{face.TIER1}_upkeep",
     kinds={"deltalake", "postgres"},
     owners=["team:data-ops"],
     tags={"sxe/tier": "social"},
@@ -81,7 +81,7 @@ def expiring(asset: str, tier: str, expire: retention.Expire) -> dg.AssetsDefini
     @dg.asset(
         name=name,
         key_prefix=prefix,
-        group_name=prefix,
+        group_name=f"{face.TIER1 if tier == 'social' else face.TIER2}_upkeep",
         kinds={"postgres"},
         owners=["team:data-ops"],
         tags={"sxe/tier": tier},

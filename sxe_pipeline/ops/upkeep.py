@@ -144,7 +144,7 @@ def keep_table(
         before = upkeep.space(root, name, named.version)
         compacted = upkeep.compact(root, name, named.version)
         if compacted is not None:
-            versions.name_compacted(conn, name, compacted, recheck=recheck)
+            versions.name_compacted(conn, name, compacted, now=moment, recheck=recheck)
             _record_compaction(conn, root, name, (named.version, compacted), before, moment, actor)
         dropped = _mark(conn, name, moment - timedelta(seconds=grace_s))
         keep = _kept(conn, name)

@@ -7,7 +7,7 @@ Not here: writing a table (`store.tables`), clearing away old versions (`retenti
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 
@@ -61,7 +61,12 @@ def name(
 
 
 def name_compacted(
-    conn: psycopg.Connection, table: str, version: int, *, recheck: Recheck = unleased
+    conn: psycopg.Connection,
+    table: str,
+    version: int,
+    *,
+    now: datetime,
+    recheck: Recheck = unleased,
 ) -> None:
     """Make a version that holds the named one's rows in other files the one that readers open.
 
@@ -71,11 +76,13 @@ def name_compacted(
         conn: The writing transaction; it holds `tables.lock`.
         table: Such as 'social/observations'.
         version: As `store.upkeep.compact` answered.
+        now: From then on at the earliest the other version is old.
         recheck: Refuses where another run took over.
     """
     recheck(conn)
     conn.execute(
-        "with old as (update ops.version set superseded_at = clock_timestamp() "
+        "with old as (update ops.version "
+        "set superseded_at = greatest(%(now)s, clock_timestamp()) "
         "where table_name = %(table)s and superseded_at is null returning *), "
         "new as (insert into ops.version "
         "(table_name, version, inputs, due_on, numbers, rows_version) "
@@ -84,7 +91,7 @@ def name_compacted(
         "insert into ops.verdict (table_name, version, verdict, is_passed, numbers, judged_at) "
         "select v.table_name, %(version)s, v.verdict, v.is_passed, v.numbers, v.judged_at "
         "from ops.verdict v join old using (table_name, version)",
-        {"table": table, "version": version},
+        {"table": table, "version": version, "now": now},
     )
 
 

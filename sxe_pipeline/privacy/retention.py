@@ -17,7 +17,7 @@ def expiring_points(conn: psycopg.Connection, period: timedelta, now: datetime |
     """What would be deleted: older than the period, and needed by nobody.
 
     Args:
-        conn: The contact tier's login or the api's.
+        conn: The api's login.
         period: How long values are kept.
         now: The database's time by default.
     """

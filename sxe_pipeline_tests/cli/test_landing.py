@@ -1,7 +1,10 @@
 """A data engineer at a terminal mends what landed."""
 
 import json
+import re
+import shlex
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.social.intake import Intake, lines
 
 DAY = date(2026, 9, 1)
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "mend-a-landing.md"
 
 
 @pytest.fixture
@@ -159,3 +163,32 @@ def test_registering_by_hand_and_by_verb_is_one_register(engineer, drop):
     )
 
     assert (again.new, again.seen) == (0, 1)
+
+
+def test_every_command_of_the_guide_works_as_it_is_written(engineer, drop, tmp_path, monkeypatch):
+    typed = re.findall(r"^\$ (.*)$", PAGE.read_text(), re.MULTILINE)
+    drop.rename(tmp_path / "vendor_drop")
+    (tmp_path / "mended.jsonl").write_text(lines("ana", "cleo"))
+    monkeypatch.chdir(tmp_path)
+    done = []
+    for line in typed:
+        words = shlex.split(line)[1:]
+        if words == ["build"]:
+            engineer.intake.build()
+            continue
+        if "HASH" in words:
+            words[words.index("HASH")] = counting(engineer)[:8]
+        done.append((words, engineer.type(None, *words).output))
+
+    verbs = {" ".join(words[: 1 + (words[0] == "landing")]) for words, _ in done}
+    names = ("list", "show", "quarantine", "withdraw", "replace")
+    assert verbs == {"ingest", *(f"landing {name}" for name in names)}
+    assert engineer.intake.handles() == [], "the last command lets the replacement go"
+    kinds = [engineer.intake.events(f"landing_file.{kind}") for kind in ("withdrawn", "replaced")]
+    assert kinds == [2, 1]
+
+
+def counting(engineer):
+    """The file that counts, else the one that was withdrawn last."""
+    rows = engineer.read(None, "landing", "list")["rows"]
+    return min(rows, key=lambda row: row["state"] == "withdrawn")["file_sha256"]

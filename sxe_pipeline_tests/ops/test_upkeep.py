@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -388,3 +389,54 @@ def test_every_event_of_upkeep_is_attested_once(conn, tier1):
 
     assert first.event_count == len(events(conn)) > 0
     assert second.event_count == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_happens_in_whatever_order_what_is_named_or_in_its_grace_is_read(
+    conn, tier1, monkeypatch, seed
+):
+    """Writers, killed writers, crumbs and upkeeps; the clock goes on between them."""
+    monkeypatch.setattr(files, "LOG_SLACK", 4)
+    dice = random.Random(seed)
+    now, grace = dt.datetime.now(dt.UTC), dt.timedelta(minutes=10)
+    days: dict[dt.date, list[str]] = {}
+    readable: list[tuple[int, list[str], dt.datetime | None]] = []
+
+    def name(version):
+        nonlocal readable
+        readable = [(v, seen, until or now + grace) for v, seen, until in readable]
+        readable.append((version, sorted(w for day in days.values() for w in day), None))
+        with conn.transaction():
+            conn.execute(
+                "update ops.version set superseded_at = %s where superseded_at > "
+                "clock_timestamp() - interval '1 minute'",
+                [now],
+            )
+
+    for step in range(14):
+        day, word = dice.choice([A, B]), f"{seed}-{step}"
+        what = dice.choice(["put", "put", "orphan", "crumble", "keep", "keep"])
+        now += dt.timedelta(minutes=dice.choice([1, 7]))
+        if what == "put" or not days:
+            days[day] = [word]
+            name(put(conn, tier1, day, word))
+        elif what == "orphan":
+            write(conn, tier1, day, "nobody reads this")
+        elif what == "crumble":
+            days[A] = [f"{word}{n}" for n in range(3)]
+            name(crumble(conn, tier1, A, *days[A]))
+        else:
+            done = keep(conn, tier1, grace_s=grace.total_seconds(), now=now)
+            if done.is_compacted:
+                name(snapshot(conn, tier1).version)
+        assert words(snapshot(conn, tier1)) == readable[-1][1]
+        for version, seen, until in readable:
+            if until is None or until > now:
+                assert words(tables.Snapshot(NAME, version, tier1)) == seen, (seed, step, what)
+
+    keep(conn, tier1, grace_s=0, now=now + dt.timedelta(days=1))
+    keep(conn, tier1, grace_s=0, now=now + dt.timedelta(days=2))
+    assert len(history(conn)) == 1
+    assert sorted(map(str, parquet(tier1))) == sorted(
+        f.removeprefix("file://") for f in snapshot(conn, tier1).files()
+    )
