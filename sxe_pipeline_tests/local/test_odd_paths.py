@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -45,12 +46,15 @@ def people(count):
 
 
 @pytest.fixture
-def home(processes, tmp_path):
-    made = tmp_path / ODD / "home"
+def home(processes):
+    # Open to all, or root keeps the data of the server elsewhere, below a plain path.
+    base = Path(tempfile.mkdtemp(prefix="sxe"))
+    base.chmod(0o755)
+    made = base / ODD / "home"
     made.mkdir(parents=True)
     yield made
     attach.stop(settings.load({"SXE_HOME": str(made)}), delete=True)
-    shutil.rmtree(made)
+    shutil.rmtree(base)
 
 
 def test_a_day_is_built_in_a_home_with_an_odd_path(home):
@@ -63,6 +67,8 @@ def test_a_day_is_built_in_a_home_with_an_odd_path(home):
     again = sxe(home, "build", "--json")
     markets = sxe(home, "market", "--json")
 
+    data = attach.data_folder(settings.load({"SXE_HOME": str(home)}))
+    assert data.is_relative_to(home)
     assert landed.returncode == 0, landed.stderr
     assert json.loads(landed.stdout)["registered"] == 1
     assert built.returncode == 0, built.stdout + built.stderr
