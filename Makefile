@@ -1,6 +1,8 @@
 # A bare machine needs Python 3.11+ with venv and pip, and make. Everything else comes by itself.
 PY ?= python3
-VENV := .venv
+# Dagster cannot read its migrations below a path with a %: there the environment lies elsewhere, and
+# .venv leads to it.
+VENV := $(if $(findstring %,$(CURDIR)),$(HOME)/.cache/sxe-$(shell pwd | cksum | cut -d ' ' -f 1),.venv)
 BIN := $(VENV)/bin
 UV := uv==0.13.8
 HASH = $(shell $(PY) -c 'import hashlib,sys; print(hashlib.sha256(b"".join(open(f,"rb").read() for f in sys.argv[1:])).hexdigest()[:12])' $(1))
@@ -15,7 +17,7 @@ MUTANTS ?= 50
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick coverage mutate check format golden platform month bench ui clean lock
+.PHONY: help environment demo test quick coverage mutate check format golden platform month bench ui clean lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -65,15 +67,18 @@ bench: $(DEV) ## the benchmarks
 
 clean: ## remove the environment, caches and the embedded state
 	@if [ -x $(BIN)/sxe ]; then $(BIN)/sxe down --reset --yes; fi
-	@rm -rf $(VENV) .sxe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutation .coverage* dist
+	@rm -rf $(VENV) .venv .sxe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutation .coverage* dist
 
 lock: $(DEV) ## renew both lock files (maintainers)
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra build --extra embedded pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra build --extra embedded --extra dev pyproject.toml -o requirements-dev.lock
 
+environment: $(BIN)/python
+
 $(BIN)/python:
 	@$(PY) -c 'import sys; sys.exit("Python 3.11 or newer is needed; run: make PY=python3.12 ...") if sys.version_info < (3, 11) else 0'
 	@$(PY) -m venv $(VENV) || { echo "venv is missing: install it (Debian: apt-get install python3-venv), then run make again"; exit 1; }
+	@[ "$(VENV)" = .venv ] || [ -z "$(findstring %,$(CURDIR))" ] || { rm -rf .venv; ln -s "$(VENV)" .venv; }
 
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 

@@ -1,5 +1,6 @@
 """`make` on machines that are not ours: a copy of the Makefile, before programs that we wrote."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -76,3 +77,19 @@ def test_pip_installs_where_there_is_no_uv(bare):
 def test_the_ui_takes_another_port(bare):
     assert bare(["ui", "PORT=3070"])[-1] == "sxe ui --demo --port 3070"
     assert bare(["ui"])[-1].strip() == "sxe ui --demo"
+
+
+def test_a_clone_below_a_percent_sign_has_its_environment_elsewhere(tmp_path):
+    clone, home = tmp_path / "100% ours", tmp_path / "home"
+    clone.mkdir()
+    home.mkdir()
+    shutil.copy(ROOT / "Makefile", clone)
+
+    subprocess.run(
+        ["make", "environment"], cwd=clone, env=os.environ | {"HOME": str(home)}, check=True
+    )
+
+    link = clone / ".venv"
+    assert link.is_symlink()
+    assert link.resolve().is_relative_to(home)
+    assert (link / "bin" / "python").exists()

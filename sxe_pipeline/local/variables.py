@@ -5,9 +5,11 @@ environment (`settings`), and what the contact process may know (`contact`).
 """
 
 import dataclasses
+import importlib.util
 from pathlib import Path
 
 import sxe_pipeline
+from sxe_pipeline.errors import BadConfig
 from sxe_pipeline.ops import days
 from sxe_pipeline.settings import DATABASES, PACE, STORES, Settings
 from sxe_pipeline.store import sql
@@ -63,7 +65,17 @@ def since_first_landing(settings: Settings) -> Settings:
 
 
 def dagster_home(settings: Settings) -> Path:
-    """Make a DAGSTER_HOME with the shipped `dagster.yaml` below the engine's home; returns it."""
+    """Make a DAGSTER_HOME with the shipped `dagster.yaml` below the engine's home; returns it.
+
+    Raises:
+        BadConfig: Dagster is installed where it cannot read its own migrations.
+    """
+    installed = importlib.util.find_spec("dagster")
+    if installed and "%" in str(installed.origin):
+        raise BadConfig(
+            "Dagster is installed below a folder with a % in its name, where it cannot read its "
+            "own migrations; make an environment elsewhere, such as `make VENV=/srv/sxe demo`"
+        )
     home = settings.home / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_text(deploy_file("dagster.yaml").read_text())
