@@ -5,14 +5,15 @@ Here: reading arguments, one run after another, the answer. Not here: which days
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 import click
 
 from sxe_pipeline.cli import progress
-from sxe_pipeline.cli.logins import dagster_instance, logged_in
+from sxe_pipeline.cli.in_process import named, social_runs
+from sxe_pipeline.cli.logins import logged_in
 from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, parse_day, plain
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.local.program import program
@@ -56,36 +57,13 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
 def _run(
     given: Settings, job: str, stretches: list[list[date]], now: datetime
 ) -> list[dict[str, Any]]:
-    """One run after another, until one is interrupted; what became of each."""
-    from sxe_pipeline import definitions
-    from sxe_pipeline.local import interrupts, runs
-
+    """What became of each stretch."""
     if not stretches:
         return []
-    told = progress.current()
-
-    def on_read(records: int) -> None:
-        stop.check()
-        told.add_rows(records)
-
-    def stopping() -> None:
-        told.end()
-        click.echo("sxe: stopping after what is being written; once more ends at once", err=True)
-
     done = []
-    told.say("loading Dagster")
-    with dagster_instance(given) as instance, interrupts.watched(stopping) as stop:
-        tier = definitions.assemble(given, on_read=on_read)
+    with social_runs(given) as runs:
         for stretch in stretches:
-            run = runs.run(
-                tier,
-                instance,
-                job,
-                stretch,
-                now=now,
-                on_step=_steps(told, stretch),
-                stop=stop,
-            )
+            run = runs.days(job, stretch, now=now)
             done.append(
                 {
                     "days": [day.isoformat() for day in stretch],
@@ -96,10 +74,6 @@ def _run(
                 }
             )
     return done
-
-
-def _steps(told: progress.Progress, days: list[date]) -> Callable[[str], None]:
-    return lambda step: told.say(f"{_named(days)}: {step}")
 
 
 def _now(conn: Any) -> tuple[datetime, bool]:
@@ -120,10 +94,6 @@ def _landing_day(text: str, given: Settings, now: datetime) -> date:
     return day
 
 
-def _named(days: list[date]) -> str:
-    return str(days[0]) if len(days) == 1 else f"{days[0]} to {days[-1]}"
-
-
 def _lines(data: dict[str, Any], *, has_landed: bool, landing: str) -> Iterator[str]:
     if not data["days"] and has_landed:
         yield "nothing is pending: every registered file has been observed"
@@ -133,7 +103,7 @@ def _lines(data: dict[str, Any], *, has_landed: bool, landing: str) -> Iterator[
         yield f"(to see it work on invented people first: `{program()} demo`)"
     for run in data["runs"] or [{"days": [d], "ok": None} for d in data["days"]]:
         state = {True: "done", False: f"failed: {run.get('failure')}", None: "would run"}[run["ok"]]
-        days = _named([date.fromisoformat(day) for day in run["days"]])
+        days = named([date.fromisoformat(day) for day in run["days"]])
         yield f"{data['job']} {days}: {state}"
         for check in run.get("failed_checks") or ():
             yield f"  check failed: {check}"

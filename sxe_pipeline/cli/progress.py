@@ -30,7 +30,7 @@ class Progress:
         self._out, self._is_shown, self._is_log = out, is_shown, is_log
         self._step, self._count, self._unit = "", 0, ""
         self._begun = self._logged = time.monotonic()
-        self._width = 0
+        self._width, self._drawn = 0, ""
         self._lock = threading.Lock()
         self._end = threading.Event()
         self._ticker: threading.Thread | None = None
@@ -94,13 +94,16 @@ class Progress:
     def _draw(self, text: str) -> None:
         width = _columns() - 1
         text = text if len(text) <= width else f"{text[: width - 1]}…"
+        if text == self._drawn:
+            return
+        self._drawn = text
         _write(self._out, f"\r{text}{' ' * (self._width - len(text))}")
         self._width = len(text)
 
     def _clear(self) -> None:
         if self._width:
             _write(self._out, f"\r{' ' * self._width}\r")
-            self._width = 0
+            self._width, self._drawn = 0, ""
 
 
 def begin(*, is_verbose: bool) -> Progress:

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from sxe_pipeline.cli.logins import dagster_instance, logged_in
+from sxe_pipeline.cli.in_process import social_runs
+from sxe_pipeline.cli.logins import logged_in
 from sxe_pipeline.cli.output import answer, as_json, dry_run
 
 _BY_DAY = ("ingest/raw_profiles", "social/observations")
@@ -32,6 +33,8 @@ def recover(accept_loss: bool, dry_run: bool, as_json: bool) -> None:
     with logged_in("social", "dagster") as given:
         landing = objects.Objects(given.landing_url)
         with sql.connect(given.need("social_dsn")) as conn:
+            [(now,)] = conn.execute("select clock_timestamp()").fetchall()
+            conn.commit()
             if dry_run:
                 loss = recovery.examine(conn, given.tier1_url, landing)
             else:
@@ -39,14 +42,13 @@ def recover(accept_loss: bool, dry_run: bool, as_json: bool) -> None:
                     conn, given.tier1_url, landing, actor="cli:recover", accept_loss=accept_loss
                 )
         if not dry_run:
-            tier = definitions.assemble(given)
-            with dagster_instance(given) as instance:
+            with social_runs(given) as started:
                 # Every day first: tables of half the days would join and part other accounts.
                 for days in runs.stretches(loss.days, is_single=False):
-                    run = runs.run(tier, instance, definitions.INTAKE, days, assets=_BY_DAY)
+                    run = started.days(definitions.INTAKE, days, now=now, assets=_BY_DAY)
                     done.append(_told(run, f"{days[0]} to {days[-1]}"))
                 if all(run["ok"] for run in done):
-                    whole = runs.run_partition(tier, instance, TABLES, None, {})
+                    whole = started.tables(TABLES)
                     done.append(_told(whole, "the tables behind all days"))
     data = {
         "store": given.tier1_url,

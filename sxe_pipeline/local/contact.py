@@ -21,7 +21,7 @@ from sxe_pipeline.store.sql import with_driver
 
 CHILD = "sxe_pipeline.local.contact_once"
 STOP_S = 60
-"""Longer than a provider may take to answer."""
+"""How long it may take to give its leases back."""
 
 
 def variables(settings: Settings) -> dict[str, str]:
@@ -83,7 +83,7 @@ def run_once(settings: Settings) -> list[dict[str, Any]]:
             stdout=out,
             stderr=err,
         )
-        # Interrupted, it is given the time to book a call that is under way.
+        # Interrupted, it is asked to end: killed, it would leave leases and a call to run out.
         code = interrupts.wait(child, patience_s=STOP_S)
         stdout, stderr = (_read(file) for file in (out, err))
     log = settings.home / "contact.log"

@@ -175,6 +175,7 @@ def test_the_second_signal_ends_what_does_not_listen():
         ("audit", "search", "--json"),
         ("market",),
         ("status",),
+        ("landing", "list"),
     ],
 )
 def test_a_reader_that_leaves_is_no_error(database, tmp_path, arguments):

@@ -1,0 +1,57 @@
+"""What `sxe build` says where there is nothing to build, and which days it takes."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+
+from sxe_pipeline.cli import main
+from sxe_pipeline_tests.cli.terminal import LOGINS
+
+YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
+
+
+@pytest.fixture
+def typed(database, tmp_path):
+    logins = {name: database.dsn(role) for name, role in LOGINS.items()}
+
+    def run(*arguments, code=0, **more):
+        env = logins | {"SXE_HOME": str(tmp_path)} | more
+        done = CliRunner(env=env).invoke(main, ["build", *arguments])
+        assert done.exit_code == code, done.output
+        return done
+
+    return run
+
+
+def land(home):
+    file = home / "landing" / "makers" / YESTERDAY.isoformat() / "page.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"data": []}')
+
+
+def test_an_empty_home_is_told_what_to_do_next(typed, tmp_path):
+    shown = typed().stdout
+
+    assert "nothing has landed yet" in shown
+    assert "ingest FOLDER" in shown
+    assert (tmp_path / "landing").as_uri() in shown
+    assert json.loads(typed("--json").stdout)["days"] == []
+
+
+def test_a_dry_run_names_the_days_and_builds_none(typed, tmp_path, database):
+    land(tmp_path)
+    typed("--dry-run")  # registers nothing either
+
+    assert json.loads(typed("--dry-run", "--json").stdout)["days"] == []
+
+
+def test_a_day_before_the_first_one_is_refused_by_name_and_left_out_by_itself(typed, tmp_path):
+    land(tmp_path)
+    first = {"SXE_FIRST_DAY": (YESTERDAY + timedelta(days=1)).isoformat()}
+
+    refused = typed("--day", YESTERDAY.isoformat(), code=2, **first)
+
+    assert "a landing day lies between" in refused.stderr
+    assert json.loads(typed("--json", **first).stdout)["days"] == []
