@@ -255,7 +255,7 @@ def test_a_file_that_expired_before_it_was_observed_stops_its_day_and_names_the_
     assert intake.handles() == []
 
 
-@pytest.mark.parametrize("name", ["0000", "abc", "makers/nothing.jsonl", "zz zz", ""])
+@pytest.mark.parametrize("name", ["0000", "abc", "makers/nothing.jsonl", "zz zz", "", "x" * 5_000])
 def test_a_file_that_nobody_knows_is_not_found(built, name):
     with pytest.raises(NotFound, match="sxe landing list"):
         built.find(name)
