@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import Busy
-from sxe_pipeline.local import attach, postgres, variables
+from sxe_pipeline.local import postgres, variables
 from sxe_pipeline.store import migrate
 from sxe_pipeline_tests import databases
 
@@ -112,19 +112,18 @@ def handoff(tmp_path):
 
 
 @pytest.fixture
-def place(processes, tmp_path, monkeypatch):
-    """A home with its own embedded server, logged in, and Dagster's real instance on it."""
+def place(server, tmp_path, monkeypatch):
+    """A home on a database of this test alone, logged in, and Dagster's real instance on it."""
     # Dagster takes a second to load, which most tests need not spend.
     from sxe_pipeline.local import runs
-    from sxe_pipeline_tests.places import Place
+    from sxe_pipeline_tests.places import Place, settings_on, with_dagsters_tables
 
+    made = databases.copy_of(server, with_dagsters_tables(server))
+    given = settings_on(made, tmp_path / "home")
     for name in (*environment.DATABASES.values(), "SXE_SIGNING_KEY", "SXE_POLICY_FILE"):
         monkeypatch.delenv(name, raising=False)
-    given = environment.load({"SXE_HOME": str(tmp_path / "home"), "SXE_SETTLE_S": "0"})
-    with attach.attached(given, "social", "dagster") as held:
-        home = variables.dagster_home(held.settings)
-        for name, value in variables.exports(held.settings, home).items():
-            monkeypatch.setenv(name, value)
-        with runs.instance() as instance:
-            yield Place(held.settings, instance)
-    attach.stop(given, delete=True)
+    for name, value in variables.exports(given, variables.dagster_home(given)).items():
+        monkeypatch.setenv(name, value)
+    with runs.instance() as instance:
+        yield Place(given, instance, made)
+    databases.drop(made)

@@ -1,12 +1,22 @@
-"""A home with an embedded server of its own and Dagster's real instance, to run real jobs on."""
+"""A home on a database of its own and Dagster's real instance, to run real jobs on."""
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sxe_pipeline import definitions
-from sxe_pipeline.local import runs
+from sxe_pipeline import settings as environment
+from sxe_pipeline.handoff import sign
+from sxe_pipeline.local import keys, postgres, runs, variables
 from sxe_pipeline.store import sql, tables
+from sxe_pipeline_tests import databases
+
+WITH_DAGSTER = "sxe_dagster_template"
 
 TODAY = datetime.now(UTC).date()
 
@@ -30,11 +40,61 @@ def land(home, day, people, name="page.json"):
     (folder / name).write_text(json.dumps({"data": people}))
 
 
+def settings_on(database, home):
+    """The social tier's logins to a database, and a signing key that it knows."""
+    logins = {
+        "SXE_SOCIAL_DATABASE_URL": database.dsn("sxe_social"),
+        "DAGSTER_DATABASE_URL": database.dsn("sxe_dagster"),
+    }
+    given = environment.load({"SXE_HOME": str(home), "SXE_SETTLE_S": "0", **logins})
+    home.mkdir()
+    with sql.connect(database.dsn("sxe_admin")) as conn:
+        known = [sign.of_home(home).public_key]
+        keys.register(conn, known, actor="test", now=datetime.now(UTC))
+    return given
+
+
+def with_dagsters_tables(server):
+    """A template in which Dagster's tables stand, made once for all workers of a run."""
+    root = databases.superuser(server)
+    root.execute("select pg_advisory_lock(43)")
+    try:
+        if not root.execute(
+            "select 1 from pg_database where datname = %s and datistemplate", [WITH_DAGSTER]
+        ).fetchone():
+            _make_tables(server)
+            root.execute(f"alter database {WITH_DAGSTER} is_template true")
+    finally:
+        root.execute("select pg_advisory_unlock(43)")
+    return WITH_DAGSTER
+
+
+def _make_tables(server):
+    """In a child: whoever is logged in to a template keeps it from being copied."""
+    root = databases.superuser(server)
+    root.execute(f"drop database if exists {WITH_DAGSTER}")
+    copy = databases.copy_of(server, databases.TEMPLATE)
+    root.execute(f"alter database {copy.name} rename to {WITH_DAGSTER}")
+    made = databases.Database(server, WITH_DAGSTER)
+    url = sql.with_driver(made.dsn("sxe_dagster"), "psycopg2")
+    with tempfile.TemporaryDirectory() as home:
+        Path(home, "dagster.yaml").write_text(variables.deploy_file("dagster.yaml").read_text())
+        subprocess.run(
+            [
+                *(sys.executable, "-c"),
+                "from sxe_pipeline.local import runs\n"
+                "with runs.instance() as instance: runs.make_tables(instance)",
+            ],
+            env=os.environ | {"DAGSTER_HOME": home, "DAGSTER_STORAGE_URL": url},
+            check=True,
+        )
+
+
 class Place:
     """The social tier on settings that are logged in."""
 
-    def __init__(self, given, instance):
-        self.settings, self.instance = given, instance
+    def __init__(self, given, instance, database):
+        self.settings, self.instance, self.database = given, instance, database
         self.tier = definitions.assemble(given)
 
     def hurry(self):
@@ -59,6 +119,10 @@ class Place:
         """A table of Tier 1, as it is named."""
         with sql.connect(self.settings.need("social_dsn")) as conn:
             return tables.snapshot(conn, self.settings.tier1_url, name).to_table()
+
+    def superuser(self):
+        """The login that sees everything."""
+        return postgres.dsn(self.database.state, "postgres", self.database.name)
 
     def batches(self):
         """What was published."""

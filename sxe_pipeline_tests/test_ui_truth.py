@@ -178,3 +178,16 @@ def test_days_before_the_first_one_are_neither_shown_nor_asked_for(place):
     assert shown.first_day == FIVE[0], "a UI of this machine shows every day that landed"
     home = variables.dagster_home(shown)
     assert variables.exports(shown, home)["SXE_FIRST_DAY"] == FIVE[0].isoformat()
+
+
+def test_a_day_shows_its_batches_with_the_way_to_each_manifest(place):
+    land(place.settings.home, FIVE[-1], [person(n) for n in range(5)])
+
+    run = place.run("tier1_day", FIVE[-1])
+
+    assert run.is_success, run.failure
+    [shown] = materialized(place, "handoff/lead_card_batches")[FIVE[-1].isoformat()]
+    [batch] = shown["sxe/batches"].records
+    assert (shown["sxe/published"], shown["sxe/rows"]) == (1, 5)
+    assert batch.data["batch_id"] in shown["sxe/manifests"]
+    assert (place.settings.home / "handoff" / shown["sxe/manifests"]).is_file()

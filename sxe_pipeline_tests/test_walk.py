@@ -8,7 +8,7 @@ import pytest
 
 from sxe_pipeline import face
 from sxe_pipeline.demo import dump, search
-from sxe_pipeline.local import attach, runs
+from sxe_pipeline.local import runs
 from sxe_pipeline.ops.sensors import range_tags
 from sxe_pipeline.redact import Rules, redact_array
 from sxe_pipeline.sandbox import plants
@@ -133,7 +133,7 @@ def left_behind(place, plant):
         for file in place.settings.home.rglob("*")
         if file.is_file() and not any(file.is_relative_to(folder) for folder in apart)
     ]
-    tables_of = dump.dump_database(attach.superuser(place.settings))
+    tables_of = dump.dump_database(place.superuser())
     return list(search.find([plant], files, tables_of))
 
 

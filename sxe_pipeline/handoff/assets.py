@@ -123,16 +123,17 @@ def _shown(outcomes: Sequence[Published]) -> Mapping[str, Any]:
             "state": o.state,
             "rows": o.row_count,
             "batch_id": o.batch_id or "-",
-            "manifest": _manifest("lead_card", version, o.batch_id) if o.batch_id else "-",
         }
         for o in outcomes
     ]
+    manifests = [_manifest("lead_card", version, o.batch_id) for o in published if o.batch_id]
     return {
         **face.counts(
-            batches=len(published), without_batch=len(outcomes) - len(published), rows=rows
+            published=len(published), without_batch=len(outcomes) - len(published), rows=rows
         ),
         **face.row_counts(rows, rows),
         "sxe/batches": face.top(table, limit=25),
+        **face.counts(manifests="\n".join(manifests[:25]) or None),
     }
 
 

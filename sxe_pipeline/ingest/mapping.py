@@ -180,10 +180,14 @@ def _row(form: Form, record: dict[str, Any], time: Any) -> Mapped | Refused:
         except Exception:  # noqa: BLE001 - BadValue, or whatever a value does to its transform
             found[at] = [] if at in _LISTS else None
             unread = (*unread, at)
+    if time is None:
+        time = found[_OBSERVED]
+    if not unread:
+        return Mapped(form, found, time)
     names = tuple(columns.MAPPABLE[at] for at in unread)
-    if names and (column := key_column(names, found[_ID])):
+    if column := key_column(names, found[_ID]):
         return Refused(form.name, "bad_value", column)
-    return Mapped(form, found, time if time is not None else found[_OBSERVED], names)
+    return Mapped(form, found, time, names)
 
 
 def key_column(unread: Collection[str], platform_id: str | None) -> str | None:

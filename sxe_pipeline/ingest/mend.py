@@ -7,6 +7,7 @@ of its day makes that day without its rows. Not here: what files brought (`inven
 import dataclasses
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -65,8 +66,9 @@ def find(conn: psycopg.Connection, landing: Objects, name: str) -> Known:
         BadInput: Several are.
     """
     path = name
-    if Path(name).is_file():
-        path = land.key_inside(landing, Path(name)) or name
+    with suppress(OSError):
+        if Path(name).is_file():
+            path = land.key_inside(landing, Path(name)) or name
     start = name.lower() if _HASH.fullmatch(name.lower()) else None
     with conn.cursor(row_factory=class_row(Known)) as cursor:
         found = cursor.execute(

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from sxe_pipeline.ingest import columns, values
 from sxe_pipeline.ingest.chunks import Fault
-from sxe_pipeline.ingest.mapping import Mapped, Mappings, Refused, key_column
+from sxe_pipeline.ingest.mapping import Form, Mapped, Mappings, Refused, key_column
 from sxe_pipeline.ingest.records import records
 from sxe_pipeline.schema.landed import Landed, Reject
 from sxe_pipeline.schema.tables import LANDED_ROW
@@ -41,6 +41,7 @@ class _Pending:
     rows: list[list[Any]] = field(default_factory=list)
     marks: list[_Mark] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    form: Form | None = None
     mapped: set[str] = field(default_factory=set)
     nulled: Counter[str] = field(default_factory=Counter)
 
@@ -61,7 +62,9 @@ class _Pending:
             return
         self.rows.append(found)
         self.marks.append((self.row, outcome.form.name, outcome.form.platform, key))
-        self.mapped |= outcome.form.mapped
+        if outcome.form is not self.form:
+            self.form = outcome.form
+            self.mapped |= outcome.form.mapped
         if outcome.unread:
             self.nulled.update(outcome.unread)
 
@@ -91,7 +94,7 @@ class _Pending:
             batch = self._batch()
         landed = Landed(batch, self.rejects, frozenset(self.mapped), dict(self.nulled))
         self.rows, self.marks, self.rejects = [], [], []
-        self.mapped, self.nulled = set(), Counter()
+        self.form, self.mapped, self.nulled = None, set(), Counter()
         return landed
 
     def _give_up_cells(self) -> None:

@@ -47,7 +47,7 @@ class Registered:
     """What one call found: new files, files known already, the days the new ones landed on.
 
     `left` counts files that the limits left for the next call, `unreadable` those that could not
-    be read, or whose names no key can hold; both are tried again.
+    be read or listed; both are tried again.
     """
 
     new: int
@@ -123,13 +123,13 @@ def register(
                 new += 1
                 days.add(day)
     left = len(unknown) - tried
-    unreadable += landing.misnamed
+    unreadable += landing.unlisted
     set_aside = tuple(
         SetAside(name, words, aside[name]) for name, words in sorted(problems.items())
     )
     seen = (
         len(files)
-        + landing.misnamed
+        + landing.unlisted
         - new
         - unreadable
         - left

@@ -212,12 +212,14 @@ class _Column:
         self._held: list[Any] = []
 
     def take(self, count: int) -> list[Any]:
-        with suppress(Exception):
+        try:
             while len(self._held) < count and (batch := next(self._batches, None)) is not None:
                 column = batch.column(batch.schema.names.index(self._name))
                 passed = min(self._skip, len(column))
                 self._skip -= passed
                 self._held += decoded(column.slice(passed))
+        except Exception:  # noqa: BLE001 - what came after would stand in the wrong rows
+            self._batches = iter(())
         taken, self._held = self._held[:count], self._held[count:]
         return taken
 

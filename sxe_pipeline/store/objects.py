@@ -21,6 +21,8 @@ from obstore.store import LocalStore, S3Store
 from sxe_pipeline.errors import BadInput, NotFound, StoreUnavailable, is_full
 from sxe_pipeline.store.disk import flush, local_path
 
+_STAGED = re.compile(r"#\d+$", re.ASCII)
+"""What obstore names a file that it is writing; it lists none of them."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -47,7 +49,7 @@ class Objects:
             StoreUnavailable: The folder cannot be made, or the URL names no store we know.
         """
         self.url = url
-        self.misnamed = 0
+        self.unlisted = 0
         self._folder = local_path(url)
         self._store: LocalStore | S3Store
         try:
@@ -90,10 +92,11 @@ class Objects:
     def list(self, prefix: str = "") -> Sequence[Entry]:
         """Every object below a folder, in the order of the keys.
 
-        A file of a local store whose name no key can hold is left out and counted in `misnamed`.
+        What a local store cannot list is left out and counted in `unlisted`: a file whose name no
+        key can hold, a folder without rights.
         """
         inside = _checked(prefix.rstrip("/")) if prefix else None
-        self.misnamed = 0
+        self.unlisted = 0
         with self._translated_errors(prefix):
             try:
                 found = [
@@ -104,13 +107,15 @@ class Objects:
             except BaseError:
                 if self._folder is None:
                     raise
-                # One such name ends the listing of obstore.
+                # One such name or folder ends the listing of obstore.
                 found = list(self._walked(self._folder, inside))
         return sorted(found, key=lambda entry: entry.key)
 
     def _walked(self, root: Path, inside: str | None) -> Iterator[Entry]:
         seen: set[str] = set()
-        for at, folders, names in os.walk(root / (inside or "."), followlinks=True):
+        start = root / (inside or ".")
+        os.scandir(start).close()
+        for at, folders, names in os.walk(start, onerror=self._leave_out, followlinks=True):
             if (real := os.path.realpath(at)) in seen:
                 folders.clear()
                 continue
@@ -118,10 +123,13 @@ class Objects:
             for file in (Path(at) / name for name in names):
                 key = file.relative_to(root).as_posix()
                 if not is_key(key):
-                    self.misnamed += 1
-                elif file.is_file():
+                    self.unlisted += 1
+                elif file.is_file() and not _STAGED.search(key):
                     stat = file.stat()
                     yield Entry(key, stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
+
+    def _leave_out(self, _: OSError) -> None:
+        self.unlisted += 1
 
     def open(self, key: str) -> BinaryIO:
         """A stream over the object, for files that are larger than memory. Seekable.

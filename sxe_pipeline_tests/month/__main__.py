@@ -123,7 +123,11 @@ class Month:
         while len(self.kills) < self.given.kills and not self._over.is_set():
             self._over.wait(self.fate.uniform(0, 2 * pause))
             target = self.fate.choice(TARGETS)
-            if self.engine.kill(target, self.fate, postmaster):
+            # A worker lives for seconds: one that is due is waited for.
+            while not (hit := self.engine.kill(target, self.fate, postmaster)):
+                if target != "worker" or self._over.wait(0.5):
+                    break
+            if hit:
                 self.kills.append(target)
                 self.say(f"killed {target}")
 

@@ -2,12 +2,6 @@
 
 import datetime as dt
 import os
-import random
-import signal
-import subprocess
-import sys
-import textwrap
-import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,12 +13,20 @@ from sxe_pipeline.errors import Busy, NotFound
 from sxe_pipeline.ops import upkeep, versions
 from sxe_pipeline.store import sql, tables
 from sxe_pipeline.store import upkeep as files
-
-ROOT = Path(__file__).parents[2]
-NAME = "social/things"
-A, B = dt.date(2026, 1, 1), dt.date(2026, 1, 2)
-SCHEMA = pa.schema(
-    [pa.field("landed_day", pa.date32(), nullable=False), pa.field("word", pa.string())]
+from sxe_pipeline_tests.ops.storing import (
+    NAME,
+    SCHEMA,
+    A,
+    B,
+    crumble,
+    events,
+    history,
+    keep,
+    parquet,
+    put,
+    snapshot,
+    words,
+    write,
 )
 
 
@@ -32,74 +34,6 @@ SCHEMA = pa.schema(
 def conn(database):
     with sql.connect(database.dsn("sxe_social")) as opened:
         yield opened
-
-
-def reader(day, *words):
-    batches = [pa.record_batch([[day] * len(words), list(words)], schema=SCHEMA)] if words else []
-    return pa.RecordBatchReader.from_batches(SCHEMA, batches)
-
-
-def write(conn, root, day, *words, name=NAME):
-    """A version that nobody named: what a killed writer leaves."""
-    with conn.transaction():
-        tables.lock(conn, name)
-        return tables.write(conn, root, name, reader(day, *words), days=[day])
-
-
-def put(conn, root, day, *words, name=NAME):
-    with conn.transaction():
-        tables.lock(conn, name)
-        version = tables.write(conn, root, name, reader(day, *words), days=[day])
-        versions.name(conn, name, version, inputs=f"{words}", numbers={"rows": len(words)})
-    return version
-
-
-def crumble(conn, root, day, *words):
-    """Name a version whose day is one small file a word."""
-    put(conn, root, day)
-    table = DeltaTable(tables.address(root, NAME))
-    from deltalake import write_deltalake
-
-    for word in words:
-        write_deltalake(table, reader(day, word), mode="append")
-    with conn.transaction():
-        tables.lock(conn, NAME)
-        version = DeltaTable(tables.address(root, NAME)).version()
-        versions.name(conn, NAME, version, inputs="crumbs", due_on=B, numbers={"rows": len(words)})
-    return version
-
-
-def keep(conn, root, grace_s=0.0, **more):
-    return upkeep.keep_table(conn, root, NAME, actor="test", grace_s=grace_s, **more)
-
-
-def snapshot(conn, root):
-    with conn.transaction():
-        return tables.snapshot(conn, root, NAME)
-
-
-def words(seen):
-    return sorted(seen.to_table(["word"])["word"].to_pylist())
-
-
-def events(conn, subject=NAME):
-    with conn.transaction():
-        rows = conn.execute("select kind from audit.event where subject = %s", [subject])
-        return sorted(kind for (kind,) in rows)
-
-
-def history(conn):
-    with conn.transaction():
-        return [
-            version
-            for (version,) in conn.execute(
-                "select version from ops.version where table_name = %s order by version", [NAME]
-            )
-        ]
-
-
-def parquet(root):
-    return sorted(Path(tables.address(root, NAME)).glob("landed_day=*/*.parquet"))
 
 
 def test_an_orphan_newer_than_the_named_version_costs_the_named_version_nothing(conn, tier1):
@@ -221,97 +155,6 @@ def test_a_long_log_becomes_a_checkpoint_and_every_kept_version_stays_readable(c
     assert "c" in words(snapshot(conn, tier1))
 
 
-DYING = """
-    import os, sys
-    from sxe_pipeline.ops import upkeep, versions
-    from sxe_pipeline.store import sql, upkeep as files, tables
-    point = sys.argv[3]
-
-    def die(*_, **__):
-        os.kill(os.getpid(), 9)
-
-    def then_die(function):
-        def both(*given, **more):
-            function(*given, **more)
-            die()
-        return both
-
-    if point == "compacted":
-        files.compact = then_die(files.compact)
-    if point == "named":
-        versions.name_compacted = then_die(versions.name_compacted)
-    if point == "marked":
-        files.vacuum = die
-    if point == "vacuumed":
-        files.vacuum = then_die(files.vacuum)
-    if point == "trimmed":
-        files.LOG_SLACK = 0
-        files.trim_log = then_die(files.trim_log)
-    with sql.connect(sys.argv[1]) as conn:
-        upkeep.keep_table(conn, sys.argv[2], "social/things", actor="test", grace_s=0)
-"""
-
-
-@pytest.mark.parametrize("point", ["compacted", "named", "marked", "vacuumed", "trimmed"])
-def test_a_killed_upkeep_loses_nothing_and_the_next_one_ends_it(conn, database, tier1, point):
-    put(conn, tier1, A, "old")
-    put(conn, tier1, B, "b")
-    crumble(conn, tier1, A, "x", "y")
-    killed = subprocess.run(
-        [
-            *(sys.executable, "-c", textwrap.dedent(DYING)),
-            *(database.dsn("sxe_social"), tier1, point),
-        ],
-        cwd=ROOT,
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
-
-    assert words(snapshot(conn, tier1)) == ["b", "x", "y"]
-    put(conn, tier1, B, "c")
-    assert words(snapshot(conn, tier1)) == ["c", "x", "y"]
-    keep(conn, tier1)
-    keep(conn, tier1)
-
-    assert words(snapshot(conn, tier1)) == ["c", "x", "y"]
-    assert len(history(conn)) == 1
-    assert len(parquet(tier1)) == 2
-    assert not keep(conn, tier1).is_new
-    begun, done = (events(conn).count(f"table.{what}") for what in ("vacuum_begun", "vacuumed"))
-    assert begun >= done >= 1
-
-
-def test_two_upkeeps_and_a_writer_at_once_leave_what_is_named(conn, database, tier1):
-    put(conn, tier1, B, "b")
-    crumble(conn, tier1, A, "x", "y", "z")
-    failures = []
-
-    def work(what):
-        try:
-            with sql.connect(database.dsn("sxe_social")) as own:
-                what(own)
-        except Exception as error:  # noqa: BLE001
-            failures.append(error)
-
-    def write_much(own):
-        for n in range(5):
-            put(own, tier1, B, f"b{n}")
-
-    racing = [
-        threading.Thread(target=work, args=[what])
-        for what in (lambda own: keep(own, tier1), lambda own: keep(own, tier1), write_much)
-    ]
-    for thread in racing:
-        thread.start()
-    for thread in racing:
-        thread.join()
-
-    assert failures == []
-    assert words(snapshot(conn, tier1)) == ["b4", "x", "y", "z"]
-    keep(conn, tier1)
-    assert words(snapshot(conn, tier1)) == ["b4", "x", "y", "z"]
-
-
 def test_a_run_that_was_given_up_compacts_and_deletes_nothing(conn, tier1):
     crumbs = crumble(conn, tier1, A, "x", "y")
 
@@ -389,54 +232,3 @@ def test_every_event_of_upkeep_is_attested_once(conn, tier1):
 
     assert first.event_count == len(events(conn)) > 0
     assert second.event_count == 0
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_whatever_happens_in_whatever_order_what_is_named_or_in_its_grace_is_read(
-    conn, tier1, monkeypatch, seed
-):
-    """Writers, killed writers, crumbs and upkeeps; the clock goes on between them."""
-    monkeypatch.setattr(files, "LOG_SLACK", 4)
-    dice = random.Random(seed)
-    now, grace = dt.datetime.now(dt.UTC), dt.timedelta(minutes=10)
-    days: dict[dt.date, list[str]] = {}
-    readable: list[tuple[int, list[str], dt.datetime | None]] = []
-
-    def name(version):
-        nonlocal readable
-        readable = [(v, seen, until or now + grace) for v, seen, until in readable]
-        readable.append((version, sorted(w for day in days.values() for w in day), None))
-        with conn.transaction():
-            conn.execute(
-                "update ops.version set superseded_at = %s where superseded_at > "
-                "clock_timestamp() - interval '1 minute'",
-                [now],
-            )
-
-    for step in range(14):
-        day, word = dice.choice([A, B]), f"{seed}-{step}"
-        what = dice.choice(["put", "put", "orphan", "crumble", "keep", "keep"])
-        now += dt.timedelta(minutes=dice.choice([1, 7]))
-        if what == "put" or not days:
-            days[day] = [word]
-            name(put(conn, tier1, day, word))
-        elif what == "orphan":
-            write(conn, tier1, day, "nobody reads this")
-        elif what == "crumble":
-            days[A] = [f"{word}{n}" for n in range(3)]
-            name(crumble(conn, tier1, A, *days[A]))
-        else:
-            done = keep(conn, tier1, grace_s=grace.total_seconds(), now=now)
-            if done.is_compacted:
-                name(snapshot(conn, tier1).version)
-        assert words(snapshot(conn, tier1)) == readable[-1][1]
-        for version, seen, until in readable:
-            if until is None or until > now:
-                assert words(tables.Snapshot(NAME, version, tier1)) == seen, (seed, step, what)
-
-    keep(conn, tier1, grace_s=0, now=now + dt.timedelta(days=1))
-    keep(conn, tier1, grace_s=0, now=now + dt.timedelta(days=2))
-    assert len(history(conn)) == 1
-    assert sorted(map(str, parquet(tier1))) == sorted(
-        f.removeprefix("file://") for f in snapshot(conn, tier1).files()
-    )

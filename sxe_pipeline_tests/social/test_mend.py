@@ -1,6 +1,9 @@
 """A landing is mended: a file goes or another takes its place, and its neighbours stay."""
 
 import os
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -9,7 +12,6 @@ from sxe_pipeline.errors import BadInput, Busy, LandingGone, NotFound
 from sxe_pipeline.ingest import inventory, mend
 from sxe_pipeline.social import observe
 from sxe_pipeline.store import sql
-from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.social.intake import DAY, NEXT_DAY, lines
 
 ONE, TWO = f"makers/{DAY}/one.jsonl", f"makers/{DAY}/two.jsonl"
@@ -151,21 +153,43 @@ def test_replacing_twice_changes_nothing_more(built, tmp_path):
     assert len(built.ask("select 1 from ingest.landing_file")) == 3
 
 
-def test_a_replacement_that_dies_after_its_copy_can_be_repeated(built, tmp_path):
-    class Dying(Objects):
-        def put_new(self, key, data):
-            super().put_new(key, data)
-            raise KeyboardInterrupt
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from sxe_pipeline.ingest import mend
+from sxe_pipeline.store import sql
+from sxe_pipeline.store.objects import Objects
 
-    new, file = tmp_path / "mended.jsonl", built.find(ONE)
+dsn, store, name, new, point = sys.argv[1:]
+
+class Dying(Objects):
+    def put_new(self, key, data):
+        super().put_new(key, data)
+        if point == "after its copy":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+with sql.connect(dsn) as conn:
+    landing = Dying(store)
+    file = mend.find(conn, landing, name)
+    with conn.transaction():
+        mend.replace(conn, landing, file, Path(new), reason="a test", actor="test")
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("point", ["after its copy", "before its commit"])
+def test_a_replacement_that_is_killed_half_way_can_be_repeated(built, database, tmp_path, point):
+    new = tmp_path / "mended.jsonl"
     new.write_text(lines("dora"))
-    with pytest.raises(KeyboardInterrupt):
-        mend.replace(
-            built.conn, Dying(built.root.as_uri()), file, new, reason="a test", actor="test"
-        )
-    built.conn.rollback()
+    given = (database.dsn("sxe_social"), built.root.as_uri(), ONE, str(new), point)
+
+    died = subprocess.run([sys.executable, "-c", KILLED, *given], check=False)
+
+    assert died.returncode == -signal.SIGKILL
+    assert built.events("landing_file.replaced") == 0
     built.build()
     assert built.handles() == ["ana", "ben", "cleo", "dora"], "the copy landed; the old one stays"
+    assert built.even()
 
     built.replace(ONE, new)
     built.build()
@@ -255,7 +279,7 @@ def test_a_file_that_expired_before_it_was_observed_stops_its_day_and_names_the_
     assert intake.handles() == []
 
 
-@pytest.mark.parametrize("name", ["0000", "abc", "makers/nothing.jsonl", "zz zz", ""])
+@pytest.mark.parametrize("name", ["0000", "abc", "makers/nothing.jsonl", "zz zz", "", "x" * 5_000])
 def test_a_file_that_nobody_knows_is_not_found(built, name):
     with pytest.raises(NotFound, match="sxe landing list"):
         built.find(name)

@@ -1,10 +1,17 @@
 """A collection whose declarations cannot be read waits by itself; everything else goes on."""
 
+import io
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from sxe_pipeline import definitions
 from sxe_pipeline.errors import Busy
 from sxe_pipeline.ingest import register
 from sxe_pipeline.ingest.landing import LandingTier
+from sxe_pipeline.settings import load
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.social.intake import DAY, NEXT_DAY, lines
 
@@ -20,6 +27,16 @@ BROKEN = {
     "no UTF-8": "\udcff\udcfe",
     "too large": "#" * (300 << 10),
     "a list": "- a\n- b\n",
+}
+
+
+HOSTILE = {
+    "cut.parquet": "PAR1 and no more",
+    "cut.jsonl.gz": "\x1f\udc8b\b\0\0",
+    "bomb.json": "[" * 100_000,
+    "noise.csv": "\udcff\udcfe,\udcff\n\udcff\n",
+    "none.json": "",
+    "picture.png": "\udc89PNG",
 }
 
 
@@ -152,3 +169,54 @@ def test_a_file_that_was_read_by_another_mapping_is_read_by_the_new_one_at_once(
 
     assert intake.build() == [DAY]
     assert intake.handles() == ["N"]
+
+
+def test_a_day_with_one_hostile_file_builds_its_neighbours(intake):
+    intake.put(f"good/{DAY}/a.jsonl", lines("ana"))
+    for name, text in HOSTILE.items():
+        write(intake, f"bad/{DAY}/{name}", text)
+    out = io.BytesIO()
+    odd = pa.array([2**62, 10**15], pa.timestamp("us"))
+    people = {"id": ["1", "2"], "username": ["ben", "cleo"], "name": ["B", "C"]}
+    pq.write_table(pa.table(people | {"created_at": odd, "imported_at": odd}), out)
+    (intake.root / f"bad/{DAY}/odd.parquet").write_bytes(out.getvalue())
+
+    assert intake.build() == [DAY]
+
+    assert intake.handles() == ["ana", "ben", "cleo"]
+    assert intake.even()
+    assert intake.ask(
+        "select count(*) from social.file_count where input_count = quarantine_count"
+    ) == [(len(HOSTILE),)]
+    assert intake.build() == []
+
+
+def test_the_sensor_names_what_waits_and_asks_for_the_rest(intake, database, tmp_path):
+    intake.put(f"good/{DAY}/a.jsonl", lines("ana"))
+    intake.put("bad/b.jsonl", lines("ben"))
+    intake.put("bad/_mapping.yaml", "- [")
+    given = load(
+        {
+            "SXE_HOME": str(tmp_path / "home"),
+            "SXE_SOCIAL_DATABASE_URL": database.dsn("sxe_social"),
+            "SXE_LANDING_STORE_URL": intake.root.as_uri(),
+            "SXE_SETTLE_S": "0",
+        }
+    )
+    tier = definitions.assemble(given)
+    sensor = tier.resolve_sensor_def("landed_files")
+    with dg.DagsterInstance.ephemeral() as instance:
+        ticks = [
+            sensor.evaluate_tick(
+                dg.build_sensor_context(
+                    instance=instance,
+                    definitions=tier,
+                    sensor_name="landed_files",
+                    resources={"settings": given},
+                )
+            )
+            for _ in range(2)
+        ]
+
+    assert [run.partition_key for run in ticks[0].run_requests] == [DAY.isoformat()]
+    assert "collection bad is set aside, 1 files: _mapping.yaml" in ticks[1].skip_message
