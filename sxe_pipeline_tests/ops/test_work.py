@@ -205,7 +205,8 @@ class Month(RuleBasedStateMachine):
         does_it=st.booleans(),
     )
     def end(self, pick, outcome, does_it):
-        asked = self.open.pop(sorted(self.open, key=str)[pick % len(self.open)])
+        ids = sorted(self.open, key=lambda each: self.open[each].subjects)
+        asked = self.open.pop(ids[pick % len(ids)])
         if does_it or outcome == "ended":
             self.made |= {day: self.inputs[day] for day in asked.subjects}
         ended(self.connection, asked, outcome)
