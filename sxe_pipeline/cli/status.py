@@ -17,7 +17,6 @@ from sxe_pipeline import settings
 from sxe_pipeline.cli.logins import logged_in
 from sxe_pipeline.cli.output import answer, as_json, fields_of
 from sxe_pipeline.local.program import program
-from sxe_pipeline.ops.work import TICK_S
 
 if TYPE_CHECKING:
     from sxe_pipeline.ingest.register import PendingDay
@@ -183,6 +182,8 @@ def _why(row: "Row") -> str:
 
 
 def _next(found: "Status") -> str:
+    from sxe_pipeline.ops.work import TICK_S
+
     tick = f"tick within {TICK_S} s, " if found.engine_until else ""
     return f"{tick}night {_moment(found.next_night)}"
 
