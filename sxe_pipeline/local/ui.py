@@ -94,10 +94,10 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
             family.wait_until(functools.partial(_answers, port), home / "web.log")
             if not stop.asked:
                 say(f"http://127.0.0.1:{port}")
-            daemon = functools.partial(_start, _daemon(workspace), both, home / "daemon.log", held)
             stands_by = False
             while not stop.asked:
-                held.keep_up()
+                with contextlib.suppress(StoreUnavailable):  # as with a full disk: tried again
+                    held.keep_up()
                 if engine.works():
                     family.start("daemon", daemon)
                     stands_by = False
