@@ -126,8 +126,12 @@ def _has_left() -> bool:
     """Whether nobody reads stdout any more."""
     import select
 
+    try:
+        out = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return True  # no file: who broke the pipe was whoever read it
     poll = select.poll()
-    poll.register(sys.stdout.fileno(), select.POLLOUT)
+    poll.register(out, select.POLLOUT)
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 

@@ -51,11 +51,13 @@ def home(processes, tmp_path):
 def ignore_interrupts():
     """As a shell does for what it starts in the background."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def take_interrupts():
-    """As at a terminal, whatever started the tests."""
+    """As at a terminal, whatever started the tests, and whatever Dagster set in this process."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_code_servers_that_cannot_be_reached_any_more_are_started_anew(tmp_path,
             sockets = [Path(found) for found in re.findall(r"socket: (.+)", workspace)]
             before = [socket.stat().st_ino for socket in sockets]
             shutil.rmtree(sockets[0].parent)  # as a clean-up of temporary folders does
-            after, end = [], time.monotonic() + 120
+            after, end = [], time.monotonic() + 240
             while len(after) < len(before) and time.monotonic() < end:
                 time.sleep(0.5)
                 after = [socket for socket in sockets if is_listening(socket)]
