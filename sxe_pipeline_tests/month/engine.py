@@ -16,12 +16,12 @@ SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
 START_S = 180
 
 KINDS = {
-    "worker": "execute_run",
+    "worker": "multiprocessing.spawn",
     "code server": "api grpc",
     "daemon": "dagster._daemon",
     "web": "dagster_webserver",
 }
-"""What is killed -> what its command line says."""
+"""What is killed -> what its command line says; a code server spawns a process for each run."""
 
 LAUNCH = """
 mutation Launch($params: ExecutionParams!) {
