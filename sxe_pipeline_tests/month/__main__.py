@@ -162,7 +162,7 @@ class Month:
 
     def _unregistered(self) -> int:
         files: int = self._rows("select count(*) from ingest.landing_file")[0][0]
-        return self.landing.written - self.landing.aside - files
+        return self.landing.written - len(self.landing.aside) - files
 
     def _come_to_rest(self) -> None:
         began = time.monotonic()

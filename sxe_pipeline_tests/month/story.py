@@ -36,14 +36,14 @@ class Landing:
         rng: Of the seed.
         expected: Landing day -> records of all its files, as the reader counts them.
         written: Files that were landed,
-        aside: and those of them that wait until their collection is mended.
+        aside: The days and records of files that wait until their collection is mended.
     """
 
     root: Path
     rng: random.Random
     expected: Counter[date] = field(default_factory=Counter)
     written: int = 0
-    aside: int = 0
+    aside: list[tuple[date, int]] = field(default_factory=list)
 
     def put(self, day: date, name: str, content: bytes, collection: str = "makers") -> None:
         """Land a file of a day, whole: under a hidden name first."""
@@ -140,7 +140,8 @@ def set_aside(landing: Landing, day: date, days: list[date]) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "_collection.yaml").write_text("tribes: [makers\nmarket: {")
     landing.put(day, "page.json", landing.people(10), collection="sellers")
-    landing.aside += 1
+    landing.expected[day] -= 10
+    landing.aside.append((day, 10))
 
 
 def mended(landing: Landing, day: date, days: list[date]) -> None:
@@ -148,7 +149,9 @@ def mended(landing: Landing, day: date, days: list[date]) -> None:
     ordinary(landing, day, days)
     (landing.root / "sellers").mkdir(exist_ok=True)
     (landing.root / "sellers" / "_collection.yaml").write_text("market: sellers\n")
-    landing.aside = 0
+    for then, count in landing.aside:
+        landing.expected[then] += count
+    landing.aside.clear()
 
 
 Chapter = Callable[[Landing, date, list[date]], None]
