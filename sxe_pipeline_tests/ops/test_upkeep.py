@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from sxe_pipeline import audit
 from sxe_pipeline.errors import Busy, NotFound
 from sxe_pipeline.ops import upkeep, versions
-from sxe_pipeline.store import sql, tables
+from sxe_pipeline.store import tables
 from sxe_pipeline.store import upkeep as files
 from sxe_pipeline_tests.ops.storing import (
     NAME,
@@ -28,12 +28,6 @@ from sxe_pipeline_tests.ops.storing import (
     words,
     write,
 )
-
-
-@pytest.fixture
-def conn(database):
-    with sql.connect(database.dsn("sxe_social")) as opened:
-        yield opened
 
 
 def test_an_orphan_newer_than_the_named_version_costs_the_named_version_nothing(conn, tier1):

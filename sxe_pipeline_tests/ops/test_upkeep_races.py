@@ -31,12 +31,6 @@ from sxe_pipeline_tests.ops.storing import (
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def conn(database):
-    with sql.connect(database.dsn("sxe_social")) as opened:
-        yield opened
-
-
 DYING = """
     import os, sys
     from sxe_pipeline.ops import upkeep, versions

@@ -18,16 +18,9 @@ from hypothesis.stateful import (
 
 from sxe_pipeline.ops import runs, work
 from sxe_pipeline.settings import Pace
-from sxe_pipeline.store import sql
 
 PACE = Pace(start_grace=60, retry_pause=0)
 DAY = "2031-02-01"
-
-
-@pytest.fixture
-def conn(database):
-    with sql.connect(database.dsn("sxe_social")) as conn:
-        yield conn
 
 
 def ask(conn, due, pace=PACE, **more):
