@@ -1,8 +1,16 @@
-"""Managed services, where this machine has the packages for one."""
+"""Servers of a test's own: embedded ones, and managed ones where this machine has the packages."""
+
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
+from sxe_pipeline.errors import Busy
+from sxe_pipeline.local import postgres
 from sxe_pipeline_tests.local import managed
+from sxe_pipeline_tests.local.servers import Command
 
 
 @pytest.fixture(scope="module")
@@ -19,3 +27,28 @@ def panel(processes):
     managed.require(managed.POSTGRES / "initdb", managed.PGBOUNCER)
     with managed.serving(admin="createdb") as started:
         yield started
+
+
+@pytest.fixture
+def home(processes):
+    # Short: the folder's name is part of what PostgreSQL puts into its files.
+    folder = Path(tempfile.mkdtemp(prefix="sxe"))
+    yield folder
+    server = postgres.Server(folder, durable=False)
+    with contextlib.suppress(Busy):
+        server.reset()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def start(home):
+    """`start()` runs a command on the home; whatever still runs at the end is killed."""
+    running = []
+
+    def started():
+        running.append(Command(home))
+        return running[-1]
+
+    yield started
+    for command in running:
+        command.kill()

@@ -1,15 +1,12 @@
 """The embedded server under killed, racing and ordinary commands; every one is a real process."""
 
-import contextlib
 import os
 import pwd
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 from pathlib import Path
 
 import psycopg
@@ -17,95 +14,7 @@ import pytest
 
 from sxe_pipeline.errors import BadConfig, Busy
 from sxe_pipeline.local import postgres
-
-ROOT = Path(__file__).parents[2]
-COMMAND = """
-import sys
-from pathlib import Path
-from sxe_pipeline.local.postgres import Server
-with Server(Path(sys.argv[1]), durable=False).attached() as state:
-    print(state["port"], state["lock_fd"], flush=True)
-    sys.stdin.read()
-"""
-
-
-class Command:
-    """An attached process; it leaves when its stdin is closed."""
-
-    def __init__(self, home):
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, str(home)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def port(self):
-        line = self.process.stdout.readline()
-        assert line, "the command ended before it was attached"
-        return int(line.split()[0])
-
-    def leave(self):
-        self.process.stdin.close()
-        code = self.process.wait(timeout=60)
-        self.process.stdout.close()
-        return code
-
-    def kill(self):
-        self.process.kill()
-        return self.leave()
-
-
-@pytest.fixture
-def home(processes):
-    # Short: the folder's name is part of what PostgreSQL puts into its files.
-    folder = Path(tempfile.mkdtemp(prefix="sxe"))
-    yield folder
-    server = postgres.Server(folder, durable=False)
-    with contextlib.suppress(Busy):
-        server.reset()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def start(home):
-    """`start()` runs a command on the home; whatever still runs at the end is killed."""
-    running = []
-
-    def started():
-        running.append(Command(home))
-        return running[-1]
-
-    yield started
-    for command in running:
-        command.kill()
-
-
-def pid_of(home):
-    file = postgres.Server(home, durable=False).data / "postmaster.pid"
-    return int(file.read_text().split()[0]) if file.exists() else None
-
-
-def is_alive(pid):
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
-
-
-def answers(home):
-    with postgres.Server(home, durable=False).attached() as state:
-        dsn = postgres.dsn(state, "sxe_admin")
-        with psycopg.connect(dsn) as conn:
-            return conn.execute("select 1").fetchone() == (1,), state["port"]
-
-
-def until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.002)
-    raise AssertionError("never happened")
+from sxe_pipeline_tests.local.servers import answers, is_alive, pid_of, until
 
 
 def test_six_first_commands_at_once_start_one_server_and_the_last_out_stops_it(home, start):
@@ -227,93 +136,6 @@ def test_a_child_that_inherited_the_lock_keeps_the_server_up(home):
         child.communicate()
     assert answers(home)[0]
     assert not is_alive(pid)
-
-
-@pytest.fixture
-def copy(home):
-    """Where a copy of the home may lie, open to whoever the server runs as."""
-    home.chmod(0o755)
-    folder = home.with_name(f"{home.name}-copy")
-    yield folder
-    if folder.exists():
-        server = postgres.Server(folder, durable=False)
-        with contextlib.suppress(Busy):
-            server.reset()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def copied(home, folder):
-    subprocess.run(["cp", "-a", str(home), str(folder)], check=True)
-
-
-def test_the_copy_of_a_running_home_starts_a_server_of_its_own(home, start, copy):
-    original = start()
-    port, pid = original.port(), pid_of(home)
-    copied(home, copy)
-
-    inside = Command(copy)
-    try:
-        other, other_pid = inside.port(), pid_of(copy)
-        assert (other, other_pid) != (port, pid)
-        assert is_alive(pid)
-        assert is_alive(other_pid)
-    finally:
-        assert inside.leave() == 0
-
-    assert not is_alive(other_pid)
-    assert is_alive(pid)
-    assert answers(home) == (True, port)
-    assert answers(copy)[0]
-    assert is_alive(pid)
-
-
-def test_the_reset_of_a_copy_leaves_the_original_alone(home, start, copy):
-    original = start()
-    port, pid = original.port(), pid_of(home)
-    copied(home, copy)
-
-    postgres.Server(copy, durable=False).reset()
-
-    assert is_alive(pid)
-    assert answers(home) == (True, port)
-
-
-def test_a_home_that_is_moved_while_its_server_runs_keeps_that_server(home, start, copy):
-    original = start()
-    port, pid = original.port(), pid_of(home)
-    home.rename(copy)
-    try:
-        assert answers(copy) == (True, port)
-        assert is_alive(pid)
-    finally:
-        copy.rename(home)
-    assert original.leave() == 0
-    assert not is_alive(pid)
-
-
-def test_a_copy_is_told_from_its_original_where_the_system_does_not_say_who_stands_where(
-    home, start, copy, monkeypatch
-):
-    original = start()
-    original.port()
-    pid = pid_of(home)
-    copied(home, copy)
-
-    ours, theirs = (postgres.Server(each, durable=False) for each in (home, copy))
-    lines = (ours.data / "postmaster.pid").read_text().splitlines()
-    with monkeypatch.context() as patch:
-        patch.setattr(postgres.Path, "samefile", _without_proc(postgres.Path.samefile))
-        assert ours._is_served_by(pid, lines)
-        assert not theirs._is_served_by(pid, lines)
-
-
-def _without_proc(samefile):
-    def asked(path, other):
-        if str(path).startswith("/proc/"):
-            raise OSError
-        return samefile(path, other)
-
-    return asked
 
 
 def test_reset_is_refused_while_the_server_is_used_and_then_deletes_its_data(home, start):
