@@ -14,14 +14,13 @@ import pytest
 from sxe_pipeline import audit, definitions, settings
 from sxe_pipeline.audit.verify import verify
 from sxe_pipeline.errors import Busy, StoreUnavailable
-from sxe_pipeline.ingest import landing as reading
 from sxe_pipeline.ingest import register
 from sxe_pipeline.ingest import retention as landing_retention
 from sxe_pipeline.ops import periods, retention, upkeep
-from sxe_pipeline.settings import Pace
 from sxe_pipeline.social import checks, observe, profiles
 from sxe_pipeline.store import sql, tables
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests.social import registered
 
 ROOT = Path(__file__).parents[2]
 NOW = dt.datetime.now(dt.UTC)
@@ -60,23 +59,10 @@ class Tier:
         )
 
     def pending(self):
-        with self.conn.transaction():
-            return [p.day for p in register.pending_days(self.conn, Pace(settle=0))]
+        return registered.pending(self.conn)
 
     def observe(self, *days):
-        for day in days or self.pending():
-            with self.conn.transaction():
-                landed = register.day_of(self.conn, day)
-            observe.observe(
-                self.conn,
-                self.given.tier1_url,
-                days=[day],
-                files_by_day={day: landed.files},
-                inputs_by_day={day: landed.inputs},
-                read=reading.LandingTier(self.given.landing_url).read,
-                now=NOW,
-                actor="test",
-            )
+        registered.take_in(self.conn, self.given, days, NOW)
 
     def profiles(self):
         profiles.rebuild(self.conn, self.given.tier1_url, actor="test", now=NOW)

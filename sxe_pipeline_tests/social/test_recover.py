@@ -12,14 +12,13 @@ import pytest
 
 from sxe_pipeline import audit, settings
 from sxe_pipeline.errors import Busy, Refused
-from sxe_pipeline.ingest import landing as reading
 from sxe_pipeline.ingest import register
 from sxe_pipeline.local import attach
 from sxe_pipeline.ops import versions
-from sxe_pipeline.settings import Pace
 from sxe_pipeline.social import identities, observe, profiles, recover
 from sxe_pipeline.store import sql, tables
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests.social import registered
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime.now(UTC)
@@ -80,23 +79,10 @@ class Tier:
         register.register_all(self.conn, self.landing, actor="test")
 
     def pending(self):
-        with self.conn.transaction():
-            return [p.day for p in register.pending_days(self.conn, Pace(settle=0))]
+        return registered.pending(self.conn)
 
     def observe(self, *days):
-        for day in days or self.pending():
-            with self.conn.transaction():
-                landed = register.day_of(self.conn, day)
-            observe.observe(
-                self.conn,
-                self.root,
-                days=[day],
-                files_by_day={day: landed.files},
-                inputs_by_day={day: landed.inputs},
-                read=reading.LandingTier(self.given.landing_url).read,
-                now=datetime.now(UTC),
-                actor="test",
-            )
+        registered.take_in(self.conn, self.given, days, datetime.now(UTC))
 
     def mint(self):
         self.minted += 1
