@@ -189,18 +189,21 @@ class _Child:
 
     def begin(self) -> None:
         self.process = self._start()
-        self._was_reached, self._looked_at = False, time.monotonic()
+        self._was_reached, self._begun_at = False, time.monotonic()
+        self._looked_at = self._begun_at
 
     def is_lost(self) -> bool:
-        """Whether it ended, or cannot be reached although it could since it was started."""
+        """Whether it ended, or cannot be reached although it could, or should have been by now."""
         if self.process.poll() is not None:
             return True
-        if self._is_reached is None or time.monotonic() - self._looked_at < WATCH_S:
+        now = time.monotonic()
+        if self._is_reached is None or (self._was_reached and now - self._looked_at < WATCH_S):
             return False
-        self._looked_at = time.monotonic()
-        is_reached, was_reached = self._is_reached(), self._was_reached
+        self._looked_at = now
+        is_reached = self._is_reached()
+        is_lost = not is_reached and (self._was_reached or now - self._begun_at > READY_S)
         self._was_reached = is_reached
-        return was_reached and not is_reached
+        return is_lost
 
     def end(self, until: float) -> None:
         try:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from sxe_pipeline.local import ui
+
 SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
 LOADED_S = 30
 """At the first question, but for a machine so slow that a location ran into its deadline."""
@@ -61,21 +63,21 @@ def test_the_ui_shows_the_assets_and_leaves_nothing_behind(tmp_path, port):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    ) as ui:
+    ) as server:
         try:
-            line = ui.stdout.readline()
+            line = server.stdout.readline()
             assets, end = set(), time.monotonic() + LOADED_S
             while not assets >= wanted and time.monotonic() < end:
                 nodes = ask(port, "{ assetNodes { assetKey { path } } }")["assetNodes"]
                 assets = {"/".join(node["assetKey"]["path"]) for node in nodes}
         finally:
-            ui.send_signal(signal.SIGINT)
-            _, errors = ui.communicate(timeout=60)
+            server.send_signal(signal.SIGINT)
+            _, errors = server.communicate(timeout=60)
 
     assert str(port) in line, errors
     logs = "\n".join(log.read_text() for log in (home / "dagster").glob("*.log"))
     assert assets >= wanted, logs
-    assert ui.returncode == 0, errors
+    assert server.returncode == 0, errors
     assert running(home) == []
     subprocess.run([*SXE, "down", "--reset", "--yes"], env=environment(home), check=True)
 
@@ -88,9 +90,9 @@ def test_code_servers_that_cannot_be_reached_any_more_are_started_anew(tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    ) as ui:
+    ) as server:
         try:
-            ui.stdout.readline()
+            server.stdout.readline()
             workspace = next((home / "dagster").glob("workspace.*.yaml")).read_text()
             sockets = [Path(found) for found in re.findall(r"socket: (.+)", workspace)]
             before = [socket.stat().st_ino for socket in sockets]
@@ -100,14 +102,37 @@ def test_code_servers_that_cannot_be_reached_any_more_are_started_anew(tmp_path,
                 time.sleep(0.5)
                 after = [socket for socket in sockets if is_listening(socket)]
         finally:
-            ui.send_signal(signal.SIGINT)
-            _, errors = ui.communicate(timeout=60)
+            server.send_signal(signal.SIGINT)
+            _, errors = server.communicate(timeout=60)
 
     assert len(before) == len(after) == 2, errors
-    assert ui.returncode == 0, errors
+    assert server.returncode == 0, errors
     assert running(home) == []
     assert not sockets[0].parent.exists()
     subprocess.run([*SXE, "down", "--reset", "--yes"], env=environment(home), check=True)
+
+
+def test_a_code_server_that_is_cut_off_right_after_its_start_is_lost(monkeypatch):
+    reached = [True, False]  # seen once, before the pause between two looks
+    child = ui._Child(lambda: subprocess.Popen(["sleep", "60"]), lambda: reached.pop(0))
+    try:
+        assert not child.is_lost()
+        monkeypatch.setattr(ui, "WATCH_S", 0)
+        assert child.is_lost()
+    finally:
+        child.process.kill()
+        child.end(time.monotonic())
+
+
+def test_a_code_server_that_never_answers_is_lost_once_it_should_have(monkeypatch):
+    child = ui._Child(lambda: subprocess.Popen(["sleep", "60"]), lambda: False)
+    try:
+        assert not child.is_lost()
+        monkeypatch.setattr(ui, "READY_S", 0)
+        assert child.is_lost()
+    finally:
+        child.process.kill()
+        child.end(time.monotonic())
 
 
 def is_listening(path):
