@@ -21,7 +21,7 @@ UNSEEN = (
     "the log is not sealed yet: events that were deleted together with their attestations, or "
     "rewritten by the owner of the tables with new hashes, cannot be seen"
 )
-GUARDS = {"gate_kinds", "refuse_change", "seal_leaf"}
+GUARDS = {"refuse_change", "seal_leaf"}
 """The triggers of `audit.event`."""
 
 _PAGE = 10_000

@@ -13,7 +13,7 @@ from sxe_pipeline.audit.search import search
 from sxe_pipeline.audit.verify import GUARDS, verify
 from sxe_pipeline.store import sql
 
-ASSET = "social/observations"
+ASSET = "ingest/raw_profiles"
 MARK = "a_word_of_the_record"
 
 EDITS = {
@@ -39,7 +39,7 @@ EDITS = {
     "event moved to another attestation": "update audit.attested_event "
     "set digest = (select max(digest) from audit.attestation) "
     "where digest = (select min(digest) from audit.attestation)",
-    "asset of an attestation": "update audit.attestation set asset_key = 'social/profiles'",
+    "asset of an attestation": "update audit.attestation set asset_key = 'ops/tables_kept'",
     "attestation gone": "delete from audit.attestation "
     "where digest = (select min(digest) from audit.attestation)",
     "attestation and its lines gone": "with gone as "
