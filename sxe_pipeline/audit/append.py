@@ -21,6 +21,7 @@ KINDS = MappingProxyType(
         "landing_file.replaced": "ingest/raw_profiles",
         "observations.written": "social/observations",
         "profiles.written": "social/profiles",
+        "card_ids.assigned": "social/identities",
         "identities.written": "social/identities",
         "lead_cards.written": "cards/lead_cards",
         "audience_pools.written": "cards/audience_pools",

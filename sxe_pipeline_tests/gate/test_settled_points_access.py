@@ -95,7 +95,7 @@ def test_a_retired_person_speaks_no_more(world):
 
 
 OPEN_TABLES = {
-    ("sxe_contacts", "contacts.contact_point"): {"SELECT", "INSERT"},
+    ("sxe_contacts", "contacts.contact_point"): {"SELECT"},
     ("sxe_contacts", "contacts.quarantine"): {"SELECT", "INSERT"},
     ("sxe_contacts", "audit.attestation"): {"SELECT", "INSERT"},
     ("sxe_contacts", "audit.attested_event"): {"SELECT", "INSERT"},

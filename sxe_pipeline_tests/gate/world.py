@@ -1,7 +1,9 @@
 """A gate with people, prices, caps and cards: what the tests of gate and contacts start from."""
 
 import contextlib
+import secrets
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import psycopg
 from psycopg import sql as compose
@@ -360,3 +362,18 @@ def _next_year():
 
 def _name(text):
     return "".join(chr(ord("a") + int(c)) if c.isdigit() else c for c in text).capitalize()
+
+
+def a_point(card_id, **other):
+    """An encrypted value as the contact tier hands it in."""
+    return {
+        "contact_point_id": str(uuid4()),
+        "card_id": card_id,
+        "kind": "email",
+        "ciphertext": "\\x78",
+        "blind_index": f"\\x{secrets.token_hex(32)}",
+        "status": "unknown",
+        "price_micros": 1,
+        "purpose": "p",
+        "legal_basis": "l",
+    } | other

@@ -39,8 +39,24 @@ begin
     return made;
 end $$;
 
--- What a login hands in: its own kinds or those of the function that it called, under its own names.
--- The same record again is one event; another record under the same id is refused.
+-- Who a login acts as: a word for a program, or a face of its own tier. People, fences and runs are named
+-- by the functions that saw their proof.
+create or replace function audit.as_login(_actor text) returns text
+language plpgsql stable as $$
+begin
+    if coalesce(_actor !~ case session_user
+            when 'sxe_social' then
+                '^([a-z][a-z_]*|(cli|sensor):[a-z_]+|asset:(ingest|social|cards|handoff|ops)/[a-z0-9_]+)$'
+            when 'sxe_contacts' then '^([a-z][a-z_]*|asset:(contacts|handoff)/[a-z_]+)$'
+            when 'sxe_admin' then '^([a-z][a-z_]*|(cli|local):[a-z_]+)$' end, true)
+       or _actor in ('bootstrap', 'retention', 'sweep') then
+        raise exception 'this login does not act under that name' using errcode = '42501';
+    end if;
+    return _actor;
+end $$;
+
+-- A record that a login hands in, of the kinds that the calling function knows. The same record again
+-- is one event; another record under the same id is refused.
 create or replace function audit.write(_record jsonb, _kinds text[]) returns uuid
 language plpgsql as $$
 declare
@@ -49,10 +65,7 @@ begin
     if coalesce(_record->>'kind' <> all (_kinds), true) then
         raise exception 'this login records no event of that kind here' using errcode = '42501';
     end if;
-    if coalesce(_record->>'actor' !~ audit.actors(session_user), true)
-       or _record->>'actor' in ('bootstrap', 'retention', 'sweep') then
-        raise exception 'this login does not act under that name' using errcode = '42501';
-    end if;
+    perform audit.as_login(_record->>'actor');
     insert into audit.event (payload) values (convert_to(_record::text, 'UTF8'))
     on conflict (event_id) do nothing;
     if not found and not exists (
@@ -64,30 +77,13 @@ begin
     return made;
 end $$;
 
--- Names that a login may act under: a word for a program, or a face of its own tier. People, fences
--- and runs are named by the functions that saw their proof.
-create or replace function audit.actors(_login name) returns text
-language sql immutable as $$
-    select case _login
-        when 'sxe_social' then
-            '^([a-z][a-z_]*|(cli|sensor):[a-z_]+|asset:(ingest|social|cards|handoff|ops)/[a-z_0-9]+)$'
-        when 'sxe_contacts' then '^([a-z][a-z_]*|asset:(contacts|handoff)/[a-z_]+)$'
-        when 'sxe_admin' then '^([a-z][a-z_]*|(cli|local):[a-z_]+)$' end;
-$$;
-
 -- Kinds that a login records beside its own work; all others are written with their fact, by the
 -- function that changes it.
 create or replace function audit.own_kinds(_login name) returns text[]
 language sql immutable as $$
     select case _login
-        when 'sxe_social' then ('{collection.declared,landing_file.registered,landing_file.withdrawn,'
-            'landing_file.replaced,landing_files.expired,landing_files.deleted,'
-            'observations.written,observations.expired,quarantine.expired,'
-            'profiles.written,identities.written,lead_cards.written,'
-            'audience_pools.written,candidates.written,batch.building,'
-            'batch.abandoned,batch.published,table.compacted,table.vacuum_begun,'
-            'table.vacuumed,run_history.expired,tier1.recovered}')::text[]
-        when 'sxe_contacts' then '{contact_batch.building,contact_batch.abandoned,contact_batch.published,contact_run_history.expired}'::text[]
+        when 'sxe_social' then '{collection.declared,run_history.expired,table.vacuum_begun}'::text[]
+        when 'sxe_contacts' then '{contact_run_history.expired}'::text[]
         when 'sxe_admin' then '{key.created}'::text[] end;
 $$;
 

@@ -7,3 +7,4 @@ grant select, insert on audit.attestation, audit.attested_event to sxe_social, s
 grant update (dagster_storage_id) on audit.attestation to sxe_social;
 grant select on audit.event, audit.attestation, audit.attested_event to sxe_api;
 grant execute on function audit.day_of(uuid) to sxe_social;
+grant execute on function audit.reconcile() to sxe_api;
