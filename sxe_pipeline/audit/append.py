@@ -71,6 +71,8 @@ KINDS = MappingProxyType(
         "contact_points.expired": "contacts/expired_data",
         "contact_run_history.expired": "contacts/expired_data",
         "tier1.recovered": "audit/events",
+        "database.doubted": "audit/events",
+        "database.adopted": "audit/events",
     }
 )
 """Kind of event -> the asset whose materialization attests it."""
@@ -87,6 +89,7 @@ OWNER_FAMILIES = (
     "principal",
     "proposal",
     "suppression",
+    "database",
 )
 """First words of the kinds that no login may append; `audit.owner_families()` is the same list."""
 

@@ -1,0 +1,134 @@
+"""Whether this database is the one that its stores remember.
+
+A database that was restored, or a standby that took over, goes on as if nothing had happened
+since: it would pay again, publish a second chain, hand off who was suppressed. So it counts what
+leaves it, and each store holds the count, as objects that are never overwritten. Here: comparing
+both, and keeping the store's count up. What is refused meanwhile is refused by the database
+(`ops/sql/continuity.sql`).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from sxe_pipeline.errors import NotFound, Refused
+from sxe_pipeline.store.objects import Objects
+
+FOLDER = "_markers"
+KEPT = 1000
+"""Markers in a store: enough to tell what was lost since any backup that is of use."""
+_CLEARED_EACH = 100
+
+TIER1, HANDOFF, CONTACT_HANDOFF = "tier1", "handoff", "contact_handoff"
+
+
+@dataclass(frozen=True)
+class Marker:
+    """A count in a store, and what was written beside it."""
+
+    number: int
+    content: Mapping[str, Any]
+
+
+def keep_up(
+    conn: psycopg.Connection, stores: Mapping[str, Objects], about: Mapping[str, Any] | None = None
+) -> None:
+    """Compare each store with the database, and bring the store's count up to it.
+
+    A process that died after its commit leaves a store behind: the next one brings it up.
+
+    Args:
+        conn: The login of the stores' tier, in no transaction.
+        stores: Name, such as 'tier1' -> the store.
+        about: What is written beside the count, for whoever recovers: ids, counts, no person.
+
+    Raises:
+        Refused: A store is ahead of the database, which is noted there.
+    """
+    for name, objects in stores.items():
+        held = newest_number(objects)
+        # Read after the store: what is counted in between is in the database already.
+        number, marker_id, counted_at = _counted(conn, name)
+        if held > number or (held == number > 0 and not _is_of(objects, number, marker_id)):
+            raise _doubted(conn, name, held)
+        if held < number:
+            content = {
+                **(about or {}),
+                "number": number,
+                "marker_id": str(marker_id),
+                "counted_at": counted_at.isoformat(),
+            }
+            if not put(objects, number, content) and not _is_of(objects, number, marker_id):
+                raise _doubted(conn, name, number)
+
+
+def put(objects: Objects, number: int, content: Mapping[str, Any]) -> bool:
+    """Write a marker; False where the store has one of that number."""
+    is_new = objects.put_new(_key(number), json.dumps(content, sort_keys=True).encode())
+    if is_new and number % _CLEARED_EACH == 0:
+        for old in range(max(1, number - KEPT - _CLEARED_EACH), number - KEPT):
+            objects.delete(_key(old))
+    return is_new
+
+
+def newest_number(objects: Objects) -> int:
+    """How far the store has counted; 0 where it holds no marker."""
+    keys = [entry.key for entry in objects.list(FOLDER)]
+    return max((int(key.rpartition("/")[2].removesuffix(".json")) for key in keys), default=0)
+
+
+def since(objects: Objects, number: int) -> list[Marker]:
+    """The markers beyond a number, oldest first; those that were never written are left out."""
+    found = []
+    for beyond in range(number + 1, newest_number(objects) + 1):
+        try:
+            found.append(Marker(beyond, json.loads(objects.get(_key(beyond)))))
+        except NotFound:
+            continue
+    return found
+
+
+def counted(conn: psycopg.Connection, store: str) -> int:
+    """How far the database has counted what it let into a store."""
+    return _counted(conn, store)[0]
+
+
+def doubts(conn: psycopg.Connection) -> list[str]:
+    """Why the database may not go on: 'server', and the names of stores that are ahead of it."""
+    with conn.transaction():
+        [(found,)] = conn.execute("select ops.doubts()").fetchall()
+    return list(found)
+
+
+def _counted(conn: psycopg.Connection, store: str) -> tuple[int, UUID, Any]:
+    with conn.transaction():
+        [row] = conn.execute(
+            "select number, marker_id, counted_at from ops.marker where store = %s", [store]
+        ).fetchall()
+    return row
+
+
+def _is_of(objects: Objects, number: int, marker_id: UUID) -> bool:
+    try:
+        content = json.loads(objects.get(_key(number)))
+    except (NotFound, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("marker_id") == str(marker_id)
+
+
+def _doubted(conn: psycopg.Connection, store: str, number: int) -> Refused:
+    with conn.transaction():
+        conn.execute("select ops.doubt_store(%s, %s)", [store, number])
+    return Refused(
+        f"the {store} store counts {number} publications and versions, more than this database "
+        "knows of: it was restored, or another one writes there; nothing is published or paid "
+        "before two persons looked (sxe recover --dry-run)"
+    )
+
+
+def _key(number: int) -> str:
+    return f"{FOLDER}/{number:012d}.json"
