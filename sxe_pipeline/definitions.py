@@ -6,7 +6,7 @@ another is handed over here, as a resource.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -69,18 +69,22 @@ def run_lease(context: dg.InitResourceContext) -> Iterator[runs.RunLease]:
 
 def _counting(settings: Settings) -> runs.Guard:
     """Each store of the process's tier is compared with the database, and brought up to it."""
+    from sxe_pipeline.privacy import suppression
     from sxe_pipeline.store.objects import Objects
 
+    if settings.contacts_dsn:
+        stores = {continuity.CONTACT_HANDOFF: settings.contact_handoff_url}
+    else:
+        stores = {continuity.TIER1: settings.tier1_url, continuity.HANDOFF: settings.handoff_url}
+
     def guard(conn: psycopg.Connection) -> None:
-        stores = (
-            {continuity.CONTACT_HANDOFF: settings.contact_handoff_url}
-            if settings.contacts_dsn
-            else {
-                continuity.TIER1: settings.tier1_url,
-                continuity.HANDOFF: settings.handoff_url,
-            }
-        )
-        continuity.keep_up(conn, {name: Objects(url) for name, url in stores.items()})
+        def about(store: str, since: datetime | None) -> Mapping[str, Any]:
+            if store != continuity.TIER1:
+                return {}
+            return {"suppressed": suppression.suppressed_since(conn, since)}
+
+        opened = {name: Objects(url) for name, url in stores.items()}
+        continuity.keep_up(conn, opened, about)
 
     return guard
 

@@ -8,8 +8,9 @@ both, and keeping the store's count up. What is refused meanwhile is refused by 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -34,8 +35,14 @@ class Marker:
     content: Mapping[str, Any]
 
 
+About = Callable[[str, datetime | None], Mapping[str, Any]]
+"""What is written beside a count: of a store, since its newest marker (None: ever)."""
+
+
 def keep_up(
-    conn: psycopg.Connection, stores: Mapping[str, Objects], about: Mapping[str, Any] | None = None
+    conn: psycopg.Connection,
+    stores: Mapping[str, Objects],
+    about: About = lambda store, since: {},
 ) -> None:
     """Compare each store with the database, and bring the store's count up to it.
 
@@ -44,7 +51,7 @@ def keep_up(
     Args:
         conn: The login of the stores' tier, in no transaction.
         stores: Name, such as 'tier1' -> the store.
-        about: What is written beside the count, for whoever recovers: ids, counts, no person.
+        about: Ids and counts for whoever recovers; nothing of a person.
 
     Raises:
         Refused: A store is ahead of the database, which is noted there.
@@ -53,16 +60,19 @@ def keep_up(
         held = newest_number(objects)
         # Read after the store: what is counted in between is in the database already.
         number, marker_id, counted_at = _counted(conn, name)
-        if held > number or (held == number > 0 and not _is_of(objects, number, marker_id)):
+        newest = _content(objects, held)
+        if held > number or (held == number > 0 and not _is_of(newest, marker_id)):
             raise _doubted(conn, name, held)
         if held < number:
+            since = newest.get("counted_at")
             content = {
-                **(about or {}),
+                **about(name, datetime.fromisoformat(since) if since else None),
                 "number": number,
                 "marker_id": str(marker_id),
                 "counted_at": counted_at.isoformat(),
             }
-            if not put(objects, number, content) and not _is_of(objects, number, marker_id):
+            is_ours = put(objects, number, content) or _is_of(_content(objects, number), marker_id)
+            if not is_ours:
                 raise _doubted(conn, name, number)
 
 
@@ -83,13 +93,9 @@ def newest_number(objects: Objects) -> int:
 
 def since(objects: Objects, number: int) -> list[Marker]:
     """The markers beyond a number, oldest first; those that were never written are left out."""
-    found = []
-    for beyond in range(number + 1, newest_number(objects) + 1):
-        try:
-            found.append(Marker(beyond, json.loads(objects.get(_key(beyond)))))
-        except NotFound:
-            continue
-    return found
+    beyond = range(number + 1, newest_number(objects) + 1)
+    found = [Marker(each, _content(objects, each)) for each in beyond]
+    return [marker for marker in found if marker.content]
 
 
 def counted(conn: psycopg.Connection, store: str) -> int:
@@ -112,12 +118,17 @@ def _counted(conn: psycopg.Connection, store: str) -> tuple[int, UUID, Any]:
     return row
 
 
-def _is_of(objects: Objects, number: int, marker_id: UUID) -> bool:
+def _content(objects: Objects, number: int) -> dict[str, Any]:
+    """What a marker says; nothing where it is not there, or says nothing that we know."""
     try:
         content = json.loads(objects.get(_key(number)))
     except (NotFound, ValueError):
-        return False
-    return isinstance(content, dict) and content.get("marker_id") == str(marker_id)
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _is_of(content: Mapping[str, Any], marker_id: UUID) -> bool:
+    return content.get("marker_id") == str(marker_id)
 
 
 def _doubted(conn: psycopg.Connection, store: str, number: int) -> Refused:

@@ -12,11 +12,13 @@ create or replace trigger keep_published before update or delete on handoff.batc
 create or replace function handoff.count_published() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+    -- A batch that is recovered is inserted as published.
+    if new.state = 'building' or tg_op = 'UPDATE' then
+        perform ops.refuse_doubtful();
+    end if;
     if new.state = 'published' then
         perform ops.count_marker(case new.contract when 'lead_contact' then 'contact_handoff'
                                  else 'handoff' end);
-    else
-        perform ops.refuse_doubtful();
     end if;
     return null;
 end $$;
