@@ -49,6 +49,7 @@ def recover(accept_loss: bool, reason: str | None, dry_run: bool, as_json: bool)
 def _database(
     given: "Settings", doubts: list[str], reason: str | None, dry_run: bool, as_json: bool
 ) -> None:
+    from sxe_pipeline import settings
     from sxe_pipeline.gate import people
     from sxe_pipeline.local import recovery
     from sxe_pipeline.store import sql
@@ -59,7 +60,7 @@ def _database(
         token = people.token_of(given)
         if not reason:
             raise BadInput("say why work may go on: --reason is part of the record")
-    behind = recovery.bring_back(given, is_dry_run=dry_run)
+    behind = recovery.bring_back(given, settings.load(), is_dry_run=dry_run)
     if not dry_run:
         with sql.connect(given.need("api_dsn")) as conn:
             with at_once(conn):

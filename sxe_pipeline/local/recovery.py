@@ -49,13 +49,14 @@ class Behind:
     suppressions: int
 
 
-def bring_back(settings: Settings, *, is_dry_run: bool) -> Behind:
+def bring_back(settings: Settings, loaded: Settings, *, is_dry_run: bool) -> Behind:
     """Look what the stores know beyond the database, and bring it back unless it is a dry run.
 
     It may be done again: what is known already is left.
 
     Args:
         settings: With the social tier's login.
+        loaded: Before any login, for the contact process.
         is_dry_run: Only look.
 
     Raises:
@@ -64,7 +65,7 @@ def bring_back(settings: Settings, *, is_dry_run: bool) -> Behind:
         StoreUnavailable: A store or the contact process does not answer.
     """
     tier1, handoff = Objects(settings.tier1_url), Objects(settings.handoff_url)
-    theirs = contact.recover(settings, is_dry_run=True)
+    theirs = contact.recover(loaded, is_dry_run=True)
     with sql.connect(settings.need("social_dsn")) as conn:
         now, last_event_at = _moments(conn)
         batches = recover.unknown(conn, handoff)
@@ -94,7 +95,7 @@ def bring_back(settings: Settings, *, is_dry_run: bool) -> Behind:
             call_function(conn, "privacy.recover_suppressions", suppressed)
             conn.commit()
     if not is_dry_run:
-        contact.recover(settings, is_dry_run=False)
+        contact.recover(loaded, is_dry_run=False)
     return behind
 
 

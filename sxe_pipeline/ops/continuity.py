@@ -56,24 +56,40 @@ def keep_up(
     Raises:
         Refused: A store is ahead of the database, which is noted there.
     """
-    for name, objects in stores.items():
-        held = newest_number(objects)
-        # Read after the store: what is counted in between is in the database already.
-        number, marker_id, counted_at = _counted(conn, name)
-        newest = _content(objects, held)
-        if held > number or (held == number > 0 and not _is_of(newest, marker_id)):
-            raise _doubted(conn, name, held)
-        if held < number:
-            since = newest.get("counted_at")
-            content = {
-                **about(name, datetime.fromisoformat(since) if since else None),
-                "number": number,
-                "marker_id": str(marker_id),
-                "counted_at": counted_at.isoformat(),
-            }
-            is_ours = put(objects, number, content) or _is_of(_content(objects, number), marker_id)
-            if not is_ours:
-                raise _doubted(conn, name, number)
+    ahead = {
+        n: held for n, objects in stores.items() if (held := _keep_up(conn, n, objects, about))
+    }
+    if ahead:
+        with conn.transaction():
+            for name, held in ahead.items():
+                conn.execute("select ops.doubt_store(%s, %s)", [name, held])
+        counts = " and ".join(f"the {name} store counts {held}" for name, held in ahead.items())
+        raise Refused(
+            f"{counts} publications and versions, more than this database knows of: it was "
+            "restored, or another one writes there; nothing is published or paid before two "
+            "persons looked (sxe recover --dry-run)"
+        )
+
+
+def _keep_up(conn: psycopg.Connection, store: str, objects: Objects, about: About) -> int | None:
+    """How far the store has counted, where the database did not count that; else None."""
+    held = newest_number(objects)
+    # Read after the store: what is counted in between is in the database already.
+    number, marker_id, counted_at = _counted(conn, store)
+    newest = _content(objects, held)
+    if held > number or (held == number > 0 and not _is_of(newest, marker_id)):
+        return held
+    if held < number:
+        since = newest.get("counted_at")
+        content = {
+            **about(store, datetime.fromisoformat(since) if since else None),
+            "number": number,
+            "marker_id": str(marker_id),
+            "counted_at": counted_at.isoformat(),
+        }
+        if not put(objects, number, content) and not _is_of(_content(objects, number), marker_id):
+            return number
+    return None
 
 
 def put(objects: Objects, number: int, content: Mapping[str, Any]) -> bool:
@@ -129,16 +145,6 @@ def _content(objects: Objects, number: int) -> dict[str, Any]:
 
 def _is_of(content: Mapping[str, Any], marker_id: UUID) -> bool:
     return content.get("marker_id") == str(marker_id)
-
-
-def _doubted(conn: psycopg.Connection, store: str, number: int) -> Refused:
-    with conn.transaction():
-        conn.execute("select ops.doubt_store(%s, %s)", [store, number])
-    return Refused(
-        f"the {store} store counts {number} publications and versions, more than this database "
-        "knows of: it was restored, or another one writes there; nothing is published or paid "
-        "before two persons looked (sxe recover --dry-run)"
-    )
 
 
 def _key(number: int) -> str:
