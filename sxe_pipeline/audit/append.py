@@ -41,6 +41,7 @@ KINDS = MappingProxyType(
         "request.halted": "contacts/contact_points",
         "request.done": "contacts/contact_points",
         "request.forgotten": "contacts/contact_points",
+        "request.recovered": "audit/events",
         "call.sending": "contacts/contact_points",
         "call.awaiting": "contacts/contact_points",
         "call.settled": "contacts/contact_points",
