@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sxe_pipeline.errors import BadConfig, Busy, StoreUnavailable
+from sxe_pipeline.store import disk
 
 LOGINS = ("postgres", "sxe_admin", "sxe_dagster", "sxe_social", "sxe_contacts", "sxe_api")
 """Roles that get a password; the last four are made by the migrations."""
@@ -149,7 +150,7 @@ class Server:
         else:
             # Before initdb, so that a kill in between loses no password.
             state = {"passwords": {role: secrets.token_urlsafe(24) for role in LOGINS}}
-            _write(file, json.dumps(state))
+            disk.write_secret(file, json.dumps(state))
         self.pg.mkdir(parents=True, exist_ok=True)
         self.pg.chmod(0o700)
         self._give(self.pg)
@@ -160,7 +161,7 @@ class Server:
         if state.get("port") != port or not state.get("has_admin"):
             _make_admin(port, state["passwords"])
             state |= {"port": port, "has_admin": True}
-            _write(file, json.dumps(state))
+            disk.write_secret(file, json.dumps(state))
         return dict(state)
 
     def _start(self, wanted: int) -> int:
@@ -191,7 +192,7 @@ class Server:
         for left in self.pg.glob("new.*"):
             shutil.rmtree(left, ignore_errors=True)
         new, file = self.pg / f"new.{os.getpid()}", self.pg / "pw"
-        _write(file, password)
+        disk.write_secret(file, password)
         self._give(file)
         try:
             problem = self._run(
@@ -389,11 +390,3 @@ def _flock(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a secret file whole or not at all."""
-    new = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        out.write(text)
-    new.replace(path)

@@ -48,6 +48,14 @@ def read_or_create(file: Path, make: Callable[[], bytes]) -> bytes:
     return file.read_bytes()
 
 
+def write_secret(file: Path, text: str) -> None:
+    """Write a file for its owner alone, whole or not at all; one that is there is replaced."""
+    new = file.with_name(f"{file.name}.{os.getpid()}")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(text)
+    new.replace(file)
+
+
 def _create(file: Path, content: bytes) -> None:
     new = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     try:
