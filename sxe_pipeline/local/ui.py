@@ -197,7 +197,7 @@ def _start(
     if "--socket" in arguments:
         # Of a server that was killed, perhaps by us: a new one would not bind.
         socket = Path(arguments[arguments.index("--socket") + 1])
-        socket.parent.mkdir(mode=0o700, exist_ok=True)  # a clean-up of old files may take it
+        disk.own_folder(socket.parent)  # a clean-up of old files may have taken it
         socket.unlink(missing_ok=True)
     with log.open("ab") as out:
         return subprocess.Popen(
