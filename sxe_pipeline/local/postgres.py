@@ -72,7 +72,7 @@ class Server:
         user: str = "nobody",
     ) -> None:
         self.home, self.durable = home.absolute(), durable
-        self.home.mkdir(parents=True, exist_ok=True)
+        disk.private_folder(self.home, 0o711)  # the server's user walks to its data
         self.user: _User | None = None
         self.bin, self.pg = binaries or _wheel_binaries(), self.home / "pg"
         if os.geteuid() == 0:

@@ -83,7 +83,8 @@ def serve(
                 listens = functools.partial(_listens, socket)
                 log = home / f"{location}.log"
                 server = _code_server(location, socket)
-                start = functools.partial(_start, server, environments[location], log, held)
+                umask = contact.UMASK if location == "contact_tier" else -1
+                start = functools.partial(_start, server, environments[location], log, held, umask)
                 family.start(location, start, listens)
                 family.wait_until(listens, log)
             web, daemon = (
@@ -136,7 +137,7 @@ def _environments(
     if is_read_only:
         return both, dict.fromkeys(LOCATIONS, both)
     return both, {
-        "social_tier": environment.inherited((environment.ALERT_WEBHOOK,))
+        "social_tier": environment.inherited((environment.ALERT_WEBHOOK, "SXE_SIGNING_KEY"))
         | only_dagster
         | {social: given.need("social_dsn")},
         "contact_tier": contact.variables(given),
@@ -192,7 +193,11 @@ def _daemon(workspace: Path) -> list[str]:
 
 
 def _start(
-    arguments: list[str], env: Mapping[str, str], log: Path, held: attach.Attached
+    arguments: list[str],
+    env: Mapping[str, str],
+    log: Path,
+    held: attach.Attached,
+    umask: int = -1,
 ) -> "subprocess.Popen[bytes]":
     if "--socket" in arguments:
         # Of a server that was killed, perhaps by us: a new one would not bind.
@@ -206,6 +211,7 @@ def _start(
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
+            umask=umask,
             pass_fds=held.descriptors,
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )

@@ -73,6 +73,21 @@ def write_secret(file: Path, text: str, owner: tuple[int, int] | None = None) ->
         new.unlink(missing_ok=True)
 
 
+def private_folder(path: Path, mode: int = 0o700) -> None:
+    """Make a folder where there is none: nobody else looks into it, or at what stands beside it.
+
+    One that is there keeps its rights: whoever made it decides who reads there.
+
+    Args:
+        path: Missing folders above it can be walked through (0711), not listed.
+        mode: 0711 for one that another user must walk through.
+    """
+    for above in reversed(path.parents):
+        if not above.exists():
+            above.mkdir(mode=0o711, exist_ok=True)
+    path.mkdir(mode=mode, exist_ok=True)
+
+
 def own_folder(
     path: Path, owner: tuple[int, int] | None = None, fill: Callable[[Path], None] | None = None
 ) -> None:

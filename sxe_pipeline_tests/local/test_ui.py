@@ -149,6 +149,28 @@ def is_listening(path):
         return probe.connect_ex(str(path)) == 0
 
 
+def test_a14_each_process_holds_the_logins_and_secrets_of_its_tier_alone(tmp_path, monkeypatch):
+    secrets = ["SXE_KEYSET", "SXE_TOKEN", "APOLLO_API_KEY", "ENFORMION_AP_PASSWORD"]
+    for name in [*DATABASES.values(), *secrets, "SXE_SIGNING_KEY"]:
+        monkeypatch.setenv(name, f"postgresql://{name}@h/d")
+    monkeypatch.setenv("SXE_HOME", str(tmp_path))
+    given = load()
+
+    both, servers = ui._environments(given, tmp_path, is_read_only=False)
+
+    ours = {*DATABASES.values(), *secrets, "SXE_SIGNING_KEY"}
+    held = {name: ours & set(env) for name, env in (servers | {"both": both}).items()}
+    dagsters = "DAGSTER_DATABASE_URL"
+    assert held == {
+        "both": {dagsters},
+        "social_tier": {dagsters, "SXE_SOCIAL_DATABASE_URL", "SXE_SIGNING_KEY"},
+        "contact_tier": {dagsters, "SXE_CONTACTS_DATABASE_URL", "SXE_SIGNING_KEY"}
+        | {"SXE_KEYSET", "APOLLO_API_KEY", "ENFORMION_AP_PASSWORD"},
+    }
+    keys = [servers[tier]["SXE_SIGNING_KEY"] for tier in ("social_tier", "contact_tier")]
+    assert keys[0] != keys[1]
+
+
 def test_who_only_looks_holds_no_login_of_a_tier(tmp_path):
     logins = {name: f"postgresql://{name}@h/d" for name in DATABASES}
     given = replace(load({"SXE_HOME": str(tmp_path)}), **logins)
