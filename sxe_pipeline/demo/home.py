@@ -75,7 +75,10 @@ def _require_empty(settings: Settings) -> None:
 
 def _make_keys(settings: Settings) -> None:
     """What migrating an embedded home does; beside given URLs no other verb invents keys."""
-    made = (sign.of_home(settings.home), sign.of_file(sign.contact_file(settings.home)))
+    contact = sign.of_file(sign.contact_file(settings.home), sign.CONTACT)
+    made = ((sign.of_home(settings.home), sign.SOCIAL), (contact, sign.CONTACT))
     with sql.connect(settings.need("admin_dsn")) as conn:
         now = datetime.now(UTC)
-        keys.register(conn, [signer.public_key for signer in made], actor="demo", now=now)
+        keys.register(
+            conn, [(signer.public_key, given) for signer, given in made], actor="demo", now=now
+        )
