@@ -17,7 +17,7 @@ from sxe_pipeline.errors import SxeError
 from sxe_pipeline.local import attach
 from sxe_pipeline.ops import continuity, days
 from sxe_pipeline.settings import DATABASES, STORES, Settings
-from sxe_pipeline.store import catalogue, objects, roles, sql
+from sxe_pipeline.store import catalogue, disk, objects, roles, sql
 
 FREE_BYTES = 2 * 1024**3
 
@@ -54,7 +54,7 @@ def _python() -> Check:
 
 
 def _disk(settings: Settings) -> Check:
-    settings.home.mkdir(parents=True, exist_ok=True)
+    disk.private_folder(settings.home, 0o711)
     free = shutil.disk_usage(settings.home).free
     if free >= FREE_BYTES:
         return Check("disk", "ok", f"{free / 1024**3:.1f} GiB free")
