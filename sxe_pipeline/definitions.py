@@ -45,12 +45,12 @@ def every_day(
 
 def social_tier() -> dg.Definitions:
     """The code location of everything that holds no contact data; reads the environment."""
-    return assemble(load())
+    return assemble(load(process="social"))
 
 
 def contact_tier() -> dg.Definitions:
     """The code location of everything that may hold contact data; reads the environment."""
-    return assemble_contacts(load())
+    return assemble_contacts(load(process="contact"))
 
 
 @dg.resource(required_resource_keys={"settings"})
@@ -128,16 +128,18 @@ def _uris(settings: Settings) -> dict[str, str]:
     from sxe_pipeline.schema import lead_card, tables
 
     def inside(store: str, name: str) -> str:
-        return f"{face.without_secrets(store).rstrip('/')}/{name}"
+        # In production a process is told the stores of its own tier alone.
+        url = settings.stores.get(store)
+        return f"{face.without_secrets(url).rstrip('/')}/{name}" if url else ""
 
     stored = (tables.OBSERVATION, tables.PROFILE, tables.IDENTITY, tables.POOL, lead_card.LEAD_CARD)
     return {
-        **{table.name: inside(settings.tier1_url, table.name) for table in stored},
-        "ingest/raw_profiles": face.without_secrets(settings.landing_url),
+        **{table.name: inside("tier1_url", table.name) for table in stored},
+        "ingest/raw_profiles": inside("landing_url", "").rstrip("/"),
         "cards/enrichment_candidates": "postgresql:gate.candidate",
         "contacts/contact_points": "postgresql:contacts.contact_point",
-        "handoff/lead_card_batches": inside(settings.handoff_url, "lead_card"),
-        "handoff/lead_contact_batches": inside(settings.contact_handoff_url, "lead_contact"),
+        "handoff/lead_card_batches": inside("handoff_url", "lead_card"),
+        "handoff/lead_contact_batches": inside("contact_handoff_url", "lead_contact"),
     }
 
 

@@ -35,6 +35,8 @@ def keys_create(printed: bool, dry_run: bool, as_json: bool) -> None:
         plan = {"public_key_file": str(file), "exists": file.exists(), "dry_run": True}
         answer("keys create", plan, as_json, (f"{k}: {v}" for k, v in plan.items()))
         return
+    if not printed:
+        given.refuse_to_make("key file", "type `sxe keys create --print` and keep what it prints")
     signer = sign.Signer.generate() if printed else sign.of_home(given.home)
     data = {"key_id": signer.key_id}
     if printed:

@@ -102,6 +102,7 @@ def of_settings(settings: Settings) -> Signer:
     """
     text = settings.signing_key
     if text is None:
+        settings.refuse_to_make("signing key", "set SXE_SIGNING_KEY (`sxe keys create --print`)")
         return of_home(settings.home)
     if text.startswith("file://"):
         return of_file(Path(unquote(urlsplit(text).path)))

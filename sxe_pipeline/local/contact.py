@@ -15,9 +15,10 @@ from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import StoreUnavailable
 from sxe_pipeline.handoff import sign
 from sxe_pipeline.local import attach, interrupts
-from sxe_pipeline.local.variables import dagster_home, pace
+from sxe_pipeline.local.variables import dagster_home, pace, stores
 from sxe_pipeline.settings import PROVIDERS, Settings
 from sxe_pipeline.store.sql import with_driver
+from sxe_pipeline.variables import ENV, PRODUCTION
 
 CHILD = "sxe_pipeline.local.contact_once"
 STOP_S = 60
@@ -39,11 +40,13 @@ def variables(settings: Settings) -> dict[str, str]:
         "SXE_CONTACTS_DATABASE_URL": settings.need("contacts_dsn"),
         "DAGSTER_DATABASE_URL": settings.need("dagster_dsn"),
         "DAGSTER_STORAGE_URL": with_driver(settings.need("dagster_dsn"), "psycopg2"),
-        "SXE_CONTACT_HANDOFF_STORE_URL": settings.contact_handoff_url,
         "SXE_KEYSET": settings.keyset or (keys / "contacts.keyset").as_uri(),
         "SXE_SIGNING_KEY": sign.contact_file(settings.home).as_uri(),
+        **stores(settings, "contact_handoff_url"),
         **pace(settings),
     }
+    if settings.is_production:
+        env[ENV] = PRODUCTION
     for name, (address, _, credentials) in PROVIDERS.items():
         env[address] = settings.provider_urls[name]
         for key, variable in credentials.items():

@@ -7,7 +7,7 @@ update: a local store has neither, so what matters about an object stands inside
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,12 +38,11 @@ class Entry:
 class Objects:
     """A store of objects below one URL (`file:///...` or `s3://bucket/prefix`)."""
 
-    def __init__(self, url: str, options: Mapping[str, str] | None = None) -> None:
+    def __init__(self, url: str) -> None:
         """Open the store; a local folder is made where it is missing.
 
         Args:
-            url: Where it is.
-            options: Region, endpoint and credentials of an S3 store; unused by a local one.
+            url: Where it is; a `StoreUrl` brings what only this store needs to be reached.
 
         Raises:
             StoreUnavailable: The folder cannot be made, or the URL names no store we know.
@@ -56,7 +55,7 @@ class Objects:
             if self._folder is not None:
                 self._store = LocalStore(prefix=self._folder.absolute(), mkdir=True)
             else:
-                self._store = S3Store.from_url(url, config=cast(Any, dict(options or {})))
+                self._store = S3Store.from_url(url, config=cast(Any, getattr(url, "options", {})))
         except (BaseError, OSError, ValueError):
             raise StoreUnavailable(f"object store {url} cannot be opened; check its URL") from None
 
