@@ -53,6 +53,20 @@ def contact_tier() -> dg.Definitions:
     return assemble_contacts(load(process="contact"))
 
 
+def require_contact_keys(settings: Settings) -> None:
+    """Open the keyset of the contact tier and look at its credentials, for whoever examines it.
+
+    Raises:
+        BadConfig: The keyset cannot be used, or half a credential is set.
+    """
+    from sxe_pipeline.contacts import tier
+
+    held = tier.ContactTier(settings)
+    held.vault()
+    for provider in held.providers().values():
+        provider.adapter.headers(provider.credentials)
+
+
 @dg.resource(required_resource_keys={"settings"})
 def run_lease(context: dg.InitResourceContext) -> Iterator[runs.RunLease]:
     """The lease of a run, from its first asset to its last, by the tier login of its process."""

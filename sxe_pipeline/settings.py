@@ -39,6 +39,7 @@ __all__ = [
     "Settings",
     "StoreUrl",
     "enter",
+    "examined",
     "inherited",
     "load",
     "misspelt",
@@ -216,7 +217,24 @@ def load(environment: Mapping[str, str] | None = None, process: str | None = Non
         >>> load({"SXE_HOME": "/srv/sxe"}).landing_url
         'file:///srv/sxe/landing'
     """
-    env = os.environ if environment is None else environment
+    found, faults = _read(os.environ if environment is None else environment, process)
+    if faults:
+        raise BadConfig("\n".join(faults))
+    return found
+
+
+def examined(process: str) -> tuple[Settings, list[str]]:
+    """The settings of one process of a deployment as far as they can be read, and every fault.
+
+    For looking at them: what is production's rule is looked at whatever `SXE_ENV` says.
+
+    Args:
+        process: A key of `variables.PROCESSES`.
+    """
+    return _read({**os.environ, ENV: os.environ.get(ENV) or PRODUCTION}, process)
+
+
+def _read(env: Mapping[str, str], process: str | None) -> tuple[Settings, list[str]]:
     home = Path(env.get("SXE_HOME") or ".sxe").absolute()
     faults: list[str] = []
     is_production = _is_production(env, faults)
@@ -258,9 +276,7 @@ def load(environment: Mapping[str, str] | None = None, process: str | None = Non
         ),
         is_production=is_production,
     )
-    if faults:
-        raise BadConfig("\n".join(dict.fromkeys(faults)))
-    return found
+    return found, list(dict.fromkeys(faults))
 
 
 def misspelt() -> list[str]:

@@ -145,6 +145,16 @@ def test_d04_production_makes_no_secret_at_its_first_use(tmp_path):
     assert printed.exit_code == 0
 
 
+def test_d14_verifying_without_dagsters_login_says_so(tmp_path):
+    cleared = dict.fromkeys(settings.DATABASES.values())
+    env = cleared | {"SXE_HOME": str(tmp_path), "SXE_API_DATABASE_URL": DATABASE}
+
+    done = CliRunner(env=env).invoke(main, ["audit", "verify"])
+
+    assert done.exit_code == 3
+    assert "DAGSTER_DATABASE_URL is not set" in done.stderr
+
+
 def test_the_demo_invents_nobody_in_production(tmp_path):
     done = CliRunner(env=PRODUCTION | {"SXE_HOME": str(tmp_path)}).invoke(main, ["demo"])
 

@@ -73,6 +73,7 @@ def dagster_instance(given: settings.Settings) -> Iterator[Any]:
     """
     from sxe_pipeline.local import runs, variables
 
+    given.need("dagster_dsn")  # without it Dagster speaks of its configuration
     settings.enter(variables.exports(given, variables.dagster_home(given)))
     with runs.instance() as instance:
         yield instance
