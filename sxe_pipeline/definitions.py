@@ -7,7 +7,7 @@ another is handed over here, as a resource.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import dagster as dg
@@ -21,6 +21,9 @@ from sxe_pipeline.ops import sensors as ops
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.schema.landed import Landed, LandingFile
 from sxe_pipeline.settings import Settings, load
+
+if TYPE_CHECKING:
+    from sxe_pipeline.contacts.keys import Keys
 
 INTAKE = "tier1_intake"
 DAY = ops.DAY
@@ -65,6 +68,24 @@ def require_contact_keys(settings: Settings) -> None:
     held.vault()
     for provider in held.providers().values():
         provider.adapter.headers(provider.credentials)
+
+
+def new_keyset() -> str:
+    """A new keyset of the contact tier: secret."""
+    from sxe_pipeline.contacts import keys
+
+    return keys.new()
+
+
+def contact_keys(keyset: str) -> "Keys":
+    """What an operator does with a keyset of the contact tier.
+
+    Args:
+        keyset: In the form of `SXE_KEYSET`.
+    """
+    from sxe_pipeline.contacts import keys
+
+    return keys.Keys(keyset)
 
 
 @dg.resource(required_resource_keys={"settings"})

@@ -48,14 +48,30 @@ def read_or_create(file: Path, make: Callable[[], bytes]) -> bytes:
     return file.read_bytes()
 
 
+def replace(file: Path, content: bytes) -> None:
+    """Another content for such a file, whole or not at all, on the disk before this returns."""
+    _written(file, content).replace(file)
+    flush([file])
+
+
 def _create(file: Path, content: bytes) -> None:
-    new = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    new = _written(file, content)
     try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(content)
         os.link(new, file)
         flush([file])
     except FileExistsError:
         return
     finally:
         new.unlink(missing_ok=True)
+
+
+def _written(file: Path, content: bytes) -> Path:
+    """A file beside that one, for its owner alone."""
+    new = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(content)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    return new
