@@ -17,7 +17,7 @@ import psycopg
 
 from sxe_pipeline.errors import SxeError
 from sxe_pipeline.local import attach
-from sxe_pipeline.ops import days
+from sxe_pipeline.ops import continuity, days
 from sxe_pipeline.settings import DATABASES, Settings
 from sxe_pipeline.store import catalogue, objects, roles, sql
 
@@ -134,6 +134,7 @@ def one_database(count: int) -> Check:
 
 def walls(settings: Settings) -> Iterator[Check]:
     """What the social tier must not be able to do, and landed days that it leaves out."""
+    yield _continuity(settings)
     yield _first_day(settings)
     yield _refused(settings, "audit is append-only", "update audit.event set actor = actor")
     yield _refused(settings, "no way into Dagster's tables", "select 1 from dagster.runs limit 1")
@@ -157,6 +158,24 @@ def catalogue_of(settings: Settings) -> Iterator[Check]:
         yield Check("sessions", "fail", f"{len(unset)} settings missing", "run `sxe migrate`")
     else:
         yield Check("sessions", "ok", "time zone, search path and waits of every role are set")
+
+
+def _continuity(settings: Settings) -> Check:
+    """Whether this is the database that its stores remember."""
+    title = "continuity"
+    try:
+        with sql.connect(settings.need("social_dsn")) as conn:
+            doubts = continuity.doubts(conn)
+            for name, url in (("tier1", settings.tier1_url), ("handoff", settings.handoff_url)):
+                held = continuity.newest_number(objects.Objects(url, is_patient=False))
+                if held > continuity.counted(conn, name):
+                    doubts = sorted({*doubts, name})
+    except (psycopg.Error, SxeError) as error:
+        return Check(title, "warn", type(error).__name__, "run `sxe migrate`")
+    if not doubts:
+        return Check(title, "ok", "the database is the one that its stores remember")
+    seen = f"restored or failed over, and behind what was done: {', '.join(doubts)}"
+    return Check(title, "fail", seen, "look at it: `sxe recover --dry-run`")
 
 
 def _first_day(settings: Settings) -> Check:
