@@ -72,6 +72,7 @@ KINDS = MappingProxyType(
         "quarantine.expired": "ops/expired_data",
         "run_history.expired": "ops/expired_data",
         "contact_points.expired": "contacts/expired_data",
+        "contact_points.resealed": "audit/events",
         "contact_run_history.expired": "contacts/expired_data",
         "tier1.recovered": "audit/events",
         "database.doubted": "audit/events",

@@ -33,6 +33,8 @@ class ContactTier:
                 "SXE_KEYSET is not set: contact values are never stored unencrypted; set it to "
                 "file:///path in the contact process"
             )
+        if self.settings.keyset.startswith("file:"):
+            self.settings.refuse_to_make("keyset", "set SXE_KEYSET to the keyset itself")
         return Vault.of(self.settings.keyset)
 
     def note(self, begun: Begun) -> None:
