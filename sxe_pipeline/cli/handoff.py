@@ -13,6 +13,7 @@ from sxe_pipeline import contracts_root
 from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.logins import api_connection
 from sxe_pipeline.cli.output import answer, as_json, dry_run, table
+from sxe_pipeline.errors import BadInput
 
 
 @click.group()
@@ -52,13 +53,21 @@ def batch_list(market: str | None, as_json: bool) -> None:
     type=click.Path(exists=True, path_type=Path),
     help="The public key that you pinned; never one found beside the batch.",
 )
+@click.option(
+    "--contract",
+    multiple=True,
+    help="What you pinned the key for, such as lead_card. Default: what its file says, else any.",
+)
 @as_json
-def batch_verify(path: Path, key: Path, as_json: bool) -> None:
+def batch_verify(path: Path, key: Path, contract: tuple[str, ...], as_json: bool) -> None:
     """Check signature, files, hashes, rows and schema of the batch in folder PATH."""
     from sxe_pipeline.handoff import sign, verify
 
+    if not key.is_file():
+        raise BadInput(f"{key} is no regular file; give the file of the key that you pinned")
     progress.say("checking signature, files and rows")
-    seen = verify.verify(path, sign.public_key(key.read_bytes()))
+    pinned = key.read_bytes()
+    seen = verify.verify(path, sign.public_key(pinned), contract or sign.contracts_of(pinned))
     data = {
         "batch_id": seen.batch_id,
         "contract": seen.contract,

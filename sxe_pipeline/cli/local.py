@@ -98,13 +98,20 @@ def _migrated_lines(done: "Migrated", *, is_plan: bool) -> Iterator[str]:
 
 
 @click.command()
+@click.option(
+    "--as",
+    "process",
+    type=click.Choice(["migrate", "social", "contact", "web"]),
+    help="What this process of a deployment needs, by its environment alone.",
+)
 @as_json
-def doctor(as_json: bool) -> None:
+def doctor(process: str | None, as_json: bool) -> None:
     """Look at everything a run needs, and say what to do where something is missing."""
     from sxe_pipeline.local import doctor as checks
+    from sxe_pipeline.local import doctor_of_process
 
     progress.say("looking at stores and database")
-    found = checks.examine(settings.load())
+    found = doctor_of_process.examine(process) if process else checks.examine(settings.load())
     rows = [{"check": c.name, "state": c.state, "seen": c.seen, "fix": c.fix} for c in found]
     answer("doctor", {"rows": rows}, as_json, table(rows))
     sys.exit(3 if any(c.state == "fail" for c in found) else 0)
@@ -162,8 +169,14 @@ def down(reset: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
 @click.command()
 @click.option("--port", default=3000, show_default=True)
 @click.option("--demo", "of_demo", is_flag=True, help="Over the state of the last demo.")
-def ui(port: int, of_demo: bool) -> None:
-    """The Dagster UI with code server and daemon, until Ctrl-C."""
+@click.option(
+    "--read-only", is_flag=True, help="Only look: no daemon, no login but Dagster's, no change."
+)
+def ui(port: int, of_demo: bool, read_only: bool) -> None:
+    """The Dagster UI with code server and daemon, until Ctrl-C.
+
+    The printed address holds a token; a browser that opened it keeps a cookie until the end.
+    """
     from sxe_pipeline.local import ui as dagster_ui
 
     given = settings.load()
@@ -171,20 +184,26 @@ def ui(port: int, of_demo: bool) -> None:
         given = given.under(given.home / "demo")
         if not given.home.exists():
             raise NotFound("there is no demo yet; run `make demo` first")
-    dagster_ui.serve(given, port=port, say=lambda text: click.echo(_where_to_click(text)))
+    dagster_ui.serve(
+        given,
+        port=port,
+        say=lambda text: click.echo(_where_to_click(text)),
+        is_read_only=read_only,
+    )
 
 
 def _where_to_click(url: str) -> str:
     """What to look at behind an address; what is none stays as it is."""
     if "://" not in url:
         return url
+    here = url.partition("/?")[0]
     return "\n".join(
         [
             f"Dagster UI: {url}   (Ctrl-C ends it)",
-            f"  the drawing        {url}/asset-groups",
-            f"  one table          {url}/assets/cards/lead_cards   numbers that plot, checks",
-            f"  what was paid      {url}/assets/contacts/contact_points   one partition a request",
-            f"  what ran           {url}/runs",
-            f"  what waits         {url}/automation   landed_files, approved_requests, every_day",
+            f"  the drawing        {here}/asset-groups",
+            f"  one table          {here}/assets/cards/lead_cards   numbers that plot, checks",
+            f"  what was paid      {here}/assets/contacts/contact_points   one partition a request",
+            f"  what ran           {here}/runs",
+            f"  what waits         {here}/automation   landed_files, approved_requests, every_day",
         ]
     )

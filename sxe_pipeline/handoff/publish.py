@@ -174,7 +174,7 @@ def _begin(
         created_at=job.now,
         published_at=None,
     )
-    record.refuse_retired(conn, job.signer)
+    record.refuse_unfit(conn, job.signer, job.contract.id)
     record.build(conn, made, sealed, actor=job.actor)
     return batch_id
 

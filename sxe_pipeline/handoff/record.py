@@ -4,7 +4,7 @@ Here: single statements inside the caller's transaction. The order of them is `p
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -12,10 +12,12 @@ import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline import audit
-from sxe_pipeline.errors import Busy, NotFound, Refused, StoreUnavailable
+from sxe_pipeline.errors import BadConfig, Busy, NotFound, Refused, StoreUnavailable
+from sxe_pipeline.handoff import sign
 from sxe_pipeline.handoff.batches import Batch
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.sign import Signer, key_id
+from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import functions
 
 
@@ -114,41 +116,78 @@ def manifest_of(conn: psycopg.Connection, batch_id: str) -> bytes:
     return bytes(row[0])
 
 
-def refuse_retired(conn: psycopg.Connection, signer: Signer) -> None:
-    """Check that the key was not retired; one that nobody registered may sign.
+def signer_of(conn: psycopg.Connection, settings: Settings) -> Signer:
+    """Who signs for this process; in production somebody whom the database knows.
 
     Raises:
-        Refused: It was retired.
+        BadConfig: There is no key, or consumers cannot know it: it is not registered.
+    """
+    signer = sign.of_settings(settings)
+    if settings.is_production and not is_registered(conn, signer):
+        raise BadConfig(
+            f"signing key {signer.key_id[:12]} is not registered, so no consumer knows it; the "
+            "admin types `sxe keys register` with the file that `sxe keys public` printed"
+        )
+    return signer
+
+
+def is_registered(conn: psycopg.Connection, signer: Signer) -> bool:
+    """Whether the database knows the public key, retired or not."""
+    known = "SELECT 1 FROM handoff.signing_key WHERE key_id = %s"
+    return conn.execute(known, [signer.key_id]).fetchone() is not None
+
+
+def refuse_unfit(conn: psycopg.Connection, signer: Signer, contract: str) -> None:
+    """Check that the key was not retired and is not another contract's.
+
+    One that nobody registered may sign.
+
+    Raises:
+        Refused: It was retired, or registered for other contracts.
     """
     row = conn.execute(
-        "SELECT 1 FROM handoff.signing_key WHERE key_id = %s AND retired_at IS NOT NULL",
-        [signer.key_id],
+        "SELECT retired_at IS NOT NULL, coalesce(%s = ANY (contracts), true) "
+        "FROM handoff.signing_key WHERE key_id = %s",
+        [contract, signer.key_id],
     ).fetchone()
-    if row is not None:
+    is_retired, is_for_it = row or (False, True)
+    if is_retired:
         raise Refused(
             f"signing key {signer.key_id[:12]} is retired; set SXE_SIGNING_KEY to the current one"
+        )
+    if not is_for_it:
+        raise Refused(
+            f"signing key {signer.key_id[:12]} was not registered for {contract}, so no consumer "
+            "of it would take the batch; set SXE_SIGNING_KEY to the key of this tier"
         )
 
 
 def know_key(
-    conn: psycopg.Connection, public_key: Ed25519PublicKey, *, actor: str, now: datetime
+    conn: psycopg.Connection,
+    public_key: Ed25519PublicKey,
+    *,
+    contracts: Sequence[str] = (),
+    actor: str,
+    now: datetime,
 ) -> bool:
     """Register a public key, with its event; False where it was registered before.
 
     Args:
         conn: The migrating login, in a transaction.
         public_key: The key.
+        contracts: The only ones that it signs; none is any. Of a known key they stay.
         actor: For the audit log.
         now: When the key was registered.
     """
     named = key_id(public_key)
     made = conn.execute(
-        "INSERT INTO handoff.signing_key (key_id, public_key, created_at) VALUES (%s, %s, %s) "
-        "ON CONFLICT (key_id) DO NOTHING RETURNING key_id",
-        [named, public_key.public_bytes_raw(), now],
+        "INSERT INTO handoff.signing_key (key_id, public_key, created_at, contracts) "
+        "VALUES (%s, %s, %s, %s) ON CONFLICT (key_id) DO NOTHING RETURNING key_id",
+        [named, public_key.public_bytes_raw(), now, list(contracts) or None],
     ).fetchone()
     if made is not None:
-        audit.append(conn, "key.created", actor=actor, subject=named, key=named)
+        bound = {"contracts": sorted(contracts)} if contracts else {}
+        audit.append(conn, "key.created", actor=actor, subject=named, key=named, **bound)
     return made is not None
 
 

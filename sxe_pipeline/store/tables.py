@@ -7,7 +7,7 @@ version that a killed writer left behind is put aside by the next one. A table h
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,7 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline.errors import Busy, ContractBroken, NotFound, StoreUnavailable
-from sxe_pipeline.store.disk import flush, local_path
+from sxe_pipeline.store.disk import flush, local_path, private_folder
 
 LOCK_WAIT_S = 900
 """How long a writer waits for the writer before it."""
@@ -29,18 +29,6 @@ _CONFIGURATION = {
     # A named version may be older than the retention of the log; cleaning would make it unreadable.
     "delta.enableExpiredLogCleanup": "false",
 }
-
-
-class Root(str):
-    """The URL of the table store. A plain string does as well where no credentials are needed."""
-
-    options: dict[str, str]
-
-    def __new__(cls, url: str, options: Mapping[str, str] | None = None) -> "Root":
-        """Attach the region, endpoint and credentials of an S3 store to its URL."""
-        root = super().__new__(cls, url)
-        root.options = dict(options or {})
-        return root
 
 
 class Snapshot:
@@ -199,6 +187,8 @@ def _write(
 ) -> int:
     from deltalake import WriterProperties, write_deltalake
 
+    if folder := local_path(root):
+        private_folder(folder.absolute())
     table = opened(root, name, None)
     if named is not None:
         if table is None or table.version() < named:
@@ -343,8 +333,8 @@ def address(root: str, name: str) -> str:
 
 
 def options(root: str) -> dict[str, str] | None:
-    """Region, endpoint and credentials of the store; None where none are needed."""
-    return root.options if isinstance(root, Root) and root.options else None
+    """What only this store needs to be reached (`StoreUrl`); None where there is nothing."""
+    return getattr(root, "options", None) or None
 
 
 def _quoted(days: Sequence[date]) -> str:

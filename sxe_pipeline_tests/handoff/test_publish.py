@@ -236,6 +236,17 @@ def test_a_retired_key_signs_nothing(run, cards, store, signer, admin_dsn):
     assert held(store) == {}
 
 
+def test_the_key_of_another_tier_signs_nothing(run, cards, store, signer, admin_dsn):
+    with sql.connect(admin_dsn) as admin, admin.transaction():
+        admin.execute("SET ROLE sxe_owner")
+        key = signer.public_key
+        assert record.know_key(admin, key, contracts=["lead_contact"], actor="test", now=NOW)
+
+    with pytest.raises(Refused, match="not registered for lead_card"):
+        run(cards(5))
+    assert held(store) == {}
+
+
 def test_a_published_row_does_not_change(run, cards, conn):
     run(cards(5))
 
