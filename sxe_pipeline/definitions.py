@@ -6,7 +6,7 @@ another is handed over here, as a resource.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from sxe_pipeline import face
 from sxe_pipeline.ops import assets as kept
-from sxe_pipeline.ops import retention, runs, work
+from sxe_pipeline.ops import continuity, retention, runs, work
 from sxe_pipeline.ops import sensors as ops
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.schema.landed import Landed, LandingFile
@@ -61,8 +61,32 @@ def run_lease(context: dg.InitResourceContext) -> Iterator[runs.RunLease]:
         raise dg.DagsterInvariantViolationError("a lease is of a run")
     dsn = given.contacts_dsn or given.need("social_dsn")
     lease_s = given.pace.run_lease
-    with runs.held(dsn, context.run.run_id, context.run.tags, lease_s=lease_s) as lease:
+    with runs.held(
+        dsn, context.run.run_id, context.run.tags, lease_s=lease_s, guard=_counting(given)
+    ) as lease:
         yield lease
+
+
+def _counting(settings: Settings) -> runs.Guard:
+    """Each store of the process's tier is compared with the database, and brought up to it."""
+    from sxe_pipeline.privacy import suppression
+    from sxe_pipeline.store.objects import Objects
+
+    if settings.contacts_dsn:
+        stores = {continuity.CONTACT_HANDOFF: settings.contact_handoff_url}
+    else:
+        stores = {continuity.TIER1: settings.tier1_url, continuity.HANDOFF: settings.handoff_url}
+
+    def guard(conn: psycopg.Connection) -> None:
+        def about(store: str, since: datetime | None) -> Mapping[str, Any]:
+            if store != continuity.TIER1:
+                return {}
+            return {"suppressed": suppression.suppressed_since(conn, since)}
+
+        opened = {name: Objects(url) for name, url in stores.items()}
+        continuity.keep_up(conn, opened, about)
+
+    return guard
 
 
 def stale_tables(conn: psycopg.Connection, settings: Settings) -> str | None:

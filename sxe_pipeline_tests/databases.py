@@ -47,6 +47,11 @@ def copy_of(state, template):
         "where made.datname = %s and t.datname = %s",
         [made.name, template],
     )
+    with psycopg.connect(postgres.dsn(state, "postgres", made.name), autocommit=True) as conn:
+        conn.execute(
+            "update ops.server set database_oid = d.oid from pg_database d "
+            "where d.datname = current_database()"
+        )
     # What was compared once is not compared in each of its copies: that would double their cost.
     sql._fitting.add(("127.0.0.1", state["port"], made.name))
     return made

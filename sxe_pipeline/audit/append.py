@@ -26,9 +26,11 @@ KINDS = MappingProxyType(
         "batch.building": "handoff/lead_card_batches",
         "batch.abandoned": "handoff/lead_card_batches",
         "batch.published": "handoff/lead_card_batches",
+        "batch.recovered": "audit/events",
         "contact_batch.building": "handoff/lead_contact_batches",
         "contact_batch.abandoned": "handoff/lead_contact_batches",
         "contact_batch.published": "handoff/lead_contact_batches",
+        "contact_batch.recovered": "audit/events",
         "candidates.written": "cards/enrichment_candidates",
         "request.submitted": "contacts/contact_points",
         "request.approved": "contacts/contact_points",
@@ -71,6 +73,9 @@ KINDS = MappingProxyType(
         "contact_points.expired": "contacts/expired_data",
         "contact_run_history.expired": "contacts/expired_data",
         "tier1.recovered": "audit/events",
+        "database.doubted": "audit/events",
+        "database.adopted": "audit/events",
+        "cards.recovered": "audit/events",
     }
 )
 """Kind of event -> the asset whose materialization attests it."""
@@ -87,6 +92,7 @@ OWNER_FAMILIES = (
     "principal",
     "proposal",
     "suppression",
+    "database",
 )
 """First words of the kinds that no login may append; `audit.owner_families()` is the same list."""
 

@@ -31,13 +31,17 @@ Find = Callable[[Sequence[str]], Mapping[str, int]]
 
 @dataclass
 class Verification:
-    """The verdict. `findings` counts what does not hold, by kind of fault."""
+    """The verdict. `findings` counts what does not hold, by kind of fault.
+
+    `doubts`: why the log may lack what was done: the database was restored, or failed over.
+    """
 
     events: int = 0
     attested: int = 0
     mirrored: int = 0
     waiting: int = 0
     findings: Counter[str] = field(default_factory=Counter)
+    doubts: list[str] = field(default_factory=list)
 
     @property
     def status(self) -> str:
@@ -53,6 +57,7 @@ class Verification:
             "mirrored": self.mirrored,
             "waiting": self.waiting,
             "findings": dict(self.findings),
+            "doubts": self.doubts,
             "cannot_see": UNSEEN,
         }
 
@@ -65,6 +70,10 @@ class Verification:
         ]
         faults = sorted(self.findings.items())
         lines += [f"NOT RIGHT: {fault}: {count:,}" for fault, count in faults]
+        if self.doubts:
+            lines.append(
+                f"RESTORED OR FAILED OVER ({', '.join(self.doubts)}): events since may be missing"
+            )
         return [*lines, f"verdict: {self.status}", f"cannot see: {UNSEEN}"]
 
 
@@ -80,6 +89,7 @@ def verify(conn: psycopg.Connection, find: Find) -> Verification:
         conn.execute("set transaction isolation level repeatable read, read only")
         rows = conn.execute("select event_id, digest from audit.attested_event").fetchall()
         digest_of: dict[UUID, str] = dict(rows)
+        [(seen.doubts,)] = conn.execute("select ops.doubts()").fetchall()
         _check_guards(conn, seen)
         attested = _check_events(conn, digest_of, seen)
         _check_attestations(conn, attested, digest_of, find, seen)

@@ -112,6 +112,8 @@ def summary(kind: str, content: Mapping[str, Any]) -> str:
         "adjust": ("call_id",),
     }.get(kind, tuple(content))
     text = " ".join(_text(content[n]) for n in named if n in content)
+    if kind == "recovery":
+        return "adopt this restored or failed-over database: work goes on from what it knows now"
     if kind == "resolve":
         text += f": {units_of(int(content['units_micro']))} units charged"
     if kind == "adjust":

@@ -89,6 +89,7 @@ class Seen:
             "collections_set_aside": self.set_aside,
             "last_success": {kind: _iso(at) for kind, at in found.last_success.items()},
             "next_night": _iso(found.next_night),
+            "doubts": list(found.doubts),
             "early_days": [day.isoformat() for day in found.early_days],
             "disk_bytes": self.used,
         }
@@ -97,6 +98,8 @@ class Seen:
         """The same on one screen."""
         found = self.found
         yield f"{'now':{_WIDTH}}{_moment(found.at)}, by the database's clock"
+        if found.doubts:
+            yield from _listed("RESTORED", [_restored(found)])
         yield from _listed("engine", [_engine(found)])
         if self.pending is not None:
             yield from _listed("pending", [_pending(self.pending)])
@@ -111,6 +114,13 @@ class Seen:
         if found.early_days:
             yield from _listed("early", [_early(found.early_days)])
         yield from _listed("disk", [_disk(self.used)])
+
+
+def _restored(found: "Status") -> str:
+    return (
+        f"or failed over ({', '.join(found.doubts)}): nothing is published or paid before two "
+        f"persons looked; {program()} recover --dry-run"
+    )
 
 
 def _listed(

@@ -20,7 +20,7 @@ from sxe_pipeline.settings import PROVIDERS, Settings
 from sxe_pipeline.store import disk
 from sxe_pipeline.store.sql import with_driver
 
-CHILD = "sxe_pipeline.local.contact_once"
+ONCE, RECOVERY = "sxe_pipeline.local.contact_once", "sxe_pipeline.local.contact_recovery"
 UMASK = 0o077
 """Of every process of the contact tier: what it writes is for its owner alone."""
 STOP_S = 60
@@ -71,6 +71,27 @@ def run_once(settings: Settings) -> list[dict[str, Any]]:
     Raises:
         StoreUnavailable: The child could not do its work; its log says why.
     """
+    return _run_child(settings, ONCE)
+
+
+def recover(settings: Settings, *, is_dry_run: bool) -> dict[str, Any]:
+    """What the contact tier's store knows and the database lost, brought back by a child process.
+
+    Args:
+        settings: As loaded, before any login.
+        is_dry_run: Only look.
+
+    Returns:
+        `number`, how far the store has counted; `batches` and `asks`, what was lost.
+
+    Raises:
+        StoreUnavailable: The child could not do its work; its log says why.
+    """
+    [found] = _run_child(settings, RECOVERY, *(["--dry-run"] if is_dry_run else []))
+    return found
+
+
+def _run_child(settings: Settings, module: str, *arguments: str) -> list[dict[str, Any]]:
     with (
         attach.attached(settings, "contacts", "dagster") as held,
         # Files, not pipes: nobody reads while it is waited for.
@@ -78,7 +99,7 @@ def run_once(settings: Settings) -> list[dict[str, Any]]:
         tempfile.TemporaryFile("w+") as err,
     ):
         child = subprocess.Popen(
-            [sys.executable, "-m", CHILD],
+            [sys.executable, "-m", module, *arguments],
             env=variables(held.settings),
             cwd="/",
             umask=UMASK,

@@ -15,7 +15,7 @@ import psycopg
 
 from sxe_pipeline.errors import SxeError
 from sxe_pipeline.local import attach
-from sxe_pipeline.ops import days
+from sxe_pipeline.ops import continuity, days
 from sxe_pipeline.settings import DATABASES, STORES, Settings
 from sxe_pipeline.store import catalogue, disk, objects, roles, sql
 
@@ -104,6 +104,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         yield Check("one database", "ok", "every login reaches the same")
     yield from _catalogue(settings)
     if settings.social_dsn:
+        yield _continuity(settings)
         yield _first_day(settings)
     yield _refused(settings, "audit is append-only", "update audit.event set actor = actor")
     yield _refused(settings, "no way into Dagster's tables", "select 1 from dagster.runs limit 1")
@@ -127,6 +128,24 @@ def _catalogue(settings: Settings) -> Iterator[Check]:
         yield Check("sessions", "fail", f"{len(unset)} settings missing", "run `sxe migrate`")
     else:
         yield Check("sessions", "ok", "time zone, search path and waits of every role are set")
+
+
+def _continuity(settings: Settings) -> Check:
+    """Whether this is the database that its stores remember."""
+    title = "continuity"
+    try:
+        with sql.connect(settings.need("social_dsn")) as conn:
+            doubts = continuity.doubts(conn)
+            for name, url in (("tier1", settings.tier1_url), ("handoff", settings.handoff_url)):
+                held = continuity.newest_number(objects.Objects(url))
+                if held > continuity.counted(conn, name):
+                    doubts = sorted({*doubts, name})
+    except (psycopg.Error, SxeError) as error:
+        return Check(title, "warn", type(error).__name__, "run `sxe migrate`")
+    if not doubts:
+        return Check(title, "ok", "the database is the one that its stores remember")
+    seen = f"restored or failed over, and behind what was done: {', '.join(doubts)}"
+    return Check(title, "fail", seen, "look at it: `sxe recover --dry-run`")
 
 
 def _first_day(settings: Settings) -> Check:

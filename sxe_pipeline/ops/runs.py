@@ -5,7 +5,7 @@ who asks for a run (`work`), and what Dagster is told about a lost one (`sensors
 """
 
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -17,6 +17,9 @@ from sxe_pipeline.store import sql
 ASK = "sxe/ask"
 """The tag of a run that was asked for: its row in ops.work."""
 
+Guard = Callable[[psycopg.Connection], None]
+"""Looks at a tier before a run of it works, and again when it has; may refuse."""
+
 _LONGEST_REASON = 500
 _BEATS_A_LEASE = 4
 
@@ -24,15 +27,28 @@ _BEATS_A_LEASE = 4
 class RunLease:
     """The lease that a run holds while it works, and its connections."""
 
-    def __init__(self, dsn: str, run_id: str, lease_s: float) -> None:
+    def __init__(self, dsn: str, run_id: str, lease_s: float, guard: Guard) -> None:
         self.run_id = run_id
-        self._dsn, self._lease_s = dsn, lease_s
+        self._dsn, self._lease_s, self._guard = dsn, lease_s, guard
+        self._is_guarded = False
         self._stop = threading.Event()
         self._failure: tuple[str, str] | None = None
 
     def connect(self) -> psycopg.Connection:
-        """Log in for this run: the connection carries its id, so that a reaper can end it."""
-        return sql.connect(self._dsn, application_name=_application(self.run_id))
+        """Log in for this run: the connection carries its id, so that a reaper can end it.
+
+        Raises:
+            Refused: The first time, where the guard of the tier lets no run begin.
+        """
+        conn = sql.connect(self._dsn, application_name=_application(self.run_id))
+        if not self._is_guarded:
+            try:
+                self._guard(conn)
+            except BaseException:
+                conn.close()
+                raise
+            self._is_guarded = True
+        return conn
 
     def recheck(self, conn: psycopg.Connection) -> None:
         """Make sure, until the writing transaction ends, that nobody gave this run up.
@@ -72,11 +88,20 @@ class RunLease:
     def _end(self) -> None:
         outcome, reason = self._failure or ("ended", None)
         with sql.open_unchecked(self._dsn) as conn:
+            if self._is_guarded:
+                self._guard_again(conn)
             conn.execute(
                 "update ops.run set ended_at = clock_timestamp(), outcome = %s, reason = %s "
                 "where run_id = %s and ended_at is null",
                 [outcome, reason, self.run_id],
             )
+
+    def _guard_again(self, conn: psycopg.Connection) -> None:
+        """What it did is counted now; where that fails, the next run does it."""
+        try:
+            self._guard(conn)
+        except SxeError as error:
+            logs.get("ops").warning("guard_failed", run_id=self.run_id, kind=type(error).__name__)
 
 
 _BEAT = (
@@ -86,7 +111,14 @@ _BEAT = (
 
 
 @contextmanager
-def held(dsn: str, run_id: str, tags: Mapping[str, str], *, lease_s: float) -> Iterator[RunLease]:
+def held(
+    dsn: str,
+    run_id: str,
+    tags: Mapping[str, str],
+    *,
+    lease_s: float,
+    guard: Guard = lambda conn: None,
+) -> Iterator[RunLease]:
     """Hold the lease of a run, beaten on a connection of its own: a writer's may be busy for long.
 
     Args:
@@ -94,13 +126,14 @@ def held(dsn: str, run_id: str, tags: Mapping[str, str], *, lease_s: float) -> I
         run_id: The run.
         tags: Of the run; `ASK` ties it to the work that it was asked for.
         lease_s: Seconds without a beat after which the run is lost.
+        guard: Run before the run's first work and after its last.
 
     Raises:
         Busy: This run was given up before it began.
     """
     with sql.connect(dsn) as conn:
         _take(conn, run_id, tags, lease_s)
-    lease = RunLease(dsn, run_id, lease_s)
+    lease = RunLease(dsn, run_id, lease_s, guard)
     beating = threading.Thread(target=lease._beat, name="beat", daemon=True)
     beating.start()
     try:

@@ -4,13 +4,14 @@ Here: ticks of bounded work over rows of ours; Dagster is told, never asked who 
 """
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import dagster as dg
 import psycopg
 
 from sxe_pipeline import face
-from sxe_pipeline.ops import runs, work
+from sxe_pipeline.ops import retention, runs, work
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import sql
 
@@ -75,6 +76,15 @@ def range_tags(first: str, last: str) -> dict[str, str]:
     return dict(zip(RANGE, (first, last), strict=True))
 
 
+def _never_submitted(
+    instance: dg.DagsterInstance, now: datetime, grace_s: float
+) -> list[dg.DagsterRun]:
+    """Runs that somebody made and died before handing them to the queue; nobody ever would."""
+    made = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED]))
+    since = now - timedelta(seconds=grace_s)
+    return [record.dagster_run for record in made if record.create_timestamp < since]
+
+
 def _location_of(run: dg.DagsterRun) -> str:
     """The code location of a run; one that was launched by none is known by what it writes."""
     launched = run.tags.get(_REPOSITORY, "").partition("@")[2]
@@ -100,14 +110,15 @@ def lost_runs(location: str, login: str) -> dg.SensorDefinition:
     def lost(
         context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
     ) -> dg.SkipReason:
-        instance = context.instance
-        seen = {
-            run.run_id: run
-            for run in instance.get_runs(dg.RunsFilter(statuses=_LOOKS_ALIVE))
-            if _location_of(run) == location
-        }
+        instance, grace_s = context.instance, settings.pace.start_grace
         with sql.connect(settings.need(login)) as conn:
-            given_up = runs.give_up(conn, seen, grace_s=settings.pace.start_grace)
+            left = _never_submitted(instance, retention.moment(conn), grace_s)
+            seen = {
+                run.run_id: run
+                for run in [*instance.get_runs(dg.RunsFilter(statuses=_LOOKS_ALIVE)), *left]
+                if _location_of(run) == location
+            }
+            given_up = runs.give_up(conn, seen, grace_s=grace_s)
         for run_id in given_up:
             run = seen[run_id]
             if run.status == dg.DagsterRunStatus.CANCELING:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import psycopg
 
-from sxe_pipeline.ops import days, work
+from sxe_pipeline.ops import continuity, days, work
 
 TABLES_DONE = "cards/audience_pools"
 """The last of the tables behind all days that holds rows to look at."""
@@ -49,6 +49,7 @@ class Status:
         last_success: Intake, tables, night -> when one was last done; None where never.
         next_night: When the schedule publishes yesterday.
         early_days: Landed days before the first one that is built, and not taken in before.
+        doubts: Why the database may not publish or pay: it was restored, or failed over.
     """
 
     at: datetime
@@ -59,11 +60,12 @@ class Status:
     last_success: Mapping[str, datetime | None]
     next_night: datetime
     early_days: tuple[date, ...]
+    doubts: tuple[str, ...]
 
     @property
     def is_red(self) -> bool:
         """Whether a person has something to do."""
-        return bool(self.red)
+        return bool(self.red or self.doubts)
 
 
 def read(conn: psycopg.Connection, *, first_day: date | None = None) -> Status:
@@ -86,6 +88,7 @@ def read(conn: psycopg.Connection, *, first_day: date | None = None) -> Status:
         last_success=_last_success(conn),
         next_night=next_night(at),
         early_days=tuple(days.older_than(conn, first_day).waiting),
+        doubts=tuple(continuity.doubts(conn)),
     )
 
 

@@ -4,6 +4,8 @@ Here: saying so, and reading who it is. Every place that must not go on asks the
 the transaction that would.
 """
 
+from datetime import datetime
+
 import psycopg
 
 from sxe_pipeline.store.functions import at_once, call_function, function_rows
@@ -29,3 +31,9 @@ def suppress(conn: psycopg.Connection, token: str, card_id: str, reason: str) ->
 def suppressed(conn: psycopg.Connection) -> set[str]:
     """Every id of every suppressed person. Needs the social tier's login."""
     return set(function_rows(conn, "privacy.suppressed_cards"))
+
+
+def suppressed_since(conn: psycopg.Connection, since: datetime | None) -> list[str]:
+    """The cards that were suppressed after a moment, or ever; the social tier's login."""
+    with at_once(conn):
+        return function_rows(conn, "privacy.suppressed_since", since)

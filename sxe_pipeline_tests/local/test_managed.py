@@ -132,7 +132,7 @@ def test_a_pool_that_is_not_called_like_its_database_serves_the_admin_too(servic
 
     done = migrate.upgrade(service.pooled(managed.ADMIN, managed.POOL), passwords)
 
-    assert done.revisions == (1000, 1001)
+    assert done.revisions == tuple(r.number for r in catalogue.revisions())
     sql.connect(service.pooled("sxe_social", managed.POOL)).close()
 
 

@@ -65,6 +65,26 @@ def test_a_run_that_looks_alive_and_does_not_beat_is_ended(quick, before, after)
     assert quick.instance.get_run_by_id(run.run_id).status == after
 
 
+def test_a_run_that_was_made_and_never_submitted_is_ended_and_its_work_asked_for_again(quick):
+    land(quick.settings.home, TODAY, [person(1)])
+    [wanted] = quick.tick()
+    job = quick.tier.resolve_job_def("tier1_intake")
+    run = quick.instance.create_run_for_job(
+        job, status=dg.DagsterRunStatus.NOT_STARTED, tags=wanted.tags
+    )
+
+    assert quick.tick() == []  # whoever made it may still submit it
+    time.sleep(0.3)
+    for _ in range(2):
+        tick(quick, "lost_social_tier_runs")
+        time.sleep(0.3)
+
+    assert quick.instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
+    quick.tick()
+    [again] = quick.tick()
+    assert again.tags["sxe/attempt"] == "2"
+
+
 def test_a_run_that_beats_is_left_alone(quick):
     job = quick.tier.resolve_job_def("tier1_intake")
     run = quick.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)

@@ -18,6 +18,7 @@ HOMES = Path(__file__).with_name("homes")
 FROZEN = {
     1000: "b6afbce4c2f2dd32e87b496c48bb2ec3a84258ee5232290761cacbab8aba69d4",
     1001: "8ca202c654ebb6ed009ff599fadf2fe14954b8f6dd35352ea2803d2658bbd49b",
+    1002: "9b3a6d796af715a2849fc9a1f35ef8e7e83e96d39d01c31f4a919469c4d22e32",
 }
 """A revision never changes once it has landed: add another one instead of editing it."""
 
@@ -206,7 +207,7 @@ def test_two_migrations_at_once_run_one_after_the_other(empty):
         both = [pool.submit(migrate.upgrade, empty.dsn("sxe_admin")) for _ in range(2)]
         done = sorted((one.result() for one in both), key=lambda m: m.revisions)
 
-    assert [m.revisions for m in done] == [(), (1000, 1001)]
+    assert [m.revisions for m in done] == [(), tuple(r.number for r in catalogue.revisions())]
     assert dump(empty.dsn("sxe_api")) == catalogue.golden()[1]
 
 
@@ -250,7 +251,7 @@ def test_a_migration_that_dies_at_any_statement_leaves_nothing(empty, monkeypatc
     monkeypatch.setattr(psycopg.Connection, "execute", execute)
 
     assert died > 10
-    assert done.revisions == (1000, 1001)
+    assert done.revisions == tuple(r.number for r in catalogue.revisions())
     assert dump(empty.dsn("sxe_api")) == catalogue.golden()[1]
 
 

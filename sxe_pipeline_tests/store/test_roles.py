@@ -7,7 +7,7 @@ from psycopg import sql as compose
 from sxe_pipeline import audit
 from sxe_pipeline.errors import BadConfig
 from sxe_pipeline.local import postgres
-from sxe_pipeline.store import migrate, roles, sql
+from sxe_pipeline.store import catalogue, migrate, roles, sql
 
 TIERS = ["sxe_social", "sxe_api", "sxe_contacts", "sxe_dagster"]
 BATCH = "0" * 32
@@ -268,6 +268,6 @@ def test_roles_that_another_admin_made_are_left_and_their_statements_told(proces
 
         done = migrate.upgrade(postgres.dsn(state, "other", "second"), state["passwords"])
 
-        assert done.revisions == (1000, 1001)
+        assert done.revisions == tuple(r.number for r in catalogue.revisions())
         assert done.role_statements == ('alter role "sxe_api" set "lock_timeout" = \'60s\';',)
     embedded.reset()

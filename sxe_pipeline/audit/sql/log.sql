@@ -20,7 +20,7 @@ end $$;
 -- The families of events that the owner's functions alone record; Python has the same list.
 create or replace function audit.owner_families() returns text[]
 language sql immutable as $$
-    select '{request,call,provider,circuit,budget,principal,proposal,suppression}'::text[];
+    select '{request,call,provider,circuit,budget,principal,proposal,suppression,database}'::text[];
 $$;
 
 create or replace function audit.keep_gate_kinds() returns trigger

@@ -34,6 +34,7 @@ begin
     why := case
         when _r.state <> 'EXECUTING' then lower(_r.state)
         when sha256(f.header) <> f.content_sha256 then 'tampered'
+        when ops.doubts() <> '{}' then 'restored'
         when f.several = 0 then 'expired'
         when encode(f.policy_sha256, 'hex') is distinct from header->>'policy_sha256'
             then 'policy_changed'

@@ -34,7 +34,7 @@ begin
 exception
     when check_violation then
         perform gate.refuse('SXBAD', 'a proposal is one of: cap, price, policy, setting, '
-            'principal, circuit, resolve, adjust');
+            'principal, circuit, resolve, adjust, recovery');
         return null;
 end $$;
 
@@ -117,7 +117,7 @@ begin
         -- Who closes the circuit of a provider that drifted accepts the drift, so its counter starts anew; but not while
         -- it may hold the charge of a call that nobody has booked yet.
         update gate.provider v set failures = 0,
-            agreed_units_micro = case when cause = 'drift' and not exists (
+            agreed_units_micro = case when cause in ('drift', 'restored') and not exists (
                 select from gate.call k where k.provider = v.provider
                   and k.state in ('SENDING', 'AWAITING', 'UNKNOWN')) then null
                 else agreed_units_micro end
@@ -127,6 +127,8 @@ begin
         perform gate.resolve_unknown((c->>'call_id')::uuid, (c->>'units_micro')::bigint, _actor);
     when 'adjust' then
         perform gate.adjust((c->>'call_id')::uuid, (c->>'units_micro')::bigint, _actor);
+    when 'recovery' then
+        perform ops.adopt(c, _actor);
     end case;
 exception
     when not_null_violation or check_violation or invalid_text_representation

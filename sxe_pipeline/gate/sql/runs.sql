@@ -13,7 +13,8 @@ begin
     set attempt = r.attempt + 1, launch_until = moment + (select launch_lease from gate.setting)
     where r.request_id in (
         select o.request_id from gate.request o
-        where (o.launch_until is null or o.launch_until <= moment)
+        where ops.doubts() = '{}'
+          and (o.launch_until is null or o.launch_until <= moment)
           and (o.lease_until is null or o.lease_until <= moment)
           and ((o.state in ('APPROVED', 'PARTIAL')
                 and exists (select from gate.live_approval a

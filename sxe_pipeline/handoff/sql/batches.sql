@@ -7,6 +7,25 @@ end $$;
 create or replace trigger keep_published before update or delete on handoff.batch
     for each row when (old.state = 'published') execute function handoff.keep_published();
 
+-- Nothing is published by a database that may have published more than it knows. What is published is
+-- counted, so that its store can tell.
+create or replace function handoff.count_published() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    -- A batch that is recovered is inserted as published.
+    if new.state = 'building' or tg_op = 'UPDATE' then
+        perform ops.refuse_doubtful();
+    end if;
+    if new.state = 'published' then
+        perform ops.count_marker(case new.contract when 'lead_contact' then 'contact_handoff'
+                                 else 'handoff' end);
+    end if;
+    return null;
+end $$;
+create or replace trigger count_published after insert or update of state on handoff.batch
+    for each row when (new.state in ('building', 'published'))
+    execute function handoff.count_published();
+
 -- Foreign keys and triggers are not subject to this.
 alter table handoff.batch enable row level security;
 drop policy if exists social on handoff.batch;

@@ -6,3 +6,4 @@ grant update (state, published_at, manifest, manifest_sha256) on handoff.batch
     to sxe_social, sxe_contacts;
 grant select on handoff.signing_key to sxe_social, sxe_contacts;
 grant select on handoff.batch to sxe_api;
+grant execute on function handoff.adopt_batch(jsonb, bytea) to sxe_social, sxe_contacts;

@@ -19,3 +19,9 @@ grant select on ops.alert to sxe_api;
 
 -- Dagster makes its own tables there.
 grant usage, create on schema dagster to sxe_dagster;
+
+-- Whether this database is the one that did what it remembers.
+grant select on ops.server, ops.marker, ops.doubt to sxe_social, sxe_contacts, sxe_api;
+grant execute on function ops.doubts() to sxe_social, sxe_contacts, sxe_api;
+grant execute on function ops.doubt_store(text, bigint) to sxe_social, sxe_contacts;
+grant execute on function ops.seen_now(jsonb) to sxe_api;

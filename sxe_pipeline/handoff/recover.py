@@ -1,0 +1,129 @@
+"""Batches that a store holds and a restored database does not know: found, checked, known again.
+
+Here: one store and one tier. Not here: what else is brought back, and who may say that work goes on
+(`local.recovery`).
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from psycopg.types.json import Jsonb
+
+from sxe_pipeline.errors import NotFound, Tampered
+from sxe_pipeline.handoff import manifest
+from sxe_pipeline.handoff.batches import folder_of
+from sxe_pipeline.store.functions import translated_errors
+from sxe_pipeline.store.objects import Objects
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A batch that the database does not know, by its manifest."""
+
+    fields: Mapping[str, Any]
+    sealed: bytes
+
+    @property
+    def batch_id(self) -> str:
+        """Its id."""
+        return str(self.fields["batch_id"])
+
+
+def unknown(conn: psycopg.Connection, objects: Objects) -> list[Unknown]:
+    """The batches of a store that the database does not know, each after the one it follows.
+
+    Args:
+        conn: The login of the store's tier, in no transaction.
+        objects: The handoff store of the tier.
+
+    Raises:
+        Tampered: One of them was signed by no registered key, or lies under another name.
+    """
+    with conn.transaction():
+        known = {
+            batch_id
+            for (batch_id,) in conn.execute(
+                "select batch_id from handoff.batch where state = 'published'"
+            )
+        }
+        keys = [
+            Ed25519PublicKey.from_public_bytes(bytes(raw))
+            for (raw,) in conn.execute("select public_key from handoff.signing_key")
+        ]
+    found = []
+    for entry in objects.list():
+        folder, _, name = entry.key.rpartition("/")
+        if name == manifest.NAME and folder.rpartition("/")[2] not in known:
+            found.append(_read(objects, entry.key, folder, keys))
+    return _in_order(found)
+
+
+def adopt(conn: psycopg.Connection, batches: Sequence[Unknown]) -> int:
+    """Know them again as published; how many were not known.
+
+    Args:
+        conn: The login of their tier, in no transaction.
+        batches: As `unknown` answered.
+
+    Raises:
+        Refused: The database is not doubted.
+    """
+    adopted = 0
+    with translated_errors(), conn.transaction():
+        for batch in batches:
+            fields = {k: v for k, v in batch.fields.items() if k not in ("files", "versions")}
+            row = conn.execute(
+                "select handoff.adopt_batch(%s, %s)", [Jsonb(fields), batch.sealed]
+            ).fetchone()
+            adopted += bool(row and row[0])
+    return adopted
+
+
+def rows(objects: Objects, batch: Unknown) -> Iterator[dict[str, Any]]:
+    """The rows of a batch, from its JSON Lines; a part that is gone leaves its rows out."""
+    folder = _folder(batch.fields)
+    for entry in batch.fields["files"]:
+        if not entry["name"].endswith(".jsonl"):
+            continue
+        try:
+            with objects.open(f"{folder}/{entry['name']}") as stream:
+                yield from map(json.loads, stream)
+        except NotFound:
+            continue
+
+
+def _read(objects: Objects, key: str, folder: str, keys: Sequence[Ed25519PublicKey]) -> Unknown:
+    sealed = objects.get(key)
+    for public_key in keys:
+        try:
+            fields = manifest.unseal(sealed, public_key)
+        except Tampered:
+            continue
+        if _folder(fields) == folder:
+            return Unknown(fields, sealed)
+    raise Tampered(
+        f"manifest {key} is of no registered key, or not of that name; register the key that "
+        "signed it (sxe keys register), or take the folder away"
+    )
+
+
+def _folder(fields: Mapping[str, Any]) -> str:
+    return folder_of(fields["contract"], fields["contract_version"], fields["batch_id"])
+
+
+def _in_order(found: Sequence[Unknown]) -> list[Unknown]:
+    """Each after the one it follows: a row refers to that one's."""
+    left = {batch.batch_id: batch for batch in found}
+    ordered: list[Unknown] = []
+    while left:
+        ready = [b for b in left.values() if b.fields["prev_batch_id"] not in left]
+        if not ready:
+            raise Tampered(f"{len(left)} batches follow each other in a circle")
+        ordered += sorted(ready, key=lambda batch: batch.batch_id)
+        for batch in ready:
+            del left[batch.batch_id]
+    return ordered

@@ -1,0 +1,30 @@
+"""The contact process, to bring back what its store knows and a restored database lost.
+
+No verb: `sxe recover` starts it as a child, with the logins of the contact tier and nothing else.
+One line of JSON on stdout.
+"""
+
+import json
+import sys
+
+from sxe_pipeline import settings as environment
+from sxe_pipeline.handoff import recover
+from sxe_pipeline.ops import continuity
+from sxe_pipeline.store import sql
+from sxe_pipeline.store.objects import Objects
+
+
+def main(is_dry_run: bool) -> None:
+    """Look, and unless it is a dry run know again what is unknown."""
+    given = environment.load()
+    objects = Objects(given.contact_handoff_url)
+    with sql.connect(given.need("contacts_dsn")) as conn:
+        batches = recover.unknown(conn, objects)
+        if batches and not is_dry_run:
+            recover.adopt(conn, batches)
+    found = {"number": continuity.newest_number(objects), "batches": len(batches)}
+    print(json.dumps(found))  # noqa: T201 - its only output
+
+
+if __name__ == "__main__":
+    main("--dry-run" in sys.argv[1:])
