@@ -7,7 +7,7 @@ another is handed over here, as a resource.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import dagster as dg
@@ -21,6 +21,9 @@ from sxe_pipeline.ops import sensors as ops
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.schema.landed import Landed, LandingFile
 from sxe_pipeline.settings import Settings, load
+
+if TYPE_CHECKING:
+    from sxe_pipeline.contacts.keys import Keys
 
 INTAKE = "tier1_intake"
 DAY = ops.DAY
@@ -45,12 +48,44 @@ def every_day(
 
 def social_tier() -> dg.Definitions:
     """The code location of everything that holds no contact data; reads the environment."""
-    return assemble(load())
+    return assemble(load(process="social"))
 
 
 def contact_tier() -> dg.Definitions:
     """The code location of everything that may hold contact data; reads the environment."""
-    return assemble_contacts(load())
+    return assemble_contacts(load(process="contact"))
+
+
+def require_contact_keys(settings: Settings) -> None:
+    """Open the keyset of the contact tier and look at its credentials, for whoever examines it.
+
+    Raises:
+        BadConfig: The keyset cannot be used, or half a credential is set.
+    """
+    from sxe_pipeline.contacts import tier
+
+    held = tier.ContactTier(settings)
+    held.vault()
+    for provider in held.providers().values():
+        provider.adapter.headers(provider.credentials)
+
+
+def new_keyset() -> str:
+    """A new keyset of the contact tier: secret."""
+    from sxe_pipeline.contacts import keys
+
+    return keys.new()
+
+
+def contact_keys(keyset: str) -> "Keys":
+    """What an operator does with a keyset of the contact tier.
+
+    Args:
+        keyset: In the form of `SXE_KEYSET`.
+    """
+    from sxe_pipeline.contacts import keys
+
+    return keys.Keys(keyset)
 
 
 @dg.resource(required_resource_keys={"settings"})
@@ -152,16 +187,18 @@ def _uris(settings: Settings) -> dict[str, str]:
     from sxe_pipeline.schema import lead_card, tables
 
     def inside(store: str, name: str) -> str:
-        return f"{face.without_secrets(store).rstrip('/')}/{name}"
+        # In production a process is told the stores of its own tier alone.
+        url = settings.stores.get(store)
+        return f"{face.without_secrets(url).rstrip('/')}/{name}" if url else ""
 
     stored = (tables.OBSERVATION, tables.PROFILE, tables.IDENTITY, tables.POOL, lead_card.LEAD_CARD)
     return {
-        **{table.name: inside(settings.tier1_url, table.name) for table in stored},
-        "ingest/raw_profiles": face.without_secrets(settings.landing_url),
+        **{table.name: inside("tier1_url", table.name) for table in stored},
+        "ingest/raw_profiles": inside("landing_url", "").rstrip("/"),
         "cards/enrichment_candidates": "postgresql:gate.candidate",
         "contacts/contact_points": "postgresql:contacts.contact_point",
-        "handoff/lead_card_batches": inside(settings.handoff_url, "lead_card"),
-        "handoff/lead_contact_batches": inside(settings.contact_handoff_url, "lead_contact"),
+        "handoff/lead_card_batches": inside("handoff_url", "lead_card"),
+        "handoff/lead_contact_batches": inside("contact_handoff_url", "lead_contact"),
     }
 
 

@@ -5,6 +5,7 @@ text, the traceback of an error included, passes the redactor last, as a net bel
 """
 
 import logging
+import re
 import sys
 from typing import Any, cast
 
@@ -16,6 +17,16 @@ ALLOWED = frozenset(
     job asset reason exit_code pid port attempt exception exc_info""".split()  # noqa: SIM905
 )
 """Keys whose values may be logged: ids, counts, durations and closed vocabularies."""
+
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_ADDRESS = re.compile(
+    rf"(?<![\w@.+-])((?:(?:{_OCTET}\.){{3}}{_OCTET}"
+    r"|(?!\S*\d{9})(?:[a-z0-9-]+\.)+[a-z]{2,}|localhost|\[[0-9a-f:]+\]):\d{2,5})"
+    r"(?![\w.@-]|[\s()/]*\d)"
+)
+"""Host and port of a server. None is a host with as many digits in a row as a phone number, or a
+port that more digits follow.
+"""
 
 
 def _only_allowed(
@@ -35,16 +46,22 @@ def scrub(text: str) -> str:
     """The text with contact data replaced by tokens, line by line.
 
     Example:
-        >>> scrub("could not read: ana@example.com")
-        'could not read: [email]'
+        >>> scrub("could not read: ana@example.com"), scrub("no answer of 127.0.0.1:25060")
+        ('could not read: [email]', 'no answer of 127.0.0.1:25060')
     """
     from sxe_pipeline.redact import redact_text
 
     if not any(c in text for c in "@+0123456789"):
         return text
-    return "\n".join(
-        redact_text(line)[0] if len(line) < 4_000 else line[:200] for line in text.split("\n")
-    )
+
+    def line_of(line: str) -> str:
+        if len(line) >= 4_000:
+            return line[:200]
+        # Every other piece is an address of a machine, whose digits read like a phone number.
+        pieces = _ADDRESS.split(line)
+        return "".join(p if n % 2 else redact_text(p)[0] for n, p in enumerate(pieces))
+
+    return "\n".join(map(line_of, text.split("\n")))
 
 
 def start(*, verbose: bool = False) -> None:

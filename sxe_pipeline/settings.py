@@ -7,54 +7,45 @@ Every name is optional; unset means the embedded default below `SXE_HOME`. A val
 import dataclasses
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from sxe_pipeline import variables
 from sxe_pipeline.errors import BadConfig
-
-DATABASES = {
-    "social_dsn": "SXE_SOCIAL_DATABASE_URL",
-    "contacts_dsn": "SXE_CONTACTS_DATABASE_URL",
-    "api_dsn": "SXE_API_DATABASE_URL",
-    "admin_dsn": "SXE_ADMIN_DATABASE_URL",
-    "dagster_dsn": "DAGSTER_DATABASE_URL",
-}
-"""Five logins to one database: field of `Settings` -> environment variable."""
-
-STORES = {
-    "landing_url": ("SXE_LANDING_STORE_URL", "landing"),
-    "tier1_url": ("SXE_TIER1_STORE_URL", "tier1"),
-    "handoff_url": ("SXE_HANDOFF_STORE_URL", "handoff"),
-    "contact_handoff_url": ("SXE_CONTACT_HANDOFF_STORE_URL", "contact_handoff"),
-}
-"""Field of `Settings` -> (environment variable, folder of the embedded default)."""
-
-PROVIDERS = {
-    "apollo": ("SXE_APOLLO_URL", "https://api.apollo.io", {"api_key": "APOLLO_API_KEY"}),
-    "enformion": (
-        "SXE_ENFORMION_URL",
-        "https://devapi.enformion.com",
-        {"name": "ENFORMION_AP_NAME", "password": "ENFORMION_AP_PASSWORD"},
-    ),
-}
-"""Provider -> (variable of its address, its address, credential -> variable)."""
-
-ALERT_WEBHOOK = "SXE_ALERT_WEBHOOK_URL"
-"""Where alerts are sent; whoever knows the address may write there, so it is a secret."""
-
-SECRETS = {
+from sxe_pipeline.variables import (
     ALERT_WEBHOOK,
-    "SXE_SIGNING_KEY",
-    "SXE_KEYSET",
-    "SXE_TOKEN",
-    *(variable for _, _, names in PROVIDERS.values() for variable in names.values()),
-}
-"""What no child inherits unless it is named."""
+    DATABASES,
+    ENV,
+    MODES,
+    PACE,
+    PRODUCTION,
+    PROVIDERS,
+    SECRETS,
+    STORES,
+)
 
+__all__ = [
+    "ALERT_WEBHOOK",
+    "DATABASES",
+    "PACE",
+    "PROVIDERS",
+    "SECRETS",
+    "STORES",
+    "Pace",
+    "Settings",
+    "StoreUrl",
+    "enter",
+    "examined",
+    "inherited",
+    "load",
+    "misspelt",
+    "object_store",
+]
+"""The names of variables are `variables`'; whoever reads settings reads them here."""
 
 _UNOPENABLE = re.compile(r"%[0-9A-Fa-f]{2}|[][\\^|]")
 """In a path: Delta Lake looks elsewhere for what it wrote there, Dagster takes [ for a pattern."""
@@ -81,22 +72,33 @@ class Pace:
     version_grace: float = 86_400
 
 
-PACE = {field.name: f"SXE_{field.name.upper()}_S" for field in dataclasses.fields(Pace)}
-"""Field of `Pace` -> environment variable."""
+class StoreUrl(str):
+    """The address of an object store, with what S3 clients need to reach that one.
+
+    Attributes:
+        options: Environment variable of an S3 client -> value for this store alone; what is not
+            here they read from the environment. Secret: no text of the address shows them.
+    """
+
+    options: dict[str, str]
+
+    def __new__(cls, url: str, options: Mapping[str, str] | None = None) -> "StoreUrl":
+        """Attach identity, region and endpoint to an address."""
+        made = super().__new__(cls, url)
+        made.options = dict(options or {})
+        return made
 
 
 @dataclass(frozen=True)
 class Settings:
     """What one process may know. A login that is None belongs to another tier or is not set.
 
+    `stores`: keys of `STORES`; in production only what is set.
     `first_day`: earlier landed days are neither shown nor built; None is every day there can be.
     """
 
     home: Path
-    landing_url: str
-    tier1_url: str
-    handoff_url: str
-    contact_handoff_url: str
+    stores: Mapping[str, StoreUrl]
     social_dsn: str | None = field(default=None, repr=False)
     contacts_dsn: str | None = field(default=None, repr=False)
     api_dsn: str | None = field(default=None, repr=False)
@@ -115,6 +117,32 @@ class Settings:
     pace: Pace = Pace()
     first_day: date | None = None
     alert_url: str | None = field(default=None, repr=False)
+    is_production: bool = False
+
+    @property
+    def landing_url(self) -> StoreUrl:
+        """Where landing files are."""
+        return self._store("landing_url")
+
+    @property
+    def tier1_url(self) -> StoreUrl:
+        """Where the tables of Tier 1 are."""
+        return self._store("tier1_url")
+
+    @property
+    def handoff_url(self) -> StoreUrl:
+        """Where batches of cards are."""
+        return self._store("handoff_url")
+
+    @property
+    def contact_handoff_url(self) -> StoreUrl:
+        """Where batches of contact points are."""
+        return self._store("contact_handoff_url")
+
+    def _store(self, name: str) -> StoreUrl:
+        if name not in self.stores:
+            raise BadConfig(f"{STORES[name][0]} is not set for this process; name a bucket")
+        return self.stores[name]
 
     @property
     def is_embedded(self) -> bool:
@@ -130,11 +158,32 @@ class Settings:
         dsn: str | None = getattr(self, name)
         if dsn is None:
             variable = DATABASES[name]
-            raise BadConfig(
-                f"{variable} is not set for this process; set it, or set none of the database "
-                "variables to use the embedded server"
+            instead = (
+                ""
+                if self.is_production
+                else ", or set none of the database variables to use the embedded server"
             )
+            raise BadConfig(f"{variable} is not set for this process; set it{instead}")
         return dsn
+
+    def need_all(self, names: Iterable[str]) -> None:
+        """Check several logins at once.
+
+        Raises:
+            BadConfig: One sentence a line for each that this process was not given.
+        """
+        lost = [name for name in names if getattr(self, name) is None]
+        if lost:
+            raise BadConfig("\n".join(f"{DATABASES[n]} is not set; set it" for n in lost))
+
+    def refuse_to_make(self, what: str, remedy: str) -> None:
+        """Before a secret or a server is made where none was given.
+
+        Raises:
+            BadConfig: In production, where it would be gone with its container.
+        """
+        if self.is_production:
+            raise BadConfig(f"{ENV}={PRODUCTION} makes no {what} of its own; {remedy}")
 
     def builds(self, day: date) -> bool:
         """Whether a landed day is shown and built, or lies before the first one."""
@@ -147,38 +196,61 @@ class Settings:
 
     def under(self, home: Path) -> "Settings":
         """The same settings with every embedded default moved below another home."""
-        folders: dict[str, Any] = {n: (home / f).as_uri() for n, (_, f) in STORES.items()}
-        return dataclasses.replace(self, home=home, **folders)
+        stores = {name: StoreUrl((home / f).as_uri()) for name, (_, f) in STORES.items()}
+        return dataclasses.replace(self, home=home, stores=stores)
 
 
-def load(environment: Mapping[str, str] | None = None) -> Settings:
+def load(environment: Mapping[str, str] | None = None, process: str | None = None) -> Settings:
     """Read the settings, from `os.environ` where no mapping is given.
 
+    Args:
+        environment: The variables.
+        process: A key of `variables.PROCESSES`: whose environment it is. In production it must
+            hold what that process needs, and no secret of another.
+
     Raises:
-        BadConfig: A store URL has a scheme that no store serves, or a path holds what its
-            readers take for something else.
+        BadConfig: Something cannot be used: a scheme that no store serves, a path that its readers
+            take for something else, a number that is none; in production also whatever
+            `variables.unfit` finds. The text has one sentence a line for each.
 
     Example:
         >>> load({"SXE_HOME": "/srv/sxe"}).landing_url
         'file:///srv/sxe/landing'
     """
-    env = os.environ if environment is None else environment
+    found, faults = _read(os.environ if environment is None else environment, process)
+    if faults:
+        raise BadConfig("\n".join(faults))
+    return found
+
+
+def examined(process: str) -> tuple[Settings, list[str]]:
+    """The settings of one process of a deployment as far as they can be read, and every fault.
+
+    For looking at them: what is production's rule is looked at whatever `SXE_ENV` says.
+
+    Args:
+        process: A key of `variables.PROCESSES`.
+    """
+    return _read({**os.environ, ENV: os.environ.get(ENV) or PRODUCTION}, process)
+
+
+def _read(env: Mapping[str, str], process: str | None) -> tuple[Settings, list[str]]:
     home = Path(env.get("SXE_HOME") or ".sxe").absolute()
-    stores: dict[str, Any] = {}
+    faults: list[str] = []
+    is_production = _is_production(env, faults)
+    if is_production:
+        faults += variables.unfit(env, variables.PROCESSES[process] if process else None)
+    stores = {}
     for name, (variable, folder) in STORES.items():
-        url = env.get(variable) or (home / folder).as_uri()
-        if urlsplit(url).scheme not in ("file", "s3"):
-            raise BadConfig(f"{variable} must start with file:// or s3://; correct it")
-        stores[name] = url
-    _refuse_unopenable("SXE_HOME", str(home))
-    if (tier1 := urlsplit(stores["tier1_url"])).scheme == "file":
-        _refuse_unopenable("SXE_TIER1_STORE_URL", unquote(tier1.path))
-    policy, binaries = env.get("SXE_POLICY_FILE"), env.get("SXE_PG_BIN")
-    retention = env.get("SXE_RETENTION_FILE")
+        if url := env.get(variable) or ("" if is_production else (home / folder).as_uri()):
+            stores[name] = _store_url(env, variable, url, faults)
+    _refuse_unopenable("SXE_HOME", str(home), faults)
+    if (tier1 := stores.get("tier1_url", "")).startswith("file:"):
+        _refuse_unopenable("SXE_TIER1_STORE_URL", unquote(urlsplit(tier1).path), faults)
     logins: dict[str, Any] = {n: env.get(variable) or None for n, variable in DATABASES.items()}
-    return Settings(
+    found = Settings(
         home=home,
-        **stores,
+        stores=stores,
         **logins,
         signing_key=env.get("SXE_SIGNING_KEY") or None,
         keyset=env.get("SXE_KEYSET") or None,
@@ -189,30 +261,65 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
             for name, (_, _, names) in PROVIDERS.items()
         },
         apollo_sink_url=env.get("SXE_APOLLO_SINK_URL") or "",
-        policy_file=Path(policy) if policy else None,
-        retention_file=Path(retention) if retention else None,
-        postgres_binaries=Path(binaries) if binaries else None,
+        policy_file=_path(env, "SXE_POLICY_FILE"),
+        retention_file=_path(env, "SXE_RETENTION_FILE"),
+        postgres_binaries=_path(env, "SXE_PG_BIN"),
         postgres_user=env.get("SXE_PG_USER") or "nobody",
-        first_day=_first_day(env.get("SXE_FIRST_DAY")),
-        alert_url=_webhook(env.get(ALERT_WEBHOOK)),
+        first_day=_first_day(env.get("SXE_FIRST_DAY"), faults),
+        alert_url=_webhook(env.get(ALERT_WEBHOOK), faults),
         pace=Pace(
             **{
-                name: _seconds(env, variable)
+                name: _seconds(env, variable, faults)
                 for name, variable in PACE.items()
                 if env.get(variable)
             }
         ),
+        is_production=is_production,
     )
+    return found, list(dict.fromkeys(faults))
 
 
-def _first_day(text: str | None) -> date | None:
+def misspelt() -> list[str]:
+    """One sentence for each variable of this process that begins like ours and is none.
+
+    Empty in production, where `load` refuses them.
+    """
+    if os.environ.get(ENV) == PRODUCTION:
+        return []
+    return list(variables.misspelt(os.environ))
+
+
+def _is_production(env: Mapping[str, str], faults: list[str]) -> bool:
+    mode = env.get(ENV) or MODES[0]
+    if mode not in MODES:
+        faults.append(f"{ENV} is {' or '.join(MODES)}; correct it")
+    return mode == PRODUCTION
+
+
+def _store_url(env: Mapping[str, str], variable: str, url: str, faults: list[str]) -> StoreUrl:
+    if (variables.parts_of(url) or ("",))[0] not in ("file", "s3"):
+        faults.append(f"{variable} must start with file:// or s3://; correct it")
+    own = variables.of_store(variable)
+    options = {common: env[name] for name, common in own.items() if env.get(name)}
+    if ("AWS_ACCESS_KEY_ID" in options) != ("AWS_SECRET_ACCESS_KEY" in options):
+        one, other = (name for name in own if "ACCESS_KEY" in name)
+        faults.append(f"of {one} and {other} one is set; set both, or none")
+    return StoreUrl(url, options)
+
+
+def _path(env: Mapping[str, str], variable: str) -> Path | None:
+    return Path(env[variable]) if env.get(variable) else None
+
+
+def _first_day(text: str | None, faults: list[str]) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        raise BadConfig("SXE_FIRST_DAY is a day, such as 2026-11-01; correct it") from None
+        faults.append("SXE_FIRST_DAY is a day, such as 2026-11-01; correct it")
+        return None
 
 
-def _webhook(url: str | None) -> str | None:
+def _webhook(url: str | None, faults: list[str]) -> str | None:
     """The address, where nobody on the way can read what is sent there."""
     if not url:
         return None
@@ -221,29 +328,29 @@ def _webhook(url: str | None) -> str | None:
         is_whole, _ = bool(parts.hostname), parts.port
     except ValueError:
         parts, is_whole = urlsplit(""), False
-    is_loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    is_loopback = variables.is_loopback(parts.hostname)
     if not is_whole or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback)):
-        raise BadConfig(
+        faults.append(
             f"{ALERT_WEBHOOK} starts with https://, or with http:// on this machine; correct it"
         )
     return url
 
 
-def _refuse_unopenable(variable: str, path: str) -> None:
+def _refuse_unopenable(variable: str, path: str, faults: list[str]) -> None:
     if found := _UNOPENABLE.search(path):
-        raise BadConfig(
+        faults.append(
             f"the path of {variable} holds {found[0]!r}, which Delta Lake or Dagster takes for "
             f"something else; rename that folder, or point {variable} at another"
         )
 
 
-def _seconds(env: Mapping[str, str], variable: str) -> float:
+def _seconds(env: Mapping[str, str], variable: str, faults: list[str]) -> float:
     try:
         seconds = float(env[variable])
     except ValueError:
         seconds = -1
     if not 0 <= seconds <= 31_622_400:
-        raise BadConfig(f"{variable} is a number of seconds, up to a year; correct it")
+        faults.append(f"{variable} is a number of seconds, up to a year; correct it")
     return seconds
 
 

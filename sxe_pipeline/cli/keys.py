@@ -1,7 +1,7 @@
 """Verbs of the keys that sign batches: make them, register them, hand out the public half.
 
 Here: reading arguments and printing. Not here: where a key is kept and how it signs
-(`handoff.sign`), and the tokens of people (`people`).
+(`handoff.sign`), the keyset of contact values (`keyset`), the tokens of people (`people`).
 """
 
 from datetime import UTC, datetime
@@ -10,13 +10,18 @@ from pathlib import Path
 import click
 
 from sxe_pipeline import settings
+from sxe_pipeline.cli import keyset
 from sxe_pipeline.cli.logins import logged_in
 from sxe_pipeline.cli.output import answer, as_json, dry_run, table
 
 
 @click.group()
 def keys() -> None:
-    """Signing keys, whose public halves consumers pin."""
+    """Signing keys, whose public halves consumers pin, and the keyset of contact values."""
+
+
+for command in (keyset.keys_keyset, keyset.keys_rotate, keyset.keys_reseal):
+    keys.add_command(command)
 
 
 @keys.command("create")
@@ -35,6 +40,8 @@ def keys_create(printed: bool, dry_run: bool, as_json: bool) -> None:
         plan = {"public_key_file": str(file), "exists": file.exists(), "dry_run": True}
         answer("keys create", plan, as_json, (f"{k}: {v}" for k, v in plan.items()))
         return
+    if not printed:
+        given.refuse_to_make("key file", "type `sxe keys create --print` and keep what it prints")
     signer = sign.Signer.generate() if printed else sign.of_home(given.home)
     data = {"key_id": signer.key_id}
     if printed:

@@ -98,13 +98,20 @@ def _migrated_lines(done: "Migrated", *, is_plan: bool) -> Iterator[str]:
 
 
 @click.command()
+@click.option(
+    "--as",
+    "process",
+    type=click.Choice(["migrate", "social", "contact", "web"]),
+    help="What this process of a deployment needs, by its environment alone.",
+)
 @as_json
-def doctor(as_json: bool) -> None:
+def doctor(process: str | None, as_json: bool) -> None:
     """Look at everything a run needs, and say what to do where something is missing."""
     from sxe_pipeline.local import doctor as checks
+    from sxe_pipeline.local import doctor_of_process
 
     progress.say("looking at stores and database")
-    found = checks.examine(settings.load())
+    found = doctor_of_process.examine(process) if process else checks.examine(settings.load())
     rows = [{"check": c.name, "state": c.state, "seen": c.seen, "fix": c.fix} for c in found]
     answer("doctor", {"rows": rows}, as_json, table(rows))
     sys.exit(3 if any(c.state == "fail" for c in found) else 0)

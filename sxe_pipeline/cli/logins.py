@@ -28,6 +28,8 @@ def logged_in(*logins: str) -> Iterator[settings.Settings]:
     from sxe_pipeline.local import attach
 
     given = settings.load()
+    if given.is_production:
+        given.need_all(f"{login}_dsn" for login in logins)
     if given.is_embedded:
         progress.say("starting the embedded database")
     with attach.attached(given, *logins) as held:
@@ -71,6 +73,7 @@ def dagster_instance(given: settings.Settings) -> Iterator[Any]:
     """
     from sxe_pipeline.local import runs, variables
 
+    given.need("dagster_dsn")  # without it Dagster speaks of its configuration
     settings.enter(variables.exports(given, variables.dagster_home(given)))
     with runs.instance() as instance:
         yield instance

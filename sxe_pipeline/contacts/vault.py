@@ -1,40 +1,44 @@
 """Contact values at rest: encrypted, and found again by a keyed hash.
 
-Here: the keyset, its text and its file, and what it does to one value. Not here: which rows there
-are (`store`), and what a canonical value is (`normalise`): `blind_index` hashes any text as it is.
+Here: what a keyset does to one value. Not here: its text and its keys (`keyset`), which rows there
+are (`points`), and what a canonical value is (`normalise`): `blind_index` hashes any text as it is.
 
-The two halves of a keyset live differently. Encryption rotates: the primary key encrypts, every
-key of the keyset decrypts. The hash does not: a new primary there finds no old row, so all rows
-have to be hashed anew with it.
+Both halves of a keyset rotate: the primary key encrypts and hashes, every key decrypts, and a
+look-up asks for the hash of every key (`blind_indexes`) until all rows are of the primary one
+(`reseal`).
 """
 
-import base64
-import binascii
 import json
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import tink
 from tink import aead, prf, secret_key_access
 
+from sxe_pipeline.contacts import keyset
+from sxe_pipeline.contacts.keyset import PREFIX
 from sxe_pipeline.errors import BadConfig, BadInput, Tampered
-from sxe_pipeline.store.disk import read_or_create
 
-PREFIX = "sxe-keyset:"
+__all__ = ["KINDS", "PREFIX", "Vault"]
+
 KINDS = ("email", "phone")
 
 _HASH_BYTES = 32
-_UNUSABLE = (tink.TinkError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 class Vault:
     """Both halves of a keyset. Its `repr` shows nothing, and no error holds a value."""
 
-    __slots__ = ("_aead", "_prf")
+    __slots__ = ("_aead", "_prfs", "seal_mark")
 
-    def __init__(self, encryption: aead.Aead, hashing: prf.Prf) -> None:
-        self._aead, self._prf = encryption, hashing
+    def __init__(self, encryption: aead.Aead, hashing: prf.PrfSet, seal_mark: bytes) -> None:
+        """Both primitives of an opened keyset.
+
+        Args:
+            encryption: Of the first half.
+            hashing: Of the second.
+            seal_mark: How whatever the primary key encrypts begins; it names the key.
+        """
+        self._aead, self._prfs, self.seal_mark = encryption, hashing, seal_mark
 
     def __repr__(self) -> str:
         return "Vault()"
@@ -50,21 +54,12 @@ class Vault:
         Raises:
             BadConfig: The keyset cannot be used. The error does not repeat it.
         """
-        text = text.strip()
-        if text.startswith("file:"):
-            return _opened(_content_of(_path(text)))
-        content = _decoded(text)
-        if content is None:
-            raise BadConfig(
-                f"the keyset is neither a file:///path nor '{PREFIX}' and base64; "
-                "correct SXE_KEYSET"
-            )
-        return _opened(content)
+        return _opened(keyset.content_of(text.strip()))
 
     @classmethod
     def generate_text(cls) -> str:
         """A new keyset as one line for `SXE_KEYSET`: secret."""
-        return PREFIX + base64.b64encode(_generated()).decode()
+        return keyset.text_of(keyset.generated())
 
     def encrypt(self, contact_point_id: UUID, kind: str, value: str) -> bytes:
         """The value as it is stored; the same value never gives the same bytes.
@@ -108,8 +103,18 @@ class Vault:
         Raises:
             BadInput: The kind is unknown, or the value is no text that can be stored.
         """
-        hashed: bytes = self._prf.compute(_known(kind) + b"\0" + _bytes(value), _HASH_BYTES)
-        return hashed
+        return self.blind_indexes(kind, value)[0]
+
+    def blind_indexes(self, kind: str, value: str) -> list[bytes]:
+        """What a row of the value may be found by: the hash of each key, the primary one's first.
+
+        Raises:
+            As `blind_index`.
+        """
+        hashed = _known(kind) + b"\0" + _bytes(value)
+        primary = self._prfs.primary_id()
+        keys = sorted(self._prfs.all().items(), key=lambda item: item[0] != primary)
+        return [each.compute(hashed, _HASH_BYTES) for _, each in keys]
 
 
 def _known(kind: str) -> bytes:
@@ -131,21 +136,6 @@ def _bound_to(contact_point_id: UUID, kind: str) -> bytes:
     return contact_point_id.bytes + _known(kind)
 
 
-def _generated() -> bytes:
-    aead.register()
-    prf.register()
-    made = {
-        "aead": tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM),
-        "lookup": tink.new_keyset_handle(prf.prf_key_templates.HMAC_SHA256),
-    }
-    token = secret_key_access.TOKEN
-    content = {
-        name: json.loads(tink.json_proto_keyset_format.serialize(handle, token))
-        for name, handle in made.items()
-    }
-    return json.dumps(content, separators=(",", ":")).encode()
-
-
 def _opened(content: bytes) -> Vault:
     """Raises without a cause: the errors of the parsers quote what they could not read."""
     aead.register()
@@ -154,42 +144,19 @@ def _opened(content: bytes) -> Vault:
     try:
         both = json.loads(content)
         handles = [
-            tink.json_proto_keyset_format.parse(json.dumps(both[name]), token)
-            for name in ("aead", "lookup")
+            tink.json_proto_keyset_format.parse(json.dumps(both[half]), token)
+            for half in keyset.HALVES
         ]
-        vault = Vault(handles[0].primitive(aead.Aead), handles[1].primitive(prf.PrfSet).primary())
+        # Tink's output begins with a version and the key's number.
+        mark = b"\x01" + int(both["aead"]["primaryKeyId"]).to_bytes(4, "big")
+        vault = Vault(handles[0].primitive(aead.Aead), handles[1].primitive(prf.PrfSet), mark)
         # A keyset of another function has the form as well, and would fail at the first value.
         vault.blind_index(KINDS[0], "")
-        vault.encrypt(UUID(int=0), KINDS[0], "")
-        return vault
-    except _UNUSABLE:
+        if vault.encrypt(UUID(int=0), KINDS[0], "").startswith(mark):
+            return vault
+    except (*keyset.UNUSABLE, OverflowError):
         pass
     raise BadConfig(
         "the keyset does not hold an 'aead' and a 'lookup' keyset that can be used; restore it: "
         "with a new one no stored value can be decrypted"
     )
-
-
-def _decoded(text: str) -> bytes | None:
-    if not text.startswith(PREFIX):
-        return None
-    try:
-        return base64.b64decode(text.removeprefix(PREFIX), validate=True)
-    except (ValueError, binascii.Error):
-        return None
-
-
-def _path(url: str) -> Path:
-    parts = urlsplit(url)
-    path = Path(unquote(parts.path))
-    if parts.netloc not in ("", "localhost") or not path.is_absolute() or not path.name:
-        raise BadConfig("the keyset's file:// URL needs an absolute path, file:///path; correct it")
-    return path
-
-
-def _content_of(file: Path) -> bytes:
-    try:
-        return read_or_create(file, _generated)
-    except OSError as error:
-        kind = type(error).__name__
-    raise BadConfig(f"the keyset file cannot be read or made ({kind}); correct SXE_KEYSET")

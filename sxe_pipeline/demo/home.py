@@ -29,8 +29,10 @@ def fresh(settings: Settings, *, is_generated: bool) -> Settings:
 
     Raises:
         BadConfig: Some logins are given and others not, or their database is not migrated.
-        Refused: The given database holds something already.
+        Refused: The given database holds something already, or this is production.
     """
+    if settings.is_production:
+        raise Refused("the demo invents people, and SXE_ENV says production; run it elsewhere")
     home = settings.home / "demo"
     given = replace(settings, signing_key=None).under(home)
     if not given.is_embedded:

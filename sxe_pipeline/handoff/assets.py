@@ -10,7 +10,7 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline import audit, face, schema
-from sxe_pipeline.handoff import batches, day_batches, manifest, request_batches, sign
+from sxe_pipeline.handoff import batches, day_batches, manifest, record, request_batches
 from sxe_pipeline.handoff.publish import Published
 from sxe_pipeline.ops import work
 from sxe_pipeline.ops.runs import RunLease
@@ -78,7 +78,7 @@ def lead_card_batches(
     """
     days = face.days_of(context)
     with run_lease.connect() as conn:
-        rows = ready_cards(conn, settings)
+        rows, signer = ready_cards(conn, settings), record.signer_of(conn, settings)
         conn.commit()
         outcomes = day_batches.publish_day(
             conn,
@@ -86,7 +86,7 @@ def lead_card_batches(
             contract=schema.load("lead_card"),
             days=days,
             rows=rows,
-            signer=sign.of_settings(settings),
+            signer=signer,
             actor="asset:handoff/lead_card_batches",
             now=datetime.now(UTC),
         )
@@ -174,6 +174,8 @@ def lead_contact_batches(
         if batch is None:
             return dg.MaterializeResult(metadata=face.counts(rows=0, state="nothing may leave"))
         rows, market, day = batch
+        signer = record.signer_of(conn, settings)
+        conn.commit()
         done = request_batches.publish_request(
             conn,
             objects.Objects(settings.contact_handoff_url),
@@ -182,7 +184,7 @@ def lead_contact_batches(
             market=market,
             day=day,
             rows=rows,
-            signer=sign.of_settings(settings),
+            signer=signer,
             actor="asset:handoff/lead_contact_batches",
             now=datetime.now(UTC),
         )

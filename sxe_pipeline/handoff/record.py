@@ -13,10 +13,12 @@ import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline import audit
-from sxe_pipeline.errors import Busy, NotFound, Refused, StoreUnavailable
+from sxe_pipeline.errors import BadConfig, Busy, NotFound, Refused, StoreUnavailable
+from sxe_pipeline.handoff import sign
 from sxe_pipeline.handoff.batches import Batch
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.sign import Signer, key_id
+from sxe_pipeline.settings import Settings
 
 
 @contextmanager
@@ -133,6 +135,27 @@ def manifest_of(conn: psycopg.Connection, batch_id: str) -> bytes:
     if row is None:
         raise NotFound(f"batch {batch_id} is not known here; see `sxe batch list`")
     return bytes(row[0])
+
+
+def signer_of(conn: psycopg.Connection, settings: Settings) -> Signer:
+    """Who signs for this process; in production somebody whom the database knows.
+
+    Raises:
+        BadConfig: There is no key, or consumers cannot know it: it is not registered.
+    """
+    signer = sign.of_settings(settings)
+    if settings.is_production and not is_registered(conn, signer):
+        raise BadConfig(
+            f"signing key {signer.key_id[:12]} is not registered, so no consumer knows it; the "
+            "admin types `sxe keys register` with the file that `sxe keys public` printed"
+        )
+    return signer
+
+
+def is_registered(conn: psycopg.Connection, signer: Signer) -> bool:
+    """Whether the database knows the public key, retired or not."""
+    known = "SELECT 1 FROM handoff.signing_key WHERE key_id = %s"
+    return conn.execute(known, [signer.key_id]).fetchone() is not None
 
 
 def refuse_unfit(conn: psycopg.Connection, signer: Signer, contract: str) -> None:

@@ -120,8 +120,10 @@ def of_settings(settings: Settings) -> Signer:
     """
     text = settings.signing_key
     if text is None:
+        settings.refuse_to_make("signing key", "set SXE_SIGNING_KEY (`sxe keys create --print`)")
         return of_home(settings.home)
     if text.startswith("file://"):
+        settings.refuse_to_make("signing key", "set SXE_SIGNING_KEY to the key itself")
         return of_file(Path(unquote(urlsplit(text).path)))
     return Signer.from_text(text)
 

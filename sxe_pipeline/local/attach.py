@@ -56,6 +56,8 @@ def attached(settings: Settings, *logins: str, is_checked: bool = True) -> Itera
         StoreUnavailable: The embedded server or its migrations failed; the message says where the
             log is.
     """
+    if settings.is_embedded:
+        settings.refuse_to_make("database", "set the URL of each login that this process needs")
     if not settings.is_embedded:
         yield Attached(_only(settings, logins))
         return

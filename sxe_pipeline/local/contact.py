@@ -15,10 +15,11 @@ from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import StoreUnavailable
 from sxe_pipeline.handoff import sign
 from sxe_pipeline.local import attach, interrupts
-from sxe_pipeline.local.variables import dagster_home, pace
+from sxe_pipeline.local.variables import dagster_home, pace, stores
 from sxe_pipeline.settings import PROVIDERS, Settings
 from sxe_pipeline.store import disk
 from sxe_pipeline.store.sql import with_driver
+from sxe_pipeline.variables import ENV, PRODUCTION
 
 ONCE, RECOVERY = "sxe_pipeline.local.contact_once", "sxe_pipeline.local.contact_recovery"
 UMASK = 0o077
@@ -34,7 +35,6 @@ def variables(settings: Settings) -> dict[str, str]:
         settings: With the logins of the contact tier and of Dagster.
     """
     home = dagster_home(settings)
-    keys = settings.home / "keys"
     env = {
         "PATH": "/usr/bin:/bin",
         "PYTHONUTF8": "1",
@@ -42,11 +42,13 @@ def variables(settings: Settings) -> dict[str, str]:
         "SXE_CONTACTS_DATABASE_URL": settings.need("contacts_dsn"),
         "DAGSTER_DATABASE_URL": settings.need("dagster_dsn"),
         "DAGSTER_STORAGE_URL": with_driver(settings.need("dagster_dsn"), "psycopg2"),
-        "SXE_CONTACT_HANDOFF_STORE_URL": settings.contact_handoff_url,
-        "SXE_KEYSET": settings.keyset or (keys / "contacts.keyset").as_uri(),
+        "SXE_KEYSET": keyset(settings),
         "SXE_SIGNING_KEY": sign.contact_file(settings.home).as_uri(),
+        **stores(settings, "contact_handoff_url"),
         **pace(settings),
     }
+    if settings.is_production:
+        env[ENV] = PRODUCTION
     for name, (address, _, credentials) in PROVIDERS.items():
         env[address] = settings.provider_urls[name]
         for key, variable in credentials.items():
@@ -57,6 +59,17 @@ def variables(settings: Settings) -> dict[str, str]:
     if settings.apollo_sink_url:
         env["SXE_APOLLO_SINK_URL"] = settings.apollo_sink_url
     return env
+
+
+def keyset(settings: Settings) -> str:
+    """The keyset of the contact tier: `SXE_KEYSET`, else the file of the home.
+
+    Raises:
+        BadConfig: It is not set, in production.
+    """
+    if settings.keyset is None:
+        settings.refuse_to_make("keyset", "set SXE_KEYSET (`sxe keys keyset` makes one)")
+    return settings.keyset or (settings.home / "keys" / "contacts.keyset").as_uri()
 
 
 def run_once(settings: Settings) -> list[dict[str, Any]]:

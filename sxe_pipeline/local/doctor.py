@@ -1,12 +1,14 @@
 """Everything a run needs, looked at: what was seen, and what to do where it is not right.
 
 Each check answers for itself; one that fails does not stop the others. No check writes, but for the
-probe objects in the stores, which it deletes again.
+probe objects in the stores, which it deletes again. Not here: what one process of a deployment
+needs (`doctor_of_process`).
 """
 
 import secrets
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ import psycopg
 from sxe_pipeline.errors import SxeError
 from sxe_pipeline.local import attach
 from sxe_pipeline.ops import continuity, days
-from sxe_pipeline.settings import DATABASES, STORES, Settings
+from sxe_pipeline.settings import DATABASES, Settings
 from sxe_pipeline.store import catalogue, disk, objects, roles, sql
 
 FREE_BYTES = 2 * 1024**3
@@ -34,8 +36,8 @@ class Check:
 
 def examine(settings: Settings) -> list[Check]:
     """Run every check."""
-    found = [_python(), _disk(settings)]
-    found += [_store(name, getattr(settings, name)) for name in STORES]
+    found = machine(settings)
+    found += [store(name, url) for name, url in settings.stores.items()]
     with ExitStack() as stack:
         try:
             held = stack.enter_context(attach.attached(settings, *attach.ROLES))
@@ -48,30 +50,51 @@ def examine(settings: Settings) -> list[Check]:
     return found
 
 
+def machine(settings: Settings) -> list[Check]:
+    """What the checks of any process begin with."""
+    return [_python(), _disk(settings)]
+
+
 def _python() -> Check:
     version = ".".join(map(str, sys.version_info[:3]))
     return Check("python", "ok" if sys.version_info >= (3, 11) else "fail", version)
 
 
 def _disk(settings: Settings) -> Check:
-    disk.private_folder(settings.home, 0o711)
-    free = shutil.disk_usage(settings.home).free
+    try:
+        disk.private_folder(settings.home, 0o711)
+        with tempfile.TemporaryFile(dir=settings.home):
+            free = shutil.disk_usage(settings.home).free
+    except OSError as error:
+        seen = f"the home {settings.home} cannot be written ({type(error).__name__})"
+        return Check("disk", "fail", seen, "point SXE_HOME at a folder of this user")
     if free >= FREE_BYTES:
         return Check("disk", "ok", f"{free / 1024**3:.1f} GiB free")
     return Check("disk", "warn", f"{free / 1024**2:.0f} MiB free", "free at least 2 GiB")
 
 
-def _store(name: str, url: str) -> Check:
-    key = f".probe-{secrets.token_hex(8)}"
+def store(name: str, url: str) -> Check:
+    """Whether a store takes an object, gives it back, lists it and never replaces it.
+
+    Args:
+        name: A key of `STORES`.
+        url: Its address.
+    """
+    folder, is_local = f".probe-{secrets.token_hex(8)}", url.startswith("file:")
+    key = folder if is_local else f"{folder}/object"  # a local folder would be left behind
     title = f"store {name.removesuffix('_url')}"
     try:
-        store = objects.Objects(url)
-        first, second = store.put_new(key, b"1"), store.put_new(key, b"2")
-        store.delete(key)
+        opened = objects.Objects(url, is_patient=False)
+        first, second = opened.put_new(key, b"1"), opened.put_new(key, b"2")
+        try:
+            is_read = opened.get(key) == b"1"
+            is_listed = is_local or [entry.key for entry in opened.list(folder)] == [key]
+        finally:
+            opened.delete(key)
     except SxeError as error:
         return Check(title, "fail", str(error), "check the URL, its credentials and its rights")
-    if first and not second:
-        return Check(title, "ok", "writable, and refuses to overwrite")
+    if first and is_read and is_listed and not second:
+        return Check(title, "ok", "writable, readable, and refuses to overwrite")
     return Check(
         title, "warn", "overwrites what exists", "rely on the database row as the commit point"
     )
@@ -86,31 +109,38 @@ def _database(settings: Settings) -> Iterator[Check]:
             continue
         try:
             with sql.open_unchecked(settings.need(name)) as conn:
-                user, database, is_super, version = _who(conn)
+                seen = who(conn)
         except SxeError as error:
             yield Check(title, "fail", str(error), "check the URL")
             continue
-        databases.add(database)
-        state, fix = ("fail", "use a login without superuser rights") if is_super else ("ok", "")
-        yield Check(title, state, f"{user}, PostgreSQL {version}", fix)
-    if len(databases) > 1:
-        yield Check(
-            "one database",
-            "fail",
-            f"the logins reach {len(databases)}",
-            "point all at one database",
-        )
-    else:
-        yield Check("one database", "ok", "every login reaches the same")
-    yield from _catalogue(settings)
+        databases.add((seen.database, seen.server))
+        state, fix = ("ok", "")
+        if seen.is_super:
+            state, fix = "fail", "use a login without superuser rights"
+        yield Check(title, state, f"{seen.user}, PostgreSQL {seen.version}", fix)
+    yield one_database(len(databases))
+    yield from catalogue_of(settings)
     if settings.social_dsn:
-        yield _continuity(settings)
-        yield _first_day(settings)
+        yield from walls(settings)
+
+
+def one_database(count: int) -> Check:
+    """Whether logins that reach so many databases reach the same."""
+    title = "one database"
+    if count > 1:
+        return Check(title, "fail", f"the logins reach {count}", "point all at one database")
+    return Check(title, "ok", "every login reaches the same")
+
+
+def walls(settings: Settings) -> Iterator[Check]:
+    """What the social tier must not be able to do, and landed days that it leaves out."""
+    yield _continuity(settings)
+    yield _first_day(settings)
     yield _refused(settings, "audit is append-only", "update audit.event set actor = actor")
     yield _refused(settings, "no way into Dagster's tables", "select 1 from dagster.runs limit 1")
 
 
-def _catalogue(settings: Settings) -> Iterator[Check]:
+def catalogue_of(settings: Settings) -> Iterator[Check]:
     """Whether the database is this package's, and whether its roles behave as they must."""
     dsn = next((d for name in DATABASES if (d := getattr(settings, name))), None)
     if dsn is None:
@@ -137,7 +167,7 @@ def _continuity(settings: Settings) -> Check:
         with sql.connect(settings.need("social_dsn")) as conn:
             doubts = continuity.doubts(conn)
             for name, url in (("tier1", settings.tier1_url), ("handoff", settings.handoff_url)):
-                held = continuity.newest_number(objects.Objects(url))
+                held = continuity.newest_number(objects.Objects(url, is_patient=False))
                 if held > continuity.counted(conn, name):
                     doubts = sorted({*doubts, name})
     except (psycopg.Error, SxeError) as error:
@@ -171,7 +201,18 @@ def _first_day(settings: Settings) -> Check:
     )
 
 
-def _who(conn: psycopg.Connection) -> tuple[str, tuple[str, ...], bool, str]:
+@dataclass(frozen=True)
+class Who:
+    """Who is logged in, to which database of which server."""
+
+    user: str
+    database: str
+    server: str
+    is_super: bool
+    version: str
+
+
+def who(conn: psycopg.Connection) -> Who:
     """Who is logged in, to which database of which server, as a superuser or not.
 
     A pooler reaches the server by another address, so the server is known by its identifier.
@@ -181,8 +222,12 @@ def _who(conn: psycopg.Connection) -> tuple[str, tuple[str, ...], bool, str]:
         "(select rolsuper from pg_roles where rolname = current_user), "
         "current_setting('server_version') from pg_control_system()"
     ).fetchone()
-    user, name, server, is_super, version = row or ("?", "?", "?", True, "?")
-    return user, (name, server), is_super, version
+    return Who(*(row or ("?", "?", "?", True, "?")))
+
+
+def words(error: Exception) -> str:
+    """An error in words of ours; of a driver's only the kind, its text may quote what was sent."""
+    return str(error) if isinstance(error, SxeError) else type(error).__name__
 
 
 def _refused(settings: Settings, name: str, statement: str) -> Check:

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from sxe_pipeline.local import attach
-from sxe_pipeline.settings import STORES, Settings
+from sxe_pipeline.settings import Settings
 from sxe_pipeline.store.disk import local_path
 
 _NO_ROOM = 128 * 1024
@@ -45,7 +45,7 @@ def full(settings: Settings) -> list[str]:
 
 
 def _folders(settings: Settings) -> dict[str, Path | None]:
-    stores = {name.removesuffix("_url"): local_path(getattr(settings, name)) for name in STORES}
+    stores = {name.removesuffix("_url"): local_path(url) for name, url in settings.stores.items()}
     return stores | {"postgres": attach.data_folder(settings) if settings.is_embedded else None}
 
 

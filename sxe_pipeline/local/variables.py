@@ -14,6 +14,7 @@ from sxe_pipeline.ops import days
 from sxe_pipeline.settings import DATABASES, PACE, STORES, Settings
 from sxe_pipeline.store import disk, sql
 from sxe_pipeline.store.sql import with_driver
+from sxe_pipeline.variables import ENV, PRODUCTION, of_store
 
 
 def deploy_file(name: str) -> Path:
@@ -28,8 +29,10 @@ def exports(settings: Settings, dagster_home: Path) -> dict[str, str]:
     env = {
         "SXE_HOME": str(settings.home),
         "DAGSTER_HOME": str(dagster_home),
-        **{variable: getattr(settings, name) for name, (variable, _) in STORES.items()},
+        **stores(settings, *settings.stores),
     }
+    if settings.is_production:
+        env[ENV] = PRODUCTION
     for name, variable in DATABASES.items():
         if value := getattr(settings, name):
             env[variable] = value
@@ -42,6 +45,21 @@ def exports(settings: Settings, dagster_home: Path) -> dict[str, str]:
         env["SXE_POLICY_FILE"] = str(settings.policy_file)
     if settings.retention_file:
         env["SXE_RETENTION_FILE"] = str(settings.retention_file)
+    return env
+
+
+def stores(settings: Settings, *names: str) -> dict[str, str]:
+    """The variables of stores, with what is set for one of them alone.
+
+    Args:
+        settings: Where they are.
+        names: Keys of `STORES`.
+    """
+    env: dict[str, str] = {}
+    for name in names:
+        url, variable = settings.stores[name], STORES[name][0]
+        env[variable] = url
+        env |= {n: url.options[c] for n, c in of_store(variable).items() if c in url.options}
     return env
 
 

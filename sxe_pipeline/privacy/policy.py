@@ -41,9 +41,15 @@ def load(file: Path) -> Policy:
         The policy.
 
     Raises:
-        BadConfig: The file is no policy.
+        BadConfig: The file cannot be read, or is no policy.
     """
-    data = file.read_bytes()
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise BadConfig(
+            f"the platform policy {file} cannot be read ({type(error).__name__}); correct "
+            "SXE_POLICY_FILE"
+        ) from None
     try:
         content = yaml.safe_load(data)
         version, platforms = str(content["version"]), content["platforms"]

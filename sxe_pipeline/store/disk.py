@@ -62,15 +62,7 @@ def write_secret(file: Path, text: str, owner: tuple[int, int] | None = None) ->
         owner: User and group that get it; None is this process. Given by the descriptor: a name in
             another's folder may lead elsewhere by then.
     """
-    new = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write(text)
-            if owner:
-                os.fchown(out.fileno(), *owner)
-        new.replace(file)
-    finally:
-        new.unlink(missing_ok=True)
+    replace(file, text.encode(), owner)
 
 
 def private_folder(path: Path, mode: int = 0o700) -> None:
@@ -124,14 +116,32 @@ def own_folder(
         )
 
 
+def replace(file: Path, content: bytes, owner: tuple[int, int] | None = None) -> None:
+    """Another content for such a file, whole or not at all, on the disk before this returns."""
+    _written(file, content, owner).replace(file)
+    flush([file])
+
+
 def _create(file: Path, content: bytes) -> None:
-    new = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    new = _written(file, content)
     try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(content)
         os.link(new, file)
         flush([file])
     except FileExistsError:
         return
     finally:
         new.unlink(missing_ok=True)
+
+
+def _written(file: Path, content: bytes, owner: tuple[int, int] | None = None) -> Path:
+    """A file beside that one, for its owner alone."""
+    new = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(content)
+            if owner:
+                os.fchown(out.fileno(), *owner)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    return new

@@ -7,10 +7,10 @@ update: a local store has neither, so what matters about an object stands inside
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -23,6 +23,32 @@ from sxe_pipeline.store.disk import flush, local_path, private_folder
 
 _STAGED = re.compile(r"#\d+$", re.ASCII)
 """What obstore names a file that it is writing; it lists none of them."""
+
+_REASONS = {
+    "169.254.169.254": "no credentials are set for it",  # where a machine of the cloud asks
+    "NoSuchBucket": "there is no such bucket",
+    "InvalidAccessKeyId": "its access key is unknown",
+    "SignatureDoesNotMatch": "its secret key is wrong",
+    "status code: 401": "its access key is unknown",
+    "status code: 403": "its key has no right to do that",
+    "status code: 404": "there is no such bucket",
+    "status code: 501": "it cannot write only what is new (If-None-Match)",
+    "status code: 500": "it is out of order",
+    "status code: 502": "it is out of order",
+    "status code: 503": "it is busy or out of order",
+    "status code: 504": "it is out of order",
+    "status code: 429": "it was asked too often",
+    "status code: 400": "it does not understand the request, perhaps of another region",
+    "redirect": "it is of another region",
+    "builder error": "its endpoint is http:// and would be read on the way; begin it with https://",
+    "error sending request": "nobody answers at its endpoint",
+}
+"""Part of the client's text -> why; the text itself may hold what was sent."""
+
+_ONCE_MORE: dict[str, Any] = {
+    "retry_config": {"max_retries": 1, "retry_timeout": timedelta(seconds=5)}
+}
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -38,12 +64,12 @@ class Entry:
 class Objects:
     """A store of objects below one URL (`file:///...` or `s3://bucket/prefix`)."""
 
-    def __init__(self, url: str, options: Mapping[str, str] | None = None) -> None:
+    def __init__(self, url: str, *, is_patient: bool = True) -> None:
         """Open the store; a local folder is made where it is missing, for its owner alone.
 
         Args:
-            url: Where it is.
-            options: Region, endpoint and credentials of an S3 store; unused by a local one.
+            url: Where it is; a `StoreUrl` brings what only this store needs to be reached.
+            is_patient: A service that is busy is asked again for minutes; False: once more.
 
         Raises:
             StoreUnavailable: The folder cannot be made, or the URL names no store we know.
@@ -57,7 +83,9 @@ class Objects:
                 private_folder(self._folder.absolute())
                 self._store = LocalStore(prefix=self._folder.absolute())
             else:
-                self._store = S3Store.from_url(url, config=cast(Any, dict(options or {})))
+                own = cast(Any, getattr(url, "options", {}))
+                retry = {} if is_patient else _ONCE_MORE
+                self._store = S3Store.from_url(url, config=own, **retry)
         except (BaseError, OSError, ValueError):
             raise StoreUnavailable(f"object store {url} cannot be opened; check its URL") from None
 
@@ -156,7 +184,9 @@ class Objects:
     def _translated_errors(self, key: str) -> Iterator[None]:
         try:
             yield
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if "NoSuchBucket" in str(error):
+                raise self._failure(key, error) from None
             raise NotFound(f"object {key} is not in {self.url}") from None
         except (BaseError, OSError) as error:
             if is_full(error):
@@ -164,10 +194,20 @@ class Objects:
                     f"the disk of object store {self.url} is full; make room there, then run it "
                     "again"
                 ) from None
-            raise StoreUnavailable(
-                f"object store {self.url} failed on {key} ({type(error).__name__}); check space, "
-                "rights and connection, then try again"
-            ) from None
+            raise self._failure(key, error) from None
+
+    def _failure(self, key: str, error: Exception) -> StoreUnavailable:
+        if self._folder is not None:
+            return StoreUnavailable(
+                f"object store {self.url} failed on {key} ({type(error).__name__}); check space "
+                "and rights, then try again"
+            )
+        text = str(error)
+        reason = next((words for part, words in _REASONS.items() if part in text), None)
+        return StoreUnavailable(
+            f"object store {self.url} failed on {key}: {reason or type(error).__name__}; check its "
+            "URL, endpoint and key, then try again"
+        )
 
 
 class _Source(io.RawIOBase):

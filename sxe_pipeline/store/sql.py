@@ -77,6 +77,11 @@ def credentials(dsn: str) -> tuple[str, str | None]:
     return str(given.get("user") or ""), given.get("password")
 
 
+def sslmode(dsn: str) -> str | None:
+    """How a URL wants its line; None where it leaves that to the driver."""
+    return _parameters(dsn).get("sslmode")
+
+
 def _parameters(dsn: str) -> dict[str, Any]:
     try:
         return dict(conninfo_to_dict(bare(dsn)))
@@ -109,21 +114,37 @@ def bare(url: str) -> str:
 def _reason(error: psycopg.OperationalError) -> str:
     """Why, in words of ours: the driver's text may repeat parts of the connection string."""
     text = str(error).lower()
-    known = {
-        "certificate": "its certificate is not trusted; name the authority by sslrootcert",
-        "no encryption": "it wants TLS; add sslmode=require",
-        "ssl required": "it wants TLS; add sslmode=require",
-        "does not support ssl": "it offers no TLS",
-        "password authentication failed": "wrong password",
-        "sasl authentication failed": "wrong password",  # a pooler's words
-        "login has been failing": "the pooler was refused there; wait half a minute",
-        "connection refused": "nothing listens there",
-        "does not exist": "no such database or role",
-        "timeout": "no answer in time",
-        "too many": "too many connections",
-        "starting up": "it is starting up",
-        "could not translate host name": "unknown host",
-        "failed to resolve": "unknown host",
-        "permission denied": "no right to connect",
-    }
-    return next((words for part, words in known.items() if part in text), "no connection")
+    return next((words for part, words in _REASONS.items() if part in text), "no connection")
+
+
+_REASONS = {
+    "root certificate file": "no authority is named that could prove it; add sslrootcert=FILE",
+    "does not match host name": "its certificate is another host's; correct the host",
+    "certificate": "its certificate is not trusted; name the authority by sslrootcert",
+    "no encryption": "it wants TLS; add sslmode=require",
+    "ssl required": "it wants TLS; add sslmode=require",
+    "does not support ssl": "it offers no TLS",
+    "password authentication failed": "wrong password, or no such role",  # it does not say which
+    "sasl authentication failed": "wrong password, or no such role",  # a pooler's words
+    "no password supplied": "the URL holds no password",
+    "login has been failing": "the pooler was refused there; wait half a minute",
+    "connection refused": "nothing listens there",
+    "no such database": "no such database",  # a pooler's words
+    "no such user": "no such role",
+    "is not permitted to log in": "that role may not log in",
+    "timeout": "no answer in time",
+    "too many": "too many connections",
+    "remaining connection slots": "too many connections",
+    "starting up": "it is starting up",
+    "shutting down": "it is shutting down",
+    "could not translate host name": "unknown host",
+    "failed to resolve": "unknown host",
+    "unreachable": "no way to that host",
+    "no route to host": "no way to that host",
+    "permission denied": "no right to connect",
+    "no pg_hba.conf entry": "it lets nobody in from this address",
+    # Last: the words before it say what does not exist.
+    'database "': "no such database",
+    'role "': "no such role",
+}
+"""Part of the driver's text -> why, the telling ones first."""

@@ -7,7 +7,7 @@ version that a killed writer left behind is put aside by the next one. A table h
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -29,18 +29,6 @@ _CONFIGURATION = {
     # A named version may be older than the retention of the log; cleaning would make it unreadable.
     "delta.enableExpiredLogCleanup": "false",
 }
-
-
-class Root(str):
-    """The URL of the table store. A plain string does as well where no credentials are needed."""
-
-    options: dict[str, str]
-
-    def __new__(cls, url: str, options: Mapping[str, str] | None = None) -> "Root":
-        """Attach the region, endpoint and credentials of an S3 store to its URL."""
-        root = super().__new__(cls, url)
-        root.options = dict(options or {})
-        return root
 
 
 class Snapshot:
@@ -345,8 +333,8 @@ def address(root: str, name: str) -> str:
 
 
 def options(root: str) -> dict[str, str] | None:
-    """Region, endpoint and credentials of the store; None where none are needed."""
-    return root.options if isinstance(root, Root) and root.options else None
+    """What only this store needs to be reached (`StoreUrl`); None where there is nothing."""
+    return getattr(root, "options", None) or None
 
 
 def _quoted(days: Sequence[date]) -> str:

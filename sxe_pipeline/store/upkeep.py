@@ -190,7 +190,7 @@ def _relative(table: Any, folder: str) -> list[str]:
 
 
 def _objects(root: str) -> Objects:
-    return Objects(root, tables.options(root))
+    return Objects(root)
 
 
 @contextmanager

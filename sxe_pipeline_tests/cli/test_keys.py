@@ -1,5 +1,7 @@
 """Signing keys, as an operator types it."""
 
+import pytest
+
 from sxe_pipeline.handoff import sign
 from sxe_pipeline_tests.cli.terminal import all_verbs
 
@@ -69,9 +71,52 @@ def test_where_a_database_is_given_no_key_is_invented(empty):
     assert not (empty.home / "keys").exists()
 
 
+def test_d04_a_keyset_is_rotated_resealed_and_finished_where_the_contact_process_runs(
+    empty, tmp_path
+):
+    new = empty.read(None, "keys", "keyset")["keyset"]
+    empty.variables["SXE_KEYSET"] = new
+    rotated = empty.type(None, "keys", "rotate").stdout.strip()
+    kept = tmp_path / "kept"
+    said = empty.type(None, "keys", "rotate", "--to", str(kept))
+    empty.type(None, "keys", "rotate", "--to", str(kept), code=2)
+    empty.variables["SXE_KEYSET"] = rotated
+    resealed = empty.read(None, "keys", "reseal")
+    finished = empty.type(None, "keys", "rotate", "--finish").stdout.strip()
+
+    assert new.startswith("sxe-keyset:")
+    assert rotated.startswith("sxe-keyset:")
+    assert len({new, rotated, finished, kept.read_text()}) == 4
+    assert "sxe-keyset" not in said.output
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert (resealed["points"], resealed["left"]) == (0, 0)
+
+
+def test_a_keyset_is_not_shown_to_whoever_looks_at_the_terminal(monkeypatch):
+    from sxe_pipeline.cli import keyset
+    from sxe_pipeline.errors import BadInput
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    with pytest.raises(BadInput, match="prints a secret"):
+        keyset._refuse_to_show(None, yes=False)
+    keyset._refuse_to_show(None, yes=True)
+
+
+def test_d04_a_new_signing_key_stands_beside_the_old_one(empty, tmp_path):
+    files = []
+    for number in range(2):
+        files.append(tmp_path / f"{number}.pem")
+        files[-1].write_bytes(sign.Signer.generate().public_pem())
+        empty.read(None, "keys", "register", str(files[-1]))
+
+    live = empty.world.owner("select key_id from handoff.signing_key where retired_at is null")
+
+    assert {sign.key_id(sign.public_key(f.read_bytes())) for f in files} <= {row[0] for row in live}
+
+
 def test_no_verb_of_keys_is_about_a_person():
     from sxe_pipeline.cli import main
 
     assert {path[1] for path, _ in all_verbs(main) if path[0] == "keys" and path[1:]} == {
-        *("create", "public", "register"),
+        *("create", "public", "register", "keyset", "rotate", "reseal"),
     }

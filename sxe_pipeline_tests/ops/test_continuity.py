@@ -1,6 +1,7 @@
 """A database that was restored, or a standby that took over, knows that it is behind its stores."""
 
 import uuid
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -126,7 +127,7 @@ def test_old_markers_are_cleared_and_enough_of_them_stay(store, monkeypatch):
     monkeypatch.setattr(continuity, "KEPT", 3)
     monkeypatch.setattr(continuity, "_CLEARED_EACH", 5)
     for number in range(1, 11):
-        continuity.put(store, number, {"number": number})
+        continuity.note(store, number, uuid.uuid4(), datetime.now(UTC), cards=["a"])
 
     assert [m.number for m in continuity.since(store, 0)] == [7, 8, 9, 10]
 
@@ -136,7 +137,8 @@ def test_a_run_of_a_restored_database_builds_and_mints_nothing(place):
     place.tick()
     assert place.run("tier1_intake", TODAY).is_success
     [(number,)] = place.rows("select number from ops.marker where store = 'tier1'")
-    continuity.put(Objects(place.settings.tier1_url), number + 4, {"number": number + 4})
+    store = Objects(place.settings.tier1_url)
+    continuity.note(store, number + 4, uuid.uuid4(), datetime.now(UTC))
     land(place.settings.home, TODAY, [person(2)], name="more.json")
     place.tick()
 

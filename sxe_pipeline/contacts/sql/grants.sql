@@ -1,6 +1,8 @@
--- Contact values are added and read by the contact tier alone, never changed.
+-- Contact values are added and read by the contact tier alone; none is changed but by another key.
 
 grant usage on schema contacts to sxe_contacts;
 grant select, insert on contacts.contact_point, contacts.quarantine to sxe_contacts;
 -- Old ones are deleted by the function alone, which looks at who needs them.
 grant execute on function contacts.expire_points(interval, timestamptz, int) to sxe_contacts;
+-- Another key seals them by the function alone.
+grant execute on function contacts.reseal_points(uuid[], bytea[], bytea[], bytea) to sxe_contacts;

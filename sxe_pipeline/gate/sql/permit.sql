@@ -59,6 +59,8 @@ begin
                 when i.inputs is null then 'forgotten'
                 when exists (select from privacy.suppression p where p.card_id = any (family))
                     then 'suppressed'
+                when exists (select from gate.lost_ask l where l.card_id = any (family)
+                             and l.until > clock_timestamp()) then 'maybe_paid'
                 when not exists (select from gate.candidate c where c.card_id = i.card_id
                                  and c.withdrawn_at is null) then 'withdrawn'
                 when not (select is_allowed from gate.policy_allows(

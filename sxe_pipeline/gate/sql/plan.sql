@@ -100,6 +100,8 @@ begin
         -- Two ids of one person are one card: the lowest id stands for both.
         select distinct on (survivor) * from judged
         where is_allowed and not is_suppressed and (is_askable or is_known)
+          and not exists (select from gate.lost_ask l
+                          where l.card_id = any (family) and l.until > clock_timestamp())
         order by survivor, card_id
     ), taken as materialized (
         -- In the order of the ids, so that two permits lock their cards in one order.

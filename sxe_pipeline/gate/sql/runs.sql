@@ -40,6 +40,7 @@ declare
     h jsonb;
     approved int[];
     next_fence bigint := nextval('gate.fence');
+    counted ops.marker;
     now_state text;
     left_over uuid;
 begin
@@ -84,7 +85,15 @@ begin
         event_id = audit.append('request.begun', 'run:' || _run_id, _request::text, 'a' || _attempt,
             jsonb_build_object('attempt', _attempt, 'state', now_state, 'version', r.version))
     where request_id = _request;
+    -- The store hears who may be asked about before anybody is: a restored database asks it.
+    if now_state = 'EXECUTING' then
+        counted := ops.count_marker('contact_handoff');
+    end if;
     return jsonb_build_object('fence', next_fence, 'state', now_state, 'header', h,
+        'marker', case when counted.store is not null then to_jsonb(counted) - 'store' end,
+        'card_ids', (select coalesce(jsonb_agg(card_id order by position), '[]')
+                     from gate.request_item where request_id = _request and version = r.version
+                       and skip_reason is null),
         'waterfall', h->'waterfall',
         'loopback_only', coalesce((select (content->>'loopback_only')::boolean from gate.policy
             where encode(sha256, 'hex') = h->>'policy_sha256'), true),

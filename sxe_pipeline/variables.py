@@ -1,0 +1,245 @@
+"""Every variable of the environment: what it is called, whose it is, and what it may not be.
+
+Pure: a mapping in, sentences out. None of them repeats a value: most are secrets. Not here: reading
+the environment and what becomes of a value (`settings`).
+"""
+
+import difflib
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+ENV = "SXE_ENV"
+PRODUCTION = "production"
+MODES = ("development", PRODUCTION)
+
+DATABASES = {
+    "social_dsn": "SXE_SOCIAL_DATABASE_URL",
+    "contacts_dsn": "SXE_CONTACTS_DATABASE_URL",
+    "api_dsn": "SXE_API_DATABASE_URL",
+    "admin_dsn": "SXE_ADMIN_DATABASE_URL",
+    "dagster_dsn": "DAGSTER_DATABASE_URL",
+}
+"""Five logins to one database: field of `Settings` -> environment variable."""
+
+STORES = {
+    "landing_url": ("SXE_LANDING_STORE_URL", "landing"),
+    "tier1_url": ("SXE_TIER1_STORE_URL", "tier1"),
+    "handoff_url": ("SXE_HANDOFF_STORE_URL", "handoff"),
+    "contact_handoff_url": ("SXE_CONTACT_HANDOFF_STORE_URL", "contact_handoff"),
+}
+"""Property of `Settings` -> (environment variable, folder of the embedded default)."""
+
+OF_A_STORE = {
+    "ACCESS_KEY_ID": "AWS_ACCESS_KEY_ID",
+    "SECRET_ACCESS_KEY": "AWS_SECRET_ACCESS_KEY",
+    "REGION": "AWS_REGION",
+    "ENDPOINT_URL": "AWS_ENDPOINT_URL",
+}
+"""End of a variable of one store -> the variable of every store that it replaces there."""
+
+PROVIDERS = {
+    "apollo": ("SXE_APOLLO_URL", "https://api.apollo.io", {"api_key": "APOLLO_API_KEY"}),
+    "enformion": (
+        "SXE_ENFORMION_URL",
+        "https://devapi.enformion.com",
+        {"name": "ENFORMION_AP_NAME", "password": "ENFORMION_AP_PASSWORD"},
+    ),
+}
+"""Provider -> (variable of its address, its address, credential -> variable)."""
+
+PACE = {
+    name: f"SXE_{name.upper()}_S"
+    for name in (
+        *("run_lease", "start_grace", "retry_pause"),
+        *("settle", "settle_at_most", "version_grace"),
+    )
+}
+"""Field of `settings.Pace` -> environment variable."""
+
+ALERT_WEBHOOK = "SXE_ALERT_WEBHOOK_URL"
+"""Where alerts are sent; whoever knows the address may write there, so it is a secret."""
+
+CREDENTIALS = tuple(v for _, _, names in PROVIDERS.values() for v in names.values())
+
+
+def of_store(store: str) -> dict[str, str]:
+    """What may be set for one store alone: its variables -> those of every store.
+
+    Args:
+        store: The variable of its address.
+    """
+    stem = store.removesuffix("URL")
+    return {f"{stem}{end}": common for end, common in OF_A_STORE.items()}
+
+
+STORE_SECRETS = {
+    name: store for store, _ in STORES.values() for name in of_store(store) if "ACCESS_KEY" in name
+}
+"""Variable of a store's identity -> the variable of that store's address."""
+
+SECRETS = {
+    ALERT_WEBHOOK,
+    "SXE_SIGNING_KEY",
+    "SXE_KEYSET",
+    "SXE_TOKEN",
+    *CREDENTIALS,
+    *STORE_SECRETS,
+}
+"""What no child inherits unless it is named."""
+
+KNOWN = frozenset(
+    {
+        *(ENV, "SXE_HOME", "SXE_POLICY_FILE", "SXE_RETENTION_FILE", "SXE_FIRST_DAY"),
+        *("SXE_PG_BIN", "SXE_PG_USER", "SXE_APOLLO_SINK_URL"),
+        *(name for name in (*DATABASES.values(), *SECRETS) if name.startswith("SXE_")),
+        *itertools.chain(*((store, *of_store(store)) for store, _ in STORES.values())),
+        *(address for address, _, _ in PROVIDERS.values()),
+        *PACE.values(),
+    }
+)
+"""Every name of ours; what begins like them and is none of them is misspelt."""
+
+_OF_THE_TESTS = ("SXE_TEST_", "SXE_MUTATION_")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of a deployment, by what its environment holds.
+
+    Attributes:
+        role: Whom it logs in as.
+        needs: Without these it does not start.
+        may: What it may hold besides; every other login and secret is another process's.
+    """
+
+    role: str
+    needs: tuple[str, ...]
+    may: tuple[str, ...] = ()
+
+    @property
+    def foreign(self) -> frozenset[str]:
+        """Logins and secrets that this process may not be told."""
+        of_stores = {name for name, store in STORE_SECRETS.items() if store in self.needs}
+        return frozenset({*DATABASES.values(), *SECRETS} - {*self.needs, *self.may} - of_stores)
+
+
+PROCESSES = {
+    "migrate": Process(
+        "sxe_admin",
+        (DATABASES["admin_dsn"],),
+        tuple(variable for name, variable in DATABASES.items() if name != "admin_dsn"),
+    ),
+    "social": Process(
+        "sxe_social",
+        (
+            *(DATABASES["social_dsn"], DATABASES["dagster_dsn"]),
+            *(STORES[name][0] for name in ("landing_url", "tier1_url", "handoff_url")),
+            "SXE_SIGNING_KEY",
+        ),
+        (ALERT_WEBHOOK,),
+    ),
+    "contact": Process(
+        "sxe_contacts",
+        (
+            *(DATABASES["contacts_dsn"], DATABASES["dagster_dsn"]),
+            STORES["contact_handoff_url"][0],
+            *("SXE_KEYSET", "SXE_SIGNING_KEY"),
+        ),
+        CREDENTIALS,
+    ),
+    "web": Process("sxe_dagster", (DATABASES["dagster_dsn"],)),
+}
+"""The processes of a deployment. `web` is Dagster's webserver and its daemon."""
+
+
+def misspelt(environment: Mapping[str, str]) -> Iterator[str]:
+    """One sentence for each name that begins like ours and is none of ours."""
+    for name in sorted(environment):
+        if name.startswith("SXE_") and name not in KNOWN and not name.startswith(_OF_THE_TESTS):
+            near = difflib.get_close_matches(name, sorted(KNOWN), 1)
+            meant = f"; {near[0]} is meant, rename it" if near else "; remove it"
+            yield f"{name} is no variable of this engine{meant}"
+
+
+def unfit(environment: Mapping[str, str], process: Process | None = None) -> Iterator[str]:
+    """One sentence for each reason why this is no environment of production.
+
+    Args:
+        environment: The variables; an empty value counts as none.
+        process: Whose environment it is; None: a verb, which asks for its logins when it runs.
+    """
+    given = {name: value for name, value in environment.items() if value}
+    yield from misspelt(environment)
+    yield from _unencrypted(given)
+    yield from _local(given)
+    yield from _shared(given)
+    if process:
+        yield from (f"{n} is not set, and this process needs it" for n in missing(given, process))
+        for name in sorted(process.foreign & given.keys()):
+            yield f"{name} is set, and belongs to another process; take it out of this one"
+
+
+def missing(environment: Mapping[str, str], process: Process) -> list[str]:
+    """What a process needs and does not have."""
+    return [name for name in process.needs if not environment.get(name)]
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether what is sent there stays on this machine."""
+    return host in ("localhost", "127.0.0.1", "::1")
+
+
+def parts_of(url: str) -> tuple[str, str | None] | None:
+    """Scheme and host of an address; None where it cannot be read."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return parts.scheme, parts.hostname
+
+
+def _unencrypted(given: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(given.keys() & DATABASES.values()):
+        if _tls(given[name]) not in ("require", "verify-ca", "verify-full"):
+            yield (
+                f"{name} does without TLS; end it in ?sslmode=verify-full&sslrootcert=FILE, or in "
+                "?sslmode=require"
+            )
+    ends = {"AWS_ENDPOINT_URL", *(n for s, _ in STORES.values() for n in of_store(s))}
+    for name in sorted(n for n in given.keys() & ends if n.endswith("ENDPOINT_URL")):
+        url = parts_of(given[name])
+        if url is None or (url[0] != "https" and not is_loopback(url[1])):
+            yield f"{name} does without TLS; begin it with https://"
+
+
+def _local(given: Mapping[str, str]) -> Iterator[str]:
+    """What would be gone with the disk of a container."""
+    for store, _ in STORES.values():
+        if store in given and not given[store].startswith("s3:"):
+            yield f"{store} is a folder of this machine; name a bucket, s3://NAME"
+    for secret in ("SXE_SIGNING_KEY", "SXE_KEYSET"):
+        if given.get(secret, "").strip().startswith("file:"):
+            yield (
+                f"{secret} is a file of this machine, which would be made anew where it is "
+                "missing; set the key itself"
+            )
+
+
+def _shared(given: Mapping[str, str]) -> Iterator[str]:
+    buckets = defaultdict(list)
+    for store, _ in STORES.values():
+        if given.get(store, "").startswith("s3:") and (parts := parts_of(given[store])):
+            buckets[parts[1]].append(store)
+    for stores in buckets.values():
+        if len(stores) > 1:
+            yield f"{' and '.join(stores)} are one bucket; give each tier a bucket of its own"
+
+
+def _tls(url: str) -> str | None:
+    try:
+        return parse_qs(urlsplit(url).query).get("sslmode", [None])[-1]
+    except ValueError:
+        return None

@@ -1,0 +1,122 @@
+"""Object storage on a socket: it answers as services do, wrongly by the name of a bucket."""
+
+import contextlib
+import http.server
+import threading
+import urllib.parse
+
+REFUSALS = {
+    "denied": (403, "AccessDenied"),
+    "stranger": (403, "InvalidAccessKeyId"),
+    "forged": (403, "SignatureDoesNotMatch"),
+    "missing": (404, "NoSuchBucket"),
+    "busy": (503, "SlowDown"),
+}
+"""Bucket -> what it answers to everything."""
+
+READ_ONLY, WRITE_ONLY, OLD, CARELESS = "read-only", "write-only", "old", "careless"
+"""Refuse writing or reading; do not know If-None-Match, and say so or overwrite."""
+
+
+class _Bucket(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_PUT(self):
+        data = self.rfile.read(int(self.headers.get("content-length") or 0))
+        bucket, key = self._place()
+        is_new_only = self.headers.get("if-none-match") == "*"
+        if bucket in REFUSALS:
+            return self._refuse(*REFUSALS[bucket])
+        if bucket == READ_ONLY:
+            return self._refuse(403, "AccessDenied")
+        if bucket == OLD and is_new_only:
+            return self._refuse(501, "NotImplemented")
+        if is_new_only and bucket != CARELESS and (bucket, key) in self.server.objects:
+            return self._refuse(412, "PreconditionFailed")
+        self.server.objects[bucket, key] = data
+        return self._answer(200)
+
+    def do_GET(self):
+        bucket, key = self._place()
+        if bucket in REFUSALS:
+            return self._refuse(*REFUSALS[bucket])
+        if bucket == WRITE_ONLY:
+            return self._refuse(403, "AccessDenied")
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        if "list-type" in query:
+            return self._list(bucket, query.get("prefix", [""])[0])
+        if (bucket, key) not in self.server.objects:
+            return self._refuse(404, "NoSuchKey")
+        return self._answer(200, self.server.objects[bucket, key])
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_DELETE(self):
+        self.server.objects.pop(self._place(), None)
+        self._answer(204)
+
+    def do_POST(self):
+        """Several are deleted at once."""
+        body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+        bucket, _ = self._place()
+        keys = [part.split("</Key>")[0] for part in body.split("<Key>")[1:]]
+        for key in keys:
+            self.server.objects.pop((bucket, key), None)
+        deleted = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
+        self._answer(200, f"<DeleteResult>{deleted}</DeleteResult>".encode())
+
+    def _place(self):
+        path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)
+        bucket, _, key = path.removeprefix("/").partition("/")
+        return bucket, key
+
+    def _list(self, bucket, prefix):
+        rows = "".join(
+            f"<Contents><Key>{key}</Key><Size>{len(data)}</Size><ETag>e</ETag>"
+            "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
+            for (at, key), data in sorted(self.server.objects.items())
+            if at == bucket and key.startswith(prefix)
+        )
+        self._answer(200, f"<ListBucketResult>{rows}</ListBucketResult>".encode())
+
+    def _refuse(self, status, code):
+        self._answer(status, f"<Error><Code>{code}</Code></Error>".encode())
+
+    def _answer(self, status, body=b""):
+        self.send_response(status)
+        for name, value in {
+            "content-length": str(len(body)),
+            "etag": "e",
+            "last-modified": "Thu, 01 Jan 2026 00:00:00 GMT",
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def serving():
+    """The variables of an S3 client, and what is stored: (bucket, key) -> bytes."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Bucket)
+    server.objects = {}
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    variables = {
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    try:
+        yield variables, server.objects
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

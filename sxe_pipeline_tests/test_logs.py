@@ -1,0 +1,43 @@
+"""What is logged and said holds no contact data, and the address of a server is none."""
+
+import pytest
+
+from sxe_pipeline.logs import scrub
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1:25060",
+        "10.244.113.201:5432",
+        "http://127.0.0.1:45660/bucket",
+        "db-postgresql-nyc3-12345-do-user-1234567-0.b.db.example.com:25060",
+        "localhost:65001",
+        "[::1]:5432",
+    ],
+)
+def test_d14_the_address_of_a_server_is_no_phone_number(address):
+    said = f"database sxe at {address} does not let sxe_api in (wrong password)"
+
+    assert scrub(said) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "call:415 555 0123",
+        "phone.me:415 555 0123",
+        "me.tel:415-555-0123",
+        "415.555.0123:22",
+        "2125551234.example.com:80",
+        "ana@example.com:25060",
+        "+1 415 555 0123:80 at 127.0.0.1:25060",
+        "t:41 at 10.0.0.1:80 call 415-555-0123",
+    ],
+)
+def test_a_contact_does_not_hide_behind_a_port(text):
+    said = scrub(text)
+
+    assert "[phone]" in said or "[email]" in said
+    assert "555" not in said
+    assert "ana" not in said
