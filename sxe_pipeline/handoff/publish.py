@@ -154,7 +154,7 @@ def _begin(
         batch_id, sealed = _sealed(job, rows, parts, prev)
     for batch in unfinished:
         if not _is_same(conn, batch, batch_id, parts):
-            record.abandon(conn, batch, actor=job.actor, now=job.now)
+            record.abandon(conn, batch, actor=job.actor)
         else:
             return batch.batch_id
     if answer is not None or batch_id is None:

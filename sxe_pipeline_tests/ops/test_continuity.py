@@ -7,16 +7,16 @@ import psycopg
 import pytest
 
 from sxe_pipeline.errors import Refused
-from sxe_pipeline.ops import continuity, versions
+from sxe_pipeline.ops import continuity
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
-from sxe_pipeline_tests import databases
+from sxe_pipeline_tests import databases, named
 from sxe_pipeline_tests.places import TODAY, land, person
 
 
 def name_version(conn, number):
     with conn.transaction():
-        versions.name(conn, "social/profiles", number, inputs="a")
+        named.name(conn, "social/profiles", number, inputs="a")
 
 
 @pytest.fixture
@@ -100,9 +100,8 @@ def test_a_server_that_took_over_publishes_nothing(conn, database):
     assert continuity.doubts(conn) == ["server"]
     with pytest.raises(psycopg.Error, match="restored or failed over") as caught:
         conn.execute(
-            "insert into handoff.batch (batch_id, contract, contract_version, market, day, state, "
-            "row_count, manifest, manifest_sha256, created_at) values (%s, 'lead_card', '0.1.0', "
-            "'m', %s, 'building', 0, '', %s, now())",
+            "select handoff.build(%s, 'lead_card', '0.1.0', 'm', %s, null, null, null, 0, '', %s, "
+            "now(), 'test')",
             [uuid.uuid4().hex, TODAY, "0" * 64],
         )
     assert caught.value.sqlstate == "SXREF"
