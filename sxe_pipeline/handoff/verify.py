@@ -5,7 +5,7 @@ Dagster. The key is an argument; a key that lies beside the batch proves nothing
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -21,7 +21,7 @@ from sxe_pipeline.handoff import manifest
 from sxe_pipeline.handoff.encode import batch_id as id_of
 from sxe_pipeline.handoff.sign import key_id
 from sxe_pipeline.schema import Contract, load
-from sxe_pipeline.store.objects import Objects
+from sxe_pipeline.store.objects import Entry
 
 MAX_MANIFEST_BYTES = 16 << 20
 _CHUNK = 1 << 20
@@ -29,9 +29,9 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """A batch in an object store: the folder of its manifest."""
+    """A batch in an object store or on a web server: the folder of its manifest."""
 
-    objects: Objects
+    objects: "_Readable"
     folder: str
 
 
@@ -54,6 +54,14 @@ class Verified:
     versions: dict[str, list[str]]
     request_id: str | None = None
     seq: int | None = None
+
+
+class _Readable(Protocol):
+    """`Objects`, or what answers like it."""
+
+    def list(self, prefix: str = "") -> Sequence[Entry]: ...
+
+    def open(self, key: str) -> BinaryIO: ...
 
 
 class _Files(Protocol):
