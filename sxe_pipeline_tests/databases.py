@@ -29,6 +29,9 @@ class Database:
         return postgres.dsn(self.state, role, self.name)
 
 
+_made = {}
+
+
 def copy_of(state, template):
     """A database with all that the template holds; nobody may be logged in to that one.
 
@@ -54,11 +57,20 @@ def copy_of(state, template):
         )
     # What was compared once is not compared in each of its copies: that would double their cost.
     sql._fitting.add(("127.0.0.1", state["port"], made.name))
+    _made[made.name] = made
     return made
+
+
+def as_owner(conn, statement, values=()):
+    """Do what no login of a tier may, in the database that `conn` is logged in to."""
+    root = _made[conn.info.dbname].dsn("postgres")
+    with psycopg.connect(root, autocommit=True, options="-c timezone=UTC") as owner:
+        owner.execute(statement, values)
 
 
 def drop(database):
     """Away with it, and with whoever is logged in."""
+    _made.pop(database.name, None)
     gone = compose.SQL("drop database {} with (force)").format(compose.Identifier(database.name))
     with contextlib.suppress(psycopg.Error):
         superuser(database.state).execute(gone)

@@ -49,7 +49,7 @@ def settings_on(database, home):
     given = environment.load({"SXE_HOME": str(home), "SXE_SETTLE_S": "0", **logins})
     home.mkdir()
     with sql.connect(database.dsn("sxe_admin")) as conn:
-        known = [sign.of_home(home).public_key]
+        known = [(sign.of_home(home).public_key, ())]
         keys.register(conn, known, actor="test", now=datetime.now(UTC))
     return given
 

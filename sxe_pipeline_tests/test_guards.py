@@ -14,6 +14,7 @@ from sxe_pipeline.ops import versions
 from sxe_pipeline.redact import scan
 from sxe_pipeline.social import checks
 from sxe_pipeline.store import sql, tables
+from sxe_pipeline_tests import named
 from sxe_pipeline_tests.places import TODAY, land, person
 
 DAY = TODAY - timedelta(days=1)
@@ -37,7 +38,7 @@ def rename(place, name, change):
         tables.lock(conn, name)
         before = versions.named(conn, name)
         written = tables.write(conn, place.settings.tier1_url, name, rows.to_reader(), days=days)
-        versions.name(
+        named.name(
             conn, name, written, inputs=before.inputs, numbers=before.numbers, due_on=before.due_on
         )
 

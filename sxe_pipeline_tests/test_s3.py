@@ -13,9 +13,10 @@ import pytest
 from sxe_pipeline import definitions, settings
 from sxe_pipeline.handoff import sign, verify
 from sxe_pipeline.local import attach, runs, variables
-from sxe_pipeline.ops import upkeep, versions
+from sxe_pipeline.ops import upkeep
 from sxe_pipeline.store import objects, sql, tables
 from sxe_pipeline.store import upkeep as tables_upkeep
+from sxe_pipeline_tests import named
 
 DAY = (datetime.now(UTC) - timedelta(days=1)).date()
 BUCKETS = {
@@ -132,7 +133,7 @@ def test_a_table_in_a_bucket_is_compacted_cleared_and_read_on(bucket, database, 
     def put(conn, *words):
         version = written(conn, *words)
         with conn.transaction():
-            versions.name(conn, name, version, inputs="test")
+            named.name(conn, name, version, inputs="test")
 
     def words(conn):
         with conn.transaction():

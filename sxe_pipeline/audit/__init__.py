@@ -5,7 +5,7 @@ Out:    audit.event (append-only), audit.attestation (which materialization answ
 Never:  a value from a profile or a contact; an update; a delete
 """
 
-from sxe_pipeline.audit.append import DAILY, KINDS, append
+from sxe_pipeline.audit.append import DAILY, KINDS, append, record
 from sxe_pipeline.audit.attest import Attestation, attest, attest_days
 
-__all__ = ["DAILY", "KINDS", "Attestation", "append", "attest", "attest_days"]
+__all__ = ["DAILY", "KINDS", "Attestation", "append", "attest", "attest_days", "record"]

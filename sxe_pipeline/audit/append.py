@@ -1,7 +1,7 @@
 """Record what was done, in the transaction that does it.
 
-Here: the kinds of events, which asset answers for each, and which of them only the database's own
-functions record. What a record may hold is in `payload`.
+Here: the kinds of events and which asset answers for each. Which login may write which of them is
+in `sql/append.sql`, what a record may hold in `payload`.
 """
 
 from types import MappingProxyType
@@ -11,6 +11,7 @@ import psycopg
 
 from sxe_pipeline.audit import payload as form
 from sxe_pipeline.errors import BadInput
+from sxe_pipeline.store import functions
 
 KINDS = MappingProxyType(
     {
@@ -20,17 +21,16 @@ KINDS = MappingProxyType(
         "landing_file.replaced": "ingest/raw_profiles",
         "observations.written": "social/observations",
         "profiles.written": "social/profiles",
+        "card_ids.assigned": "social/identities",
         "identities.written": "social/identities",
         "lead_cards.written": "cards/lead_cards",
         "audience_pools.written": "cards/audience_pools",
         "batch.building": "handoff/lead_card_batches",
         "batch.abandoned": "handoff/lead_card_batches",
         "batch.published": "handoff/lead_card_batches",
-        "batch.recovered": "audit/events",
         "contact_batch.building": "handoff/lead_contact_batches",
         "contact_batch.abandoned": "handoff/lead_contact_batches",
         "contact_batch.published": "handoff/lead_contact_batches",
-        "contact_batch.recovered": "audit/events",
         "candidates.written": "cards/enrichment_candidates",
         "request.submitted": "contacts/contact_points",
         "request.approved": "contacts/contact_points",
@@ -41,6 +41,7 @@ KINDS = MappingProxyType(
         "request.halted": "contacts/contact_points",
         "request.done": "contacts/contact_points",
         "request.forgotten": "contacts/contact_points",
+        "request.recovered": "audit/events",
         "call.sending": "contacts/contact_points",
         "call.awaiting": "contacts/contact_points",
         "call.settled": "contacts/contact_points",
@@ -76,7 +77,6 @@ KINDS = MappingProxyType(
         "tier1.recovered": "audit/events",
         "database.doubted": "audit/events",
         "database.adopted": "audit/events",
-        "cards.recovered": "audit/events",
     }
 )
 """Kind of event -> the asset whose materialization attests it."""
@@ -84,18 +84,30 @@ KINDS = MappingProxyType(
 DAILY = frozenset({"ingest/raw_profiles", "social/observations", "handoff/lead_card_batches"})
 """Assets that are materialized day by day: an event that names a day is attested by that day's."""
 
-OWNER_FAMILIES = (
-    "request",
-    "call",
-    "provider",
-    "circuit",
-    "budget",
-    "principal",
-    "proposal",
-    "suppression",
-    "database",
-)
-"""First words of the kinds that no login may append; `audit.owner_families()` is the same list."""
+
+def record(kind: str, *, actor: str, subject: str, key: str, **data: form.Value) -> str:
+    """One event as a function of the database takes it in, beside the fact that it describes.
+
+    Args:
+        kind: One of `KINDS`.
+        actor: Who did it: a face, a verb or a program; never a person's address. The database
+            refuses a name that is not this login's.
+        subject: What it was done to, such as a batch id or a table name.
+        key: What tells this event from others of the same kind and subject.
+        **data: Ids, counts, hashes, flags, dates (`occurred_at` where it differs from now).
+
+    Returns:
+        Canonical JSON.
+
+    Raises:
+        BadInput: The kind is unknown, or a value is none of these, or all of it is too long.
+        Leak: A value looks like contact data.
+    """
+    if kind not in KINDS:
+        raise BadInput(
+            f"audit kind {kind} is unknown; add it to KINDS with the asset that attests it"
+        )
+    return form.canonical(kind, actor=actor, subject=subject, key=key, data=data).decode()
 
 
 def append(
@@ -107,33 +119,25 @@ def append(
     key: str,
     **data: form.Value,
 ) -> UUID:
-    """Add one event; the caller's transaction commits it with the change it describes.
+    """Add one event of a kind that this login records itself, in the caller's transaction.
 
     Args:
         conn: The transaction that makes the change.
-        kind: One of `KINDS`.
-        actor: Who did it: a login, a principal's id, a job; never a person's address.
-        subject: What it was done to, such as a batch id or a table name.
-        key: What tells this event from others of the same kind and subject; a replay of the same
-            fact gives the same key, and then nothing is inserted.
-        **data: Ids, counts, hashes, flags, dates (`occurred_at` where it differs from now).
+        kind: One of those that `audit.own_kinds` gives this login; the others are written by the
+            functions that change a fact.
+        actor: As of `record`.
+        subject: As of `record`.
+        key: As of `record`; the same record again is no second event.
+        **data: As of `record`.
 
     Returns:
         The event's id, new or replayed.
 
     Raises:
-        BadInput: The kind is unknown, or a value is none of these, or all of it is too long.
-        Leak: A value looks like contact data.
+        BadInput: As `record`.
+        Leak: As `record`.
+        Refused: The kind or the actor is not this login's, or another event has that id.
     """
-    if kind not in KINDS:
-        raise BadInput(
-            f"audit kind {kind} is unknown; add it to KINDS with the asset that attests it"
-        )
-    payload = form.canonical(kind, actor=actor, subject=subject, key=key, data=data)
-    event_id = form.event_id(kind, subject, key)
-    conn.execute(
-        "insert into audit.event (event_id, kind, actor, subject, payload) "
-        "values (%s, %s, %s, %s, %s) on conflict (event_id) do nothing",
-        [event_id, kind, actor, subject, payload],
-    )
-    return event_id
+    said = record(kind, actor=actor, subject=subject, key=key, **data)
+    made: UUID = functions.call_function(conn, "audit.record", said)
+    return made

@@ -1,7 +1,9 @@
 """Verify the audit log.
 
-Checks every payload against its hash and its columns, every event against its attestation, every
-attestation against Dagster's event log. What only seals would show is named as not seen.
+Checks every payload against its hash and its columns, every fact against its event and back, every
+event against its attestation, every attestation against Dagster's event log, and the functions,
+triggers and grants of the database against those of this package. What only seals would show is
+named as not seen.
 """
 
 import hmac
@@ -16,14 +18,12 @@ import psycopg
 
 from sxe_pipeline.audit import payload as form
 from sxe_pipeline.audit.append import KINDS
+from sxe_pipeline.store import catalogue
 
 UNSEEN = (
     "the log is not sealed yet: events that were deleted together with their attestations, or "
     "rewritten by the owner of the tables with new hashes, cannot be seen"
 )
-GUARDS = {"gate_kinds", "refuse_change", "seal_leaf"}
-"""The triggers of `audit.event`."""
-
 _PAGE = 10_000
 
 Find = Callable[[Sequence[str]], Mapping[str, int]]
@@ -64,7 +64,7 @@ class Verification:
     def lines(self) -> list[str]:
         """For a person."""
         lines = [
-            f"events {self.events:,}: payload hashes and columns checked",
+            f"events {self.events:,}: payload hashes, columns and facts checked",
             f"attested {self.attested:,}, waiting for a materialization {self.waiting:,}",
             f"attestations found in Dagster's event log {self.mirrored:,}",
         ]
@@ -90,23 +90,32 @@ def verify(conn: psycopg.Connection, find: Find) -> Verification:
         rows = conn.execute("select event_id, digest from audit.attested_event").fetchall()
         digest_of: dict[UUID, str] = dict(rows)
         [(seen.doubts,)] = conn.execute("select ops.doubts()").fetchall()
-        _check_guards(conn, seen)
+        _check_catalogue(conn, seen)
+        _check_facts(conn, seen)
         attested = _check_events(conn, digest_of, seen)
         _check_attestations(conn, attested, digest_of, find, seen)
     return seen
 
 
-def _check_guards(conn: psycopg.Connection, seen: Verification) -> None:
-    """The triggers that make the log append-only are there, and no setting switches them off."""
-    standing = {
-        name
-        for (name,) in conn.execute(
-            "select tgname from pg_catalog.pg_trigger "
-            "where tgrelid = 'audit.event'::regclass and tgenabled = 'A'"
-        )
-    }
-    if missing := len(GUARDS - standing):
-        seen.findings["a trigger that guards the log is off or gone"] += missing
+def _check_catalogue(conn: psycopg.Connection, seen: Verification) -> None:
+    """What guards the log and writes the facts is this package's, and switched on.
+
+    While a file of SQL is edited, the text in the tree is of an older one and says nothing.
+    """
+    made_from, golden = catalogue.golden()
+    if made_from == catalogue.files_sha256():
+        standing, shipped = set(catalogue.dump(conn)), set(golden)
+        if other := max(len(standing - shipped), len(shipped - standing)):
+            seen.findings["a function, trigger, table or grant is not this package's"] += other
+
+
+def _check_facts(conn: psycopg.Connection, seen: Verification) -> None:
+    rows = conn.execute("select fact, without_event, without_fact from audit.reconcile()")
+    for fact, without_event, without_fact in rows:
+        if without_event:
+            seen.findings[f"{fact} without its event"] += without_event
+        if without_fact:
+            seen.findings[f"event without its {fact}"] += without_fact
 
 
 def _check_events(

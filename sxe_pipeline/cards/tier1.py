@@ -129,8 +129,7 @@ def rebuild_cards(
                 "insert into cards.funnel (stage, platform, value) values (%s, %s, %s)",
                 [(stage, platform, value) for (stage, platform), value in built.funnel.items()],
             )
-        audit.append(
-            conn,
+        event = audit.record(
             "lead_cards.written",
             actor=actor,
             subject=CARDS,
@@ -144,6 +143,7 @@ def rebuild_cards(
             CARDS,
             version,
             inputs=inputs,
+            event=event,
             recheck=recheck,
             numbers={"rows": written.card_count},
             due_on=_next_stale_day(built.cards, day),
@@ -186,8 +186,7 @@ def rebuild_pools(
         with conn.cursor().copy(f"copy cards.audience_pool ({columns}) from stdin") as copy:
             for row in counted.to_pylist():
                 copy.write_row([row[name] for name in names])
-        audit.append(
-            conn,
+        event = audit.record(
             "audience_pools.written",
             actor=actor,
             subject=POOLS,
@@ -204,7 +203,13 @@ def rebuild_pools(
             [{name: row[name] or "-" for name in shown} for row in largest],
         )
         versions.name(
-            conn, POOLS, version, inputs=inputs, recheck=recheck, numbers=written.numbers()
+            conn,
+            POOLS,
+            version,
+            inputs=inputs,
+            event=event,
+            recheck=recheck,
+            numbers=written.numbers(),
         )
     return written
 
@@ -260,8 +265,7 @@ def rebuild_candidates(
             )
         )
         put, withdrawn = gate.replace(conn, found)
-        audit.append(
-            conn,
+        event = audit.record(
             "candidates.written",
             actor=actor,
             subject=CANDIDATES,
@@ -277,6 +281,7 @@ def rebuild_candidates(
             CANDIDATES,
             version,
             inputs=inputs,
+            event=event,
             recheck=recheck,
             numbers={**known, "candidates": put},
         )

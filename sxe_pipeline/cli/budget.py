@@ -162,7 +162,8 @@ def propose_setting(name: str, value: str, reason: str, dry_run: bool, as_json: 
     """How many must approve, how long things wait: '2', '48 hours', '90 days'. By admins."""
     if not re.fullmatch(r"[1-9][0-9]{0,4}" + ("" if name == "quorum" else r" [a-z]{3,9}"), value):
         raise BadInput("a quorum is a number; a time is a number and a unit, such as '48 hours'")
-    send("budget propose setting", "setting", {name: value}, reason, dry_run, as_json)
+    content = {name: int(value) if name == "quorum" else value}
+    send("budget propose setting", "setting", content, reason, dry_run, as_json)
 
 
 @propose.command("circuit")

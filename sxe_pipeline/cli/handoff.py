@@ -14,6 +14,7 @@ from sxe_pipeline import contracts_root, settings
 from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.logins import api_connection
 from sxe_pipeline.cli.output import answer, as_json, dry_run, table
+from sxe_pipeline.errors import BadInput
 
 
 class Address(click.Path):
@@ -64,18 +65,26 @@ def batch_list(market: str | None, as_json: bool) -> None:
     type=click.Path(exists=True, path_type=Path),
     help="The public key that you pinned; never one found beside the batch.",
 )
+@click.option(
+    "--contract",
+    multiple=True,
+    help="What you pinned the key for, such as lead_card. Default: what its file says, else any.",
+)
 @as_json
-def batch_verify(address: Path | str, key: Path, as_json: bool) -> None:
+def batch_verify(address: Path | str, key: Path, contract: tuple[str, ...], as_json: bool) -> None:
     """Check signature, files, hashes, rows and schema of a BATCH.
 
     That is the folder with its manifest.json, or the address of one: s3://bucket/..., https://...
     """
     from sxe_pipeline.handoff import sign, sources, verify
 
+    if not key.is_file():
+        raise BadInput(f"{key} is no regular file; give the file of the key that you pinned")
     known = settings.load().stores.values() if isinstance(address, str) else ()
     source = address if isinstance(address, Path) else sources.source_of(address, known)
     progress.say("checking signature, files and rows")
-    seen = verify.verify(source, sign.public_key(key.read_bytes()))
+    pinned = key.read_bytes()
+    seen = verify.verify(source, sign.public_key(pinned), contract or sign.contracts_of(pinned))
     data = {
         "batch_id": seen.batch_id,
         "contract": seen.contract,

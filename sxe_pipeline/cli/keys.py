@@ -51,25 +51,40 @@ def keys_create(printed: bool, dry_run: bool, as_json: bool) -> None:
     answer("keys create", data, as_json, (f"{k}: {v}" for k, v in data.items()))
 
 
+for_contracts = click.option(
+    "--contract", "contracts", multiple=True, help="What it signs, such as lead_card; repeatable."
+)
+
+
 @keys.command("public")
-def keys_public() -> None:
+@for_contracts
+def keys_public(contracts: tuple[str, ...]) -> None:
     """The public key as PEM, for a consumer to pin."""
     from sxe_pipeline.handoff import sign
 
-    click.echo(sign.of_settings(settings.load()).public_pem().decode(), nl=False)
+    given = settings.load()
+    said = contracts or (() if given.signing_key else sign.SOCIAL)
+    click.echo(sign.of_settings(given).public_pem(said).decode(), nl=False)
 
 
 @keys.command("register")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@for_contracts
 @dry_run
 @as_json
-def keys_register(files: tuple[Path, ...], dry_run: bool, as_json: bool) -> None:
-    """Register this home's public keys, or those in PEM FILES, by the admin's login."""
+def keys_register(
+    files: tuple[Path, ...], contracts: tuple[str, ...], dry_run: bool, as_json: bool
+) -> None:
+    """Register this home's public keys, or those in PEM FILES, by the admin's login.
+
+    A key signs the contracts that it was registered for, and no other tier's.
+    """
     from sxe_pipeline.handoff import sign
     from sxe_pipeline.local import keys as home_keys
     from sxe_pipeline.store import sql
 
-    pinned = [sign.public_key(file.read_bytes()) for file in files]
+    pems = [file.read_bytes() for file in files]
+    pinned = [(sign.public_key(pem), contracts or sign.contracts_of(pem)) for pem in pems]
     public_keys = pinned or home_keys.of_home(settings.load())
     with logged_in("admin") as given, sql.connect(given.need("admin_dsn")) as conn:
         registered = home_keys.register(conn, public_keys, actor="cli:keys", now=datetime.now(UTC))

@@ -169,8 +169,14 @@ def down(reset: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
 @click.command()
 @click.option("--port", default=3000, show_default=True)
 @click.option("--demo", "of_demo", is_flag=True, help="Over the state of the last demo.")
-def ui(port: int, of_demo: bool) -> None:
-    """The Dagster UI with code server and daemon, until Ctrl-C."""
+@click.option(
+    "--read-only", is_flag=True, help="Only look: no daemon, no login but Dagster's, no change."
+)
+def ui(port: int, of_demo: bool, read_only: bool) -> None:
+    """The Dagster UI with code server and daemon, until Ctrl-C.
+
+    The printed address holds a token; a browser that opened it keeps a cookie until the end.
+    """
     from sxe_pipeline.local import ui as dagster_ui
 
     given = settings.load()
@@ -178,20 +184,26 @@ def ui(port: int, of_demo: bool) -> None:
         given = given.under(given.home / "demo")
         if not given.home.exists():
             raise NotFound("there is no demo yet; run `make demo` first")
-    dagster_ui.serve(given, port=port, say=lambda text: click.echo(_where_to_click(text)))
+    dagster_ui.serve(
+        given,
+        port=port,
+        say=lambda text: click.echo(_where_to_click(text)),
+        is_read_only=read_only,
+    )
 
 
 def _where_to_click(url: str) -> str:
     """What to look at behind an address; what is none stays as it is."""
     if "://" not in url:
         return url
+    here = url.partition("/?")[0]
     return "\n".join(
         [
             f"Dagster UI: {url}   (Ctrl-C ends it)",
-            f"  the drawing        {url}/asset-groups",
-            f"  one table          {url}/assets/cards/lead_cards   numbers that plot, checks",
-            f"  what was paid      {url}/assets/contacts/contact_points   one partition a request",
-            f"  what ran           {url}/runs",
-            f"  what waits         {url}/automation   landed_files, approved_requests, every_day",
+            f"  the drawing        {here}/asset-groups",
+            f"  one table          {here}/assets/cards/lead_cards   numbers that plot, checks",
+            f"  what was paid      {here}/assets/contacts/contact_points   one partition a request",
+            f"  what ran           {here}/runs",
+            f"  what waits         {here}/automation   landed_files, approved_requests, every_day",
         ]
     )

@@ -76,7 +76,8 @@ def _told_of(data: dict[str, Any]) -> Iterator[str]:
     yield f"it remembers until {data['last_event_at']}; its stores until {data['newest_marker_at']}"
     yield (
         f"the stores bring back {data['batches']} batches of cards, {data['contact_batches']} of "
-        f"contacts, {data['cards']} card ids, {data['suppressions']} suppressions"
+        f"contacts, {data['cards']} card ids, {data['suppressions']} suppressions, and that "
+        f"{data['asks']} cards may have been paid for"
     )
     yield "no store knows, so people enter again what was done in between: suppressions since the"
     yield "last build, people retired and tokens revoked, caps, prices, approvals, landed files"

@@ -50,6 +50,7 @@ def contact_points(
             request_id=request_id,
             attempt=int(attempt) if attempt else None,
             run_id=context.run.run_id,
+            note=contact_tier.note,
         )
         attestation = audit.attest(
             conn, "contacts/contact_points", context.run.run_id, subject=str(request_id)

@@ -75,9 +75,7 @@ class Booking:
                 self.conn,
                 self.vault,
                 provenance={
-                    "provider": provider,
                     "call_id": call_id,
-                    "request_id": self.begun.request_id,
                     "purpose": self.begun.header.purpose,
                     "legal_basis": self.begun.header.legal_basis,
                 },

@@ -50,6 +50,7 @@ def enrich(
     request_id: UUID,
     attempt: int | None,
     run_id: str,
+    note: Callable[[permits.Begun], None],
     reached: Reached = lambda point: None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Report:
@@ -62,6 +63,7 @@ def enrich(
         request_id: The request.
         attempt: The launch that the gate claimed; None is a run that somebody started by hand.
         run_id: The Dagster run.
+        note: Writes down who may be asked about, outside of the database, before anybody is.
         reached: For tests.
         pause: Waits so many seconds.
 
@@ -73,6 +75,7 @@ def enrich(
     with translated_errors(), ExitStack() as stack:
         begun = permits.begin(conn, request_id, attempt, run_id)
         reached("begun")
+        note(begun)
         report = Report(request_id, begun.state)
         run = _Run(Booking(conn, vault, begun, report, reached), pause)
         for name in dict.fromkeys([*begun.waterfall, *(c.provider for c in begun.open_calls)]):

@@ -12,11 +12,13 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pyarrow as pa
+from psycopg.types.json import Jsonb
 
 from sxe_pipeline.contacts.adapter import Finding, Item, Value
 from sxe_pipeline.contacts.vault import Vault
 from sxe_pipeline.gate import delivery, permits
 from sxe_pipeline.schema import Contract
+from sxe_pipeline.store.functions import call_function
 
 FLAGS_VALID_FOR = timedelta(days=31)
 """A do-not-call check is good for 31 days (47 CFR 64.1200, 16 CFR 310.4)."""
@@ -39,7 +41,7 @@ def keep(
     Args:
         conn: In the transaction that settled the call.
         vault: Encrypts them.
-        provenance: provider, call_id, request_id, purpose, legal_basis.
+        provenance: call_id, purpose, legal_basis.
         items: Those of the call.
         findings: What the answer says about each.
         settled: Positions that may be kept, and the charge, which is shared out among the values.
@@ -54,12 +56,9 @@ def keep(
         _row(vault, card_of[f.position], value, dict(provenance) | {"price_micros": price})
         for f, value in kept
     ]
+    if rows:
+        call_function(conn, "contacts.keep_points", provenance["call_id"], Jsonb(rows))
     with conn.cursor() as cursor:
-        if rows:
-            columns, values = ", ".join(rows[0]), ", ".join(f"%({name})s" for name in rows[0])
-            cursor.executemany(
-                f"insert into contacts.contact_point ({columns}) values ({values})", rows
-            )
         cursor.executemany(
             "insert into contacts.quarantine (call_id, position, reason, value_count) "
             "values (%s, %s, %s, %s)",
@@ -86,21 +85,31 @@ def _row(vault: Vault, card_id: str, value: Value, provenance: Mapping[str, Any]
     made = uuid4()
     checked = value.flags_checked_at
     return {
-        **provenance,
-        "contact_point_id": made,
+        "purpose": provenance["purpose"],
+        "legal_basis": provenance["legal_basis"],
+        "price_micros": provenance["price_micros"],
+        "contact_point_id": str(made),
         "card_id": card_id,
         "kind": value.kind,
-        "ciphertext": vault.encrypt(made, value.kind, value.value),
-        "blind_index": vault.blind_index(value.kind, value.value),
+        "ciphertext": _hex(vault.encrypt(made, value.kind, value.value)),
+        "blind_index": _hex(vault.blind_index(value.kind, value.value)),
         "status": value.status,
         "confidence": value.confidence,
-        "verified_at": value.verified_at,
+        "verified_at": _text(value.verified_at),
         "dnc": value.dnc if checked else None,
         "tcpa": value.tcpa if checked else None,
         "litigator": value.litigator if checked else None,
-        "flags_checked_at": checked,
-        "flags_valid_until": checked + FLAGS_VALID_FOR if checked else None,
+        "flags_checked_at": _text(checked),
+        "flags_valid_until": _text(checked + FLAGS_VALID_FOR if checked else None),
     }
+
+
+def _hex(value: bytes) -> str:
+    return f"\\x{value.hex()}"
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def of_request(

@@ -10,7 +10,10 @@ from sxe_pipeline.contacts.providers.apollo import Apollo
 from sxe_pipeline.contacts.providers.enformion import Enformion
 from sxe_pipeline.contacts.vault import Vault
 from sxe_pipeline.errors import BadConfig
+from sxe_pipeline.gate.permits import Begun
+from sxe_pipeline.ops import continuity
 from sxe_pipeline.settings import Settings
+from sxe_pipeline.store.objects import Objects
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,23 @@ class ContactTier:
         if self.settings.keyset.startswith("file:"):
             self.settings.refuse_to_make("keyset", "set SXE_KEYSET to the keyset itself")
         return Vault.of(self.settings.keyset)
+
+    def note(self, begun: Begun) -> None:
+        """Write into the contact store who may be asked about, before anybody is.
+
+        Raises:
+            Refused: The store knows more than the database, which was restored.
+            StoreUnavailable: It cannot be written, so nobody is asked about.
+        """
+        if begun.marker is not None:
+            counted = begun.marker
+            continuity.note(
+                Objects(self.settings.contact_handoff_url),
+                counted.number,
+                counted.marker_id,
+                counted.counted_at,
+                cards=begun.card_ids,
+            )
 
     def providers(self) -> dict[str, Provider]:
         """The providers that this process holds credentials for."""

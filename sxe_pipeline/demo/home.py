@@ -13,7 +13,7 @@ from sxe_pipeline.errors import Refused
 from sxe_pipeline.handoff import sign
 from sxe_pipeline.local import attach, keys
 from sxe_pipeline.settings import DATABASES, Settings
-from sxe_pipeline.store import sql
+from sxe_pipeline.store import disk, sql
 from sxe_pipeline.store.roles import OWNER
 
 
@@ -41,7 +41,7 @@ def fresh(settings: Settings, *, is_generated: bool) -> Settings:
         if (home / "postgres").exists():
             attach.stop(given, delete=True)
         shutil.rmtree(home)
-    home.mkdir(parents=True)
+    disk.private_folder(home / "landing")  # first: invented people land in a closed folder, too
     if not given.is_embedded:
         _make_keys(given)
     return replace(
@@ -77,7 +77,10 @@ def _require_empty(settings: Settings) -> None:
 
 def _make_keys(settings: Settings) -> None:
     """What migrating an embedded home does; beside given URLs no other verb invents keys."""
-    made = (sign.of_home(settings.home), sign.of_file(sign.contact_file(settings.home)))
+    contact = sign.of_file(sign.contact_file(settings.home), sign.CONTACT)
+    made = ((sign.of_home(settings.home), sign.SOCIAL), (contact, sign.CONTACT))
     with sql.connect(settings.need("admin_dsn")) as conn:
         now = datetime.now(UTC)
-        keys.register(conn, [signer.public_key for signer in made], actor="demo", now=now)
+        keys.register(
+            conn, [(signer.public_key, given) for signer, given in made], actor="demo", now=now
+        )

@@ -6,6 +6,7 @@ only `sending` gives its match inputs out, after the row says SENDING.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -61,8 +62,20 @@ class Header(Asks):
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What the contact store must hold before a provider is called (`ops.continuity`)."""
+
+    number: int
+    marker_id: UUID
+    counted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
-    """What a run holds: its fence, what was frozen, the providers in the order to ask them."""
+    """What a run holds: its fence, what was frozen, the providers in the order to ask them.
+
+    `card_ids`: who may be asked about. `marker`: null where nobody is.
+    """
 
     fence: int
     state: str
@@ -70,6 +83,8 @@ class Begun:
     waterfall: tuple[str, ...]
     loopback_only: bool
     open_calls: tuple[OpenCall, ...]
+    card_ids: tuple[str, ...]
+    marker: Counted | None
 
     @property
     def request_id(self) -> UUID:

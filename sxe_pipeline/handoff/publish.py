@@ -154,7 +154,7 @@ def _begin(
         batch_id, sealed = _sealed(job, rows, parts, prev)
     for batch in unfinished:
         if not _is_same(conn, batch, batch_id, parts):
-            record.abandon(conn, batch, actor=job.actor, now=job.now)
+            record.abandon(conn, batch, actor=job.actor)
         else:
             return batch.batch_id
     if answer is not None or batch_id is None:
@@ -174,7 +174,7 @@ def _begin(
         created_at=job.now,
         published_at=None,
     )
-    record.refuse_retired(conn, job.signer)
+    record.refuse_unfit(conn, job.signer, job.contract.id)
     record.build(conn, made, sealed, actor=job.actor)
     return batch_id
 

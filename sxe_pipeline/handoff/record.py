@@ -4,10 +4,9 @@ Here: single statements inside the caller's transaction. The order of them is `p
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from uuid import UUID
 
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -19,6 +18,7 @@ from sxe_pipeline.handoff.batches import Batch
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.sign import Signer, key_id
 from sxe_pipeline.settings import Settings
+from sxe_pipeline.store import functions
 
 
 @contextmanager
@@ -55,8 +55,8 @@ def lock(conn: psycopg.Connection, contract: str, batch_key: BatchKey) -> None:
 def build(conn: psycopg.Connection, batch: Batch, sealed: bytes, *, actor: str) -> None:
     """Begin a batch, or begin an abandoned one anew.
 
-    Content that comes back after it was abandoned has its old id, and the same manifest unless a
-    library or the key changed in between.
+    Content that comes back after it was abandoned has its old id; its manifest may be another one,
+    where a library or the key changed in between.
 
     Args:
         conn: In a transaction that holds the chain's lock.
@@ -64,51 +64,34 @@ def build(conn: psycopg.Connection, batch: Batch, sealed: bytes, *, actor: str) 
         sealed: The manifest's bytes.
         actor: For the audit log.
     """
-    made = conn.execute(
-        "INSERT INTO handoff.batch (batch_id, contract, contract_version, market, day, "
-        "request_id, seq, prev_batch_id, state, row_count, manifest, manifest_sha256, created_at) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 'building', %s, %s, %s, %s) "
-        "ON CONFLICT (batch_id) DO UPDATE SET state = 'building' "
-        "WHERE handoff.batch.state = 'abandoned' AND handoff.batch.manifest = EXCLUDED.manifest "
-        "RETURNING batch_id",
-        [
-            batch.batch_id,
-            batch.contract,
-            batch.contract_version,
-            batch.market,
-            batch.day,
-            batch.request_id,
-            batch.seq,
-            batch.prev_batch_id,
-            batch.row_count,
-            sealed,
-            batch.manifest_sha256,
-            batch.created_at,
-        ],
-    ).fetchone()
-    if made is None:
-        conn.execute(
-            "UPDATE handoff.batch SET state = 'building', manifest = %s, manifest_sha256 = %s "
-            "WHERE batch_id = %s AND state = 'abandoned'",
-            [sealed, batch.manifest_sha256, batch.batch_id],
-        )
-    _record_event(conn, "building", batch, actor, batch.created_at.isoformat())
+    functions.call_function(
+        conn,
+        "handoff.build",
+        batch.batch_id,
+        batch.contract,
+        batch.contract_version,
+        batch.market,
+        batch.day,
+        batch.request_id,
+        batch.seq,
+        batch.prev_batch_id,
+        batch.row_count,
+        sealed,
+        batch.manifest_sha256,
+        batch.created_at,
+        actor,
+    )
 
 
-def abandon(conn: psycopg.Connection, batch: Batch, *, actor: str, now: datetime) -> None:
+def abandon(conn: psycopg.Connection, batch: Batch, *, actor: str) -> None:
     """Give up a begun batch whose manifest is not visible.
 
     Args:
         conn: In a transaction that holds the chain's lock.
         batch: The batch.
         actor: For the audit log.
-        now: The time of the event.
     """
-    conn.execute(
-        "UPDATE handoff.batch SET state = 'abandoned' WHERE batch_id = %s AND state = 'building'",
-        [batch.batch_id],
-    )
-    _record_event(conn, "abandoned", batch, actor, now.isoformat())
+    functions.call_function(conn, "handoff.abandon", batch.batch_id, actor)
 
 
 def finish(conn: psycopg.Connection, batch: Batch, *, actor: str, now: datetime) -> None:
@@ -120,11 +103,7 @@ def finish(conn: psycopg.Connection, batch: Batch, *, actor: str, now: datetime)
         actor: For the audit log.
         now: When it was published.
     """
-    conn.execute(
-        "UPDATE handoff.batch SET state = 'published', published_at = %s WHERE batch_id = %s",
-        [now, batch.batch_id],
-    )
-    _record_event(conn, "published", batch, actor, batch.batch_id)
+    functions.call_function(conn, "handoff.finish", batch.batch_id, now, actor)
 
 
 def manifest_of(conn: psycopg.Connection, batch_id: str) -> bytes:
@@ -158,67 +137,60 @@ def is_registered(conn: psycopg.Connection, signer: Signer) -> bool:
     return conn.execute(known, [signer.key_id]).fetchone() is not None
 
 
-def refuse_retired(conn: psycopg.Connection, signer: Signer) -> None:
-    """Check that the key was not retired; one that nobody registered may sign.
+def refuse_unfit(conn: psycopg.Connection, signer: Signer, contract: str) -> None:
+    """Check that the key was not retired and is not another contract's.
+
+    One that nobody registered may sign.
 
     Raises:
-        Refused: It was retired.
+        Refused: It was retired, or registered for other contracts.
     """
     row = conn.execute(
-        "SELECT 1 FROM handoff.signing_key WHERE key_id = %s AND retired_at IS NOT NULL",
-        [signer.key_id],
+        "SELECT retired_at IS NOT NULL, coalesce(%s = ANY (contracts), true) "
+        "FROM handoff.signing_key WHERE key_id = %s",
+        [contract, signer.key_id],
     ).fetchone()
-    if row is not None:
+    is_retired, is_for_it = row or (False, True)
+    if is_retired:
         raise Refused(
             f"signing key {signer.key_id[:12]} is retired; set SXE_SIGNING_KEY to the current one"
+        )
+    if not is_for_it:
+        raise Refused(
+            f"signing key {signer.key_id[:12]} was not registered for {contract}, so no consumer "
+            "of it would take the batch; set SXE_SIGNING_KEY to the key of this tier"
         )
 
 
 def know_key(
-    conn: psycopg.Connection, public_key: Ed25519PublicKey, *, actor: str, now: datetime
+    conn: psycopg.Connection,
+    public_key: Ed25519PublicKey,
+    *,
+    contracts: Sequence[str] = (),
+    actor: str,
+    now: datetime,
 ) -> bool:
     """Register a public key, with its event; False where it was registered before.
 
     Args:
         conn: The migrating login, in a transaction.
         public_key: The key.
+        contracts: The only ones that it signs; none is any. Of a known key they stay.
         actor: For the audit log.
         now: When the key was registered.
     """
     named = key_id(public_key)
     made = conn.execute(
-        "INSERT INTO handoff.signing_key (key_id, public_key, created_at) VALUES (%s, %s, %s) "
-        "ON CONFLICT (key_id) DO NOTHING RETURNING key_id",
-        [named, public_key.public_bytes_raw(), now],
+        "INSERT INTO handoff.signing_key (key_id, public_key, created_at, contracts) "
+        "VALUES (%s, %s, %s, %s) ON CONFLICT (key_id) DO NOTHING RETURNING key_id",
+        [named, public_key.public_bytes_raw(), now, list(contracts) or None],
     ).fetchone()
     if made is not None:
-        audit.append(conn, "key.created", actor=actor, subject=named, key=named)
+        bound = {"contracts": sorted(contracts)} if contracts else {}
+        audit.append(conn, "key.created", actor=actor, subject=named, key=named, **bound)
     return made is not None
 
 
 def sha256(data: bytes) -> str:
     """The hash of a manifest."""
     return hashlib.sha256(data).hexdigest()
-
-
-def _record_event(conn: psycopg.Connection, state: str, batch: Batch, actor: str, key: str) -> None:
-    """Add the event of one change; a batch of a request has kinds of its own and names it."""
-    batch_key = batch.batch_key
-    request: dict[str, UUID | int | None] = {}
-    if batch_key.request_id is not None:
-        request = {"request_id": batch_key.request_id, "seq": batch_key.seq}
-    audit.append(
-        conn,
-        f"contact_batch.{state}" if request else f"batch.{state}",
-        actor=actor,
-        subject=batch.batch_id,
-        key=key,
-        contract=batch.contract,
-        contract_version=batch.contract_version,
-        market=batch_key.market,
-        day=batch_key.day.isoformat(),
-        **request,
-        prev_batch_id=batch.prev_batch_id,
-        row_count=batch.row_count,
-        manifest_sha256=batch.manifest_sha256,
-    )

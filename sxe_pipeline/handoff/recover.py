@@ -51,8 +51,10 @@ def unknown(conn: psycopg.Connection, objects: Objects) -> list[Unknown]:
             )
         }
         keys = [
-            Ed25519PublicKey.from_public_bytes(bytes(raw))
-            for (raw,) in conn.execute("select public_key from handoff.signing_key")
+            _Key(Ed25519PublicKey.from_public_bytes(bytes(raw)), contracts)
+            for raw, contracts in conn.execute(
+                "select public_key, contracts from handoff.signing_key"
+            )
         ]
     found = []
     for entry in objects.list():
@@ -96,14 +98,23 @@ def rows(objects: Objects, batch: Unknown) -> Iterator[dict[str, Any]]:
             continue
 
 
-def _read(objects: Objects, key: str, folder: str, keys: Sequence[Ed25519PublicKey]) -> Unknown:
+@dataclass(frozen=True)
+class _Key:
+    """A registered key, and the contracts that it signs (null: of before they were named)."""
+
+    public_key: Ed25519PublicKey
+    contracts: Sequence[str] | None
+
+
+def _read(objects: Objects, key: str, folder: str, keys: Sequence[_Key]) -> Unknown:
     sealed = objects.get(key)
-    for public_key in keys:
+    for registered in keys:
         try:
-            fields = manifest.unseal(sealed, public_key)
+            fields = manifest.unseal(sealed, registered.public_key)
         except Tampered:
             continue
-        if _folder(fields) == folder:
+        signs = registered.contracts is None or fields["contract"] in registered.contracts
+        if signs and _folder(fields) == folder:
             return Unknown(fields, sealed)
     raise Tampered(
         f"manifest {key} is of no registered key, or not of that name; register the key that "

@@ -7,6 +7,7 @@ Here: the text forms of keys and the embedded default key file. Which keys have 
 import base64
 import binascii
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +19,11 @@ from sxe_pipeline.settings import Settings
 from sxe_pipeline.store.disk import read_or_create
 
 PREFIX = "sxe-signing:"
+CONTRACTS = "SXE-Contracts:"
+"""Begins a line before the PEM, which readers of PEM skip: what the key may sign, if it says so."""
+
+SOCIAL, CONTACT = ("lead_card",), ("lead_contact",)
+"""What the two keys of an embedded home sign: a tier's key signs no other tier's batches."""
 
 
 class Signer:
@@ -59,11 +65,16 @@ class Signer:
         """The key in the form of `SXE_SIGNING_KEY`: one line, secret."""
         return PREFIX + base64.b64encode(self._key.private_bytes_raw()).decode()
 
-    def public_pem(self) -> bytes:
-        """The public key as PEM: what a consumer pins."""
-        return self.public_key.public_bytes(
+    def public_pem(self, contracts: Sequence[str] = ()) -> bytes:
+        """The public key as PEM: what a consumer pins.
+
+        Args:
+            contracts: What batches it is pinned for; none leaves that open.
+        """
+        pem = self.public_key.public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
+        return f"{CONTRACTS} {' '.join(contracts)}\n".encode() + pem if contracts else pem
 
     def sign(self, message: bytes) -> bytes:
         """The signature; the same message always gives the same one."""
@@ -92,6 +103,13 @@ def public_key(pem: bytes) -> Ed25519PublicKey:
     return key
 
 
+def contracts_of(pem: bytes) -> tuple[str, ...]:
+    """What batches the key in a PEM file is pinned for; empty where the file does not say."""
+    lines = pem.partition(b"-----BEGIN")[0].decode(errors="replace").splitlines()
+    said = [line.removeprefix(CONTRACTS) for line in lines if line.startswith(CONTRACTS)]
+    return tuple(name for line in said for name in line.split())
+
+
 def of_settings(settings: Settings) -> Signer:
     """The signer of this process: `SXE_SIGNING_KEY`, else the key file of its home.
 
@@ -112,11 +130,15 @@ def of_settings(settings: Settings) -> Signer:
 
 def of_home(home: Path) -> Signer:
     """The embedded default: `keys/signing.key` below the home."""
-    return of_file(home / "keys" / "signing.key")
+    return of_file(home / "keys" / "signing.key", SOCIAL)
 
 
-def of_file(file: Path) -> Signer:
+def of_file(file: Path, contracts: Sequence[str] = ()) -> Signer:
     """The key in a file (0600), made at the first use; its public key lies beside it as `.pub`.
+
+    Args:
+        file: Of the private key.
+        contracts: What the public file says that it is pinned for, where it is made here.
 
     Raises:
         BadConfig: The key file holds no key.
@@ -124,8 +146,8 @@ def of_file(file: Path) -> Signer:
     text = read_or_create(file, lambda: Signer.generate().text().encode())
     signer = Signer.from_text(text.decode(errors="replace"))
     public = file.with_suffix(".pub")
-    if not public.exists() or public.read_bytes() != signer.public_pem():
-        public.write_bytes(signer.public_pem())
+    if not public.exists() or signer.public_pem() not in public.read_bytes():
+        public.write_bytes(signer.public_pem(contracts))
     return signer
 
 

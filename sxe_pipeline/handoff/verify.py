@@ -5,19 +5,22 @@ Dagster. The key is an argument; a key that lies beside the batch proves nothing
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import os
+import re
+import stat
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-import jsonschema_rs
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline.errors import ContractBroken, NotFound, StoreUnavailable, Tampered
 from sxe_pipeline.handoff import manifest
+from sxe_pipeline.handoff.decode import Lines
 from sxe_pipeline.handoff.encode import batch_id as id_of
 from sxe_pipeline.handoff.sign import key_id
 from sxe_pipeline.schema import Contract, load
@@ -25,6 +28,10 @@ from sxe_pipeline.store.objects import Entry
 
 MAX_MANIFEST_BYTES = 16 << 20
 _CHUNK = 1 << 20
+_ROWS = 32_768
+"""That are compared at once: memory does not grow with the batch."""
+_HALF_WRITTEN = re.compile(r"#\d+$", re.ASCII)
+"""What a writer that was killed left beside its file; no reader's pattern takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +77,23 @@ class _Files(Protocol):
     def open(self, name: str) -> BinaryIO: ...
 
 
-def verify(source: Path | Prefix, public_key: Ed25519PublicKey) -> Verified:
+def verify(
+    source: Path | Prefix, public_key: Ed25519PublicKey, contracts: Collection[str] = ()
+) -> Verified:
     """Check a batch from its manifest down to its last byte.
 
     Args:
         source: The folder with `manifest.json`, on disk or in a store.
         public_key: The pinned key of the sender, received by another way than the batch.
+        contracts: What the key is pinned for: a batch of another contract is refused. None is any.
 
     Returns:
         What the batch is.
 
     Raises:
         NotFound: There is no manifest: the batch is not published.
-        Tampered: A signature, size, hash or count does not hold, or a data file is not listed.
+        Tampered: A signature, size, hash or count does not hold, a file is not listed or is no
+            regular one, or the two formats hold different rows.
         ContractBroken: All bytes are the sender's, but the rows do not meet their contract.
     """
     files = _Folder(source) if isinstance(source, Path) else _Stored(source)
@@ -91,6 +102,11 @@ def verify(source: Path | Prefix, public_key: Ed25519PublicKey) -> Verified:
     if len(sealed) > MAX_MANIFEST_BYTES:
         raise Tampered("the manifest is larger than any that we write; do not use the batch")
     fields = manifest.unseal(sealed, public_key)
+    if contracts and fields["contract"] not in contracts:
+        raise Tampered(
+            f"the batch is of {fields['contract']}, and the key is pinned for "
+            f"{', '.join(sorted(contracts))}; do not use the batch"
+        )
     _only_listed(files, fields)
     for entry in fields["files"]:
         _same_bytes(files, entry)
@@ -113,27 +129,33 @@ def verify(source: Path | Prefix, public_key: Ed25519PublicKey) -> Verified:
 
 
 class _Folder:
-    """A batch on disk."""
+    """A batch on disk: one folder of regular files."""
 
     def __init__(self, path: Path) -> None:
-        if not path.is_dir():
-            raise NotFound(f"{path.name} is no folder; give the folder that holds manifest.json")
+        if path.is_symlink() or not path.is_dir():
+            raise NotFound(
+                f"{path.name} is no folder, or a link; give the folder that holds manifest.json"
+            )
         self._path = path
 
     def names(self) -> list[str]:
-        return sorted(
-            file.relative_to(self._path).as_posix()
-            for file in self._path.rglob("*")
-            if file.is_file()
-        )
+        with os.scandir(self._path) as entries:
+            return sorted(entry.name for entry in entries)
 
     def open(self, name: str) -> BinaryIO:
+        path = self._path / name
         try:
-            return (self._path / name).open("rb")
+            # A pipe would be waited for, and what a link leads to may change once it was checked.
+            is_regular = stat.S_ISREG(path.lstat().st_mode)
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            stream = os.fdopen(os.open(path, flags), "rb") if is_regular else None
         except FileNotFoundError:
             raise NotFound(f"{name} is not there") from None
         except OSError as error:
             raise StoreUnavailable(f"{name} cannot be read ({type(error).__name__})") from None
+        if stream is None:
+            raise Tampered(f"{name} is no regular file; do not use the batch")
+        return stream
 
 
 class _Stored:
@@ -163,12 +185,12 @@ def _opened(files: _Files, name: str) -> BinaryIO:
 
 def _only_listed(files: _Files, fields: dict[str, Any]) -> None:
     listed = {entry["name"] for entry in fields["files"]}
-    data = [name for name in files.names() if name.endswith((".parquet", ".jsonl"))]
-    extra = [name for name in data if name not in listed]
+    known = listed | {manifest.NAME}
+    extra = [n for n in files.names() if n not in known and not _HALF_WRITTEN.search(n)]
     if extra:
         raise Tampered(
-            f"{len(extra)} data files are not listed in the manifest; a reader would take them for "
-            "rows of the batch, do not use it"
+            f"{len(extra)} files or folders are not listed in the manifest; a reader may take them "
+            "for rows of the batch, do not use it"
         )
 
 
@@ -200,57 +222,57 @@ def _contract_of(fields: dict[str, Any]) -> Contract:
 
 
 def _same_content(files: _Files, fields: dict[str, Any], contract: Contract) -> None:
-    """The rows meet the contract, both formats hold as many, and the batch id is theirs."""
-    by_format = {
-        kind: [entry for entry in fields["files"] if entry["format"] == kind]
+    """The rows meet the contract, both formats hold the same ones, and the batch id is theirs."""
+    columnar, lines = (
+        [entry for entry in fields["files"] if entry["format"] == kind]
         for kind in ("parquet", "jsonl")
-    }
-    rows = pa.concat_tables(
-        [
-            contract.arrow().empty_table(),
-            *(_columnar(files, e, contract) for e in by_format["parquet"]),
-        ]
     )
-    contract.check(rows)
-    lines = sum(_lines(files, entry, contract) for entry in by_format["jsonl"])
-    if not rows.num_rows == lines == fields["row_count"]:
+    counts = [[entry["rows"] for entry in entries] for entries in (columnar, lines)]
+    if counts[0] != counts[1] or sum(counts[0]) != fields["row_count"]:
         raise Tampered("Parquet, JSON Lines and manifest count differently; do not use the batch")
-    streams = (chunk for entry in by_format["jsonl"] for chunk in _chunks(files, entry["name"]))
+    last: tuple[Any, ...] | None = None
+    for pair in zip(columnar, lines, strict=True):
+        last = _same_rows(files, *pair, contract, last)
+    streams = (chunk for entry in lines for chunk in _chunks(files, entry["name"]))
     if id_of(fields, streams) != fields["batch_id"]:
         raise Tampered("the batch id is not the one of these rows; do not use the batch")
 
 
-def _columnar(files: _Files, entry: dict[str, Any], contract: Contract) -> pa.Table:
-    with _opened(files, entry["name"]) as stream:
-        try:
-            rows = pq.read_table(stream)
-        except (pa.ArrowException, OSError):
-            rows = None
-    if rows is None:
-        raise Tampered(f"{entry['name']} is no Parquet file; do not use the batch")
-    if not rows.schema.equals(contract.arrow(), check_metadata=False):
-        raise ContractBroken(f"{entry['name']} has other columns than {contract.id}")
-    if rows.num_rows != entry["rows"]:
-        raise Tampered(f"{entry['name']} holds another number of rows; do not use the batch")
-    return rows.replace_schema_metadata(None)
+def _same_rows(
+    files: _Files,
+    columnar: dict[str, Any],
+    lines: dict[str, Any],
+    contract: Contract,
+    last: tuple[Any, ...] | None,
+) -> tuple[Any, ...] | None:
+    """Compare two files row by row; the key of their last row, which every later one is above."""
+    with ExitStack() as opened:
+        rows = _columnar(opened.enter_context(_opened(files, columnar["name"])), columnar, contract)
+        read = Lines(opened.enter_context(_opened(files, lines["name"])), contract, lines["name"])
+        for piece in rows:
+            contract.check(piece)
+            if not read.are(piece):
+                raise Tampered("Parquet and JSON Lines hold different rows; do not use the batch")
+            for key in zip(*(piece[name].to_pylist() for name in contract.key), strict=True):
+                if last is not None and key <= last:
+                    raise Tampered(
+                        "the rows are not in the order of their key; do not use the batch"
+                    )
+                last = key
+        if not read.are_read():
+            raise Tampered(f"{lines['name']} holds another number of rows; do not use the batch")
+    return last
 
 
-def _lines(files: _Files, entry: dict[str, Any], contract: Contract) -> int:
-    validator = jsonschema_rs.Draft202012Validator(contract.json_schema(closed=True))
-    count = bad = 0
-    with _opened(files, entry["name"]) as stream:
-        for line in stream:
-            count += 1
-            bad += not _is_row(line, validator)
-    if bad:
-        raise ContractBroken(f"{bad} lines of {entry['name']} do not meet {contract.id}")
-    if count != entry["rows"]:
-        raise Tampered(f"{entry['name']} holds another number of rows; do not use the batch")
-    return count
-
-
-def _is_row(line: bytes, validator: jsonschema_rs.Draft202012Validator) -> bool:
+def _columnar(stream: BinaryIO, entry: dict[str, Any], contract: Contract) -> Iterator[pa.Table]:
+    """The rows of a Parquet file, some at a time."""
     try:
-        return validator.is_valid(msgspec.json.decode(line))
-    except msgspec.DecodeError:
-        return False
+        file = pq.ParquetFile(stream)
+        if file.metadata.num_rows != entry["rows"]:
+            raise Tampered(f"{entry['name']} holds another number of rows; do not use the batch")
+        if not file.schema_arrow.equals(contract.arrow(), check_metadata=False):
+            raise ContractBroken(f"{entry['name']} has other columns than {contract.id}")
+        for batch in file.iter_batches(_ROWS):
+            yield pa.Table.from_batches([batch]).replace_schema_metadata(None)
+    except (pa.ArrowException, OSError):
+        raise Tampered(f"{entry['name']} is no Parquet file; do not use the batch") from None

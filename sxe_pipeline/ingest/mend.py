@@ -9,15 +9,16 @@ import hashlib
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import psycopg
 from psycopg.rows import class_row
 
-from sxe_pipeline import audit, logs
+from sxe_pipeline import logs
 from sxe_pipeline.errors import BadInput, Busy, NotFound
 from sxe_pipeline.ingest import land, naming, register
+from sxe_pipeline.store.functions import call_function
 from sxe_pipeline.store.objects import Entry, Objects
 
 _HASH = re.compile(r"[0-9a-f]{4,64}")
@@ -154,7 +155,7 @@ def replace(
         [(now,)] = conn.execute("select clock_timestamp()").fetchall()
         entry = Entry(key, len(data), now)
         fresh = register.Fresh(file.collection, digest, entry, file.landed_day, is_again=True)
-        is_landed = register.insert(conn, fresh, actor=actor, now=now)
+        is_landed = bool(register.insert(conn, [fresh], actor=actor, now=now))
         waits = conn.execute(
             "select 1 from ingest.landing_file where (collection, file_sha256) = (%s, %s) "
             "and withdrawn_at is not null",
@@ -195,23 +196,7 @@ def replacement(landing: Objects, file: Known, new: Path) -> bytes:
 def _withdraw(
     conn: psycopg.Connection, file: Known, reason: str, actor: str, by: str | None
 ) -> Mended:
-    row = conn.execute(
-        "update ingest.landing_file set withdrawn_at = clock_timestamp(), withdrawn_reason = %s "
-        "where (collection, file_sha256) = (%s, %s) and withdrawn_at is null "
-        "returning withdrawn_at",
-        [reason, file.collection, file.file_sha256],
-    ).fetchone()
-    if row is None:
-        return Mended(file, False, by)
-    more = {} if by is None else {"by_sha256": by}
-    audit.append(
-        conn,
-        "landing_file.withdrawn" if by is None else "landing_file.replaced",
-        actor=actor,
-        subject=file.file_sha256,
-        key=f"{naming.hashed(file.collection)}@{row[0].astimezone(UTC).isoformat()}",
-        landed_day=file.landed_day,
-        reason_sha256=hashlib.sha256(reason.encode()).hexdigest(),
-        **more,
+    withdrawn = call_function(
+        conn, "ingest.withdraw_file", file.collection, file.file_sha256, reason, by, actor
     )
-    return Mended(file, True, by)
+    return Mended(file, withdrawn is not None, by)

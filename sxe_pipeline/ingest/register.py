@@ -8,24 +8,26 @@ of itself (`declarations`), what a file holds, taking a file out again (`mend`).
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import BinaryIO, LiteralString
 
 import psycopg
+from psycopg.types.json import Jsonb
 
-from sxe_pipeline import audit
 from sxe_pipeline.errors import NotFound, StoreUnavailable
 from sxe_pipeline.ingest import declarations, naming
 from sxe_pipeline.ops import versions
 from sxe_pipeline.redact import RULESET_VERSION
 from sxe_pipeline.schema.landed import LandedDay, LandingFile, files_digest
 from sxe_pipeline.settings import Pace
+from sxe_pipeline.store import functions
 from sxe_pipeline.store.objects import Entry, Objects
 
 _CHUNK = 1 << 20
+_FILES_A_CALL = 1_000
 _SOURCES = ("ingest", "redact", "schema", "social/observe.py", "social/redaction.py")
 """What reads and redacts a row."""
 
@@ -106,8 +108,8 @@ def register(
         unknown = list(_unknown(conn, files, again))
         aside = Counter(naming.collection_of(landing.url, e.key) for e in unknown)
         unknown = [e for e in unknown if naming.collection_of(landing.url, e.key) not in problems]
-        new, unreadable, tried = 0, 0, 0
-        days: set[date] = set()
+        fresh: dict[tuple[str, str], Fresh] = {}
+        unreadable, tried = 0, 0
         for entry in _within(unknown, limit_files, limit_bytes, now):
             tried += 1
             try:
@@ -118,10 +120,10 @@ def register(
                 continue
             day = naming.day_of(entry.key.split("/")[:-1], _today(now)) or _today(now)
             collection = naming.collection_of(landing.url, entry.key)
-            fresh = Fresh(collection, digest, entry, day, is_again=entry.key in again)
-            if insert(conn, fresh, actor=actor, now=now):
-                new += 1
-                days.add(day)
+            file = Fresh(collection, digest, entry, day, is_again=entry.key in again)
+            fresh[collection, digest] = _merged(fresh.get((collection, digest)), file)
+        landed = insert(conn, list(fresh.values()), actor=actor, now=now)
+    new, days = len(landed), {file.day for file in landed}
     left = len(unknown) - tried
     unreadable += landing.unlisted
     set_aside = tuple(
@@ -157,7 +159,8 @@ def register_all(
         limit_bytes: Bytes to hash at most, None for all.
         again: Keys that somebody handed in just now.
     """
-    [(now,)] = conn.execute("select clock_timestamp()").fetchall()
+    with conn.transaction():
+        [(now,)] = conn.execute("select clock_timestamp()").fetchall()
     return register(
         conn,
         landing,
@@ -266,47 +269,52 @@ class Fresh:
     is_again: bool
 
 
-def insert(conn: psycopg.Connection, file: Fresh, *, actor: str, now: datetime) -> bool:
-    """Register one file, or a withdrawn one that landed again; False where nothing is to be done.
-
-    Withdrawn content counts anew only once the day that it is taken out of was made without it.
-    """
-    key = naming.hashed(file.collection)
-    row = conn.execute(
-        "insert into ingest.landing_file as f "
-        "(collection, file_sha256, path, byte_count, landed_day, registered_at) "
-        "values (%(collection)s, %(sha)s, %(path)s, %(size)s, %(day)s, %(now)s) "
-        "on conflict (collection, file_sha256) do update set path = excluded.path, "
-        "landed_day = excluded.landed_day, registered_at = excluded.registered_at, "
-        "expired_at = null, withdrawn_at = null, withdrawn_reason = null "
-        "where f.withdrawn_at is not null "
-        "and (%(again)s or %(modified)s::timestamptz > f.withdrawn_at) "
-        "and (f.landed_day = excluded.landed_day or not exists (select from social.day_count c "
-        "where c.landed_day = f.landed_day and c.counted_at < f.withdrawn_at)) "
-        "returning (xmax <> 0)",
-        {
-            "collection": file.collection,
-            "sha": file.file_sha256,
-            "path": file.entry.key,
-            "size": file.entry.size,
-            "day": file.day,
-            "now": now,
-            "again": file.is_again,
-            "modified": file.entry.modified,
-        },
-    ).fetchone()
-    if row is None:
-        return False
-    audit.append(
-        conn,
-        "landing_file.registered",
-        actor=actor,
-        subject=file.file_sha256,
-        key=f"{key}@{now.astimezone(UTC).isoformat()}" if row[0] else key,
-        landed_day=file.day,
-        byte_count=file.entry.size,
+def _merged(known: Fresh | None, file: Fresh) -> Fresh:
+    """Two copies of one content are one file, as new as the newer of them."""
+    if known is None:
+        return file
+    newer = max(known.entry.modified, file.entry.modified)
+    return replace(
+        known,
+        entry=replace(known.entry, modified=newer),
+        is_again=known.is_again or file.is_again,
     )
-    return True
+
+
+def insert(
+    conn: psycopg.Connection, files: Sequence[Fresh], *, actor: str, now: datetime
+) -> list[Fresh]:
+    """Register files, each with its event; answers those that were not registered before.
+
+    Withdrawn content that landed again counts anew only once the day that it is taken out of was
+    made without it.
+
+    Args:
+        conn: The social tier's login, in a transaction.
+        files: Each collection and hash once.
+        actor: Who started it.
+        now: The time of registration.
+    """
+    landed: list[Fresh] = []
+    for start in range(0, len(files), _FILES_A_CALL):
+        known = {
+            (file.collection, file.file_sha256): file for file in files[start:][:_FILES_A_CALL]
+        }
+        rows = [
+            {
+                "collection": file.collection,
+                "file_sha256": file.file_sha256,
+                "path": file.entry.key,
+                "byte_count": file.entry.size,
+                "landed_day": file.day.isoformat(),
+                "is_again": file.is_again,
+                "modified": file.entry.modified.isoformat(),
+            }
+            for file in known.values()
+        ]
+        made = functions.function_rows(conn, "ingest.register_files", Jsonb(rows), now, actor)
+        landed += [known[collection, digest] for collection, digest in made]
+    return landed
 
 
 def _unknown(

@@ -17,6 +17,7 @@ from itertools import groupby, islice
 from operator import attrgetter
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import NotFound
@@ -24,6 +25,7 @@ from sxe_pipeline.ingest.collection import COLLECTION, MAPPING
 from sxe_pipeline.ingest.register import sha256_of
 from sxe_pipeline.ops.retention import Gone, Terms
 from sxe_pipeline.schema.landed import LandingFile, files_digest
+from sxe_pipeline.store import functions
 from sxe_pipeline.store.objects import Entry, Objects
 
 LINE = "landing_files"
@@ -110,23 +112,18 @@ def _expire(conn: psycopg.Connection, files: Sequence[_File], terms: Terms) -> N
     """From here on nobody reads them."""
     with conn.transaction():
         terms.recheck(conn)
-        with conn.cursor() as cursor:
-            cursor.executemany(
-                "update ingest.landing_file set expired_at = %s "
-                "where collection = %s and file_sha256 = %s and expired_at is null",
-                [(terms.now, file.collection, file.file_sha256) for file in files],
-            )
-        audit.append(
-            conn,
+        names = [(file.collection, file.file_sha256) for file in files]
+        event = audit.record(
             "landing_files.expired",
             actor=terms.actor,
             subject=SUBJECT,
-            key=_key(f"{file.collection}\0{file.file_sha256}" for file in files),
+            key=_key(("\0".join(name) for name in names), terms),
             file_count=len(files),
             byte_count=sum(file.byte_count for file in files),
             first_day=files[0].landed_day,
             last_day=files[-1].landed_day,
         )
+        functions.call_function(conn, "ingest.expire_files", _named(names), terms.now, event)
 
 
 def _delete(
@@ -142,21 +139,17 @@ def _delete(
                 landing.delete(path)
                 del stored[path]
                 deleted += 1
-        with conn.transaction(), conn.cursor() as cursor:
-            cursor.executemany(
-                "update ingest.landing_file set deleted_at = %s "
-                "where collection = %s and file_sha256 = %s",
-                [(terms.now, collection, digest) for collection, digest, _ in files],
-            )
-            audit.append(
-                conn,
-                "landing_files.deleted",
-                actor=terms.actor,
-                subject=SUBJECT,
-                key=_key(f"{collection}\0{digest}" for collection, digest, _ in files),
-                file_count=len(files),
-                object_count=deleted,
-            )
+        names = [(collection, digest) for collection, digest, _ in files]
+        event = audit.record(
+            "landing_files.deleted",
+            actor=terms.actor,
+            subject=SUBJECT,
+            key=_key(("\0".join(name) for name in names), terms),
+            file_count=len(files),
+            object_count=deleted,
+        )
+        with conn.transaction():
+            functions.call_function(conn, "ingest.delete_files", _named(names), terms.now, event)
 
 
 def _to_delete(conn: psycopg.Connection) -> list[tuple[str, str, str]]:
@@ -215,19 +208,28 @@ def _delete_strays(
     said = {
         "actor": terms.actor,
         "subject": SUBJECT,
-        "key": f"{_key(e.key for e in strays)}@{terms.now.isoformat()}",
+        "key": _key((e.key for e in strays), terms),
     }
     with conn.transaction():
         terms.recheck(conn)
-        audit.append(conn, "landing_files.expired", **said, stray_count=len(strays))
+        event = audit.record("landing_files.expired", **said, stray_count=len(strays))
+        functions.call_function(conn, "ingest.expire_files", _named([]), terms.now, event)
     for entry in strays:
         landing.delete(entry.key)
+    event = audit.record("landing_files.deleted", **said, stray_count=len(strays))
     with conn.transaction():
-        audit.append(conn, "landing_files.deleted", **said, stray_count=len(strays))
+        functions.call_function(conn, "ingest.delete_files", _named([]), terms.now, event)
 
 
-def _key(names: Iterator[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:32]
+def _key(names: Iterator[str], terms: Terms) -> str:
+    digest = hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:32]
+    return f"{digest}@{terms.now.isoformat()}"
+
+
+def _named(names: Sequence[tuple[str, str]]) -> Jsonb:
+    return Jsonb(
+        [{"collection": collection, "file_sha256": digest} for collection, digest in names]
+    )
 
 
 def _gone(old: Sequence[_File], strays: Sequence[Entry]) -> Gone:

@@ -19,7 +19,7 @@ from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import BadConfig, Refused, StoreUnavailable
 from sxe_pipeline.local import postgres
 from sxe_pipeline.settings import Settings
-from sxe_pipeline.store import sql
+from sxe_pipeline.store import disk, sql
 
 ROLES = {
     "social": "sxe_social",
@@ -151,7 +151,7 @@ def _migrate_once(settings: Settings, state: dict[str, Any]) -> None:
             raise kind(child.stderr.strip())
     if child.returncode:
         log = settings.home / "migrate.log"
-        log.write_text(child.stderr)
+        disk.write_secret(log, child.stderr)
         raise StoreUnavailable(f"the database could not be migrated; {log} says why")
 
 

@@ -17,10 +17,13 @@ from sxe_pipeline.handoff import sign
 from sxe_pipeline.local import attach, interrupts
 from sxe_pipeline.local.variables import dagster_home, pace, stores
 from sxe_pipeline.settings import PROVIDERS, Settings
+from sxe_pipeline.store import disk
 from sxe_pipeline.store.sql import with_driver
 from sxe_pipeline.variables import ENV, PRODUCTION
 
 ONCE, RECOVERY = "sxe_pipeline.local.contact_once", "sxe_pipeline.local.contact_recovery"
+UMASK = 0o077
+"""Of every process of the contact tier: what it writes is for its owner alone."""
 STOP_S = 60
 """How long it may take to give its leases back."""
 
@@ -113,6 +116,7 @@ def _run_child(settings: Settings, module: str, *arguments: str) -> list[dict[st
             [sys.executable, "-m", module, *arguments],
             env=variables(held.settings),
             cwd="/",
+            umask=UMASK,
             pass_fds=held.descriptors,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -122,7 +126,7 @@ def _run_child(settings: Settings, module: str, *arguments: str) -> list[dict[st
         code = interrupts.wait(child, patience_s=STOP_S)
         stdout, stderr = (_read(file) for file in (out, err))
     log = settings.home / "contact.log"
-    log.write_text(stderr)
+    disk.write_secret(log, stderr)
     if code:
         raise StoreUnavailable(f"the contact process could not run; {log} says why")
     return [json.loads(line) for line in stdout.splitlines() if line.startswith("{")]

@@ -19,7 +19,7 @@ from sxe_pipeline.errors import SxeError
 from sxe_pipeline.local import attach
 from sxe_pipeline.ops import continuity, days
 from sxe_pipeline.settings import DATABASES, Settings
-from sxe_pipeline.store import catalogue, objects, roles, sql
+from sxe_pipeline.store import catalogue, disk, objects, roles, sql
 
 FREE_BYTES = 2 * 1024**3
 
@@ -62,7 +62,7 @@ def _python() -> Check:
 
 def _disk(settings: Settings) -> Check:
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        disk.private_folder(settings.home, 0o711)
         with tempfile.TemporaryFile(dir=settings.home):
             free = shutil.disk_usage(settings.home).free
     except OSError as error:

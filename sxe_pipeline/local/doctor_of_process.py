@@ -127,7 +127,7 @@ def _signing(given: Settings, dsn: str) -> Check:
         signer = sign.of_settings(given)
         with sql.open_unchecked(dsn) as conn:
             is_known = record.is_registered(conn, signer)
-            record.refuse_retired(conn, signer)
+            record.refuse_unfit(conn, signer, "lead_contact" if given.contacts_dsn else "lead_card")
     except (psycopg.Error, SxeError) as error:
         return Check(title, "fail", doctor.words(error), "correct SXE_SIGNING_KEY")
     if not is_known:

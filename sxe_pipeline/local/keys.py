@@ -13,8 +13,11 @@ from sxe_pipeline.errors import NotFound
 from sxe_pipeline.handoff import record, sign
 from sxe_pipeline.settings import Settings
 
+Key = tuple[Ed25519PublicKey, tuple[str, ...]]
+"""A public key and the contracts that it signs; none is any."""
 
-def of_home(settings: Settings) -> Iterator[Ed25519PublicKey]:
+
+def of_home(settings: Settings) -> Iterator[Key]:
     """The public keys of the social and of the contact tier, as far as this home holds them.
 
     Args:
@@ -23,14 +26,14 @@ def of_home(settings: Settings) -> Iterator[Ed25519PublicKey]:
     """
     home = settings.home
     if settings.signing_key or settings.is_embedded or sign.public_file(home).exists():
-        yield sign.of_settings(settings).public_key
+        yield sign.of_settings(settings).public_key, sign.SOCIAL
     if settings.is_embedded or sign.contact_file(home).exists():
-        yield sign.of_file(sign.contact_file(home)).public_key
+        yield sign.of_file(sign.contact_file(home), sign.CONTACT).public_key, sign.CONTACT
 
 
 def register(
     conn: psycopg.Connection,
-    public_keys: Iterable[Ed25519PublicKey],
+    public_keys: Iterable[Key],
     *,
     actor: str,
     now: datetime,
@@ -39,7 +42,7 @@ def register(
 
     Args:
         conn: The migrating login.
-        public_keys: What consumers pin.
+        public_keys: What consumers pin, and for which contracts.
         actor: For the events.
         now: When the keys were first known.
 
@@ -50,8 +53,10 @@ def register(
         NotFound: There is no key at all.
     """
     known = {
-        sign.key_id(public_key): record.know_key(conn, public_key, actor=actor, now=now)
-        for public_key in public_keys
+        sign.key_id(public_key): record.know_key(
+            conn, public_key, contracts=contracts, actor=actor, now=now
+        )
+        for public_key, contracts in public_keys
     }
     if not known:
         raise NotFound(

@@ -16,7 +16,9 @@ import pwd
 import secrets
 import shutil
 import socket
+import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sxe_pipeline.errors import BadConfig, Busy, StoreUnavailable
+from sxe_pipeline.store import disk
 
 LOGINS = ("postgres", "sxe_admin", "sxe_dagster", "sxe_social", "sxe_contacts", "sxe_api")
 """Roles that get a password; the last four are made by the migrations."""
@@ -69,7 +72,7 @@ class Server:
         user: str = "nobody",
     ) -> None:
         self.home, self.durable = home.absolute(), durable
-        self.home.mkdir(parents=True, exist_ok=True)
+        disk.private_folder(self.home, 0o711)  # the server's user walks to its data
         self.user: _User | None = None
         self.bin, self.pg = binaries or _wheel_binaries(), self.home / "pg"
         if os.geteuid() == 0:
@@ -149,10 +152,8 @@ class Server:
         else:
             # Before initdb, so that a kill in between loses no password.
             state = {"passwords": {role: secrets.token_urlsafe(24) for role in LOGINS}}
-            _write(file, json.dumps(state))
-        self.pg.mkdir(parents=True, exist_ok=True)
-        self.pg.chmod(0o700)
-        self._give(self.pg)
+            disk.write_secret(file, json.dumps(state))
+        disk.own_folder(self.pg, self._owner)
         if not self.data.exists():
             state.pop("has_admin", None)
             self._init(state["passwords"]["postgres"])
@@ -160,7 +161,7 @@ class Server:
         if state.get("port") != port or not state.get("has_admin"):
             _make_admin(port, state["passwords"])
             state |= {"port": port, "has_admin": True}
-            _write(file, json.dumps(state))
+            disk.write_secret(file, json.dumps(state))
         return dict(state)
 
     def _start(self, wanted: int) -> int:
@@ -191,8 +192,7 @@ class Server:
         for left in self.pg.glob("new.*"):
             shutil.rmtree(left, ignore_errors=True)
         new, file = self.pg / f"new.{os.getpid()}", self.pg / "pw"
-        _write(file, password)
-        self._give(file)
+        disk.write_secret(file, password, self._owner)
         try:
             problem = self._run(
                 *("initdb", "-D", new, "-U", "postgres", "-A", "scram-sha-256"),
@@ -210,8 +210,7 @@ class Server:
 
         Its output goes to a file: a started server inherits a pipe, which then never ends.
         """
-        out_file = self.pg / f"out.{os.getpid()}"
-        with out_file.open("w+") as out:
+        with tempfile.TemporaryFile("w+") as out:
             done = subprocess.run(
                 [self.bin / tool, *map(str, arguments)],
                 cwd="/",
@@ -225,12 +224,11 @@ class Server:
             )
             out.seek(0)
             printed = out.read()
-        out_file.unlink(missing_ok=True)
         return (printed or f"exit {done.returncode}") if done.returncode else ""
 
-    def _give(self, path: Path) -> None:
-        if self.user:
-            os.chown(path, self.user.uid, self.user.gid)
+    @property
+    def _owner(self) -> tuple[int, int] | None:
+        return (self.user.uid, self.user.gid) if self.user else None
 
     def _pid(self) -> int | None:
         """The postmaster of our own data, if it lives."""
@@ -240,9 +238,9 @@ class Server:
             os.kill(pid, 0)
         except (FileNotFoundError, IndexError, ValueError, ProcessLookupError, PermissionError):
             return None
-        stat = Path(f"/proc/{pid}/stat")
-        if stat.exists():
-            name, state = stat.read_text().split("(", 1)[1].rsplit(")", 1)
+        status = Path(f"/proc/{pid}/stat")
+        if status.exists():
+            name, state = status.read_text().split("(", 1)[1].rsplit(")", 1)
             if state.split()[0] == "Z" or name != "postgres":
                 return None
         return pid if self._is_served_by(pid, lines) else None
@@ -343,17 +341,15 @@ def _passwd(name: str) -> _User:
 def _staged(binaries: Path) -> Path:
     """A copy of the binaries where every user can read them."""
     site, stage = binaries.parents[2], _var("bin", binaries)
-    if not stage.exists():
-        new = Path(f"{stage}.{os.getpid()}")
-        package = binaries.parents[1].name
+    package = binaries.parents[1].name
+
+    def copied(new: Path) -> None:
         for folder in (package, f"{package}.libs"):
             if (site / folder).exists():
                 shutil.copytree(site / folder, new / folder, symlinks=True)
         new.chmod(0o755)
-        try:
-            new.rename(stage)
-        except OSError:  # another process was first
-            shutil.rmtree(new, ignore_errors=True)
+
+    disk.own_folder(stage, fill=copied)
     return stage / binaries.relative_to(site)
 
 
@@ -363,8 +359,13 @@ def _open_to_all(path: Path) -> bool:
 
 
 def _var(kind: str, path: Path) -> Path:
+    """Where every user can look for it: what is there is ours, or is refused."""
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:10]
-    return Path("/var/tmp") / f"sxe-pg-{kind}-{digest}"  # noqa: S108 - its own 0700 folder there
+    base = Path("/var/tmp")  # noqa: S108 - its own folder there, or none
+    found = base.stat()
+    if found.st_uid != 0 or (found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX):
+        raise BadConfig(f"others may rename in {base} what is not theirs; mend its rights (1777)")
+    return base / f"sxe-pg-{kind}-{digest}"
 
 
 def _free_port(wanted: int) -> int:
@@ -389,11 +390,3 @@ def _flock(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a secret file whole or not at all."""
-    new = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        out.write(text)
-    new.replace(path)

@@ -36,6 +36,7 @@ class Behind:
         batches: Batches of cards that the database does not know.
         contact_batches: Batches of contacts.
         cards: Card ids that it does not know.
+        asks: Cards that somebody may have been paid for since; nobody asks about them again.
         suppressions: Suppressed cards that it does not know, as of the last build.
     """
 
@@ -46,6 +47,7 @@ class Behind:
     batches: int
     contact_batches: int
     cards: int
+    asks: int
     suppressions: int
 
 
@@ -87,6 +89,7 @@ def bring_back(settings: Settings, loaded: Settings, *, is_dry_run: bool) -> Beh
             batches=len(batches),
             contact_batches=theirs["batches"],
             cards=restored.unknown(conn, held),
+            asks=theirs["asks"],
             suppressions=len(suppressed),
         )
         if not is_dry_run:

@@ -9,6 +9,7 @@ first child starts, or a child that inherits an ignored SIGINT can only be kille
 import contextlib
 import ctypes
 import functools
+import secrets
 import signal
 import socket as socketlib
 import subprocess
@@ -18,6 +19,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 
 from sxe_pipeline import settings as environment
@@ -26,6 +28,7 @@ from sxe_pipeline.local import attach, contact, variables
 from sxe_pipeline.ops.engine import Engine
 from sxe_pipeline.ops.sensors import LOCATIONS
 from sxe_pipeline.settings import Settings
+from sxe_pipeline.store import disk
 
 READY_S = 90
 STOP_S = 12
@@ -33,8 +36,17 @@ WATCH_S = 5
 """Between two looks at whether the code servers can still be reached."""
 
 
-def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
+def serve(
+    settings: Settings, *, port: int, say: Callable[[str], None], is_read_only: bool = False
+) -> None:
     """Run until SIGINT or SIGTERM; `say` gets the address once it answers.
+
+    Args:
+        settings: As loaded.
+        port: Of this machine, which alone can reach it.
+        say: Takes the address, which holds the token that opens it, and what happens later.
+        is_read_only: For looking at an engine that works elsewhere: no daemon, no login of a
+            tier, and the UI refuses every change.
 
     Raises:
         BadInput: The port is taken.
@@ -42,25 +54,17 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
     """
     _must_be_free(port)
     stop = _Stop()
+    tiers = () if is_read_only else ("social", "contacts")
     with (
-        attach.attached(settings, "social", "contacts", "dagster") as held,
+        attach.attached(settings, *tiers, "dagster") as held,
         # Not in the home: a Unix socket's path may have about 100 characters.
         tempfile.TemporaryDirectory(prefix="sxe-ui-") as short,
     ):
-        given = variables.since_first_landing(held.settings)
+        given = held.settings if is_read_only else variables.since_first_landing(held.settings)
         home = variables.dagster_home(given)
-        exports = variables.exports(given, home)
-        inherited = environment.inherited()
-        logins = {name: environment.DATABASES[f"{name}_dsn"] for name in ("social", "contacts")}
-        only_dagster = {k: v for k, v in exports.items() if k not in logins.values()}
-        environments = {
-            "social_tier": environment.inherited((environment.ALERT_WEBHOOK,))
-            | only_dagster
-            | {logins["social"]: given.need("social_dsn")},
-            "contact_tier": contact.variables(given),
-        }
+        both, environments = _environments(given, home, is_read_only)
         sockets = {location: Path(short) / f"{location}.sock" for location in LOCATIONS}
-        workspace = home / f"workspace.{port}.yaml"
+        workspace, key = home / f"workspace.{port}.yaml", home / f"ui.{port}.token"
         workspace.write_text(
             "load_from:\n"
             + "".join(
@@ -68,46 +72,76 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
                 for location, socket in sockets.items()
             )
         )
-        both = inherited | only_dagster
-        with _engine(given) as engine, _family(stop) as family:
+        token = secrets.token_urlsafe(24)
+        disk.write_secret(key, token)
+        with contextlib.ExitStack() as ends:
+            ends.callback(key.unlink, missing_ok=True)
+            ends.callback(workspace.unlink, missing_ok=True)
+            engine = None if is_read_only else ends.enter_context(_engine(given))
+            family = ends.enter_context(_family(stop))
             for location, socket in sockets.items():
-                family.start(
-                    location,
-                    functools.partial(
-                        _start,
-                        _code_server(location, socket),
-                        environments[location],
-                        home / f"{location}.log",
-                        held,
-                    ),
-                    functools.partial(_listens, socket),
-                )
-                family.wait_until(functools.partial(_listens, socket), home / f"{location}.log")
+                listens = functools.partial(_listens, socket)
+                log = home / f"{location}.log"
+                server = _code_server(location, socket)
+                umask = contact.UMASK if location == "contact_tier" else -1
+                start = functools.partial(_start, server, environments[location], log, held, umask)
+                family.start(location, start, listens)
+                family.wait_until(listens, log)
             web, daemon = (
                 functools.partial(_start, arguments, both, home / f"{name}.log", held)
                 for name, arguments in (
-                    ("web", _web(port, workspace)),
+                    ("web", _web(port, workspace, key, is_read_only)),
                     ("daemon", _daemon(workspace)),
                 )
             )
             family.start("web", web)
             family.wait_until(functools.partial(_answers, port), home / "web.log")
             if not stop.asked:
-                say(f"http://127.0.0.1:{port}")
+                say(f"http://127.0.0.1:{port}/?token={token}")
+            _until_asked(stop, held, family, engine, daemon, say)
+
+
+def _until_asked(
+    stop: "_Stop",
+    held: attach.Attached,
+    family: "_Family",
+    engine: Engine | None,
+    daemon: "Callable[[], subprocess.Popen[bytes]]",
+    say: Callable[[str], None],
+) -> None:
+    """Keep everything up; the daemon, while this is the engine that works."""
+    stands_by = False
+    while not stop.asked:
+        with contextlib.suppress(StoreUnavailable):  # as with a full disk: tried again
+            held.keep_up()
+        if engine and engine.works():
+            family.start("daemon", daemon)
             stands_by = False
-            while not stop.asked:
-                with contextlib.suppress(StoreUnavailable):  # as with a full disk: tried again
-                    held.keep_up()
-                if engine.works():
-                    family.start("daemon", daemon)
-                    stands_by = False
-                elif not stands_by:
-                    family.stop("daemon")
-                    say("another engine works on this database; this one stands by")
-                    stands_by = True
-                family.revive()
-                time.sleep(0.5)
-            workspace.unlink(missing_ok=True)
+        elif engine and not stands_by:
+            family.stop("daemon")
+            say("another engine works on this database; this one stands by")
+            stands_by = True
+        family.revive()
+        time.sleep(0.5)
+
+
+def _environments(
+    given: Settings, home: Path, is_read_only: bool
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """What webserver and daemon may know, and what each code server may, by its location."""
+    inherited, exports = environment.inherited(), variables.exports(given, home)
+    social, dagster = (environment.DATABASES[f"{name}_dsn"] for name in ("social", "dagster"))
+    others = {*environment.DATABASES.values()} - {dagster}
+    only_dagster = {k: v for k, v in exports.items() if k not in others}
+    both = inherited | only_dagster
+    if is_read_only:
+        return both, dict.fromkeys(LOCATIONS, both)
+    return both, {
+        "social_tier": environment.inherited((environment.ALERT_WEBHOOK, "SXE_SIGNING_KEY"))
+        | only_dagster
+        | {social: given.need("social_dsn")},
+        "contact_tier": contact.variables(given),
+    }
 
 
 @contextlib.contextmanager
@@ -146,8 +180,12 @@ def _code_server(location: str, socket: Path) -> list[str]:
     ]
 
 
-def _web(port: int, workspace: Path) -> list[str]:
-    return ["-m", "dagster_webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
+def _web(port: int, workspace: Path, key: Path, is_read_only: bool) -> list[str]:
+    return [
+        *("-m", "sxe_pipeline.local.webserver", str(key)),
+        *("-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)),
+        *(["--read-only"] if is_read_only else []),
+    ]
 
 
 def _daemon(workspace: Path) -> list[str]:
@@ -155,12 +193,16 @@ def _daemon(workspace: Path) -> list[str]:
 
 
 def _start(
-    arguments: list[str], env: Mapping[str, str], log: Path, held: attach.Attached
+    arguments: list[str],
+    env: Mapping[str, str],
+    log: Path,
+    held: attach.Attached,
+    umask: int = -1,
 ) -> "subprocess.Popen[bytes]":
     if "--socket" in arguments:
         # Of a server that was killed, perhaps by us: a new one would not bind.
         socket = Path(arguments[arguments.index("--socket") + 1])
-        socket.parent.mkdir(mode=0o700, exist_ok=True)  # a clean-up of old files may take it
+        disk.own_folder(socket.parent)  # a clean-up of old files may have taken it
         socket.unlink(missing_ok=True)
     with log.open("ab") as out:
         return subprocess.Popen(
@@ -169,6 +211,7 @@ def _start(
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
+            umask=umask,
             pass_fds=held.descriptors,
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
@@ -280,8 +323,12 @@ def _listens(socket: Path) -> bool:
 
 
 def _answers(port: int) -> bool:
+    """Whether the webserver is up and asks for its token: one that lets anybody in never is."""
     try:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=2).close()
-    except (urllib.error.URLError, OSError):
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code == HTTPStatus.UNAUTHORIZED
+    except OSError:
         return False
-    return True
+    return False

@@ -12,7 +12,7 @@ import sxe_pipeline
 from sxe_pipeline.errors import BadConfig
 from sxe_pipeline.ops import days
 from sxe_pipeline.settings import DATABASES, PACE, STORES, Settings
-from sxe_pipeline.store import sql
+from sxe_pipeline.store import disk, sql
 from sxe_pipeline.store.sql import with_driver
 from sxe_pipeline.variables import ENV, PRODUCTION, of_store
 
@@ -95,6 +95,6 @@ def dagster_home(settings: Settings) -> Path:
             "own migrations; make an environment elsewhere, such as `make VENV=/srv/sxe demo`"
         )
     home = settings.home / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
+    disk.private_folder(home)
     (home / "dagster.yaml").write_text(deploy_file("dagster.yaml").read_text())
     return home

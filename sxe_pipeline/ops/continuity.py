@@ -8,7 +8,7 @@ both, and keeping the store's count up. What is refused meanwhile is refused by 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ FOLDER = "_markers"
 KEPT = 1000
 """Markers in a store: enough to tell what was lost since any backup that is of use."""
 _CLEARED_EACH = 100
+_CARDS = "-cards"
 
 TIER1, HANDOFF, CONTACT_HANDOFF = "tier1", "handoff", "contact_handoff"
 
@@ -81,36 +82,67 @@ def _keep_up(conn: psycopg.Connection, store: str, objects: Objects, about: Abou
         return held
     if held < number:
         since = newest.get("counted_at")
-        content = {
-            **about(store, datetime.fromisoformat(since) if since else None),
-            "number": number,
-            "marker_id": str(marker_id),
-            "counted_at": counted_at.isoformat(),
-        }
-        if not put(objects, number, content) and not _is_of(_content(objects, number), marker_id):
+        said = about(store, datetime.fromisoformat(since) if since else None)
+        try:
+            note(objects, number, marker_id, counted_at, about=said)
+        except Refused:
             return number
     return None
 
 
-def put(objects: Objects, number: int, content: Mapping[str, Any]) -> bool:
-    """Write a marker; False where the store has one of that number."""
-    is_new = objects.put_new(_key(number), json.dumps(content, sort_keys=True).encode())
-    if is_new and number % _CLEARED_EACH == 0:
+def note(
+    objects: Objects,
+    number: int,
+    marker_id: UUID,
+    counted_at: datetime,
+    *,
+    about: Mapping[str, Any] | None = None,
+    cards: Sequence[str] = (),
+) -> None:
+    """Write a marker that the database has counted.
+
+    Args:
+        objects: The store.
+        number: As counted.
+        marker_id: Which tells it from the same number of another database.
+        counted_at: When it was.
+        about: What else it says.
+        cards: Whom the commit is about, in an object of their own: whoever brings the store up to
+            the database meanwhile writes the marker without them.
+
+    Raises:
+        Refused: The store holds another one of that number: another database counts there.
+    """
+    said = {"number": number, "marker_id": str(marker_id), "counted_at": counted_at.isoformat()}
+    if cards:
+        put(objects, _key(number, _CARDS), {**said, "cards": list(cards)})
+    content = {**(about or {}), **said}
+    if not put(objects, _key(number), content) and not _is_of(_content(objects, number), marker_id):
+        raise Refused(
+            f"the store counts {number} already, which this database did not: it was restored, or "
+            "another one writes there; nobody was called (sxe recover --dry-run)"
+        )
+    if number % _CLEARED_EACH == 0:
         for old in range(max(1, number - KEPT - _CLEARED_EACH), number - KEPT):
             objects.delete(_key(old))
-    return is_new
+            objects.delete(_key(old, _CARDS))
+
+
+def put(objects: Objects, key: str, content: Mapping[str, Any]) -> bool:
+    """Write an object of a marker; False where the store has it."""
+    return objects.put_new(key, json.dumps(content, sort_keys=True).encode())
 
 
 def newest_number(objects: Objects) -> int:
     """How far the store has counted; 0 where it holds no marker."""
-    keys = [entry.key for entry in objects.list(FOLDER)]
-    return max((int(key.rpartition("/")[2].removesuffix(".json")) for key in keys), default=0)
+    names = (entry.key.rpartition("/")[2].removesuffix(".json") for entry in objects.list(FOLDER))
+    return max((int(name) for name in names if name.isdigit()), default=0)
 
 
 def since(objects: Objects, number: int) -> list[Marker]:
     """The markers beyond a number, oldest first; those that were never written are left out."""
     beyond = range(number + 1, newest_number(objects) + 1)
-    found = [Marker(each, _content(objects, each)) for each in beyond]
+    found = [Marker(n, {**_content(objects, n, _CARDS), **_content(objects, n)}) for n in beyond]
     return [marker for marker in found if marker.content]
 
 
@@ -134,10 +166,10 @@ def _counted(conn: psycopg.Connection, store: str) -> tuple[int, UUID, Any]:
     return row
 
 
-def _content(objects: Objects, number: int) -> dict[str, Any]:
+def _content(objects: Objects, number: int, of: str = "") -> dict[str, Any]:
     """What a marker says; nothing where it is not there, or says nothing that we know."""
     try:
-        content = json.loads(objects.get(_key(number)))
+        content = json.loads(objects.get(_key(number, of)))
     except (NotFound, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -147,5 +179,5 @@ def _is_of(content: Mapping[str, Any], marker_id: UUID) -> bool:
     return content.get("marker_id") == str(marker_id)
 
 
-def _key(number: int) -> str:
-    return f"{FOLDER}/{number:012d}.json"
+def _key(number: int, of: str = "") -> str:
+    return f"{FOLDER}/{number:012d}{of}.json"

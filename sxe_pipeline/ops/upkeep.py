@@ -20,7 +20,7 @@ from sxe_pipeline.errors import SxeError
 from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import LANDED_ROW, TABLES
-from sxe_pipeline.store import tables, upkeep
+from sxe_pipeline.store import functions, tables, upkeep
 
 DELTA_TABLES = frozenset({t.name for t in TABLES if t is not LANDED_ROW} | {LEAD_CARD.name})
 """What lies in the store; another named version only counts rows of the gate."""
@@ -85,12 +85,8 @@ def keep_tables(
     with conn.transaction():
         found = conn.execute("select distinct table_name from ops.version order by 1").fetchall()
         names = [name for (name,) in found]
-        counted = [name for name in names if name not in DELTA_TABLES]
-        conn.execute(
-            "delete from ops.version where table_name = any(%s) "
-            "and superseded_at <= coalesce(%s, clock_timestamp()) - make_interval(secs => %s)",
-            [counted, now, grace_s],
-        )
+        until = _moment(conn, now) - timedelta(seconds=grace_s)
+        functions.call_function(conn, "ops.drop_counted", until)
     kept, failed = [], []
     for name in names:
         if name in DELTA_TABLES:
@@ -144,8 +140,8 @@ def keep_table(
         before = upkeep.space(root, name, named.version)
         compacted = upkeep.compact(root, name, named.version)
         if compacted is not None:
-            versions.name_compacted(conn, name, compacted, now=moment, recheck=recheck)
-            _record_compaction(conn, root, name, (named.version, compacted), before, moment, actor)
+            event = _compaction(root, name, (named.version, compacted), before, moment, actor)
+            versions.name_compacted(conn, name, compacted, now=moment, event=event, recheck=recheck)
         dropped = _mark(conn, name, moment - timedelta(seconds=grace_s))
         keep = _kept(conn, name)
         unneeded = upkeep.unneeded(root, name, keep)
@@ -190,12 +186,9 @@ def _vacuum(
         deleted = upkeep.unneeded(root, name, keep)
         upkeep.vacuum(root, name, keep)
         upkeep.trim_log(root, name, min(keep))
-        dropped = conn.execute(
-            "delete from ops.version where table_name = %s and dropping_since is not null", [name]
-        ).rowcount
+        dropped = _marked(conn, name)
         after = upkeep.space(root, name, max(keep))
-        audit.append(
-            conn,
+        event = audit.record(
             "table.vacuumed",
             actor=actor,
             subject=name,
@@ -205,6 +198,7 @@ def _vacuum(
             live_bytes=after.live_bytes,
             disk_bytes=after.disk_bytes,
         )
+        functions.call_function(conn, "ops.drop_versions", name, event)
     return Kept(
         name,
         after.live_bytes,
@@ -224,16 +218,16 @@ def _moment(conn: psycopg.Connection, now: datetime | None) -> datetime:
 
 def _mark(conn: psycopg.Connection, name: str, until: datetime) -> Sequence[int]:
     """The versions whose grace is over, those that a killed upkeep marked included."""
-    conn.execute(
-        "update ops.version set dropping_since = clock_timestamp() "
-        "where table_name = %s and superseded_at <= %s and dropping_since is null",
-        [name, until],
-    )
-    rows = conn.execute(
-        "select version from ops.version where table_name = %s and dropping_since is not null",
+    return functions.function_rows(conn, "ops.mark_versions", name, until)
+
+
+def _marked(conn: psycopg.Connection, name: str) -> int:
+    """How many versions are about to go."""
+    [(count,)] = conn.execute(
+        "select count(*) from ops.version where table_name = %s and dropping_since is not null",
         [name],
-    )
-    return [version for (version,) in rows]
+    ).fetchall()
+    return int(count)
 
 
 def _kept(conn: psycopg.Connection, name: str) -> list[int]:
@@ -246,18 +240,17 @@ def _kept(conn: psycopg.Connection, name: str) -> list[int]:
     return [version for (version,) in rows]
 
 
-def _record_compaction(
-    conn: psycopg.Connection,
+def _compaction(
     root: str,
     name: str,
     numbers: tuple[int, int],
     before: upkeep.Space,
     moment: datetime,
     actor: str,
-) -> None:
+) -> str:
+    """The event of a compaction."""
     after = upkeep.space(root, name, numbers[1])
-    audit.append(
-        conn,
+    return audit.record(
         "table.compacted",
         actor=actor,
         subject=name,

@@ -15,6 +15,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from sxe_pipeline.errors import Refused
+from sxe_pipeline.store import functions
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -32,6 +33,7 @@ def name(
     version: int,
     *,
     inputs: str,
+    event: str,
     recheck: Recheck = unleased,
     numbers: Mapping[str, int] | None = None,
     due_on: date | None = None,
@@ -43,21 +45,14 @@ def name(
         table: Such as 'social/profiles'.
         version: As `tables.write` answered.
         inputs: A digest of everything it was made from.
+        event: What was written, as `audit.record` gives it; of a kind of this table.
         recheck: Refuses where another run took over.
         numbers: What a run that finds it unchanged shows; `rows` are those of the whole table.
         due_on: The landed day from which on it is made anew from the same inputs.
     """
     recheck(conn)
-    conn.execute(
-        "update ops.version set superseded_at = clock_timestamp() "
-        "where table_name = %s and superseded_at is null",
-        [table],
-    )
-    conn.execute(
-        "insert into ops.version (table_name, version, inputs, due_on, numbers) "
-        "values (%s, %s, %s, %s, %s)",
-        [table, version, inputs, due_on, Jsonb(dict(numbers or {}))],
-    )
+    shown = dict(numbers or {})
+    functions.call_function(conn, "ops.name_version", table, version, inputs, due_on, shown, event)
 
 
 def name_compacted(
@@ -66,6 +61,7 @@ def name_compacted(
     version: int,
     *,
     now: datetime,
+    event: str,
     recheck: Recheck = unleased,
 ) -> None:
     """Make a version that holds the named one's rows in other files the one that readers open.
@@ -77,22 +73,11 @@ def name_compacted(
         table: Such as 'social/observations'.
         version: As `store.upkeep.compact` answered.
         now: From then on at the earliest the other version is old.
+        event: `table.compacted`, as `audit.record` gives it.
         recheck: Refuses where another run took over.
     """
     recheck(conn)
-    conn.execute(
-        "with old as (update ops.version "
-        "set superseded_at = greatest(%(now)s, clock_timestamp()) "
-        "where table_name = %(table)s and superseded_at is null returning *), "
-        "new as (insert into ops.version "
-        "(table_name, version, inputs, due_on, numbers, rows_version) "
-        "select table_name, %(version)s, inputs, due_on, numbers, "
-        "coalesce(rows_version, version) from old) "
-        "insert into ops.verdict (table_name, version, verdict, is_passed, numbers, judged_at) "
-        "select v.table_name, %(version)s, v.verdict, v.is_passed, v.numbers, v.judged_at "
-        "from ops.verdict v join old using (table_name, version)",
-        {"table": table, "version": version, "now": now},
-    )
+    functions.call_function(conn, "ops.name_compacted", table, version, now, event)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,15 @@ named. A run that dies in between has minted ids that nobody saw; the replay fin
 """
 
 import datetime as dt
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
+from psycopg.types.json import Jsonb
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import Busy, NotFound
@@ -21,8 +24,8 @@ from sxe_pipeline.schema.tables import IDENTITY
 from sxe_pipeline.social import profiles
 from sxe_pipeline.social.clusters import SELF, Reason, ShownAccount, cluster
 from sxe_pipeline.social.links import Account, Target, targets
-from sxe_pipeline.social.mint import Alias, Assignment, Card, Previous, assign
-from sxe_pipeline.store import tables
+from sxe_pipeline.social.mint import Assignment, Card, Previous, assign
+from sxe_pipeline.store import functions, tables
 
 TABLE = IDENTITY.name
 _SOURCES = ("social", "schema", "redact")
@@ -38,6 +41,10 @@ _COLUMNS = [
     "is_parody",
     "first_seen_at",
 ]
+_MINTED = ("card_id", "platform", "account_key", "generation", "parent", "minted_at")
+_CHANGED = ("card_id", "platform", "account_key", "retired_at")
+_PIECE = 20_000
+"""New cards that one call mints."""
 _FAN_NAME = r"(?i)\b(?:fan|fans|fanpage|fanclub|fandom|parody|parodia|parodie|unofficial)\b"
 _FAN_BIO = (
     r"(?i)\b(?:parody|parodia|parodie|fan[ -]?(?:account|page|club|acc|base|art account)|"
@@ -108,7 +115,7 @@ def rebuild(
         seen = dict(zip(_accounts(people), people["first_seen_at"].to_pylist(), strict=True))
         previous = _previous(conn, before)
         decided = assign(previous, groups, first_seen=seen, folds=folds(people), mint=mint, now=now)
-        _store(conn, decided, now)
+        store(conn, decided, now, actor)
     cards = {**previous.cards, **{card.card_id: card for card in decided.minted}}
     cards |= {card.card_id: card for card in decided.changed}
     rows = _rows(people, groups, joined, [cards[card_id] for card_id in decided.card_ids])
@@ -118,8 +125,7 @@ def rebuild(
         if (named and named.rows_version) != (before and before.rows_version):
             raise Busy("another run wrote social/identities at the same time; run it again")
         version = tables.write(conn, root, TABLE, rows.to_reader(), days=None)
-        audit.append(
-            conn,
+        event = audit.record(
             "identities.written",
             actor=actor,
             subject=TABLE,
@@ -135,7 +141,13 @@ def rebuild(
             rows.num_rows, len(groups), len(decided.minted), len(decided.aliases), version
         )
         versions.name(
-            conn, TABLE, version, inputs=inputs, recheck=recheck, numbers=written.numbers()
+            conn,
+            TABLE,
+            version,
+            inputs=inputs,
+            event=event,
+            recheck=recheck,
+            numbers=written.numbers(),
         )
     return written
 
@@ -207,37 +219,43 @@ def _previous(conn: psycopg.Connection, before: tables.Snapshot | None) -> Previ
     )
 
 
-def _store(conn: psycopg.Connection, decided: Assignment, now: dt.datetime) -> None:
-    with conn.cursor() as cursor:
-        with cursor.copy(
-            "copy social.card (card_id, anchor_platform, anchor_account_key, generation, "
-            "parent_card_id, minted_at, retired_at) from stdin"
-        ) as copy:
-            for card in decided.minted:
-                copy.write_row(
-                    (card.card_id, *card.anchor, card.generation, card.parent, card.minted_at, None)
-                )
-        cursor.executemany(
-            "update social.card set anchor_platform = %s, anchor_account_key = %s, "
-            "retired_at = %s where card_id = %s",
-            [(*card.anchor, card.retired_at, card.card_id) for card in decided.changed],
+def store(conn: psycopg.Connection, decided: Assignment, now: dt.datetime, actor: str) -> None:
+    """Mint, move and merge, each piece with its event; the first piece of a store may be large."""
+    changed = [
+        (card.card_id, *card.anchor, card.retired_at and card.retired_at.isoformat())
+        for card in decided.changed
+    ]
+    aliases = [(alias.card_id, alias.survivor, alias.cause) for alias in decided.aliases]
+    minted = decided.minted
+    while minted or changed or aliases:
+        piece, minted = minted[:_PIECE], minted[_PIECE:]
+        rows = [
+            (c.card_id, *c.anchor, c.generation, c.parent, c.minted_at.isoformat()) for c in piece
+        ]
+        digest = hashlib.sha256(json.dumps([rows, changed, aliases]).encode()).hexdigest()
+        event = audit.record(
+            "card_ids.assigned",
+            actor=actor,
+            subject=TABLE,
+            key=f"{digest[:16]}@{now.isoformat()}",
+            minted_count=len(rows),
+            changed_count=len(changed),
+            alias_count=len(aliases),
+            rows_sha256=digest,
         )
-        _store_aliases(cursor, decided.aliases, now)
+        functions.call_function(
+            conn,
+            "social.assign_ids",
+            _named(_MINTED, rows),
+            _named(_CHANGED, changed),
+            _named(("card_id", "survivor", "cause"), aliases),
+            event,
+        )
+        changed, aliases = [], []
 
 
-def _store_aliases(
-    cursor: psycopg.Cursor[tuple[object, ...]], aliases: Sequence[Alias], now: dt.datetime
-) -> None:
-    """Older aliases are moved on to the new survivor: one look-up answers, whatever the history."""
-    cursor.executemany(
-        "update social.alias set survivor_card_id = %s where survivor_card_id = %s",
-        [(alias.survivor, alias.card_id) for alias in aliases],
-    )
-    cursor.executemany(
-        "insert into social.alias (card_id, survivor_card_id, cause, since) "
-        "values (%s, %s, %s, %s)",
-        [(alias.card_id, alias.survivor, alias.cause, now) for alias in aliases],
-    )
+def _named(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Jsonb:
+    return Jsonb([dict(zip(names, row, strict=True)) for row in rows])
 
 
 def _rows(

@@ -131,7 +131,7 @@ def observe(
             written = stream.write(conn, root)
             counts = stream.counts()
             stream.tally.write(conn, day)
-            _record(
+            event = _record(
                 conn,
                 counts,
                 written,
@@ -142,7 +142,12 @@ def observe(
             )
             for name, version in zip((TABLE, QUARANTINE_TABLE), written, strict=True):
                 versions.name(
-                    conn, name, version, inputs=f"{day}:{inputs or version}", recheck=recheck
+                    conn,
+                    name,
+                    version,
+                    inputs=f"{day}:{inputs or version}",
+                    event=event,
+                    recheck=recheck,
                 )
         counted.append(counts)
     return counted
@@ -352,7 +357,8 @@ def _record(
     *,
     now: dt.datetime,
     actor: str,
-) -> None:
+) -> str:
+    """Write the counts down; answers the event that names the versions."""
     day = counts.landed_day
     conn.execute(
         "insert into social.day_count (landed_day, input_count, observation_count, "
@@ -379,8 +385,7 @@ def _record(
             now,
         ],
     )
-    audit.append(
-        conn,
+    return audit.record(
         "observations.written",
         actor=actor,
         subject=day.isoformat(),

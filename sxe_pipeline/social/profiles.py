@@ -145,8 +145,7 @@ def rebuild(
             batches = _newest(engine, observations)
             reader = pa.RecordBatchReader.from_batches(PROFILE.schema, count.over(batches))
             version = tables.write(conn, root, TABLE, reader, days=None)
-        audit.append(
-            conn,
+        event = audit.record(
             "profiles.written",
             actor=actor,
             subject=TABLE,
@@ -158,7 +157,13 @@ def rebuild(
         )
         written = Rebuilt(count.rows, version)
         versions.name(
-            conn, TABLE, version, inputs=inputs, recheck=recheck, numbers=written.numbers()
+            conn,
+            TABLE,
+            version,
+            inputs=inputs,
+            event=event,
+            recheck=recheck,
+            numbers=written.numbers(),
         )
     return written
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import Refused
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import IDENTITY, OBSERVATION, POOL, PROFILE, QUARANTINE
-from sxe_pipeline.store import tables, upkeep
+from sxe_pipeline.store import functions, tables, upkeep
 from sxe_pipeline.store.objects import Objects
 
 LOST = "lost"
@@ -105,10 +106,9 @@ def forget(
                 "restore the store or these files, or go on without them by --accept-loss"
             )
         [(moment,)] = conn.execute("select coalesce(%s, clock_timestamp())", [now]).fetchall()
-        _forget_versions(conn, loss)
-        _mark_days(conn, loss, missing, moment)
         if loss.tables or loss.lost_days:
-            _record(conn, loss, moment, actor)
+            _forget_versions(conn, loss, missing, moment, actor)
+        _mark_days(conn, loss, moment)
     return loss
 
 
@@ -157,36 +157,16 @@ def _days(
     return sorted(days - lost_days), sorted(lost_days), missing
 
 
-def _forget_versions(conn: psycopg.Connection, loss: Loss) -> None:
-    """What is gone, and what later tables were made from: numbers of versions begin anew."""
-    conn.execute("delete from ops.version where table_name = any(%s)", [list(loss.tables)])
-    conn.execute("update ops.version set inputs = '' where superseded_at is null")
-
-
-def _mark_days(
-    conn: psycopg.Connection, loss: Loss, missing: Sequence[tuple[str, str]], now: datetime
+def _forget_versions(
+    conn: psycopg.Connection,
+    loss: Loss,
+    missing: Sequence[tuple[str, str]],
+    now: datetime,
+    actor: str,
 ) -> None:
-    # The rows of a day are gone, until it is built again; its counts stay.
-    # A call that goes on finds its days marked.
-    gone = [column for name, column in _BY_DAY.items() if name in loss.tables]
-    columns = "".join(f", {column} = coalesce({column}, %s)" for column in gone)
-    for inputs, days in ((LOST, loss.days), ("", loss.lost_days)):
-        conn.execute(
-            f"update social.day_count set inputs = %s{columns} where landed_day = any(%s)",
-            [inputs, *(now for _ in gone), list(days)],
-        )
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            "update ingest.landing_file set expired_at = %s, deleted_at = %s "
-            "where collection = %s and file_sha256 = %s",
-            [(now, now, *file) for file in missing],
-        )
-
-
-def _record(conn: psycopg.Connection, loss: Loss, now: datetime, actor: str) -> None:
+    """What is gone, and what later tables were made from: numbers of versions begin anew."""
     lost = "\n".join([*loss.tables, *map(str, loss.lost_days)])
-    audit.append(
-        conn,
+    event = audit.record(
         "tier1.recovered",
         actor=actor,
         subject="tier1",
@@ -196,3 +176,19 @@ def _record(conn: psycopg.Connection, loss: Loss, now: datetime, actor: str) -> 
         lost_day_count=len(loss.lost_days),
         missing_file_count=loss.missing_files,
     )
+    files = [{"collection": collection, "file_sha256": digest} for collection, digest in missing]
+    functions.call_function(
+        conn, "social.forget_versions", list(loss.tables), Jsonb(files), now, event
+    )
+
+
+def _mark_days(conn: psycopg.Connection, loss: Loss, now: datetime) -> None:
+    # The rows of a day are gone, until it is built again; its counts stay.
+    # A call that goes on finds its days marked.
+    gone = [column for name, column in _BY_DAY.items() if name in loss.tables]
+    columns = "".join(f", {column} = coalesce({column}, %s)" for column in gone)
+    for inputs, days in ((LOST, loss.days), ("", loss.lost_days)):
+        conn.execute(
+            f"update social.day_count set inputs = %s{columns} where landed_day = any(%s)",
+            [inputs, *(now for _ in gone), list(days)],
+        )

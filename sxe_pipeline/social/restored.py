@@ -12,9 +12,10 @@ from typing import Any
 
 import psycopg
 
-from sxe_pipeline import audit
 from sxe_pipeline.schema.tables import IDENTITY
+from sxe_pipeline.social import identities
 from sxe_pipeline.social.links import Account
+from sxe_pipeline.social.mint import Assignment, Card
 from sxe_pipeline.store import tables
 
 _COLUMNS = ["card_id", "platform", "account_key", "first_seen_at"]
@@ -98,21 +99,9 @@ def bring_back(
     with conn.transaction():
         tables.lock(conn, IDENTITY.name)
         new = _new(conn, cards)
-        with conn.cursor() as cursor:
-            cursor.executemany(
-                "insert into social.card (card_id, anchor_platform, anchor_account_key, "
-                "generation, minted_at) values (%s, %s, %s, 1, %s)",
-                [(held.card_id, *held.anchor, now) for held in new],
-            )
         if new:
-            audit.append(
-                conn,
-                "cards.recovered",
-                actor=actor,
-                subject=IDENTITY.name,
-                key=now.isoformat(),
-                card_count=len(new),
-            )
+            minted = [Card(held.card_id, held.anchor, 1, None, now) for held in new]
+            identities.store(conn, Assignment([], minted, [], []), now, actor)
     return len(new)
 
 

@@ -64,8 +64,7 @@ def _expire(
             return days
         rows = _emptied(conn, line, days, terms.now)
         version = tables.write(conn, root, table.name, _nothing(table), days=days)
-        audit.append(
-            conn,
+        event = audit.record(
             f"{line}.expired",
             actor=terms.actor,
             subject=table.name,
@@ -76,7 +75,14 @@ def _expire(
             last_day=days[-1],
             version=version,
         )
-        versions.name(conn, table.name, version, inputs=f"expired:{version}", recheck=terms.recheck)
+        versions.name(
+            conn,
+            table.name,
+            version,
+            inputs=f"expired:{version}",
+            event=event,
+            recheck=terms.recheck,
+        )
     return days
 
 

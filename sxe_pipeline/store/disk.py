@@ -7,10 +7,15 @@ answers when the object is safe; what a key is (`handoff.sign`, `contacts.vault`
 
 import os
 import secrets
+import shutil
+import stat
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
+
+from sxe_pipeline.errors import BadConfig
 
 
 def local_path(url: str) -> Path | None:
@@ -48,9 +53,72 @@ def read_or_create(file: Path, make: Callable[[], bytes]) -> bytes:
     return file.read_bytes()
 
 
-def replace(file: Path, content: bytes) -> None:
+def write_secret(file: Path, text: str, owner: tuple[int, int] | None = None) -> None:
+    """Write a file for its owner alone, whole or not at all; one that is there is replaced.
+
+    Args:
+        file: Where.
+        text: What.
+        owner: User and group that get it; None is this process. Given by the descriptor: a name in
+            another's folder may lead elsewhere by then.
+    """
+    replace(file, text.encode(), owner)
+
+
+def private_folder(path: Path, mode: int = 0o700) -> None:
+    """Make a folder where there is none: nobody else looks into it, or at what stands beside it.
+
+    One that is there keeps its rights: whoever made it decides who reads there.
+
+    Args:
+        path: Missing folders above it can be walked through (0711), not listed.
+        mode: 0711 for one that another user must walk through.
+    """
+    for above in reversed(path.parents):
+        if not above.exists():
+            above.mkdir(mode=0o711, exist_ok=True)
+    path.mkdir(mode=mode, exist_ok=True)
+
+
+def own_folder(
+    path: Path, owner: tuple[int, int] | None = None, fill: Callable[[Path], None] | None = None
+) -> None:
+    """Make a folder that is ours alone, or refuse what stands in its place.
+
+    Nothing that was found is changed: who knows the name first may have put there what he likes.
+
+    Args:
+        path: Where.
+        owner: User and group that get a new one; None is this process.
+        fill: What goes into a new one before anybody sees it.
+
+    Raises:
+        BadConfig: There is something else: a file, a link, a folder of another user, or one in
+            which others may write.
+    """
+    if not os.path.lexists(path):
+        new = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            if fill:
+                fill(new)
+            if owner:
+                os.chown(new, *owner)
+            new.rename(path)
+        except OSError:
+            shutil.rmtree(new, ignore_errors=True)
+            if not os.path.lexists(path):  # else another process was first
+                raise
+    found, uid = path.lstat(), owner[0] if owner else os.geteuid()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or found.st_mode & 0o022:
+        raise BadConfig(
+            f"{path} is not a folder of this installation alone: somebody else made it, or may "
+            "write there; look what it is, remove it, then run this again"
+        )
+
+
+def replace(file: Path, content: bytes, owner: tuple[int, int] | None = None) -> None:
     """Another content for such a file, whole or not at all, on the disk before this returns."""
-    _written(file, content).replace(file)
+    _written(file, content, owner).replace(file)
     flush([file])
 
 
@@ -65,12 +133,14 @@ def _create(file: Path, content: bytes) -> None:
         new.unlink(missing_ok=True)
 
 
-def _written(file: Path, content: bytes) -> Path:
+def _written(file: Path, content: bytes, owner: tuple[int, int] | None = None) -> Path:
     """A file beside that one, for its owner alone."""
     new = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             out.write(content)
+            if owner:
+                os.fchown(out.fileno(), *owner)
     except BaseException:
         new.unlink(missing_ok=True)
         raise

@@ -19,7 +19,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, S3Store
 
 from sxe_pipeline.errors import BadInput, NotFound, StoreUnavailable, is_full
-from sxe_pipeline.store.disk import flush, local_path
+from sxe_pipeline.store.disk import flush, local_path, private_folder
 
 _STAGED = re.compile(r"#\d+$", re.ASCII)
 """What obstore names a file that it is writing; it lists none of them."""
@@ -65,7 +65,7 @@ class Objects:
     """A store of objects below one URL (`file:///...` or `s3://bucket/prefix`)."""
 
     def __init__(self, url: str, *, is_patient: bool = True) -> None:
-        """Open the store; a local folder is made where it is missing.
+        """Open the store; a local folder is made where it is missing, for its owner alone.
 
         Args:
             url: Where it is; a `StoreUrl` brings what only this store needs to be reached.
@@ -80,7 +80,8 @@ class Objects:
         self._store: LocalStore | S3Store
         try:
             if self._folder is not None:
-                self._store = LocalStore(prefix=self._folder.absolute(), mkdir=True)
+                private_folder(self._folder.absolute())
+                self._store = LocalStore(prefix=self._folder.absolute())
             else:
                 own = cast(Any, getattr(url, "options", {}))
                 retry = {} if is_patient else _ONCE_MORE

@@ -18,7 +18,7 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline.errors import Busy, ContractBroken, NotFound, StoreUnavailable
-from sxe_pipeline.store.disk import flush, local_path
+from sxe_pipeline.store.disk import flush, local_path, private_folder
 
 LOCK_WAIT_S = 900
 """How long a writer waits for the writer before it."""
@@ -187,6 +187,8 @@ def _write(
 ) -> int:
     from deltalake import WriterProperties, write_deltalake
 
+    if folder := local_path(root):
+        private_folder(folder.absolute())
     table = opened(root, name, None)
     if named is not None:
         if table is None or table.version() < named:

@@ -3,6 +3,7 @@
 import dagster as dg
 import pytest
 import yaml
+from psycopg.types.json import Jsonb
 
 from sxe_pipeline import audit, face
 from sxe_pipeline.store import sql
@@ -68,10 +69,24 @@ def conn(database):
 def add(conn):
     """`add(number)` records one event."""
 
-    def added(number, kind="observations.written", **data):
+    def added(number, kind="collection.declared", **data):
         with conn.transaction():
-            return audit.append(
-                conn, kind, actor="job", subject="social/observations", key=str(number), **data
-            )
+            return audit.append(conn, kind, actor="job", subject="s", key=str(number), **data)
 
     return added
+
+
+@pytest.fixture
+def by_owner(database):
+    """`by_owner(kind, subject, key, **data)` records any kind, as the functions of facts do."""
+    with sql.connect(database.dsn("sxe_admin")) as owner:
+        owner.autocommit = True
+        owner.execute("set role sxe_owner")
+
+        def written(kind, subject, key, **data):
+            [(made,)] = owner.execute(
+                "select audit.append(%s, 'job', %s, %s, %s)", [kind, subject, key, Jsonb(data)]
+            ).fetchall()
+            return made
+
+        yield written

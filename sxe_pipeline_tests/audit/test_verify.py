@@ -10,10 +10,13 @@ from sxe_pipeline import audit
 from sxe_pipeline.audit import mirror
 from sxe_pipeline.audit import payload as form
 from sxe_pipeline.audit.search import search
-from sxe_pipeline.audit.verify import GUARDS, verify
+from sxe_pipeline.audit.verify import verify
 from sxe_pipeline.store import sql
 
-ASSET = "social/observations"
+GUARDS = ("refuse_change", "seal_leaf")
+"""The triggers of `audit.event`."""
+OTHERS = "a function, trigger, table or grant is not this package's"
+ASSET = "ingest/raw_profiles"
 MARK = "a_word_of_the_record"
 
 EDITS = {
@@ -39,7 +42,7 @@ EDITS = {
     "event moved to another attestation": "update audit.attested_event "
     "set digest = (select max(digest) from audit.attestation) "
     "where digest = (select min(digest) from audit.attestation)",
-    "asset of an attestation": "update audit.attestation set asset_key = 'social/profiles'",
+    "asset of an attestation": "update audit.attestation set asset_key = 'ops/tables_kept'",
     "attestation gone": "delete from audit.attestation "
     "where digest = (select min(digest) from audit.attestation)",
     "attestation and its lines gone": "with gone as "
@@ -174,12 +177,22 @@ def test_what_only_a_seal_can_show_is_not_claimed(database, log):
     assert (seen.status, seen.findings) == ("cannot_tell", {})
 
 
-@pytest.mark.parametrize("guard", sorted(GUARDS))
-def test_a_guard_that_was_switched_off_is_found(database, log, guard):
+CHANGED_BY_HAND = {
+    "a trigger is off": "alter table audit.event disable trigger seal_leaf",
+    "a trigger is gone": "drop trigger refuse_change on audit.event",
+    "a trigger's function is emptied": "create or replace function audit.refuse_change() "
+    "returns trigger language plpgsql as $$ begin return null; end $$",
+    "a function of the gate says yes": "create or replace function "
+    "privacy.is_suppressed(_family text[]) returns boolean language sql stable as 'select false'",
+    "a login may insert": "grant insert on handoff.batch to sxe_social",
+}
+
+
+@pytest.mark.parametrize("change", CHANGED_BY_HAND)
+def test_a09_a_guard_that_was_changed_by_hand_is_found(database, log, change):
     with psycopg.connect(database.dsn("postgres"), autocommit=True) as conn:
-        conn.execute(f"alter table audit.event disable trigger {guard}")
+        conn.execute(CHANGED_BY_HAND[change])
 
     seen = check(database, log)
 
-    assert seen.status == "tampered"
-    assert seen.findings == {"a trigger that guards the log is off or gone": 1}
+    assert (seen.status, seen.findings) == ("tampered", {OTHERS: 1})

@@ -39,6 +39,31 @@ def test_a_public_key_is_registered_without_its_private_half(empty, tmp_path):
     assert signer.key_id in registered(empty)
 
 
+def test_a_key_is_bound_to_the_contracts_that_it_was_registered_for(empty, tmp_path):
+    signers = [sign.Signer.generate() for _ in range(3)]
+    files = [tmp_path / f"{number}.pem" for number in range(3)]
+    files[0].write_bytes(signers[0].public_pem())
+    files[1].write_bytes(signers[1].public_pem(["lead_contact"]))
+    files[2].write_bytes(signers[2].public_pem(["lead_contact"]))
+
+    empty.read(None, "keys", "register", str(files[0]))
+    empty.read(None, "keys", "register", str(files[1]))
+    empty.read(None, "keys", "register", str(files[2]), "--contract", "lead_card")
+    empty.read(None, "keys", "register", str(files[0]), "--contract", "lead_card")
+
+    found = dict(empty.world.owner("select key_id, contracts from handoff.signing_key"))
+    assert [found[signer.key_id] for signer in signers] == [None, ["lead_contact"], ["lead_card"]]
+
+
+def test_the_key_that_a_consumer_pins_says_what_it_is_for(empty):
+    own = empty.type(None, "keys", "public").stdout.encode()
+    asked = empty.type(None, "keys", "public", "--contract", "lead_contact").stdout.encode()
+
+    assert sign.contracts_of(own) == ("lead_card",)
+    assert sign.contracts_of(asked) == ("lead_contact",)
+    assert sign.public_key(own) == sign.public_key(asked)
+
+
 def test_where_a_database_is_given_no_key_is_invented(empty):
     done = empty.type(None, "keys", "register", code=4)
 

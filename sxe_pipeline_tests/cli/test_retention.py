@@ -13,6 +13,7 @@ from sxe_pipeline.settings import load
 from sxe_pipeline.social import observe
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests.databases import as_owner
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW - timedelta(days=100)
@@ -35,8 +36,8 @@ def old(empty):
             limit_bytes=None,
             now=NOW,
         )
+        as_owner(conn, "update ingest.landing_file set registered_at = %s", [LONG_AGO])
         with conn.transaction():
-            conn.execute("update ingest.landing_file set registered_at = %s", [LONG_AGO])
             landed = register.day_of(conn, day)
         observe.observe(
             conn,

@@ -127,6 +127,7 @@ class Harness:
             request_id=launch.request_id,
             attempt=launch.attempt,
             run_id=run_id or f"run-{launch.attempt}",
+            note=lambda begun: None,
             reached=reached,
             pause=self.pauses.append,
         )

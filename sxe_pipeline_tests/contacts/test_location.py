@@ -10,6 +10,8 @@ import pytest
 from sxe_pipeline import settings as environment
 from sxe_pipeline.gate import reads
 from sxe_pipeline.local import contact
+from sxe_pipeline.ops import continuity
+from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.contacts.harness import CREDENTIALS
 
 SEEN = """
@@ -75,6 +77,9 @@ def test_the_contact_process_alone_runs_what_was_approved(due, tmp_path):
     assert gate.one("select count(*) from contacts.contact_point") > 0
     assert harness.open_calls() == []
     harness.assert_all_is_over()
+    noted = continuity.since(Objects(settings.contact_handoff_url), 0)
+    asked = gate.owner("select card_id from gate.request_item order by position")
+    assert noted[0].content["cards"] == [card for (card,) in asked]
     seen = json.loads(done.stderr.splitlines()[-1])
     assert [m for m in seen["modules"] if m.startswith(CLOSED_ROOMS)] == []
     variables = seen["variables"]
@@ -93,10 +98,10 @@ def test_the_contact_process_alone_runs_what_was_approved(due, tmp_path):
 def test_started_again_it_finds_nothing_to_do(due, tmp_path):
     harness, _ = due
     settings = settings_of(harness, tmp_path / "home")
-    contact_once(settings, "-m", contact.CHILD)
+    contact_once(settings, "-m", contact.ONCE)
     calls = harness.emulator.stats()["calls"]
 
-    again = contact_once(settings, "-m", contact.CHILD)
+    again = contact_once(settings, "-m", contact.ONCE)
 
     assert again.stdout == ""
     assert harness.emulator.stats()["calls"] == calls

@@ -35,6 +35,7 @@ def main():
             request_id=UUID(task["request_id"]),
             attempt=task["attempt"],
             run_id=f"process-{os.getpid()}",
+            note=lambda begun: None,
             reached=reached,
             pause=lambda seconds: None,
         )

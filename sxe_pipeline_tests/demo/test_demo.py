@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -25,8 +26,13 @@ def demo(home, *arguments):
 
 
 @pytest.fixture(scope="module")
-def answer(processes, tmp_path_factory):
-    done = demo(tmp_path_factory.mktemp("demo"), "--accounts", "1500")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def answer(processes, home):
+    done = demo(home, "--accounts", "1500")
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
     return json.loads(done.stdout)
 
@@ -74,6 +80,20 @@ def test_every_paid_call_was_approved_before_and_is_audited(answer):
     assert {claims[c] for c in ("audited", "approved_before", "one_outcome")} == {
         claims["paid_calls"]
     }
+
+
+def test_a15_nobody_else_on_the_machine_reads_contact_data_or_what_landed(answer, home):
+    closed = [home / "demo" / name for name in ("landing", "tier1", "handoff", "contact_handoff")]
+    closed += [home / "demo" / "keys", home / "demo" / "dagster"]
+    for folder in closed:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder.name
+    contacts = list((home / "demo" / "contact_handoff").rglob("*"))
+    assert any(path.suffix == ".jsonl" or ".jsonl" in path.name for path in contacts)
+    for path in contacts:
+        wanted = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == wanted, path.name
+    logs = [path for path in (home / "demo").iterdir() if path.is_file()]
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in logs), logs
 
 
 def test_the_audit_cannot_tell_more_than_it_knows(answer):

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from sxe_pipeline.errors import BadInput, Refused
 from sxe_pipeline.gate import delivery, people, permits, reads, requests
-from sxe_pipeline_tests.gate.world import APOLLO
+from sxe_pipeline_tests.gate.world import APOLLO, a_point
 
 EMAIL = 50_000
 SOON = datetime.now(UTC) + timedelta(days=9)
@@ -36,12 +37,8 @@ def test_an_overcharge_at_a_full_cap_commits_and_closes_what_is_left(world):
             },
         )
         world.contacts.execute(
-            "insert into contacts.contact_point (contact_point_id, card_id, kind, ciphertext, "
-            "blind_index, status, provider, call_id, request_id, price_micros, purpose, "
-            "legal_basis) values (gen_random_uuid(), %s, 'email', 'x', sha256('x'), 'unknown', "
-            "'apollo', %s, "
-            "%s, 1, 'p', 'l')",
-            [sent.items[0].card_id, leave.call_id, begun.request_id],
+            "select contacts.keep_points(%s, %s)",
+            [leave.call_id, Jsonb([a_point(sent.items[0].card_id)])],
         )
     assert (done.charged_micros, done.overrun_micros) == (13 * EMAIL, 3 * EMAIL)
     assert len(done.keep) == 10

@@ -1,7 +1,10 @@
 """A gate with people, prices, caps and cards: what the tests of gate and contacts start from."""
 
 import contextlib
+import dataclasses
+import secrets
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import psycopg
 from psycopg import sql as compose
@@ -204,6 +207,28 @@ class World:
     def merge(self, lost, survivor):
         self.owner("insert into social.alias values (%s, %s, 'merge', now())", lost, survivor)
 
+    def split(self, whole, part, **inputs):
+        """A card mints another one, with match inputs of its own, else with those of the whole."""
+        self.owner(
+            "insert into social.card (card_id, anchor_platform, anchor_account_key, generation, "
+            "parent_card_id, minted_at) values (%s, 'x', 'id:' || %s, 1, %s, now())",
+            *(part, part, whole),
+        )
+        one = self.known[whole]
+        self.put([dataclasses.replace(one, card_id=part, inputs=one.inputs | inputs)])
+
+    def change(self, card, **inputs):
+        """The profile of a card states something else now."""
+        one = self.known[card]
+        self.put([dataclasses.replace(one, inputs=one.inputs | inputs)])
+
+    def away(self, *cards):
+        """Cards are no longer ready; `back` brings them."""
+        self.replace([one for name, one in self.known.items() if name not in cards])
+
+    def back(self):
+        self.replace(self.known.values())
+
     def spec(self, **changes):
         return requests.Spec(**(SPEC | {"limit": None} | changes))
 
@@ -360,3 +385,18 @@ def _next_year():
 
 def _name(text):
     return "".join(chr(ord("a") + int(c)) if c.isdigit() else c for c in text).capitalize()
+
+
+def a_point(card_id, **other):
+    """An encrypted value as the contact tier hands it in."""
+    return {
+        "contact_point_id": str(uuid4()),
+        "card_id": card_id,
+        "kind": "email",
+        "ciphertext": "\\x78",
+        "blind_index": f"\\x{secrets.token_hex(32)}",
+        "status": "unknown",
+        "price_micros": 1,
+        "purpose": "p",
+        "legal_basis": "l",
+    } | other

@@ -11,6 +11,7 @@ from sxe_pipeline.handoff.batches import list_batches
 from sxe_pipeline.handoff.verify import Prefix, verify
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests.databases import as_owner
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, NOW
 from sxe_pipeline_tests.handoff.crashing import Cut, Faulty, held
 
@@ -235,6 +236,17 @@ def test_a_retired_key_signs_nothing(run, cards, store, signer, admin_dsn):
     assert held(store) == {}
 
 
+def test_the_key_of_another_tier_signs_nothing(run, cards, store, signer, admin_dsn):
+    with sql.connect(admin_dsn) as admin, admin.transaction():
+        admin.execute("SET ROLE sxe_owner")
+        key = signer.public_key
+        assert record.know_key(admin, key, contracts=["lead_contact"], actor="test", now=NOW)
+
+    with pytest.raises(Refused, match="not registered for lead_card"):
+        run(cards(5))
+    assert held(store) == {}
+
+
 def test_a_published_row_does_not_change(run, cards, conn):
     run(cards(5))
 
@@ -246,13 +258,13 @@ def test_a_run_over_days_and_markets_publishes_the_newest_open_day_of_each(
     conn, store, contract, cards, signer
 ):
     landed = [DAY + n * NEXT for n in range(3)]
-    with conn.transaction():
-        for number, day in enumerate(landed):
-            conn.execute(
-                "INSERT INTO ingest.landing_file (collection, file_sha256, path, byte_count, "
-                "landed_day) VALUES ('c', %s, 'p', 1, %s)",
-                [f"{number:064x}", day],
-            )
+    for number, day in enumerate(landed):
+        as_owner(
+            conn,
+            "INSERT INTO ingest.landing_file (collection, file_sha256, path, byte_count, "
+            "landed_day) VALUES ('c', %s, 'p', 1, %s)",
+            [f"{number:064x}", day],
+        )
 
     def publish_days(days, rows):
         answers = day_batches.publish_day(
@@ -296,7 +308,6 @@ def test_audit_payloads_hold_ids_counts_and_hashes_only(run, cards, api_dsn):
             "contract_version",
             "market",
             "day",
-            "prev_batch_id",
             "row_count",
             "manifest_sha256",
         }

@@ -35,37 +35,45 @@ def test_a_tier_neither_sees_nor_writes_the_batches_of_the_other(
     assert sum(entry.key.endswith(manifest.NAME) for entry in store.list()) == 2
 
 
+def begin(conn, batch, contract="lead_card", market="m", **slot):
+    """What a login says to begin a batch without any file."""
+    request, seq = (str(REQUEST), 1) if contract == "lead_contact" else (None, None)
+    conn.execute(
+        "SELECT handoff.build(%s, %s, '0.1.0', %s, '2026-03-10', %s, %s, NULL, 0, '', %s, now(), "
+        "'test')",
+        [batch * 32, contract, market, slot.get("request", request), seq, "0" * 64],
+    )
+
+
 @pytest.mark.parametrize(
     ("role", "foreign"), [("sxe_contacts", "lead_card"), ("sxe_social", "lead_contact")]
 )
 def test_sql_of_a_tier_cannot_touch_a_batch_of_the_other(database, role, foreign):
-    request, seq = (str(REQUEST), 1) if foreign == "lead_contact" else (None, None)
-    insert = (
-        "INSERT INTO handoff.batch (batch_id, contract, contract_version, market, day, state, "
-        "row_count, manifest, manifest_sha256, request_id, seq) VALUES "
-        "(%s, %s, '0.1.0', 'm', '2026-03-10', 'building', 0, '', %s, %s, %s)"
-    )
-    values = ["0" * 32, foreign, "0" * 64, request, seq]
     owner = {"sxe_contacts": "sxe_social", "sxe_social": "sxe_contacts"}[role]
     with sql.connect(database.dsn(owner)) as conn:
-        conn.execute(insert, values)
+        begin(conn, "0", foreign)
 
     with sql.connect(database.dsn(role)) as conn:
-        changed = conn.execute("UPDATE handoff.batch SET state = 'abandoned'")
-        assert changed.rowcount == 0
         assert conn.execute("SELECT count(*) FROM handoff.batch").fetchone() == (0,)
         for statement, given in [
-            (insert, ["1" * 32, *values[1:]]),
-            (insert + " ON CONFLICT (batch_id) DO UPDATE SET state = 'abandoned'", values),
-            ("DELETE FROM handoff.batch", None),
-            ("UPDATE handoff.batch SET contract = %s", [foreign]),
-            ("UPDATE handoff.batch SET request_id = %s, seq = 1", [str(OTHER)]),
-            ("TRUNCATE handoff.batch", None),
-            ("INSERT INTO handoff.signing_key (key_id, public_key) VALUES ('a', '')", None),
-            ("ALTER TABLE handoff.batch DISABLE ROW LEVEL SECURITY", None),
+            ("SELECT handoff.abandon(%s, 'test')", ["0" * 32]),
+            ("SELECT handoff.finish(%s, now(), 'test')", ["0" * 32]),
         ]:
-            with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():
+            with pytest.raises(psycopg.Error, match="login of its tier"), conn.transaction():
                 conn.execute(statement, given)
+        for batch in ("0", "1"):
+            with pytest.raises(psycopg.Error), conn.transaction():
+                begin(conn, batch, foreign)
+        for statement in (
+            "INSERT INTO handoff.batch DEFAULT VALUES",
+            "UPDATE handoff.batch SET state = 'abandoned'",
+            "DELETE FROM handoff.batch",
+            "TRUNCATE handoff.batch",
+            "INSERT INTO handoff.signing_key (key_id, public_key) VALUES ('a', '')",
+            "ALTER TABLE handoff.batch DISABLE ROW LEVEL SECURITY",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():
+                conn.execute(statement)
 
 
 @pytest.mark.parametrize(
@@ -91,18 +99,11 @@ def test_the_database_refuses_a_row_without_its_slot(database, contract_id, requ
 
 
 def test_one_live_row_for_a_request_and_seq(login):
-    def insert(batch, state="building", market="m"):
-        login.execute(
-            "INSERT INTO handoff.batch (batch_id, contract, contract_version, market, day, state, "
-            "row_count, manifest, manifest_sha256, request_id, seq) VALUES "
-            "(%s, 'lead_contact', '0.1.0', %s, '2026-03-10', %s, 0, '', %s, %s, 1)",
-            [batch * 32, market, state, "0" * 64, str(REQUEST)],
-        )
-
-    insert("0")
-    insert("1", "abandoned")
+    begin(login, "1", "lead_contact")
+    login.execute("SELECT handoff.abandon(%s, 'test')", ["1" * 32])
+    begin(login, "0", "lead_contact")
     with pytest.raises(psycopg.errors.UniqueViolation):
-        insert("2", market="other")
+        begin(login, "2", "lead_contact", market="other")
 
 
 def test_a_published_contact_batch_does_not_change(publish_contacts, login, admin_dsn):
@@ -111,7 +112,8 @@ def test_a_published_contact_batch_does_not_change(publish_contacts, login, admi
     for dsn_conn, before in ((login, None), (sql.connect(admin_dsn), "SET ROLE sxe_owner")):
         if before:
             dsn_conn.execute(before)
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="does not change"):
+        said = None if before is None else "does not change"
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=said):
             dsn_conn.execute("UPDATE handoff.batch SET state = 'abandoned', published_at = NULL")
         dsn_conn.rollback()
         dsn_conn.close()

@@ -1,5 +1,8 @@
 import datetime as dt
+import hashlib
+import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,12 +10,13 @@ from pathlib import Path
 import duckdb
 import jsonschema_rs
 import pandas as pd
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
 from sxe_pipeline.errors import ContractBroken, NotFound, Tampered
-from sxe_pipeline.handoff import manifest
+from sxe_pipeline.handoff import encode, manifest, sign
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.sign import Signer
 from sxe_pipeline.handoff.verify import Prefix, verify
@@ -94,6 +98,124 @@ def test_a_missing_part_and_an_unlisted_part_are_refused(write, cards, signer, t
     part.unlink()
     with pytest.raises(Tampered, match="missing"):
         verify(folder, signer.public_key)
+
+
+@pytest.mark.parametrize(
+    "name", ["x.PARQUET", "x.csv", "x.ndjson", "x.jsonl.gz", "x.parquet.bak", "signing.pub", "sub"]
+)
+def test_a_file_or_folder_that_is_not_listed_is_refused_whatever_its_name(
+    write, cards, signer, tmp_path, name
+):
+    folder = write(tmp_path, cards(4))
+    part = next(folder.glob("*.parquet"))
+    if name == "sub":
+        (folder / name).mkdir()
+    else:
+        (folder / name).write_bytes(part.read_bytes())
+
+    with pytest.raises(Tampered, match="not listed"):
+        verify(folder, signer.public_key)
+
+
+def test_what_a_killed_writer_left_is_no_file_of_the_batch(write, cards, signer, tmp_path):
+    folder = write(tmp_path, cards(4))
+    part = next(folder.glob("*.parquet"))
+    (folder / f"{part.name}#1").write_bytes(part.read_bytes()[:10])
+
+    assert verify(folder, signer.public_key).row_count == 4
+
+
+@pytest.mark.parametrize("which", ["manifest.json", "*.parquet", "*.jsonl"])
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_what_is_no_regular_file_is_refused_and_never_waited_for(
+    write, cards, signer, tmp_path, which, kind
+):
+    folder = write(tmp_path / "batch", cards(4))
+    file = next(folder.glob(which))
+    moved = file.rename(tmp_path / file.name)
+    if kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to(moved)
+
+    with pytest.raises(Tampered, match="no regular file"):
+        verify(folder, signer.public_key)
+
+
+def test_a_linked_folder_is_no_batch(write, cards, signer, tmp_path):
+    folder = write(tmp_path, cards(4))
+    (tmp_path / "link").symlink_to(folder)
+
+    with pytest.raises(NotFound, match="link"):
+        verify(tmp_path / "link", signer.public_key)
+
+
+def other_value(rows):
+    rows[1]["handle"] = "somebody_else"
+    return rows
+
+
+def other_item(rows):
+    rows[2]["evidence"][0]["weight"] = 0.7
+    return rows
+
+
+def other_order(rows):
+    return [rows[1], rows[0], *rows[2:]]
+
+
+def one_twice(rows):
+    return [rows[0], rows[0], *rows[2:]]
+
+
+@pytest.mark.parametrize("changed", [other_value, other_item, other_order, one_twice])
+@pytest.mark.parametrize("at_once", [2, 1_000], ids=["some at a time", "at once"])
+def test_signed_formats_with_different_rows_are_refused(
+    contract, cards, signer, tmp_path, monkeypatch, changed, at_once
+):
+    """The id covers JSON Lines alone, so a sender could show two readers two batches."""
+    monkeypatch.setattr("sxe_pipeline.handoff.verify._ROWS", at_once)
+    fields, parts = fields_and_parts(contract, cards(6), BatchKey("x_general", dt.date(2026, 1, 1)))
+    columnar = next(part for part in parts if part.format == "parquet")
+    rows = pq.read_table(io.BytesIO(columnar.data))
+    data = encode.parquet(pa.Table.from_pylist(changed(rows.to_pylist()), schema=rows.schema))
+    digest = hashlib.sha256(data).hexdigest()
+    entry = columnar.entry() | {"sha256": digest, "bytes": len(data)}
+    files = [e if e["format"] == "jsonl" else entry for e in fields["files"]]
+    for part in parts:
+        (tmp_path / part.name).write_bytes(data if part is columnar else part.data)
+    (tmp_path / manifest.NAME).write_bytes(manifest.seal(fields | {"files": files}, signer))
+
+    with pytest.raises((Tampered, ContractBroken)):
+        verify(tmp_path, signer.public_key)
+
+
+def test_a_batch_is_compared_some_rows_at_a_time(write, cards, signer, tmp_path, monkeypatch):
+    monkeypatch.setattr("sxe_pipeline.handoff.verify._ROWS", 3)
+
+    assert verify(write(tmp_path, cards(10)), signer.public_key).row_count == 10
+
+
+def test_rows_without_the_order_of_their_key_are_refused(
+    contract, cards, signer, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(encode, "canonical", lambda _, rows: rows)
+    rows = cards(6).sort_by([("card_id", "descending")])
+    fields, parts = fields_and_parts(contract, rows, BatchKey("x_general", dt.date(2026, 1, 1)))
+    for part in parts:
+        (tmp_path / part.name).write_bytes(part.data)
+    (tmp_path / manifest.NAME).write_bytes(manifest.seal(fields, signer))
+
+    with pytest.raises(Tampered, match="order of their key"):
+        verify(tmp_path, signer.public_key)
+
+
+def test_a_key_pinned_for_another_contract_does_not_verify(write, cards, signer, tmp_path):
+    folder = write(tmp_path, cards(4))
+
+    assert verify(folder, signer.public_key, ["lead_card"]).contract == "lead_card"
+    with pytest.raises(Tampered, match="pinned for lead_contact"):
+        verify(folder, signer.public_key, sign.CONTACT)
 
 
 def test_without_a_manifest_there_is_no_batch(write, cards, signer, tmp_path):

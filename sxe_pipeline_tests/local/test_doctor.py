@@ -6,6 +6,7 @@ from sxe_pipeline import settings
 from sxe_pipeline.local import doctor, postgres
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.cli.terminal import LOGINS
+from sxe_pipeline_tests.databases import as_owner
 
 
 def examine(home, database, **variables):
@@ -70,7 +71,8 @@ def test_a_login_that_is_not_set_may_be_right_for_this_process(tmp_path, databas
 def test_landed_days_before_the_first_one_are_named(tmp_path, database):
     with sql.connect(database.dsn("sxe_social")) as conn:
         for number, day in enumerate(("2026-10-01", "2026-10-09", "2026-11-05")):
-            conn.execute(
+            as_owner(
+                conn,
                 "insert into ingest.landing_file (collection, file_sha256, path, byte_count, "
                 "landed_day) values ('c', encode(sha256(%s), 'hex'), 'c/x.json', 1, %s)",
                 [str(number).encode(), day],

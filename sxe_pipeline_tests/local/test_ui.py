@@ -7,15 +7,18 @@ import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sxe_pipeline.local import ui
+from sxe_pipeline.settings import DATABASES, load
 
 SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
 LOADED_S = 30
@@ -38,11 +41,13 @@ def port(processes):
     raise AssertionError("a hundred ports are taken")
 
 
-def ask(port, query):
+def ask(address, query):
+    """Ask as a program does, with the token of the address that was printed."""
+    base, token = address.split("/?token=")
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/graphql",
+        f"{base}/graphql",
         data=json.dumps({"query": query}).encode(),
-        headers={"content-type": "application/json"},
+        headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)["data"]
@@ -66,15 +71,19 @@ def test_the_ui_shows_the_assets_and_leaves_nothing_behind(tmp_path, port):
     ) as server:
         try:
             line = server.stdout.readline()
+            address = re.search(r"http://127.0.0.1:\d+/\?token=\S+", line)[0]
+            key = home / "dagster" / f"ui.{port}.token"
+            assert stat.S_IMODE(key.stat().st_mode) == 0o600
             assets, end = set(), time.monotonic() + LOADED_S
             while not assets >= wanted and time.monotonic() < end:
-                nodes = ask(port, "{ assetNodes { assetKey { path } } }")["assetNodes"]
+                nodes = ask(address, "{ assetNodes { assetKey { path } } }")["assetNodes"]
                 assets = {"/".join(node["assetKey"]["path"]) for node in nodes}
         finally:
             server.send_signal(signal.SIGINT)
             _, errors = server.communicate(timeout=60)
 
-    assert str(port) in line, errors
+    assert f":{port}/" in address, errors
+    assert not key.exists()
     logs = "\n".join(log.read_text() for log in (home / "dagster").glob("*.log"))
     assert assets >= wanted, logs
     assert server.returncode == 0, errors
@@ -138,6 +147,39 @@ def test_a_code_server_that_never_answers_is_lost_once_it_should_have(monkeypatc
 def is_listening(path):
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0
+
+
+def test_a14_each_process_holds_the_logins_and_secrets_of_its_tier_alone(tmp_path, monkeypatch):
+    secrets = ["SXE_KEYSET", "SXE_TOKEN", "APOLLO_API_KEY", "ENFORMION_AP_PASSWORD"]
+    for name in [*DATABASES.values(), *secrets, "SXE_SIGNING_KEY"]:
+        monkeypatch.setenv(name, f"postgresql://{name}@h/d")
+    monkeypatch.setenv("SXE_HOME", str(tmp_path))
+    given = load()
+
+    both, servers = ui._environments(given, tmp_path, is_read_only=False)
+
+    ours = {*DATABASES.values(), *secrets, "SXE_SIGNING_KEY"}
+    held = {name: ours & set(env) for name, env in (servers | {"both": both}).items()}
+    dagsters = "DAGSTER_DATABASE_URL"
+    assert held == {
+        "both": {dagsters},
+        "social_tier": {dagsters, "SXE_SOCIAL_DATABASE_URL", "SXE_SIGNING_KEY"},
+        "contact_tier": {dagsters, "SXE_CONTACTS_DATABASE_URL", "SXE_SIGNING_KEY"}
+        | {"SXE_KEYSET", "APOLLO_API_KEY", "ENFORMION_AP_PASSWORD"},
+    }
+    keys = [servers[tier]["SXE_SIGNING_KEY"] for tier in ("social_tier", "contact_tier")]
+    assert keys[0] != keys[1]
+
+
+def test_who_only_looks_holds_no_login_of_a_tier(tmp_path):
+    logins = {name: f"postgresql://{name}@h/d" for name in DATABASES}
+    given = replace(load({"SXE_HOME": str(tmp_path)}), **logins)
+
+    both, servers = ui._environments(given, tmp_path, is_read_only=True)
+
+    held = {name for env in (both, *servers.values()) for name in env if name in DATABASES.values()}
+    assert held == {"DAGSTER_DATABASE_URL"}
+    assert "--read-only" in ui._web(3000, tmp_path, tmp_path, is_read_only=True)
 
 
 def test_a_taken_port_is_one_sentence(tmp_path, port):

@@ -19,7 +19,7 @@ KINDS = {
     "worker": "multiprocessing.spawn",
     "code server": "api grpc",
     "daemon": "dagster._daemon",
-    "web": "dagster_webserver",
+    "web": "local.webserver",
 }
 """What is killed -> what its command line says; a code server spawns a process for each run."""
 
@@ -65,7 +65,7 @@ class Engine:
 
     def _answers(self) -> bool:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/server_info", timeout=2).close()
+            self.ask("{ version }")
         except (urllib.error.URLError, OSError):
             return False
         return True
@@ -77,11 +77,12 @@ class Engine:
             self._family.wait(60)
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Ask the UI's own API."""
+        """Ask the UI's own API, with the token that `sxe ui` left for its owner."""
+        token = (self.home / "dagster" / f"ui.{self.port}.token").read_text()
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/graphql",
             data=json.dumps({"query": query, "variables": variables}).encode(),
-            headers={"content-type": "application/json"},
+            headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
             found: dict[str, Any] = json.load(answer)["data"]

@@ -1,21 +1,22 @@
 """A database that was restored, or a standby that took over, knows that it is behind its stores."""
 
 import uuid
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
 from sxe_pipeline.errors import Refused
-from sxe_pipeline.ops import continuity, versions
+from sxe_pipeline.ops import continuity
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
-from sxe_pipeline_tests import databases
+from sxe_pipeline_tests import databases, named
 from sxe_pipeline_tests.places import TODAY, land, person
 
 
 def name_version(conn, number):
     with conn.transaction():
-        versions.name(conn, "social/profiles", number, inputs="a")
+        named.name(conn, "social/profiles", number, inputs="a")
 
 
 @pytest.fixture
@@ -99,9 +100,8 @@ def test_a_server_that_took_over_publishes_nothing(conn, database):
     assert continuity.doubts(conn) == ["server"]
     with pytest.raises(psycopg.Error, match="restored or failed over") as caught:
         conn.execute(
-            "insert into handoff.batch (batch_id, contract, contract_version, market, day, state, "
-            "row_count, manifest, manifest_sha256, created_at) values (%s, 'lead_card', '0.1.0', "
-            "'m', %s, 'building', 0, '', %s, now())",
+            "select handoff.build(%s, 'lead_card', '0.1.0', 'm', %s, null, null, null, 0, '', %s, "
+            "now(), 'test')",
             [uuid.uuid4().hex, TODAY, "0" * 64],
         )
     assert caught.value.sqlstate == "SXREF"
@@ -126,7 +126,7 @@ def test_old_markers_are_cleared_and_enough_of_them_stay(store, monkeypatch):
     monkeypatch.setattr(continuity, "KEPT", 3)
     monkeypatch.setattr(continuity, "_CLEARED_EACH", 5)
     for number in range(1, 11):
-        continuity.put(store, number, {"number": number})
+        continuity.note(store, number, uuid.uuid4(), datetime.now(UTC), cards=["a"])
 
     assert [m.number for m in continuity.since(store, 0)] == [7, 8, 9, 10]
 
@@ -136,7 +136,8 @@ def test_a_run_of_a_restored_database_builds_and_mints_nothing(place):
     place.tick()
     assert place.run("tier1_intake", TODAY).is_success
     [(number,)] = place.rows("select number from ops.marker where store = 'tier1'")
-    continuity.put(Objects(place.settings.tier1_url), number + 4, {"number": number + 4})
+    store = Objects(place.settings.tier1_url)
+    continuity.note(store, number + 4, uuid.uuid4(), datetime.now(UTC))
     land(place.settings.home, TODAY, [person(2)], name="more.json")
     place.tick()
 

@@ -13,6 +13,8 @@ from sxe_pipeline.errors import Busy, NotFound
 from sxe_pipeline.ops import upkeep, versions
 from sxe_pipeline.store import tables
 from sxe_pipeline.store import upkeep as files
+from sxe_pipeline_tests import named
+from sxe_pipeline_tests.databases import as_owner
 from sxe_pipeline_tests.ops.storing import (
     NAME,
     SCHEMA,
@@ -133,12 +135,12 @@ def test_a_long_log_becomes_a_checkpoint_and_every_kept_version_stays_readable(c
     put(conn, tier1, B, "b")
 
     later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=2)
-    with conn.transaction():
-        conn.execute(
-            "update ops.version set superseded_at = clock_timestamp() + interval '2 hours' "
-            "where version = %s",
-            [reading.version],
-        )
+    as_owner(
+        conn,
+        "update ops.version set superseded_at = clock_timestamp() + interval '2 hours' "
+        "where version = %s",
+        [reading.version],
+    )
     keep(conn, tier1, grace_s=3600, now=later)
 
     log = Path(tables.address(tier1, NAME)) / "_delta_log"
@@ -173,7 +175,7 @@ def test_a_month_of_daily_writes_takes_at_most_three_times_its_live_bytes(conn, 
             tables.lock(conn, names[1])
             whole = pa.table({"word": [os.urandom(12).hex() for _ in range(200 * (n + 1))]})
             version = tables.write(conn, tier1, names[1], whole.to_reader(), days=None)
-            versions.name(conn, names[1], version, inputs="test")
+            named.name(conn, names[1], version, inputs="test")
         done = upkeep.keep_tables(
             conn, tier1, actor="test", grace_s=60, now=start + dt.timedelta(days=n)
         )
@@ -193,7 +195,7 @@ def test_a_month_of_daily_writes_takes_at_most_three_times_its_live_bytes(conn, 
 def test_rows_of_the_gate_are_no_table_and_their_history_is_bounded(conn, tier1):
     with conn.transaction():
         for n in range(5):
-            versions.name(conn, "cards/enrichment_candidates", n, inputs="x")
+            named.name(conn, "cards/enrichment_candidates", n, inputs="x")
 
     done = upkeep.keep_tables(conn, tier1, actor="test", grace_s=0)
 

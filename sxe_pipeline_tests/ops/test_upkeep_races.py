@@ -13,6 +13,7 @@ import pytest
 
 from sxe_pipeline.store import sql, tables
 from sxe_pipeline.store import upkeep as files
+from sxe_pipeline_tests.databases import as_owner
 from sxe_pipeline_tests.ops.storing import (
     NAME,
     A,
@@ -137,12 +138,12 @@ def test_whatever_happens_in_whatever_order_what_is_named_or_in_its_grace_is_rea
         nonlocal readable
         readable = [(v, seen, until or now + grace) for v, seen, until in readable]
         readable.append((version, sorted(w for day in days.values() for w in day), None))
-        with conn.transaction():
-            conn.execute(
-                "update ops.version set superseded_at = %s where superseded_at > "
-                "clock_timestamp() - interval '1 minute'",
-                [now],
-            )
+        as_owner(
+            conn,
+            "update ops.version set superseded_at = %s where superseded_at > "
+            "clock_timestamp() - interval '1 minute'",
+            [now],
+        )
 
     for step in range(14):
         day, word = dice.choice([A, B]), f"{seed}-{step}"

@@ -12,6 +12,7 @@ from sxe_pipeline.settings import Pace
 from sxe_pipeline.social import observe
 from sxe_pipeline.store import tables
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests.databases import as_owner
 
 DAY, NEXT_DAY = date(2026, 9, 1), date(2026, 9, 2)
 AT_ONCE = Pace(settle=0)
@@ -86,11 +87,12 @@ class Intake:
         """What retention does: the bytes go, the register knows."""
         file = self.find(name)
         (self.root / file.path).unlink()
-        self.conn.execute(
+        self.conn.commit()
+        as_owner(
+            self.conn,
             "update ingest.landing_file set expired_at = clock_timestamp() where file_sha256 = %s",
             [file.file_sha256],
         )
-        self.conn.commit()
 
     def handles(self, table: str = observe.TABLE) -> list[str]:
         with self.conn.transaction():

@@ -178,6 +178,7 @@ def test_a_killed_identity_run_is_replayed_with_the_ids_it_minted(tier):
     rows = tier.identities(mint=lambda: pytest.fail("the replay minted again"))
     assert {row["card_id"] for row in rows.values()} == {"killed-0", "killed-1"}
     assert tier.ask("select kind, count(*) from audit.event group by 1 order by 1") == [
+        ("card_ids.assigned", 1),
         ("identities.written", 1),
         ("observations.written", 1),
         ("profiles.written", 1),

@@ -18,6 +18,7 @@ from sxe_pipeline.ops import versions
 from sxe_pipeline.social import identities, observe, profiles, recover
 from sxe_pipeline.store import sql, tables
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests.databases import as_owner
 from sxe_pipeline_tests.social import registered
 
 ROOT = Path(__file__).parents[2]
@@ -216,11 +217,11 @@ def test_a_lost_table_alone_costs_no_id_and_no_day(tier):
 
 def test_days_whose_landing_is_gone_are_told_and_lost_only_when_that_is_accepted(tier):
     before = tier.ids()
-    with tier.conn.transaction():
-        tier.conn.execute(
-            "update ingest.landing_file set expired_at = clock_timestamp() where landed_day = %s",
-            [FIRST],
-        )
+    as_owner(
+        tier.conn,
+        "update ingest.landing_file set expired_at = clock_timestamp() where landed_day = %s",
+        [FIRST],
+    )
     shutil.rmtree(tier.folder / "landing" / "x" / LAST.isoformat())
     tier.lose()
 

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline.errors import ContractBroken
-from sxe_pipeline.ops import versions
 from sxe_pipeline.store import sql, tables
+from sxe_pipeline_tests import named
 from sxe_pipeline_tests.store.test_tables import NAME, SCHEMA, SECRET, A, B, put, rows
 
 
@@ -25,7 +25,7 @@ def with_column(day, name, kind, value, *, nullable=True):
 def put_reader(conn, root, day, new):
     with conn.transaction():
         tables.lock(conn, NAME)
-        versions.name(conn, NAME, tables.write(conn, root, NAME, new, days=[day]), inputs="test")
+        named.name(conn, NAME, tables.write(conn, root, NAME, new, days=[day]), inputs="test")
 
 
 def all_rows(conn, root):

@@ -8,6 +8,7 @@ from sxe_pipeline import audit
 from sxe_pipeline.errors import BadConfig
 from sxe_pipeline.local import postgres
 from sxe_pipeline.store import catalogue, migrate, roles, sql
+from sxe_pipeline_tests import named
 
 TIERS = ["sxe_social", "sxe_api", "sxe_contacts", "sxe_dagster"]
 BATCH = "0" * 32
@@ -46,6 +47,15 @@ FOREIGN = [
     ("sxe_dagster", "select * from handoff.batch"),
     ("sxe_dagster", "select event_id from audit.event"),
     ("sxe_dagster", "insert into ops.version (table_name, version, inputs) values ('a/b', 1, '')"),
+    ("sxe_social", "insert into ops.version (table_name, version, inputs) values ('a/b', 1, '')"),
+    ("sxe_social", "update ops.version set version = 1 where false"),
+    ("sxe_social", "insert into ingest.landing_file default values"),
+    ("sxe_social", "update ingest.landing_file set path = 'x' where false"),
+    ("sxe_social", "insert into social.card default values"),
+    ("sxe_social", "insert into social.alias default values"),
+    ("sxe_social", "insert into handoff.batch default values"),
+    ("sxe_contacts", "insert into handoff.batch default values"),
+    ("sxe_contacts", "insert into contacts.contact_point default values"),
     ("sxe_social", "select payload from audit.event"),
     ("sxe_social", "delete from handoff.batch where false"),
     ("sxe_social", "update handoff.batch set row_count = 1 where false"),
@@ -102,7 +112,7 @@ def refusal(dsn, statement, *before):
 
 def event(database):
     with sql.connect(database.dsn("sxe_social")) as conn:
-        return audit.append(conn, "observations.written", actor="t", subject="s", key="1")
+        return audit.append(conn, "table.vacuum_begun", actor="t", subject="s", key="1")
 
 
 def test_a_login_is_refused_what_belongs_to_others(database):
@@ -143,12 +153,12 @@ def test_the_tiers_can_do_their_work(database):
     with sql.connect(database.dsn("sxe_social")) as conn:
         conn.execute("select event_id, kind, recorded_at from audit.event")
         conn.execute("insert into cards.funnel (stage, value) values ('a', 1)")
-        conn.execute("insert into ops.version (table_name, version, inputs) values ('a/b', 1, '')")
+        named.name(conn, "social/profiles", 1, inputs="")
     with sql.connect(database.dsn("sxe_contacts")) as conn:
-        audit.append(conn, "observations.written", actor="t", subject="s", key="1")
-        audit.append(conn, "observations.written", actor="t", subject="s", key="1")
+        for _ in range(2):
+            audit.append(conn, "contact_run_history.expired", actor="t", subject="s", key="1")
     with sql.connect(database.dsn("sxe_api")) as conn:
-        assert conn.execute("select count(*) from audit.event").fetchone() == (1,)
+        assert conn.execute("select count(*) from audit.event").fetchone() == (2,)
         assert conn.execute("select value from cards.funnel").fetchone() == (1,)
 
 
@@ -171,9 +181,10 @@ def test_the_server_sets_time_and_hash_even_for_the_owner(database):
     with sql.connect(database.dsn("sxe_admin")) as conn:
         conn.execute("set role sxe_owner")
         row = conn.execute(
-            "insert into audit.event values (gen_random_uuid(), '2020-01-01', 'a', 'a', 'a', '{}', "
+            "insert into audit.event values (gen_random_uuid(), '2020-01-01', 'a', 'a', 'a', %s, "
             "sha256('a')) returning recorded_at > now() - interval '1 minute', "
-            "leaf_hash <> sha256('a')"
+            "leaf_hash <> sha256('a')",
+            [b'{"actor":"a","data":{},"key":"k","kind":"a","subject":"a"}'],
         ).fetchone()
 
     assert row == (True, True)
@@ -184,12 +195,11 @@ def test_a_published_batch_does_not_change(database, role):
     before = ["set role sxe_owner"] if role == "sxe_admin" else []
     with sql.connect(database.dsn("sxe_social")) as conn:
         conn.execute(
-            "insert into handoff.batch (batch_id, contract, contract_version, market, day, state, "
-            "row_count, manifest, manifest_sha256) "
-            "values (%s, 'lead_card', '0.1.0', 'x', '2026-01-01', 'building', 0, '', %s)",
+            "select handoff.build(%s, 'lead_card', '0.1.0', 'x', '2026-01-01', null, null, null, "
+            "0, '', %s, now(), 'test')",
             [BATCH, SHA],
         )
-        conn.execute("update handoff.batch set state = 'published', published_at = now()")
+        conn.execute("select handoff.finish(%s, now(), 'test')", [BATCH])
 
     for statement in (
         "update handoff.batch set state = 'abandoned', published_at = null",

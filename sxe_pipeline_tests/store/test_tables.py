@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline.errors import Busy, ContractBroken, Leak, NotFound, StoreUnavailable
-from sxe_pipeline.ops import versions
 from sxe_pipeline.store import sql, tables
+from sxe_pipeline_tests import named
 
 ROOT = Path(__file__).parents[2]
 NAME = "social/things"
@@ -60,7 +60,7 @@ def put(conn, root, day, *words, name=NAME):
     with conn.transaction():
         tables.lock(conn, name)
         version = tables.write(conn, root, name, rows, days=[day])
-        versions.name(conn, name, version, inputs="test")
+        named.name(conn, name, version, inputs="test")
     return version
 
 
@@ -97,7 +97,7 @@ def test_a_version_counts_only_when_it_is_named_and_committed(conn, tier1):
     with pytest.raises(RuntimeError), conn.transaction():
         tables.lock(conn, NAME)
         version = tables.write(conn, tier1, NAME, reader(batch(A, "z")), days=[A])
-        versions.name(conn, NAME, version, inputs="test")
+        named.name(conn, NAME, version, inputs="test")
         raise RuntimeError
     assert rows(conn, tier1) == [(A, "y")]
 
@@ -121,9 +121,7 @@ def test_no_batch_empties_a_day_or_a_table(conn, tier1):
 
     with conn.transaction():
         tables.lock(conn, NAME)
-        versions.name(
-            conn, NAME, tables.write(conn, tier1, NAME, reader(), days=None), inputs="test"
-        )
+        named.name(conn, NAME, tables.write(conn, tier1, NAME, reader(), days=None), inputs="test")
     assert rows(conn, tier1) == []
 
 
@@ -221,7 +219,7 @@ def test_a_table_may_be_replaced_with_another_schema(conn, tier1):
         with conn.transaction():
             tables.lock(conn, NAME)
             version = tables.write(conn, tier1, NAME, new, days=None)
-            versions.name(conn, NAME, version, inputs="test")
+            named.name(conn, NAME, version, inputs="test")
     with conn.transaction():
         assert tables.snapshot(conn, tier1, NAME).to_table().to_pylist() == [{"count": 2}]
     assert rows(conn, tier1, OTHER) == [(A, "a")]
@@ -264,7 +262,7 @@ def test_a_producer_may_read_a_delta_table_while_another_is_written(conn, tier1,
 
             lazy = pa.RecordBatchReader.from_batches(SCHEMA, produce())
             version = tables.write(conn, tier1, NAME, lazy, days=[A])
-            versions.name(conn, NAME, version, inputs="test")
+            named.name(conn, NAME, version, inputs="test")
 
     assert [word for _, word in rows(conn, tier1)] == (["x", "y"] if source == "full" else [])
 
@@ -276,7 +274,7 @@ def test_a_scanner_of_another_table_may_be_written_as_it_is(conn, tier1):
         tables.lock(conn, NAME)
         lazy = tables.snapshot(conn, tier1, OTHER).dataset().scanner().to_reader()
         version = tables.write(conn, tier1, NAME, lazy, days=[A])
-        versions.name(conn, NAME, version, inputs="test")
+        named.name(conn, NAME, version, inputs="test")
 
     assert rows(conn, tier1) == [(A, "x")]
 
@@ -350,8 +348,6 @@ def test_days_that_were_named_twice_or_in_any_order_are_the_same_days(conn, tier
     with conn.transaction():
         tables.lock(conn, NAME)
         both = reader(batch(B, "b"), batch(A, "a"), batch(B, "c"))
-        versions.name(
-            conn, NAME, tables.write(conn, tier1, NAME, both, days=[B, A, B]), inputs="test"
-        )
+        named.name(conn, NAME, tables.write(conn, tier1, NAME, both, days=[B, A, B]), inputs="test")
 
     assert rows(conn, tier1) == [(A, "a"), (B, "b"), (B, "c")]

@@ -25,14 +25,70 @@ begin
     return encode(h, 'hex')::uuid;
 end $$;
 
+-- One event more: for functions of the owner, which know what they just did. A second event of one id
+-- is a unique violation.
 create or replace function audit.append(_kind text, _actor text, _subject text, _key text, _data jsonb)
 returns uuid language plpgsql as $$
 declare
-    made uuid := audit.event_id(_kind, _subject, _key);
+    made uuid;
 begin
-    insert into audit.event (event_id, kind, actor, subject, payload)
-    values (made, _kind, _actor, _subject, convert_to(audit.canonical(jsonb_build_object(
+    insert into audit.event (payload) values (convert_to(jsonb_build_object(
         'actor', _actor, 'data', jsonb_strip_nulls(_data), 'key', _key, 'kind', _kind,
-        'subject', _subject)), 'UTF8'));
+        'subject', _subject)::text, 'UTF8'))
+    returning event_id into made;
     return made;
+end $$;
+
+-- Who a login acts as: a word for a program, or a face of its own tier. People, fences and runs are named
+-- by the functions that saw their proof.
+create or replace function audit.as_login(_actor text) returns text
+language plpgsql stable as $$
+begin
+    if coalesce(_actor !~ case session_user
+            when 'sxe_social' then
+                '^([a-z][a-z_]*|(cli|sensor):[a-z_]+|asset:(ingest|social|cards|handoff|ops)/[a-z0-9_]+)$'
+            when 'sxe_contacts' then '^([a-z][a-z_]*|asset:(contacts|handoff)/[a-z_]+)$'
+            when 'sxe_admin' then '^([a-z][a-z_]*|(cli|local):[a-z_]+)$' end, true)
+       or _actor in ('bootstrap', 'continuity', 'retention', 'sweep') then
+        raise exception 'this login does not act under that name' using errcode = '42501';
+    end if;
+    return _actor;
+end $$;
+
+-- A record that a login hands in, of the kinds that the calling function knows. The same record again
+-- is one event; another record under the same id is refused.
+create or replace function audit.write(_record jsonb, _kinds text[]) returns uuid
+language plpgsql as $$
+declare
+    made uuid := audit.event_id(_record->>'kind', _record->>'subject', _record->>'key');
+begin
+    if coalesce(_record->>'kind' <> all (_kinds), true) then
+        raise exception 'this login records no event of that kind here' using errcode = '42501';
+    end if;
+    perform audit.as_login(_record->>'actor');
+    insert into audit.event (payload) values (convert_to(_record::text, 'UTF8'))
+    on conflict (event_id) do nothing;
+    if not found and not exists (
+            select from audit.event e where e.event_id = made
+            and e.payload = convert_to(audit.canonical(_record), 'UTF8')) then
+        raise exception 'another event of this kind, subject and key is recorded already'
+            using errcode = 'SXREF';
+    end if;
+    return made;
+end $$;
+
+-- Kinds that a login records beside its own work; all others are written with their fact, by the
+-- function that changes it.
+create or replace function audit.own_kinds(_login name) returns text[]
+language sql immutable as $$
+    select case _login
+        when 'sxe_social' then '{collection.declared,run_history.expired,table.vacuum_begun}'::text[]
+        when 'sxe_contacts' then '{contact_run_history.expired}'::text[]
+        when 'sxe_admin' then '{key.created}'::text[] end;
+$$;
+
+create or replace function audit.record(_record jsonb) returns uuid
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return audit.write(_record, audit.own_kinds(session_user));
 end $$;

@@ -24,5 +24,5 @@ grant execute on function
     gate.wait(uuid, bigint, double precision), gate.stop(uuid, bigint, text, text),
     gate.late(uuid, bigint),
     gate.reconcile(text, bigint), gate.finish(uuid, bigint), gate.sweep(int),
-    gate.deliverable(uuid)
+    gate.deliverable(uuid), gate.recover_asks(text[], timestamptz)
     to sxe_contacts;

@@ -1,9 +1,11 @@
--- A tier writes its batches; what was published is changed by nobody.
+-- A tier moves its batches by functions; what was published is changed by nobody.
 
 grant usage on schema handoff to sxe_social, sxe_contacts, sxe_api;
-grant select, insert on handoff.batch to sxe_social, sxe_contacts;
-grant update (state, published_at, manifest, manifest_sha256) on handoff.batch
-    to sxe_social, sxe_contacts;
+grant select on handoff.batch to sxe_social, sxe_contacts, sxe_api;
 grant select on handoff.signing_key to sxe_social, sxe_contacts;
-grant select on handoff.batch to sxe_api;
 grant execute on function handoff.adopt_batch(jsonb, bytea) to sxe_social, sxe_contacts;
+grant execute on function
+    handoff.build(text, text, text, text, date, uuid, int, text, bigint, bytea, text, timestamptz,
+                  text),
+    handoff.abandon(text, text), handoff.finish(text, timestamptz, text)
+    to sxe_social, sxe_contacts;

@@ -1,6 +1,12 @@
--- The social tier keeps the register; the api sees how much came when, never a path.
+-- The social tier keeps the register by functions; the api sees how much came when, never a path.
 
 grant usage on schema ingest to sxe_social, sxe_api;
-grant select, insert, update on ingest.collection, ingest.landing_file to sxe_social;
+grant select, insert, update on ingest.collection to sxe_social;
+grant select on ingest.landing_file to sxe_social;
+grant execute on function
+    ingest.register_files(jsonb, timestamptz, text),
+    ingest.withdraw_file(text, text, text, text, text),
+    ingest.expire_files(jsonb, timestamptz, jsonb), ingest.delete_files(jsonb, timestamptz, jsonb)
+    to sxe_social;
 grant select (collection, landed_day, byte_count, registered_at, expired_at)
     on ingest.landing_file to sxe_api;

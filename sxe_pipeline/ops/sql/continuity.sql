@@ -26,11 +26,11 @@ begin
 end $$;
 
 -- Count what may be seen outside of the database from the commit on.
-create or replace function ops.count_marker(_store text) returns bigint
+create or replace function ops.count_marker(_store text) returns ops.marker
 language sql security definer set search_path = pg_catalog, pg_temp as $$
     update ops.marker
     set number = number + 1, marker_id = gen_random_uuid(), counted_at = clock_timestamp()
-    where store = _store returning number;
+    where store = _store returning marker;
 $$;
 
 create or replace function ops.count_version() returns trigger

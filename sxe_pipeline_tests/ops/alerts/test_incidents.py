@@ -9,6 +9,7 @@ import pytest
 from sxe_pipeline.ops.alerts import incidents, webhook
 from sxe_pipeline.ops.alerts.incidents import Incident
 from sxe_pipeline.store import sql
+from sxe_pipeline_tests.databases import as_owner
 
 AGO = datetime(2031, 2, 1, 3, tzinfo=UTC)
 FAILED = Incident("run_failed", "tier1_day", AGO, "run-1")
@@ -143,7 +144,8 @@ def test_red_work_and_work_that_does_not_end_are_incidents(conn):
 
 
 def landed(conn, hours_ago, counted_hours_ago=None):
-    conn.execute(
+    as_owner(
+        conn,
         "insert into ingest.landing_file (collection, file_sha256, path, byte_count, landed_day, "
         "registered_at) values ('c', encode(sha256('x'), 'hex'), 'c/x.json', 1, '2026-11-01', "
         "clock_timestamp() - make_interval(hours => %s))",

@@ -11,6 +11,7 @@ from sxe_pipeline import definitions
 from sxe_pipeline.cards import assets as cards
 from sxe_pipeline.social import profiles
 from sxe_pipeline.store import sql
+from sxe_pipeline_tests.databases import as_owner
 from sxe_pipeline_tests.places import TODAY, land, person
 
 DAY = TODAY - timedelta(days=1)
@@ -83,8 +84,8 @@ def test_a_failing_check_red_work_and_an_old_night_are_said(place, receiver, mon
     monkeypatch.setattr(cards, "TAGGED_GOAL", 1.1)
     place.run("tier1_intake", DAY)
     with sql.connect(place.settings.need("social_dsn")) as conn:
-        conn.execute(
-            "update ingest.landing_file set registered_at = registered_at - '27h'::interval"
+        as_owner(
+            conn, "update ingest.landing_file set registered_at = registered_at - '27h'::interval"
         )
         conn.execute(
             "insert into ops.work (work, subject, inputs, state, attempt, ask_id, reason) "

@@ -33,6 +33,15 @@ create table ops.doubt (
     event_id uuid not null unique
 );
 
+-- Who may have been paid for after the moment that a restored database remembers: nobody asks about them
+-- again while an answer would still be fresh.
+create table gate.lost_ask (
+    card_id text primary key,
+    asked_at timestamptz not null,
+    until timestamptz not null,
+    event_id uuid not null
+);
+
 alter table gate.proposal drop constraint proposal_kind_check;
 alter table gate.proposal add constraint proposal_kind_check
     check (kind in ('cap', 'price', 'policy', 'setting', 'principal', 'circuit', 'resolve',

@@ -1,0 +1,103 @@
+-- Every fact that has an event, and every event that has a fact: what `sxe audit verify` compares.
+
+-- A line is a row that says which event it was written with, the kinds that event may be of, and what the
+-- event is about where the row knows. A column of events is younger than some rows: those are null.
+create or replace function audit.facts()
+returns table (fact text, event_id uuid, subject text, at timestamptz, kinds text[])
+language sql stable as $$
+select 'batch', event_id, batch_id, created_at, array[
+           case when request_id is null then 'batch.' else 'contact_batch.' end || state] as kinds
+from handoff.batch
+union all
+select 'landing file', event_id,
+       case when expired_at is null then file_sha256::text end, registered_at,
+       case when expired_at is not null then
+           '{landing_files.expired,landing_files.deleted,tier1.recovered,landing_file.withdrawn,landing_file.replaced}'
+            when withdrawn_at is not null then '{landing_file.withdrawn,landing_file.replaced}'
+            else '{landing_file.registered}' end::text[]
+from ingest.landing_file
+union all
+select 'table version', event_id, null, named_at, ops.kinds_of(table_name) || 'table.compacted'::text
+from ops.version
+union all
+select 'alias', event_id, null, since, '{card_ids.assigned}' from social.alias
+union all
+select 'contact point', p.event_id, p.request_id::text, obtained_at, '{call.settled,call.awaiting}'
+from contacts.contact_point p
+union all
+select 'call step', s.event_id, c.request_id::text, s.at, array['call.' || case s.state
+           when 'SENDING' then 'sending' else lower(s.state) end, 'call.late', 'call.adjusted']
+from gate.call_step s join gate.call c using (call_id)
+union all
+select 'request version', event_id, request_id::text, made_at, '{request.submitted}'
+from gate.request_version
+union all
+select 'approval', event_id, request_id::text, made_at, case decision
+           when 'approve' then '{request.approved}'
+           else '{request.rejected,request.revoked}' end::text[]
+from gate.approval
+union all
+select 'proposal', event_id, proposal_id::text, proposed_at, '{proposal.made}' from gate.proposal
+union all
+select 'decision', decided_event_id, proposal_id::text, decided_at, array['proposal.' || decision]
+from gate.proposal where decision is not null
+union all
+select 'token', event_id, principal::text, made_at, '{principal.added,principal.token_added}'
+from gate.token
+union all
+select 'suppression', event_id, card_id, added_at, '{suppression.added}' from privacy.suppression;
+$$;
+
+-- Counts by fact; a login that may look at the log may ask, and sees nothing else of the tables.
+create or replace function audit.reconcile()
+returns table (fact text, without_event bigint, without_fact bigint)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    begun timestamptz := (select applied_at from ops.revision where revision = 1002);
+begin
+    return query
+    select f.fact, count(*) filter (where e.event_id is null), 0::bigint
+    from audit.facts() f
+    left join audit.event e on e.event_id = f.event_id and e.kind = any (f.kinds)
+        and (f.subject is null or f.subject = e.subject)
+    where f.event_id is not null or f.at >= begun
+    group by 1;
+    -- One row for each event of these.
+    return query
+    select one.fact, 0::bigint, count(*)
+    from (values ('request version', '{request.submitted}'::text[]),
+                 ('approval', '{request.approved,request.rejected,request.revoked}'),
+                 ('call step', '{call.sending,call.awaiting,call.settled,call.released,call.unknown}'),
+                 ('proposal', '{proposal.made}'),
+                 ('decision', '{proposal.confirmed,proposal.rejected}'),
+                 ('token', '{principal.added,principal.token_added}'),
+                 ('suppression', '{suppression.added}')) as one (fact, kinds)
+    join audit.event e on e.kind = any (one.kinds)
+    where not exists (select from audit.facts() f where f.fact = one.fact and f.event_id = e.event_id)
+    group by 1;
+    -- Rows of these move on, each move with an event: the row is there.
+    return query
+    select 'batch', 0::bigint, count(*) from audit.event e
+    where (e.kind like 'batch.%' or e.kind like 'contact_batch.%')
+      and not exists (select from handoff.batch b where b.batch_id = e.subject
+                      and (b.state = 'published' or split_part(e.kind, '.', 2) <> 'published'));
+    return query
+    select 'landing file', 0::bigint, count(*) from audit.event e
+    where e.kind like 'landing\_file.%'
+      and not exists (select from ingest.landing_file l where l.file_sha256::text = e.subject);
+    -- An alias is for ever.
+    return query
+    select 'alias', 0::bigint, abs(
+        (select coalesce(sum((convert_from(payload, 'UTF8')::jsonb #>> '{data,alias_count}')::bigint), 0)
+         from audit.event where kind = 'card_ids.assigned')
+        - (select count(*) from social.alias where since >= begun))::bigint;
+    -- A cap is what its last event says.
+    return query
+    select 'budget', count(*) filter (where b.cap is distinct from (
+        select (convert_from(e.payload, 'UTF8')::jsonb #>> '{data,cap_micros}')::bigint
+        from audit.event e where e.kind = 'budget.cap_set' and e.subject = concat_ws('/', 'budget',
+            coalesce(b.market, '*'), coalesce(b.provider, '*'), b.month)
+        order by e.recorded_at desc limit 1)), 0::bigint
+    from gate.budget b where b.month is not null;
+end $$;

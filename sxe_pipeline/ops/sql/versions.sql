@@ -1,0 +1,71 @@
+-- Which version of a table counts: named by these functions alone, each time with its event.
+
+create or replace function ops.kinds_of(_table text) returns text[]
+language sql immutable as $$
+    select case split_part(_table, '/', 2)
+        when 'quarantine' then '{observations.written,quarantine.expired}'
+        when 'enrichment_candidates' then '{candidates.written}'
+        else array[split_part(_table, '/', 2) || '.written',
+                   split_part(_table, '/', 2) || '.expired'] end;
+$$;
+
+create or replace function ops.name_version(
+    _table text, _version bigint, _inputs text, _due_on date, _numbers jsonb, _record jsonb
+) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    update ops.version set superseded_at = clock_timestamp()
+    where table_name = _table and superseded_at is null;
+    insert into ops.version (table_name, version, inputs, due_on, numbers, event_id)
+    values (_table, _version, _inputs, _due_on, _numbers,
+            audit.write(_record, ops.kinds_of(_table)));
+end $$;
+
+-- The same rows in other files: what is made from the table stays current, what guards found stays found.
+create or replace function ops.name_compacted(
+    _table text, _version bigint, _now timestamptz, _record jsonb
+) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    old ops.version;
+begin
+    update ops.version set superseded_at = greatest(_now, clock_timestamp())
+    where table_name = _table and superseded_at is null returning * into old;
+    if old.table_name is null or _record->>'subject' is distinct from _table then
+        raise exception using errcode = 'SXREF',
+            message = 'there is no such table to compact';
+    end if;
+    insert into ops.version (table_name, version, inputs, due_on, numbers, rows_version, event_id)
+    values (_table, _version, old.inputs, old.due_on, old.numbers,
+            coalesce(old.rows_version, old.version), audit.write(_record, '{table.compacted}'));
+    insert into ops.verdict (table_name, version, verdict, is_passed, numbers, judged_at)
+    select table_name, _version, verdict, is_passed, numbers, judged_at from ops.verdict
+    where (table_name, version) = (_table, old.version);
+end $$;
+
+-- Versions whose grace is over, those that a killed upkeep marked included.
+create or replace function ops.mark_versions(_table text, _until timestamptz)
+returns setof bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    update ops.version set dropping_since = clock_timestamp()
+    where table_name = _table and superseded_at <= _until and dropping_since is null;
+    return query select version from ops.version
+    where table_name = _table and dropping_since is not null;
+end $$;
+
+-- What was marked is gone from the store.
+create or replace function ops.drop_versions(_table text, _record jsonb)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if _record->>'subject' is distinct from _table then
+        raise exception using errcode = 'SXREF',
+            message = 'the event names another table';
+    end if;
+    perform audit.write(_record, '{table.vacuumed}');
+    delete from ops.version where table_name = _table and dropping_since is not null;
+end $$;
+
+-- Versions of the candidates only count rows of the gate: nothing lies in the store for them.
+create or replace function ops.drop_counted(_until timestamptz)
+returns void language sql security definer set search_path = pg_catalog, pg_temp as $$
+    delete from ops.version
+    where table_name = 'cards/enrichment_candidates' and superseded_at <= _until;
+$$;

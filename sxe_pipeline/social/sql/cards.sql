@@ -1,0 +1,27 @@
+-- Card ids and aliases: what one resolution minted, moved and merged, with one event.
+
+create or replace function social.assign_ids(
+    _minted jsonb, _changed jsonb, _aliases jsonb, _record jsonb
+) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    event uuid := audit.write(_record, '{card_ids.assigned}');
+    one record;
+begin
+    insert into social.card (card_id, anchor_platform, anchor_account_key, generation,
+                             parent_card_id, minted_at)
+    select c.* from jsonb_to_recordset(_minted) as c (card_id text, platform text,
+        account_key text, generation int, parent text, minted_at timestamptz);
+    update social.card k set anchor_platform = c.platform, anchor_account_key = c.account_key,
+        retired_at = c.retired_at
+    from jsonb_to_recordset(_changed) as c (card_id text, platform text, account_key text,
+                                            retired_at timestamptz)
+    where k.card_id = c.card_id;
+    -- Older aliases are moved on to the new survivor: one look-up answers, whatever the history.
+    for one in select * from jsonb_to_recordset(_aliases)
+                   as a (card_id text, survivor text, cause text) loop
+        update social.alias set survivor_card_id = one.survivor, event_id = event
+        where survivor_card_id = one.card_id;
+        insert into social.alias (card_id, survivor_card_id, cause, since, event_id)
+        values (one.card_id, one.survivor, one.cause, clock_timestamp(), event);
+    end loop;
+end $$;

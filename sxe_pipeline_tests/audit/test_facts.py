@@ -1,0 +1,144 @@
+"""Every fact is written by a function that writes its event, in the same transaction."""
+
+import json
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from sxe_pipeline import audit
+from sxe_pipeline.audit.search import search
+from sxe_pipeline.store import sql
+
+NOW = "2026-02-01T10:00:00+00:00"
+SHA = "ab" * 32
+FILE = {
+    "collection": "makers",
+    "file_sha256": SHA,
+    "path": "makers/a.json",
+    "byte_count": 7,
+    "landed_day": "2026-02-01",
+    "is_again": False,
+    "modified": NOW,
+}
+
+
+def said(kind, subject, **data):
+    return json.loads(audit.record(kind, actor="job", subject=subject, key="1", **data))
+
+
+def register(conn, *files, actor="job"):
+    rows = conn.execute(
+        "select file_sha256 from ingest.register_files(%s, %s, %s)",
+        [Jsonb(list(files)), NOW, actor],
+    ).fetchall()
+    return [digest for (digest,) in rows]
+
+
+def events(database, kind=None):
+    with sql.connect(database.dsn("sxe_api")) as reader:
+        return [(e.kind, e.subject, e.data) for e in search(reader, kind=kind)]
+
+
+def test_a09_thousands_of_files_are_one_call_and_an_event_each(conn, database):
+    files = [FILE | {"file_sha256": f"{n:064x}", "path": f"makers/{n}"} for n in range(3000)]
+
+    assert len(register(conn, *files)) == 3000
+    assert register(conn, *files) == [], "the same files twice change nothing"
+    conn.commit()
+
+    counts = conn.execute(
+        "select count(*), count(distinct event_id) from ingest.landing_file f "
+        "join audit.event e using (event_id) where e.subject = f.file_sha256"
+    ).fetchone()
+    assert counts == (3000, 3000)
+
+
+def test_a09_a_file_that_is_withdrawn_and_lands_again_has_three_events(conn, database):
+    register(conn, FILE)
+    conn.execute("select ingest.withdraw_file('makers', %s, 'a wrong export', null, 'job')", [SHA])
+    assert register(conn, FILE) == [], "it did not change since"
+    assert register(conn, FILE | {"is_again": True}) == [SHA]
+    conn.commit()
+
+    assert [kind for kind, _, _ in events(database)] == [
+        "landing_file.registered",
+        "landing_file.withdrawn",
+        "landing_file.registered",
+    ]
+    assert "a wrong export" not in str(events(database))
+
+
+@pytest.mark.parametrize("actor", ["principal:ben", "asset:contacts/contact_points", ""])
+def test_a09_a_fact_names_who_the_login_may_be(conn, database, actor):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():
+        register(conn, FILE, actor=actor)
+    assert events(database) == []
+
+
+def name_version(conn, table, record):
+    conn.execute("select ops.name_version(%s, 3, 'x', null, '{}', %s)", [table, Jsonb(record)])
+
+
+def test_a09_a_version_is_named_by_an_event_of_its_own_table(conn, database):
+    with conn.transaction():
+        name_version(conn, "social/profiles", said("profiles.written", "social/profiles"))
+    for kind in ("lead_cards.written", "table.vacuum_begun", "call.settled"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():
+            name_version(conn, "social/profiles", said(kind, "social/profiles"))
+
+    assert conn.execute(
+        "select version, kind from ops.version join audit.event using (event_id)"
+    ).fetchall() == [(3, "profiles.written")]
+
+
+def test_a09_ids_and_aliases_come_with_their_event(conn, database):
+    card = {"platform": "x", "account_key": "id:1", "generation": 0, "minted_at": NOW}
+    minted = [card | {"card_id": name} for name in ("a", "b", "c")]
+
+    def assign(minted, aliases, key):
+        record = said("card_ids.assigned", "social/identities") | {"key": key}
+        conn.execute(
+            "select social.assign_ids(%s, '[]', %s, %s)",
+            [Jsonb(minted), Jsonb(aliases), Jsonb(record)],
+        )
+
+    with conn.transaction():
+        assign(minted, [{"card_id": "a", "survivor": "b", "cause": "merge"}], "1")
+    with conn.transaction():
+        assign([], [{"card_id": "b", "survivor": "c", "cause": "merge"}], "2")
+
+    assert conn.execute(
+        "select a.card_id, survivor_card_id, e.kind from social.alias a "
+        "join audit.event e using (event_id) order by 1"
+    ).fetchall() == [("a", "c", "card_ids.assigned"), ("b", "c", "card_ids.assigned")]
+    assert len(events(database)) == 2
+
+
+def test_c2_a_batch_cannot_be_called_published_without_its_event(conn, database):
+    begin = (
+        "select handoff.build(%s, 'lead_card', '0.1.0', 'x', '2026-01-01', null, null, null, 0, "
+        "'', %s, now(), 'job')"
+    )
+    batch = "0" * 32
+    for state in ("published", "building"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():
+            conn.execute(
+                "insert into handoff.batch (batch_id, contract, contract_version, market, day, "
+                "state, row_count, manifest, manifest_sha256) values (%s, 'anything', '1', 'x', "
+                "'2026-01-01', %s, 0, '', %s)",
+                ["1" * 32, state, SHA],
+            )
+    with pytest.raises(psycopg.Error, match="no such batch"), conn.transaction():
+        conn.execute("select handoff.finish(%s, now(), 'job')", [batch])
+    with conn.transaction():
+        conn.execute(begin, [batch, SHA])
+    with pytest.raises(psycopg.Error, match="begun or published"), conn.transaction():
+        conn.execute(begin, [batch, SHA])
+    with conn.transaction():
+        conn.execute("select handoff.finish(%s, now(), 'job')", [batch])
+
+    assert [kind for kind, _, _ in events(database)] == ["batch.published", "batch.building"]
+    assert conn.execute(
+        "select state, kind from handoff.batch join audit.event using (event_id)"
+    ).fetchall() == [("published", "batch.published")]

@@ -1,0 +1,98 @@
+"""A value is kept by the transaction that books its call, for the cards of that call."""
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from sxe_pipeline.gate import permits
+from sxe_pipeline_tests.gate.world import a_point
+
+FOUND = {"outcome": "match", "fields": ["email"]}
+
+
+@pytest.fixture
+def answered(world):
+    """A call that is under way: (permit, what was sent)."""
+    world.cards(2)
+    _, begun = world.approved()
+    return world.send(begun)
+
+
+def settle(world, leave, sent):
+    permits.settle(
+        world.contacts,
+        leave.call_id,
+        leave.fence,
+        {
+            "units_micro": 2_000_000,
+            "found": [FOUND | {"position": item.position} for item in sent.items],
+        },
+    )
+
+
+def keep(world, leave, *points):
+    world.contacts.execute(
+        "select contacts.keep_points(%s, %s)", [leave.call_id, Jsonb(list(points))]
+    )
+
+
+def kept(world):
+    return world.owner("select card_id, provider from contacts.contact_point order by 1")
+
+
+def test_a09_a_value_is_kept_beside_the_booking_with_its_event(world, answered):
+    leave, sent = answered
+    with world.contacts.transaction():
+        settle(world, leave, sent)
+        keep(world, leave, *(a_point(item.card_id) for item in sent.items))
+
+    assert len(kept(world)) == len(sent.items)
+    assert (
+        world.one(
+            "select count(distinct e.kind) from contacts.contact_point p "
+            "join audit.event e using (event_id) where e.kind = 'call.settled'"
+        )
+        == 1
+    )
+
+
+def test_a09_nobody_adds_a_value_to_a_call_that_was_paid_before(world, answered):
+    leave, sent = answered
+    with world.contacts.transaction():
+        settle(world, leave, sent)
+
+    with pytest.raises(psycopg.Error, match="books their call"), world.contacts.transaction():
+        keep(world, leave, a_point(sent.items[0].card_id))
+    assert kept(world) == []
+
+
+def test_a09_nobody_adds_a_value_to_a_call_that_was_not_answered(world, answered):
+    leave, sent = answered
+
+    with pytest.raises(psycopg.Error, match="books their call"), world.contacts.transaction():
+        keep(world, leave, a_point(sent.items[0].card_id))
+
+
+def test_a09_a_call_brings_no_value_of_another_card(world, answered):
+    leave, sent = answered
+    world.cards(1, prefix="other")
+
+    with (
+        pytest.raises(psycopg.Error, match="did not answer about"),
+        world.contacts.transaction(),
+    ):
+        settle(world, leave, sent)
+        keep(world, leave, a_point(sent.items[0].card_id), a_point("other-0000"))
+    assert kept(world) == []
+    assert world.call(leave) == "SENDING", "all or nothing"
+
+
+def test_a09_provider_request_and_event_are_those_of_the_call_whatever_is_handed_in(
+    world, answered
+):
+    leave, sent = answered
+    with world.contacts.transaction():
+        settle(world, leave, sent)
+        keep(world, leave, a_point(sent.items[0].card_id, provider="other", event_id="0" * 32))
+
+    assert kept(world) == [(sent.items[0].card_id, "apollo")]
