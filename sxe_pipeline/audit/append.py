@@ -28,11 +28,9 @@ KINDS = MappingProxyType(
         "batch.building": "handoff/lead_card_batches",
         "batch.abandoned": "handoff/lead_card_batches",
         "batch.published": "handoff/lead_card_batches",
-        "batch.recovered": "audit/events",
         "contact_batch.building": "handoff/lead_contact_batches",
         "contact_batch.abandoned": "handoff/lead_contact_batches",
         "contact_batch.published": "handoff/lead_contact_batches",
-        "contact_batch.recovered": "audit/events",
         "candidates.written": "cards/enrichment_candidates",
         "request.submitted": "contacts/contact_points",
         "request.approved": "contacts/contact_points",
@@ -81,7 +79,6 @@ KINDS = MappingProxyType(
         "tier1.recovered": "audit/events",
         "database.doubted": "audit/events",
         "database.adopted": "audit/events",
-        "cards.recovered": "audit/events",
     }
 )
 """Kind of event -> the asset whose materialization attests it."""

@@ -89,9 +89,9 @@ def verify(conn: psycopg.Connection, find: Find) -> Verification:
         conn.execute("set transaction isolation level repeatable read, read only")
         rows = conn.execute("select event_id, digest from audit.attested_event").fetchall()
         digest_of: dict[UUID, str] = dict(rows)
+        [(seen.doubts,)] = conn.execute("select ops.doubts()").fetchall()
         _check_catalogue(conn, seen)
         _check_facts(conn, seen)
-        [(seen.doubts,)] = conn.execute("select ops.doubts()").fetchall()
         attested = _check_events(conn, digest_of, seen)
         _check_attestations(conn, attested, digest_of, find, seen)
     return seen

@@ -4,6 +4,7 @@ Here: reading arguments, showing proposals of any kind. Not here: who somebody i
 platform allows (`policy`), and requests (`gate`).
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -166,7 +167,8 @@ def propose_setting(name: str, value: str, reason: str, dry_run: bool, as_json: 
             "a quorum is a number; a time is a number and a unit, such as '48 hours'; "
             "may_request_and_approve is true or false"
         )
-    send("budget propose setting", "setting", {name: value}, reason, dry_run, as_json)
+    content = {name: json.loads(value) if name in _VALUES else value}
+    send("budget propose setting", "setting", content, reason, dry_run, as_json)
 
 
 @propose.command("circuit")

@@ -82,12 +82,14 @@ def _next_step(row: "Request") -> str:
         return (
             "a call is UNKNOWN: the counter, time or two people resolve it; see `sxe budget show`"
         )
+    if row.state == "HALTED" and "budget" in row.stops.values():
+        return f"nobody set a cap for it: {program()} budget propose cap, then {decides}"
     return {
         "SUBMITTED": f"another person: {decides}",
         "APPROVED": "the sensor approved_requests launches it, or `sxe enrich run`",
         "PARTIAL": "the sensor launches what is approved; the rest waits for an approver",
         "EXECUTING": "a run holds it; when the run died, the sensor launches it after its lease",
-        "HALTED": "see stops; another approval of the same hash lets it go on",
+        "HALTED": f"see stops and approvals; another approval lets it go on: {decides}",
     }.get(row.state, "nothing")
 
 

@@ -159,7 +159,8 @@ def register_all(
         limit_bytes: Bytes to hash at most, None for all.
         again: Keys that somebody handed in just now.
     """
-    [(now,)] = conn.execute("select clock_timestamp()").fetchall()
+    with conn.transaction():
+        [(now,)] = conn.execute("select clock_timestamp()").fetchall()
     return register(
         conn,
         landing,

@@ -115,7 +115,7 @@ def rebuild(
         seen = dict(zip(_accounts(people), people["first_seen_at"].to_pylist(), strict=True))
         previous = _previous(conn, before)
         decided = assign(previous, groups, first_seen=seen, folds=folds(people), mint=mint, now=now)
-        _store(conn, decided, now, actor)
+        store(conn, decided, now, actor)
     cards = {**previous.cards, **{card.card_id: card for card in decided.minted}}
     cards |= {card.card_id: card for card in decided.changed}
     rows = _rows(people, groups, joined, [cards[card_id] for card_id in decided.card_ids])
@@ -219,7 +219,7 @@ def _previous(conn: psycopg.Connection, before: tables.Snapshot | None) -> Previ
     )
 
 
-def _store(conn: psycopg.Connection, decided: Assignment, now: dt.datetime, actor: str) -> None:
+def store(conn: psycopg.Connection, decided: Assignment, now: dt.datetime, actor: str) -> None:
     """Mint, move and merge, each piece with its event; the first piece of a store may be large."""
     changed = [
         (card.card_id, *card.anchor, card.retired_at and card.retired_at.isoformat())

@@ -11,15 +11,13 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg.types.json import Jsonb
 
-from sxe_pipeline import audit
 from sxe_pipeline.schema.tables import IDENTITY
+from sxe_pipeline.social import identities
 from sxe_pipeline.social.links import Account
-from sxe_pipeline.store import functions, tables
+from sxe_pipeline.social.mint import Assignment, Card
+from sxe_pipeline.store import tables
 
-_PIECE = 20_000
-"""Cards that one call brings back."""
 _COLUMNS = ["card_id", "platform", "account_key", "first_seen_at"]
 
 
@@ -101,27 +99,9 @@ def bring_back(
     with conn.transaction():
         tables.lock(conn, IDENTITY.name)
         new = _new(conn, cards)
-        for start in range(0, len(new), _PIECE):
-            piece = new[start : start + _PIECE]
-            event = audit.record(
-                "cards.recovered",
-                actor=actor,
-                subject=IDENTITY.name,
-                key=f"{start}@{now.isoformat()}",
-                card_count=len(piece),
-            )
-            rows = [
-                {
-                    "card_id": held.card_id,
-                    "platform": held.anchor[0],
-                    "account_key": held.anchor[1],
-                    "generation": 1,
-                    "minted_at": now.isoformat(),
-                }
-                for held in piece
-            ]
-            none = Jsonb([])
-            functions.call_function(conn, "social.assign_ids", Jsonb(rows), none, none, event)
+        if new:
+            minted = [Card(held.card_id, held.anchor, 1, None, now) for held in new]
+            identities.store(conn, Assignment([], minted, [], []), now, actor)
     return len(new)
 
 

@@ -22,31 +22,14 @@ from sxe_pipeline.errors import BadInput, Busy, Refused
 from sxe_pipeline.gate import people, permits, requests
 from sxe_pipeline.privacy import suppression
 from sxe_pipeline_tests.databases import copy_of, drop
-from sxe_pipeline_tests.gate.world import APOLLO, ENFORMION, World
+from sxe_pipeline_tests.gate.paid import PRICES, UNIT, Call, Paid
+from sxe_pipeline_tests.gate.world import APOLLO, World
 
-UNIT = 1_000_000
 CARDS = 8
 FEW = APOLLO | {"batch_max": 2}
-PRICES = {"apollo": APOLLO, "enformion": ENFORMION}
 some = st.integers(0, 2**CARDS - 1)
 rarely = st.sampled_from([False] * 3 + [True])
 provider_names = st.sampled_from(["apollo", "enformion"])
-
-
-@dataclasses.dataclass
-class Call:
-    """One call as the provider sees it: `units` is what it took, `room` what was reserved."""
-
-    leave: permits.Permit
-    sent: permits.Sent
-    state: str
-    units: int
-    room: int
-
-    @property
-    def micros(self):
-        price = PRICES[self.leave.provider]["micros_per_unit"]
-        return -(-self.units * price // UNIT)
 
 
 class Ledger(RuleBasedStateMachine):
@@ -63,6 +46,7 @@ class Ledger(RuleBasedStateMachine):
         self.approved = defaultdict(set)
         self.revoked, self.suppressed, self.killed = set(), set(), set()
         self.merged, self.gone = {}, set()
+        self.paid = Paid()
 
     def teardown(self):
         self.world.close()
@@ -144,7 +128,7 @@ class Ledger(RuleBasedStateMachine):
         self.gone = (
             self.gone - {card} if card in self.gone else self.gone | ({card} if now else set())
         )
-        self.world.replace(c for i, c in self.world.known.items() if i not in self.gone)
+        self.put_away()
 
     @rule(n=some, m=some, now=rarely)
     def merge(self, n, m, now):
@@ -154,6 +138,27 @@ class Ledger(RuleBasedStateMachine):
         if now and lost != kept and not {lost, kept} & {self.survivor(c) for c in live}:
             self.merged[lost] = kept
             self.world.merge(lost, kept)
+            self.paid.are_kin(lost, kept)
+
+    @rule(n=some, same=st.booleans(), now=rarely)
+    def split(self, n, same, now):
+        whole = self.survivor(self.cards[n % len(self.cards)])
+        if now and len(self.cards) < 2 * CARDS and whole not in self.gone:
+            part = f"part-{len(self.cards)}"
+            self.world.split(whole, part, **({} if same else {"domain": f"{part}.example"}))
+            self.cards.append(part)
+            self.paid.are_kin(whole, part)
+            self.put_away()
+
+    @rule(n=some, m=st.integers(0, 2), now=rarely)
+    def change_inputs(self, n, m, now):
+        if now:
+            card = self.cards[n % len(self.cards)]
+            self.world.change(card, domain=f"{m}.example")
+            self.put_away()
+
+    def put_away(self):
+        self.world.replace(c for i, c in self.world.known.items() if i not in self.gone)
 
     @rule(provider=provider_names, now=rarely)
     def kill(self, provider, now):
@@ -202,9 +207,39 @@ class Ledger(RuleBasedStateMachine):
         asked = {self.survivor(i.card_id) for i in sent.items}
         assert not asked & {self.survivor(c) for c in self.suppressed}
         assert not {i.card_id for i in sent.items} & self.gone
+        self.paid.assert_not_again(leave, sent, self.survivor)
         sync = self.world.call(leave, "sync_micros")
         room = sync * UNIT // PRICES[leave.provider]["micros_per_unit"]
         self.calls.append(Call(leave, sent, "SENDING", room * share // 2, room))
+
+    @precondition(lambda self: self.paid.known)
+    @rule(n=some, how=st.sampled_from(["return", "change", "split", "merge"]), back=st.booleans())
+    def ask_about_them_again(self, n, how, back):
+        """Whose answer is known goes, returns, changes, splits or merges, and is asked for."""
+        card, provider, *_ = sorted(self.paid.known)[n % len(self.paid.known)]
+        before = self.world.known[card].inputs
+        if how == "split":
+            self.split(self.cards.index(card), back, True)
+            card = self.cards[-1] if back else card
+        elif how == "merge":
+            self.merge(self.cards.index(card), n // 3, True)
+            card = self.survivor(card)
+        else:
+            if how == "return":
+                self.withdraw_or_bring_back(self.cards.index(card), True)
+            else:
+                self.change_inputs(self.cards.index(card), n % 3, True)
+            if back and how == "change":
+                self.world.change(card, **before)
+            self.gone.discard(card)
+            self.put_away()
+        self.set_cap(10**8, provider)
+        if made := self.tried(self.world.submit, card_ids=[card], waterfall=[provider]):
+            self.made.append(made)
+            self.approve(n, False, True, of=made)
+            self.launch()
+            self.call(n, provider, 1)
+            self.settle(-1, 0, "no_match")
 
     @rule(n=some, provider=provider_names, share=st.sampled_from([1, 0, 2]))
     def call(self, n, provider, share):
@@ -228,6 +263,7 @@ class Ledger(RuleBasedStateMachine):
             units = call.units + extra
             if self.tried(self.world.settle, call.leave, call.sent, units, outcome, fields):
                 call.units = units
+                self.paid.learn(self.world, call.leave, call.sent)
 
     @rule(n=some, async_share=st.sampled_from([0, 1]))
     def answer_in_part(self, n, async_share):
@@ -254,6 +290,7 @@ class Ledger(RuleBasedStateMachine):
         units = call.units - booked + extra
         if self.tried(self.world.settle, leave, call.sent, units, fields=("phone",)):
             call.units += extra
+            self.paid.learn(self.world, call.leave, call.sent)
 
     @rule(n=some)
     def release(self, n):
@@ -305,6 +342,7 @@ class Ledger(RuleBasedStateMachine):
             self.world.settings(await_for="1 microsecond")
         if days >= 40:
             self.world.owner("update gate.answer set valid_until = now()")
+            self.paid.known.clear()
         permits.sweep(self.world.contacts)
         permits.sweep(self.world.contacts)
         self.world.settings(unknown_after="72 hours", await_for="30 days")

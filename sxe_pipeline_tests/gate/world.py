@@ -1,6 +1,7 @@
 """A gate with people, prices, caps and cards: what the tests of gate and contacts start from."""
 
 import contextlib
+import dataclasses
 import secrets
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -208,6 +209,28 @@ class World:
 
     def merge(self, lost, survivor):
         self.owner("insert into social.alias values (%s, %s, 'merge', now())", lost, survivor)
+
+    def split(self, whole, part, **inputs):
+        """A card mints another one, with match inputs of its own, else with those of the whole."""
+        self.owner(
+            "insert into social.card (card_id, anchor_platform, anchor_account_key, generation, "
+            "parent_card_id, minted_at) values (%s, 'x', 'id:' || %s, 1, %s, now())",
+            *(part, part, whole),
+        )
+        one = self.known[whole]
+        self.put([dataclasses.replace(one, card_id=part, inputs=one.inputs | inputs)])
+
+    def change(self, card, **inputs):
+        """The profile of a card states something else now."""
+        one = self.known[card]
+        self.put([dataclasses.replace(one, inputs=one.inputs | inputs)])
+
+    def away(self, *cards):
+        """Cards are no longer ready; `back` brings them."""
+        self.replace([one for name, one in self.known.items() if name not in cards])
+
+    def back(self):
+        self.replace(self.known.values())
 
     def spec(self, **changes):
         return requests.Spec(**(SPEC | {"limit": None} | changes))

@@ -289,8 +289,10 @@ def sxe(home, *arguments):
 def home(processes, tmp_path, monkeypatch):
     for name in settings.DATABASES.values():
         monkeypatch.delenv(name, raising=False)
-    yield tmp_path / "home"
-    attach.stop(settings.load({"SXE_HOME": str(tmp_path / "home")}), delete=True)
+    given = settings.load({"SXE_HOME": str(tmp_path / "home")})
+    with attach.attached(given, "social"):  # or the server would start and stop with each verb
+        yield tmp_path / "home"
+    attach.stop(given, delete=True)
 
 
 def test_one_verb_builds_a_lost_store_again(home):

@@ -6,10 +6,7 @@ create or replace function audit.facts()
 returns table (fact text, event_id uuid, subject text, at timestamptz, kinds text[])
 language sql stable as $$
 select 'batch', event_id, batch_id, created_at, array[
-           case when request_id is null then 'batch.' else 'contact_batch.' end || state,
-           case when state = 'published' then
-               case when request_id is null then 'batch.recovered' else 'contact_batch.recovered' end
-           end] as kinds
+           case when request_id is null then 'batch.' else 'contact_batch.' end || state] as kinds
 from handoff.batch
 union all
 select 'landing file', event_id,

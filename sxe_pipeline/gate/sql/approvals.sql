@@ -1,50 +1,5 @@
 -- Approvals: by another person, of exactly these bytes, for a while.
 
-create or replace view gate.live_approval as
-    select a.* from gate.approval a join gate.request_version v using (request_id, version)
-    where a.decision = 'approve' and a.expires_at > clock_timestamp()
-      and a.content_sha256 = v.content_sha256
-      and not exists (
-          select from gate.approval other
-          where other.request_id = a.request_id and other.version = a.version
-            and other.decision <> 'approve' and other.made_at >= a.made_at);
-
--- The positions that enough persons approved; null means all of them.
-create or replace function gate.approved_positions(_request uuid, _version int) returns int[]
-language plpgsql stable as $$
-declare
-    wanted int := (select quorum from gate.setting);
-    whole int;
-    any_at_all int;
-begin
-    select count(distinct principal) filter (where positions is null), count(distinct principal)
-    into whole, any_at_all
-    from gate.live_approval where request_id = _request and version = _version;
-    if whole >= wanted then return null; end if;
-    if any_at_all < wanted then return '{}'; end if;
-    return array(
-        select i.position
-        from gate.request_item i
-        join gate.live_approval a using (request_id, version)
-        where i.request_id = _request and i.version = _version
-          and (a.positions is null or i.position = any (a.positions))
-        group by i.position having count(distinct a.principal) >= wanted
-        order by i.position);
-end $$;
-
-create or replace function gate.set_request_cap(_request uuid, _version int) returns void
-language plpgsql as $$
-begin
-    update gate.budget set cap = greatest(reserved + spent, (
-        select least(min(a.max_micros),
-                     (convert_from(v.header, 'UTF8')::jsonb->>'max_micros')::bigint)
-        from gate.request_version v
-        left join gate.live_approval a using (request_id, version)
-        where v.request_id = _request and v.version = _version
-        group by v.header))
-    where request_id = _request;
-end $$;
-
 create or replace function gate.lock_for_decision(
     _who text, _request uuid, _version int, _content_sha256 text
 ) returns gate.request language plpgsql as $$
@@ -97,9 +52,9 @@ begin
         perform gate.refuse('SXBAD', format('the request has the items 1 to %s', total));
     end if;
     insert into gate.approval (approval_id, request_id, version, content_sha256, principal, decision,
-        max_micros, positions, lost_cards, reason, expires_at, event_id)
-    select made, _request, _version, decode(_content_sha256, 'hex'), who, 'approve', _max_micros,
-        _positions, _lost_cards, _reason, clock_timestamp() + s.run_within,
+        token_sha256, max_micros, positions, lost_cards, reason, expires_at, event_id)
+    select made, _request, _version, decode(_content_sha256, 'hex'), who, 'approve',
+        sha256(convert_to(_token, 'UTF8')), _max_micros, _positions, _lost_cards, _reason, clock_timestamp() + s.run_within,
         audit.append('request.approved', 'principal:' || who, _request::text, made::text,
             jsonb_build_object('version', _version, 'content_sha256', _content_sha256,
                 'items', coalesce(cardinality(_positions), total), 'max_micros', _max_micros,

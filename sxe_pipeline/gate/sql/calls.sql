@@ -70,8 +70,7 @@ begin
     select * into s from gate.setting;
     update gate.call set state = 'UNKNOWN', reason = _reason, http_status = _http_status,
         polls = 0, resolved_at = null,
-        poll_after = case when (select (p.content->>'has_counter')::boolean
-                                from gate.current_price(provider) p)
+        poll_after = case when (select p.has_counter from gate.current_price(provider) p)
                           then clock_timestamp() + s.reconcile_wait end
     where call_id = _call returning * into c;
     perform gate.add_step(c, 'UNKNOWN', 'call.unknown', _actor,

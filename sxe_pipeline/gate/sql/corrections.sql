@@ -85,7 +85,7 @@ begin
     update gate.call set state = case when _units_micro > 0 then 'SETTLED' else 'RELEASED' end,
         charged_micros = charged_micros + micros,
         charged_units_micro = charged_units_micro + _units_micro,
-        resolved_at = clock_timestamp(), poll_after = null
+        resolved_at = clock_timestamp(), resolved_tick = nextval('gate.tick'), poll_after = null
     where call_id = _call;
     update gate.provider set booked_units_micro = booked_units_micro + _units_micro, failures = 0
     where provider = c.provider;

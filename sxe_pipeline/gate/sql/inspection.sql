@@ -19,9 +19,9 @@ begin
     join gate.request_version v on v.request_id = _r.request_id and v.version = _r.version
     left join gate.provider pr on pr.provider = _provider
     left join lateral (select * from gate.price_card o where o.provider = _provider
-                       order by o.in_force_since desc limit 1) c on true
+                       order by o.in_force_tick desc limit 1) c on true
     left join lateral (select * from gate.policy o
-                       order by o.in_force_since desc limit 1) p on true
+                       order by o.in_force_tick desc limit 1) p on true
     cross join lateral (
         select count(distinct principal) filter (where positions is null) as whole,
                count(distinct principal) as several
@@ -31,11 +31,14 @@ begin
     price := f.price;
     policy := f.policy;
     setting := f.setting;
+    if f.several > 0 and f.whole < setting.quorum then
+        approved := gate.approved_positions(_r.request_id, _r.version);
+    end if;
     why := case
         when _r.state <> 'EXECUTING' then lower(_r.state)
         when sha256(f.header) <> f.content_sha256 then 'tampered'
         when ops.doubts() <> '{}' then 'restored'
-        when f.several = 0 then 'expired'
+        when f.several = 0 or approved = '{}' then 'expired'
         when encode(f.policy_sha256, 'hex') is distinct from header->>'policy_sha256'
             then 'policy_changed'
         when encode(f.price_sha256, 'hex') is distinct from header->'price_cards'->>_provider
@@ -45,17 +48,30 @@ begin
                                    or f.changed_at + setting.breaker_rest > clock_timestamp())
             then 'circuit_open'
         when f.lost >= setting.max_unknown_open then 'unknown_open' end;
-    if f.whole < setting.quorum then
-        approved := gate.approved_positions(_r.request_id, _r.version);
-    end if;
 end $$;
+
+-- This provider was asked, and nothing speaks for another answer: somebody who was one with this card
+-- was asked about with these very inputs, or this person without a find, and these inputs were known
+-- by then.
+create or replace function gate.is_answered(
+    _family text[], _kin text[], _revision uuid, _tick bigint, _provider text, _field text
+) returns boolean language sql stable as $$
+    select exists (
+        select from gate.answer a join gate.call c using (call_id)
+        where a.card_id = any (_kin) and a.provider = _provider and a.field = _field
+          and a.valid_until > clock_timestamp()
+          and (a.inputs_revision = _revision
+               or (a.card_id = any (_family) and a.outcome <> 'match' and c.tick >= _tick)));
+$$;
 
 -- The groups that this item still wants from this provider; an empty list when there is none.
 -- null: an answer for it is on its way, ask again later.
 create or replace function gate.wanted_groups(
-    _family text[], _fingerprint uuid, _provider text, _price jsonb, _fields jsonb
+    _survivor text, _family text[], _revision uuid, _tick bigint, _provider text, _price jsonb,
+    _fields jsonb
 ) returns text[] language plpgsql stable as $$
 declare
+    kin text[] := gate.kin(_survivor);
     sold record;
     wish text;
     wanted text[] := '{}';
@@ -65,14 +81,11 @@ begin
         for wish in select f from jsonb_array_elements_text(sold.value->'gives') f
                      where _fields ? f loop
             continue when gate.is_known(_family, wish);
-            continue when exists (
-                select from gate.answer a
-                where a.card_id = any (_family) and a.provider = _provider and a.field = wish
-                  and a.outcome <> 'match' and a.inputs_revision = _fingerprint
-                  and a.valid_until > clock_timestamp());
+            continue when gate.is_answered(_family, kin, _revision, _tick, _provider, wish);
             if exists (
                 select from gate.call_item i
-                where i.survivor_id = any (_family) and i.live
+                where i.survivor_id = any (kin) and i.live
+                  and (i.survivor_id = any (_family) or i.inputs_revision = _revision)
                   and i.field_group in (wish, 'person')) then
                 in_flight := true;
                 continue;
@@ -95,14 +108,14 @@ returns boolean language sql stable as $$
           and not exists (
               select from gate.live_approval a
               where a.request_id = _r.request_id and a.version = _r.version
-                and a.made_at > c.resolved_at
+                and a.tick > c.resolved_tick
                 and (i.outcome = 'unknown_free' or a.lost_cards && _family)));
 $$;
 
 -- The same for somebody who was asked about before.
 create or replace function gate.wanted_again(
-    _r gate.request, _s gate.setting, _i gate.request_item, _family text[], _provider text,
-    _price jsonb, _header jsonb
+    _r gate.request, _s gate.setting, _i gate.request_item, _survivor text, _family text[],
+    _provider text, _price jsonb, _header jsonb
 ) returns text[] language plpgsql stable as $$
 begin
     if gate.is_lost(_r, _family, _provider) then return '{}'; end if;
@@ -111,5 +124,6 @@ begin
           and c.state = 'RELEASED') >= _s.max_tries then
         return '{}';
     end if;
-    return gate.wanted_groups(_family, _i.inputs_revision, _provider, _price, _header->'fields');
+    return gate.wanted_groups(_survivor, _family, _i.inputs_revision, _i.inputs_tick, _provider,
+                              _price, _header->'fields');
 end $$;

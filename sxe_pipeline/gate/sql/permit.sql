@@ -52,8 +52,9 @@ begin
                and (seen.approved is null or position = any (seen.approved))
              order by position loop
         survivor := gate.survivor(i.card_id);
-        -- One claim at a time for one person; requests list their cards in one order.
-        perform pg_advisory_xact_lock(hashtextextended('gate/' || survivor, 0));
+        -- One claim at a time for one person and whoever was one with it; requests list their cards
+        -- in one order.
+        perform pg_advisory_xact_lock(hashtextextended('gate/' || (gate.kin(survivor))[1], 0));
         family := gate.family(survivor);
         select case
                 when i.inputs is null then 'forgotten'
@@ -66,7 +67,8 @@ begin
                 when not (select is_allowed from gate.policy_allows(
                               seen.policy, i.platforms, seen.header->>'match_basis',
                               seen.header->>'purpose')) then 'policy' end,
-            exists (select from gate.call_item ci where ci.survivor_id = any (family))
+            exists (select from gate.call_item ci where ci.survivor_id = any (family)
+                    or ci.inputs_revision = i.inputs_revision)
             or exists (select from gate.answer a where a.card_id = any (family))
         into why, has_past;
         if why is not null then
@@ -85,7 +87,8 @@ begin
         if not can_match then
             wanted := '{}';
         elsif has_past then
-            wanted := gate.wanted_again(r, s, i, family, _provider, card.content, seen.header);
+            wanted := gate.wanted_again(r, s, i, survivor, family, _provider, card.content,
+                                        seen.header);
         else
             wanted := every;
         end if;
@@ -94,13 +97,15 @@ begin
         elsif wanted = '{}' then
             update gate.request_item set done_by = done_by || _provider
             where request_id = _request and version = r.version and position = i.position;
-        elsif (groups is null or groups = wanted) and survivor <> all (survivors) then
+        elsif (groups is null or groups = wanted) and survivor <> all (survivors)
+              and (i.inputs_revision <> all (revisions)
+                   or cardinality(gate.kin(survivor)) = 1) then
             groups := wanted;
             positions := positions || i.position;
             cards := cards || i.card_id;
             survivors := survivors || survivor;
             revisions := revisions || i.inputs_revision;
-            exit when cardinality(positions) = (card.content->>'batch_max')::int;
+            exit when cardinality(positions) = card.batch_max;
         end if;
     end loop;
     if groups is null then
@@ -132,7 +137,7 @@ begin
         insert into gate.call (call_id, request_id, version, provider, groups, state, fence,
                                lease_until, micros_per_unit, sync_micros, async_micros)
         values (made, _request, r.version, _provider, groups, 'RESERVED', _fence,
-                clock_timestamp() + s.call_lease, (card.content->>'micros_per_unit')::bigint,
+                clock_timestamp() + s.call_lease, card.micros_per_unit,
                 n * sync_each, n * async_each)
     ), claimed as (
         insert into gate.call_item (call_id, position, field_group, card_id, survivor_id, provider,

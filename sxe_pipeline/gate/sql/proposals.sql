@@ -19,6 +19,7 @@ begin
     end if;
     if _kind = 'price' then perform gate.check_price(_content); end if;
     if _kind = 'policy' then perform gate.check_policy(_content); end if;
+    if _kind = 'setting' then perform gate.check_setting(_content); end if;
     if _kind = 'setting' and (_content = '{}' or exists (
             select from jsonb_object_keys(_content) name
             where name <> all (gate.adjustable_settings()))) then
@@ -85,27 +86,8 @@ declare
 begin
     case _p.kind
     when 'cap' then perform gate.set_cap(c, _p.proposal_id, _actor);
-    when 'price' then
-        insert into gate.price_card (provider, sha256, content, proposal_id, needs, groups,
-                                     gives_email, gives_phone, is_async, worst_micros)
-        select c->>'provider', gate.sha256_of(c), c, _p.proposal_id,
-               array(select array(select jsonb_array_elements_text(one))::text
-                     from jsonb_array_elements(c->'needs') one),
-               array_agg(key order by key), array_agg(value->'gives' ? 'email' order by key),
-               array_agg(value->'gives' ? 'phone' order by key),
-               array_agg(value->>'part' = 'async' order by key),
-               array_agg(gate.micros((value->>'worst_units_micro')::bigint,
-                                     (c->>'micros_per_unit')::bigint) order by key)
-        from jsonb_each(c->'sells')
-        on conflict (provider, sha256) do update set in_force_since = clock_timestamp();
-        if not exists (select from gate.provider where provider = c->>'provider') then
-            insert into gate.provider (provider, event_id)
-            values (c->>'provider', audit.append('provider.added', _actor, c->>'provider', 'made', '{}'));
-        end if;
-    when 'policy' then
-        insert into gate.policy (sha256, content, proposal_id)
-        values (gate.sha256_of(c), c, _p.proposal_id)
-        on conflict (sha256) do update set in_force_since = clock_timestamp();
+    when 'price' then perform gate.set_price(c, _p.proposal_id, _actor);
+    when 'policy' then perform gate.set_policy(c, _p.proposal_id);
     when 'principal' then
         perform gate.add_principal(c->>'principal',
             array(select jsonb_array_elements_text(c->'scopes')), c->>'token_sha256',

@@ -13,8 +13,7 @@ begin
     select * into provider_row from gate.provider where provider = _provider for update;
     if provider_row.provider is null then perform gate.refuse('SXNOF', 'there is no such provider'); end if;
     -- An account that others draw on too: its counter says nothing of our calls.
-    if not coalesce((select (p.content->>'has_counter')::boolean
-                     from gate.current_price(_provider) p), false) then
+    if not coalesce((select p.has_counter from gate.current_price(_provider) p), false) then
         return jsonb_build_object('verdict', 'no_counter');
     end if;
     select array_agg(call_id) filter (where state = 'UNKNOWN'),

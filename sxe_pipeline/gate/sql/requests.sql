@@ -8,10 +8,11 @@ declare
     plan jsonb;
     lost int;
 begin
-    if spec->'waterfall' is null then
-        spec := spec || jsonb_build_object('waterfall', gate.waterfall(spec->'fields'));
-    end if;
     perform gate.check_spec(spec);
+    if not spec ? 'waterfall' then
+        spec := spec || jsonb_build_object('waterfall', gate.waterfall(spec->'fields'));
+        perform gate.check_spec(spec);
+    end if;
     plan := gate.plan(spec);
     lost := jsonb_array_length(coalesce(spec->'card_ids', '[]'));
     if lost > 0 and lost <> jsonb_array_length(plan->'items') then
@@ -73,9 +74,10 @@ begin
     end if;
 
     insert into gate.request_item (request_id, version, position, card_id, inputs, nonce,
-                                   item_sha256, inputs_revision, platforms)
+                                   item_sha256, inputs_revision, inputs_tick, platforms)
     select made, next_version, i.position, i.item->>'card_id', i.bytes, i.nonce,
            sha256(i.nonce || i.bytes), (i.item->>'inputs_revision')::uuid,
+           (i.item->>'inputs_tick')::bigint,
            array(select jsonb_array_elements_text(i.item->'platforms'))
     from (
         select item, position, convert_to(audit.canonical(item->'inputs'), 'UTF8') as bytes,

@@ -17,8 +17,7 @@ begin
           and (o.launch_until is null or o.launch_until <= moment)
           and (o.lease_until is null or o.lease_until <= moment)
           and ((o.state in ('APPROVED', 'PARTIAL')
-                and exists (select from gate.live_approval a
-                            where a.request_id = o.request_id and a.version = o.version))
+                and gate.approved_positions(o.request_id, o.version) is distinct from '{}')
             or o.state = 'EXECUTING'
             or exists (
                 select from gate.call c
@@ -58,9 +57,8 @@ begin
     h := convert_from(v.header, 'UTF8')::jsonb;
     now_state := r.state;
     if r.state in ('APPROVED', 'PARTIAL', 'EXECUTING') then
-        now_state := case when exists (select from gate.live_approval
-                                       where request_id = _request and version = r.version)
-                          then 'EXECUTING' else 'HALTED' end;
+        approved := gate.approved_positions(_request, r.version);
+        now_state := case when approved = '{}' then 'HALTED' else 'EXECUTING' end;
     end if;
     -- What an earlier run reserved and did not send is free again: its fence is gone.
     perform from gate.provider where provider in (
@@ -73,7 +71,6 @@ begin
         perform gate.release_call(left_over, 'taken_over', null, 'run:' || _run_id);
     end loop;
     if now_state = 'EXECUTING' then
-        approved := gate.approved_positions(_request, r.version);
         update gate.request_item set done_by = '{}',
             skip_reason = case when approved is null or position = any (approved) then null
                                else 'not_approved' end
@@ -95,7 +92,7 @@ begin
                      from gate.request_item where request_id = _request and version = r.version
                        and skip_reason is null),
         'waterfall', h->'waterfall',
-        'loopback_only', coalesce((select (content->>'loopback_only')::boolean from gate.policy
+        'loopback_only', coalesce((select loopback_only from gate.policy
             where encode(sha256, 'hex') = h->>'policy_sha256'), true),
         'open_calls', coalesce((
             select jsonb_agg(jsonb_build_object('call_id', c.call_id, 'provider', c.provider,
@@ -159,6 +156,10 @@ begin
                       where stop.value = 'budget' and stop.key <> all (i.done_by));
         now_state := case
             when has_open then 'HALTED'
+            -- Nobody had a cap for it: it waits for one, and for another approval.
+            when exists (select from jsonb_each_text(r.stops) where value = 'budget')
+                 and not exists (select from gate.call
+                                 where request_id = _request and sent_at is not null) then 'HALTED'
             when exists (select from gate.call where request_id = _request and state = 'UNKNOWN')
                 then 'DONE_UNKNOWN'
             else 'DONE' end;

@@ -6,7 +6,7 @@ declare
     c gate.call := gate.lock_call(_call, _fence, '{SENDING,AWAITING}');
     s gate.setting;
     r gate.request;
-    price jsonb;
+    price gate.price_card;
     ci gate.call_item;
     is_awaiting boolean := coalesce((_o->>'awaiting')::boolean, false);
     was_awaiting boolean := c.state = 'AWAITING';
@@ -26,7 +26,7 @@ begin
     end if;
     select * into s from gate.setting;
     select * into r from gate.request where request_id = c.request_id;
-    select content into price from gate.price_card p where p.provider = c.provider and encode(
+    select * into price from gate.price_card p where p.provider = c.provider and encode(
         p.sha256, 'hex') = (select convert_from(header, 'UTF8')::jsonb->'price_cards'->>c.provider
             from gate.request_version where request_id = c.request_id and version = c.version);
     for ci in select * from gate.call_item where call_id = _call and live
@@ -43,7 +43,7 @@ begin
             where call_id = _call and position = ci.position and field_group = ci.field_group;
             continue;
         end if;
-        gives := price->'sells'->ci.field_group->'gives';
+        gives := price.content->'sells'->ci.field_group->'gives';
         fields := coalesce(said->'fields', '[]');
         -- After a revocation, a suppression or a withdrawal the money is booked, the value dropped.
         keeps := r.state <> 'REVOKED'
@@ -68,9 +68,9 @@ begin
                      when fields ? one then 'match' else 'no_match' end, _call,
                 clock_timestamp() + case when result <> 'mismatch' and fields ? one then
                     case one when 'email' then s.email_fresh_for else s.phone_fresh_for end
-                    else coalesce((price->>'negative_for')::interval, s.negative_for) end)
-            on conflict (card_id, provider, field) do update set
-                inputs_revision = excluded.inputs_revision, outcome = excluded.outcome,
+                    else coalesce(price.negative_for, s.negative_for) end)
+            on conflict (card_id, provider, field, inputs_revision) do update set
+                outcome = excluded.outcome,
                 call_id = excluded.call_id, answered_at = clock_timestamp(),
                 valid_until = excluded.valid_until;
         end loop;

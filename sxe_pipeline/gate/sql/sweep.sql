@@ -38,9 +38,8 @@ begin
     end loop;
     for r in select * from gate.request q
              where (state = 'SUBMITTED' and decide_by <= moment)
-                or (state in ('APPROVED', 'PARTIAL') and not exists (
-                        select from gate.live_approval a
-                        where a.request_id = q.request_id and a.version = q.version))
+                or (state in ('APPROVED', 'PARTIAL')
+                    and gate.approved_positions(q.request_id, q.version) = '{}')
              order by request_id limit _limit for no key update skip locked loop
         update gate.request set state = case r.state when 'SUBMITTED' then 'EXPIRED' else 'HALTED' end,
             launch_until = null,

@@ -3,12 +3,12 @@
 create or replace function gate.current_price(_provider text) returns gate.price_card
 language sql stable as $$
     select p from gate.price_card p where p.provider = _provider
-    order by p.in_force_since desc limit 1;
+    order by p.in_force_tick desc limit 1;
 $$;
 
 create or replace function gate.current_policy() returns gate.policy
 language sql stable as $$
-    select p from gate.policy p order by p.in_force_since desc limit 1;
+    select p from gate.policy p order by p.in_force_tick desc limit 1;
 $$;
 
 -- Closed by default: every platform that the card stands on must allow basis and purpose.
@@ -22,11 +22,9 @@ create or replace function gate.policy_allows(
 $$;
 
 -- A provider can recognise somebody when one of the sets that it needs is there in full.
-create or replace function gate.is_matchable(_price jsonb, _inputs jsonb) returns boolean
-language sql immutable as $$
-    select exists (
-        select from jsonb_array_elements(_price->'needs') one
-        where _inputs ?& array(select jsonb_array_elements_text(one)));
+create or replace function gate.is_matchable(_needs text[], _inputs jsonb) returns boolean
+language sql stable as $$
+    select exists (select from unnest(_needs) one where _inputs ?& one::text[]);
 $$;
 
 -- A value of this field is known and fresh, whoever gave it.
@@ -49,15 +47,14 @@ create or replace function gate.waterfall(_fields jsonb) returns jsonb
 language sql stable as $$
     select coalesce(jsonb_agg(provider order by cost, provider), '[]')
     from (
-        select v.provider, min((s.value->>'worst_units_micro')::numeric
-                * (p.content->>'micros_per_unit')::numeric
-                / greatest((s.value->>'hit_share')::numeric, 0.001)
-                / (select count(*) from jsonb_array_elements(s.value->'gives') g
-                   where _fields @> jsonb_build_array(g))) as cost
+        select v.provider,
+               min(s.worst::numeric / greatest(s.hit_share, 0.001) / g.given) as cost
         from gate.provider v
         cross join lateral gate.current_price(v.provider) p
-        cross join lateral jsonb_each(p.content->'sells') s
-        where exists (select from jsonb_array_elements(s.value->'gives') g
-                      where _fields @> jsonb_build_array(g))
+        cross join lateral unnest(p.gives_email, p.gives_phone, p.worst_micros, p.hit_share)
+            as s (gives_email, gives_phone, worst, hit_share)
+        cross join lateral (select (s.gives_email and _fields ? 'email')::int
+                                   + (s.gives_phone and _fields ? 'phone')::int as given) g
+        where g.given > 0
         group by v.provider) ranked;
 $$;

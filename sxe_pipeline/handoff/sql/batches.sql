@@ -72,6 +72,7 @@ begin
         raise exception using errcode = 'SXREF',
             message = 'there is no such batch that was begun and not published';
     end if;
+    perform ops.refuse_doubtful();
     b.state := 'published';
     update handoff.batch set state = 'published', published_at = _published_at,
         event_id = handoff.write_event(b, _actor, _batch_id)
@@ -90,11 +91,9 @@ create or replace trigger keep_published before update or delete on handoff.batc
 create or replace function handoff.count_published() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    -- A batch that is recovered is inserted as published.
-    if new.state = 'building' or tg_op = 'UPDATE' then
+    if new.state = 'building' then
         perform ops.refuse_doubtful();
-    end if;
-    if new.state = 'published' then
+    else
         perform ops.count_marker(case new.contract when 'lead_contact' then 'contact_handoff'
                                  else 'handoff' end);
     end if;

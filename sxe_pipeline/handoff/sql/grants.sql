@@ -3,8 +3,9 @@
 grant usage on schema handoff to sxe_social, sxe_contacts, sxe_api;
 grant select on handoff.batch to sxe_social, sxe_contacts, sxe_api;
 grant select on handoff.signing_key to sxe_social, sxe_contacts;
+grant execute on function handoff.adopt_batch(jsonb, bytea) to sxe_social, sxe_contacts;
 grant execute on function
     handoff.build(text, text, text, text, date, uuid, int, text, bigint, bytea, text, timestamptz,
                   text),
-    handoff.abandon(text, text), handoff.finish(text, timestamptz, text), handoff.adopt_batch(jsonb, bytea)
+    handoff.abandon(text, text), handoff.finish(text, timestamptz, text)
     to sxe_social, sxe_contacts;

@@ -4,13 +4,8 @@
 create or replace function handoff.adopt_batch(_batch jsonb, _manifest bytea) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    is_contact boolean := _batch->>'contract' = 'lead_contact';
-    begun handoff.batch;
-    event uuid;
+    b handoff.batch;
 begin
-    if session_user <> (case when is_contact then 'sxe_contacts' else 'sxe_social' end) then
-        perform gate.refuse('SXREF', 'a batch is recovered by the login of its tier');
-    end if;
     if ops.doubts() = '{}' then
         perform gate.refuse('SXREF', 'this database is not behind its stores; nothing is recovered');
     end if;
@@ -18,23 +13,25 @@ begin
         return false;
     end if;
     -- What was being built when the backup was made was built, or replaced, since.
-    for begun in update handoff.batch set state = 'abandoned'
-            where state = 'building' and contract = _batch->>'contract'
-              and (request_id = (_batch->>'request_id')::uuid
-                   or (not is_contact and market = _batch->>'market')) returning * loop
-        update handoff.batch set event_id = handoff.write_event(begun, 'recovery', clock_timestamp()::text)
-        where batch_id = begun.batch_id;
+    for b in select * from handoff.batch
+             where state = 'building' and contract = _batch->>'contract'
+               and batch_id <> _batch->>'batch_id'
+               and (request_id = (_batch->>'request_id')::uuid
+                    or (request_id is null and market = _batch->>'market')) loop
+        b.state := 'abandoned';
+        update handoff.batch set state = 'abandoned',
+            event_id = handoff.write_event(b, 'recovery', clock_timestamp()::text)
+        where batch_id = b.batch_id;
     end loop;
-    event := audit.append(case when is_contact then 'contact_batch.recovered' else 'batch.recovered' end,
-        'recovery', _batch->>'batch_id', clock_timestamp()::text,
-        jsonb_build_object('contract', _batch->>'contract', 'market', _batch->>'market',
-            'day', _batch->>'day', 'manifest_sha256', encode(sha256(_manifest), 'hex')));
+    b := jsonb_populate_record(null::handoff.batch, _batch);
+    b.state := 'published';
+    b.manifest_sha256 := encode(sha256(_manifest), 'hex');
+    b.event_id := handoff.write_event(b, 'recovery', b.batch_id);
     insert into handoff.batch (batch_id, contract, contract_version, market, day, request_id, seq,
         prev_batch_id, state, row_count, manifest, manifest_sha256, published_at, event_id)
-    values (_batch->>'batch_id', _batch->>'contract', _batch->>'contract_version', _batch->>'market',
-        (_batch->>'day')::date, (_batch->>'request_id')::uuid, (_batch->>'seq')::int,
-        _batch->>'prev_batch_id', 'published', (_batch->>'row_count')::bigint, _manifest,
-        encode(sha256(_manifest), 'hex'), clock_timestamp(), event)
+    values (b.batch_id, b.contract, b.contract_version, b.market, b.day, b.request_id, b.seq,
+        b.prev_batch_id, b.state, b.row_count, _manifest, b.manifest_sha256, clock_timestamp(),
+        b.event_id)
     on conflict (batch_id) do update set state = 'published', manifest = excluded.manifest,
         manifest_sha256 = excluded.manifest_sha256, published_at = excluded.published_at,
         event_id = excluded.event_id;

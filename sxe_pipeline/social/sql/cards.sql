@@ -4,7 +4,7 @@ create or replace function social.assign_ids(
     _minted jsonb, _changed jsonb, _aliases jsonb, _record jsonb
 ) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    event uuid := audit.write(_record, '{card_ids.assigned,cards.recovered}');
+    event uuid := audit.write(_record, '{card_ids.assigned}');
     one record;
 begin
     insert into social.card (card_id, anchor_platform, anchor_account_key, generation,
