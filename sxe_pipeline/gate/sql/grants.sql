@@ -12,7 +12,8 @@ grant execute on function
     gate.approve(text, uuid, int, text, text, int[], bigint, text[]),
     gate.reject(text, uuid, int, text, text), gate.revoke(text, uuid, text),
     gate.propose(text, text, jsonb, text), gate.decide(text, uuid, boolean),
-    gate.kill(text, text, text), gate.renew(text, text, timestamptz), gate.retire(text, text),
+    gate.kill(text, text, text), gate.accept(text, text), gate.renew(text, text, timestamptz), gate.revoke_token(text, text),
+    gate.retire(text, text), gate.count_refusal(text), gate.show_refusals(),
     gate.show_requests(uuid), gate.receipt(text, uuid), gate.show_budgets(),
     gate.show_providers(), gate.show_proposals(), gate.show_principals(), gate.show_policy()
     to sxe_api;
