@@ -108,7 +108,7 @@ begin
     when 'resolve' then
         perform gate.resolve_unknown((c->>'call_id')::uuid, (c->>'units_micro')::bigint, _actor);
     when 'adjust' then
-        perform gate.adjust((c->>'call_id')::uuid, (c->>'units_micro')::bigint, _actor);
+        perform gate.correct(c, _actor);
     end case;
 exception
     when not_null_violation or check_violation or invalid_text_representation
