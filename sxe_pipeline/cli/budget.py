@@ -194,13 +194,27 @@ def propose_resolve(call: str, charged: str, reason: str, dry_run: bool, as_json
 
 @propose.command("adjust")
 @click.argument("call")
-@click.option("--credit", required=True, help="Units that the provider gave back.")
+@click.option("--credit", help="Units that the provider gave back.")
+@click.option("--charged", help="Units that its invoice says beyond what was booked.")
 @reason
 @dry_run
 @as_json
-def propose_adjust(call: str, credit: str, reason: str, dry_run: bool, as_json: bool) -> None:
-    """Less than was booked: give units of the settled CALL back to its budgets."""
-    content = {"call_id": str(_call_id(call)), "units_micro": micros_of(credit, "a credit")}
+def propose_adjust(
+    call: str,
+    credit: str | None,
+    charged: str | None,
+    reason: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Less or more than was booked for the settled CALL; what is beyond stops its provider."""
+    if (credit is None) == (charged is None):
+        raise BadInput("an invoice says less or more than was booked: --credit or --charged")
+    content: dict[str, Any] = {"call_id": str(_call_id(call))}
+    if credit is not None:
+        content["units_micro"] = micros_of(credit, "a credit")
+    if charged is not None:
+        content["late_units_micro"] = micros_of(charged, "a charge")
     send("budget propose adjust", "adjust", content, reason, dry_run, as_json)
 
 

@@ -126,7 +126,9 @@ def summary(kind: str, content: Mapping[str, Any]) -> str:
     if kind == "resolve":
         text += f": {units_of(int(content['units_micro']))} units charged"
     if kind == "adjust":
-        text += f": {units_of(int(content['units_micro']))} units given back"
+        late = content.get("late_units_micro")
+        units = units_of(int(late if late is not None else content["units_micro"]))
+        text += f": {units} units {'given back' if late is None else 'charged beyond'}"
     if kind == "setting":
         text = ", ".join(f"{name} = {value}" for name, value in content.items())
     return f"{kind} {text}"

@@ -208,3 +208,18 @@ def test_a_run_says_what_each_request_did_and_fails_where_one_failed(terminal, m
     assert good == "r: done; 2 calls, $0.10; batch b1\n"
     assert "failed: out of reach" in bad
     assert "nothing is approved or due" in idle
+
+
+def test_what_an_invoice_names_later_is_booked_by_two_people(terminal):
+    _, begun = terminal.world.approved(limit=2)
+    leave, sent = terminal.world.send(begun)
+    terminal.world.settle(leave, sent)
+    adjust = ("budget", "propose", "adjust", str(leave.call_id))
+    for wrong in ((), ("--credit", "1", "--charged", "1")):
+        terminal.type("cho", *adjust, *wrong, *WHY, code=2)
+
+    proposed = terminal.read("cho", *adjust, "--charged", "1.5", *WHY)
+    assert "1.50 units charged beyond" in terminal.type(None, "budget", "proposals").stdout
+    terminal.type("dan", "budget", "confirm", proposed["proposal_id"])
+
+    assert terminal.world.money() == (0, 100_000, 75_000)

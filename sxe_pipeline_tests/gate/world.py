@@ -289,6 +289,10 @@ class World:
                 {"units_micro": units_micro, "found": found, "http_status": 200} | more,
             )
 
+    def late(self, call_id, units_micro):
+        """Two people book what an invoice says beyond what was booked."""
+        self.agree("adjust", {"call_id": str(call_id), "late_units_micro": units_micro})
+
     def lease_over(self):
         """Time passes: every lease has run out."""
         self.owner("update gate.call set lease_until = now() - interval '1 hour'")

@@ -23,7 +23,6 @@ grant execute on function
     gate.sending(uuid, bigint), gate.release(uuid, bigint, text, int, boolean),
     gate.unknown(uuid, bigint, text, int), gate.settle(uuid, bigint, jsonb),
     gate.wait(uuid, bigint, double precision), gate.stop(uuid, bigint, text, text),
-    gate.late(uuid, bigint),
-    gate.reconcile(text, bigint), gate.finish(uuid, bigint), gate.sweep(int),
+    gate.reconcile(text, bigint, text), gate.finish(uuid, bigint), gate.sweep(int),
     gate.deliverable(uuid), gate.recover_asks(text[], timestamptz)
     to sxe_contacts;

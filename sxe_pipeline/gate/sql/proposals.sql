@@ -110,7 +110,7 @@ begin
     when 'resolve' then
         perform gate.resolve_unknown((c->>'call_id')::uuid, (c->>'units_micro')::bigint, _actor);
     when 'adjust' then
-        perform gate.adjust((c->>'call_id')::uuid, (c->>'units_micro')::bigint, _actor);
+        perform gate.correct(c, _actor);
     when 'recovery' then
         perform ops.adopt(c, _actor);
     end case;
