@@ -19,7 +19,7 @@ from sxe_pipeline.errors import Busy, NotFound
 from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.tables import PROFILE
 from sxe_pipeline.social import observe, recover
-from sxe_pipeline.store import tables
+from sxe_pipeline.store import disk, memory, tables
 
 TABLE = PROFILE.name
 _SOURCES = ("social/profiles.py", "schema")
@@ -113,7 +113,7 @@ def rebuild(
     actor: str,
     now: dt.datetime,
     recheck: versions.Recheck = versions.unleased,
-    memory_limit: str = "2GB",
+    memory_limit: str | None = None,
     spill: Path | None = None,
 ) -> Rebuilt:
     """Write `social/profiles` anew from all named observations, unless they are the same.
@@ -124,8 +124,8 @@ def rebuild(
         actor: Who started it.
         now: When this is happening.
         recheck: Refuses where another run took over.
-        memory_limit: What DuckDB may hold before it spills.
-        spill: Folder to spill to; DuckDB's own choice by default.
+        memory_limit: What DuckDB may hold before it spills; None is `memory.share`.
+        spill: Folder to spill to, made where it is missing; DuckDB's own choice by default.
 
     Raises:
         NotFound: No observation was ever written.
@@ -192,12 +192,13 @@ class _Count:
 def _newest(
     engine: duckdb.DuckDBPyConnection,
     observations: tables.Snapshot,
-    memory_limit: str,
+    memory_limit: str | None,
     spill: Path | None,
 ) -> Iterator[pa.RecordBatch]:
     engine.execute("set TimeZone = 'UTC'")
-    engine.execute("set memory_limit = $1", [memory_limit])
+    engine.execute("set memory_limit = $1", [memory_limit or f"{memory.share()}B"])
     if spill is not None:
+        disk.private_folder(spill)
         engine.execute("set temp_directory = $1", [str(spill)])
     streams = _open_seen(engine, observations)
     for statement in (_FOLDS, _KEYED, _NEWEST, _HISTORY):

@@ -123,7 +123,12 @@ def test_the_build_spills_under_a_small_memory_limit(tier, tmp_path):
     tier.observe({DAY: [File("many", many)]})
 
     built = profiles.rebuild(
-        tier.conn, tier.root, actor="t", now=datetime.now(UTC), memory_limit="200MB", spill=tmp_path
+        tier.conn,
+        tier.root,
+        actor="t",
+        now=datetime.now(UTC),
+        memory_limit="200MB",
+        spill=tmp_path / "a" / "b",
     )
 
     assert built.profile_count == 700
