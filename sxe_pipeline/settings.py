@@ -6,7 +6,6 @@ Every name is optional; unset means the embedded default below `SXE_HOME`. A val
 
 import dataclasses
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -35,20 +34,20 @@ __all__ = [
     "PROVIDERS",
     "SECRETS",
     "STORES",
+    "EngineLimits",
     "Pace",
     "Settings",
     "StoreUrl",
+    "engine_limits",
     "enter",
     "examined",
     "inherited",
     "load",
     "misspelt",
     "object_store",
+    "of_machine",
 ]
 """The names of variables are `variables`'; whoever reads settings reads them here."""
-
-_UNOPENABLE = re.compile(r"%[0-9A-Fa-f]{2}|[][\\^|]")
-"""In a path: Delta Lake looks elsewhere for what it wrote there, Dagster takes [ for a pattern."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,19 @@ class Pace:
     settle: float = 120
     settle_at_most: float = 900
     version_grace: float = 86_400
+
+
+@dataclass(frozen=True)
+class EngineLimits:
+    """What DuckDB may use; None is its opener's choice.
+
+    Attributes:
+        memory_bytes: Held before it spills.
+        spill: Folder that exists, to spill to.
+    """
+
+    memory_bytes: int | None = None
+    spill: Path | None = None
 
 
 class StoreUrl(str):
@@ -244,9 +256,11 @@ def _read(env: Mapping[str, str], process: str | None) -> tuple[Settings, list[s
     for name, (variable, folder) in STORES.items():
         if url := env.get(variable) or ("" if is_production else (home / folder).as_uri()):
             stores[name] = _store_url(env, variable, url, faults)
-    _refuse_unopenable("SXE_HOME", str(home), faults)
+    faults += variables.overheard(env.get(ALERT_WEBHOOK) or "")
+    _engine_limits(env, faults)
+    faults += variables.unopenable("SXE_HOME", str(home))
     if (tier1 := stores.get("tier1_url", "")).startswith("file:"):
-        _refuse_unopenable("SXE_TIER1_STORE_URL", unquote(urlsplit(tier1).path), faults)
+        faults += variables.unopenable("SXE_TIER1_STORE_URL", unquote(urlsplit(tier1).path))
     logins: dict[str, Any] = {n: env.get(variable) or None for n, variable in DATABASES.items()}
     found = Settings(
         home=home,
@@ -266,7 +280,7 @@ def _read(env: Mapping[str, str], process: str | None) -> tuple[Settings, list[s
         postgres_binaries=_path(env, "SXE_PG_BIN"),
         postgres_user=env.get("SXE_PG_USER") or "nobody",
         first_day=_first_day(env.get("SXE_FIRST_DAY"), faults),
-        alert_url=_webhook(env.get(ALERT_WEBHOOK), faults),
+        alert_url=env.get(ALERT_WEBHOOK) or None,
         pace=Pace(
             **{
                 name: _seconds(env, variable, faults)
@@ -277,6 +291,32 @@ def _read(env: Mapping[str, str], process: str | None) -> tuple[Settings, list[s
         is_production=is_production,
     )
     return found, list(dict.fromkeys(faults))
+
+
+def engine_limits() -> EngineLimits:
+    """What DuckDB may use in this process.
+
+    Read when an engine is opened, and handed on by nobody: whoever checks a contract has no
+    settings.
+
+    Raises:
+        BadConfig: One of them cannot be used.
+    """
+    faults: list[str] = []
+    found = _engine_limits(os.environ, faults)
+    if faults:
+        raise BadConfig("\n".join(faults))
+    return found
+
+
+def _engine_limits(env: Mapping[str, str], faults: list[str]) -> EngineLimits:
+    megabytes, spill = env.get("SXE_MEMORY_LIMIT_MB") or "", _path(env, "SXE_SPILL_DIR")
+    memory = int(megabytes) << 20 if megabytes.isascii() and megabytes.isdigit() else 0
+    if megabytes and not 64 << 20 <= memory < 1 << 50:
+        faults.append("SXE_MEMORY_LIMIT_MB is a number of megabytes, 64 at least; correct it")
+    if spill and not spill.is_dir():
+        faults.append("SXE_SPILL_DIR is no folder; make it, or correct it")
+    return EngineLimits(memory or None, spill)
 
 
 def misspelt() -> list[str]:
@@ -319,31 +359,6 @@ def _first_day(text: str | None, faults: list[str]) -> date | None:
         return None
 
 
-def _webhook(url: str | None, faults: list[str]) -> str | None:
-    """The address, where nobody on the way can read what is sent there."""
-    if not url:
-        return None
-    try:
-        parts = urlsplit(url)
-        is_whole, _ = bool(parts.hostname), parts.port
-    except ValueError:
-        parts, is_whole = urlsplit(""), False
-    is_loopback = variables.is_loopback(parts.hostname)
-    if not is_whole or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback)):
-        faults.append(
-            f"{ALERT_WEBHOOK} starts with https://, or with http:// on this machine; correct it"
-        )
-    return url
-
-
-def _refuse_unopenable(variable: str, path: str, faults: list[str]) -> None:
-    if found := _UNOPENABLE.search(path):
-        faults.append(
-            f"the path of {variable} holds {found[0]!r}, which Delta Lake or Dagster takes for "
-            f"something else; rename that folder, or point {variable} at another"
-        )
-
-
 def _seconds(env: Mapping[str, str], variable: str, faults: list[str]) -> float:
     try:
         seconds = float(env[variable])
@@ -367,6 +382,12 @@ def inherited(names: tuple[str, ...] = ()) -> dict[str, str]:
 def object_store() -> dict[str, str]:
     """What an S3 client reads from the environment, for a child that is told everything."""
     return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
+def of_machine() -> dict[str, str]:
+    """What is this machine's and no tier's, for a child that is told everything."""
+    names = ("SXE_MEMORY_LIMIT_MB", "SXE_SPILL_DIR")
+    return {name: value for name in names if (value := os.environ.get(name))}
 
 
 def enter(variables: Mapping[str, str]) -> None:

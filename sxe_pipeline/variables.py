@@ -6,6 +6,7 @@ the environment and what becomes of a value (`settings`).
 
 import difflib
 import itertools
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -94,6 +95,7 @@ KNOWN = frozenset(
     {
         *(ENV, "SXE_HOME", "SXE_POLICY_FILE", "SXE_RETENTION_FILE", "SXE_FIRST_DAY"),
         *("SXE_PG_BIN", "SXE_PG_USER", "SXE_APOLLO_SINK_URL"),
+        *("SXE_MEMORY_LIMIT_MB", "SXE_SPILL_DIR"),
         *(name for name in (*DATABASES.values(), *SECRETS) if name.startswith("SXE_")),
         *itertools.chain(*((store, *of_store(store)) for store, _ in STORES.values())),
         *(address for address, _, _ in PROVIDERS.values()),
@@ -101,6 +103,9 @@ KNOWN = frozenset(
     }
 )
 """Every name of ours; what begins like them and is none of them is misspelt."""
+
+_UNOPENABLE = re.compile(r"%[0-9A-Fa-f]{2}|[][\\^|]")
+"""In a path: Delta Lake looks elsewhere for what it wrote there, Dagster takes [ for a pattern."""
 
 _OF_THE_TESTS = ("SXE_TEST_", "SXE_MUTATION_")
 
@@ -180,6 +185,27 @@ def unfit(environment: Mapping[str, str], process: Process | None = None) -> Ite
         yield from (f"{n} is not set, and this process needs it" for n in missing(given, process))
         for name in sorted(process.foreign & given.keys()):
             yield f"{name} is set, and belongs to another process; take it out of this one"
+
+
+def unopenable(variable: str, path: str) -> Iterator[str]:
+    """One sentence where a path holds what its readers take for something else."""
+    if found := _UNOPENABLE.search(path):
+        yield (
+            f"the path of {variable} holds {found[0]!r}, which Delta Lake or Dagster takes for "
+            f"something else; rename that folder, or point {variable} at another"
+        )
+
+
+def overheard(webhook: str) -> Iterator[str]:
+    """One sentence where somebody on the way can read what is sent to an address."""
+    try:
+        parts = urlsplit(webhook)
+        is_whole, _ = bool(parts.hostname), parts.port
+    except ValueError:
+        parts, is_whole = urlsplit(""), False
+    is_private = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
+    if webhook and not (is_whole and is_private):
+        yield f"{ALERT_WEBHOOK} starts with https://, or with http:// on this machine; correct it"
 
 
 def missing(environment: Mapping[str, str], process: Process) -> list[str]:

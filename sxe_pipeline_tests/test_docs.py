@@ -11,7 +11,7 @@ import click
 import pytest
 
 import sxe_pipeline
-from sxe_pipeline import settings
+from sxe_pipeline import settings, variables
 from sxe_pipeline.cli import main
 from sxe_pipeline.store import roles
 
@@ -19,6 +19,7 @@ PACKAGE = Path(sxe_pipeline.__file__).parent
 ROOT = PACKAGE.parent
 TESTS = ROOT / "sxe_pipeline_tests"
 MAP = ROOT / "docs" / "architecture.md"
+CONFIGURATION = ROOT / "docs" / "configuration.md"
 GLOSSARY = ROOT / "docs" / "glossary.md"
 DENIED = {"lane", "stranger", "duty", "desk", "slot", "cover", "fingerprint", "road"}
 GEOGRAPHY = {
@@ -97,6 +98,19 @@ def test_the_map_names_every_login_and_its_setting():
 
     assert {row[0].strip("`") for row in rows} == {*roles.TIERS, "sxe_admin"}
     assert {row[1].strip("`") for row in rows} == set(settings.DATABASES.values())
+
+
+def test_the_page_of_configuration_names_every_variable_and_who_needs_it():
+    page = CONFIGURATION.read_text()
+    listed = set(re.findall(r"`((?:SXE|DAGSTER|APOLLO|ENFORMION)_[A-Z0-9_]+)`", page))
+    ours = variables.KNOWN | {*variables.CREDENTIALS, settings.DATABASES["dagster_dsn"]}
+    needs = {
+        row[0].split("`")[1]: set(re.findall(r"`(\w+)`", row[1]))
+        for row in cells(section(CONFIGURATION, "Who needs what"))
+    }
+
+    assert listed - {"DAGSTER_HOME", "DAGSTER_STORAGE_URL"} == ours
+    assert needs == {name: {*process.needs} for name, process in variables.PROCESSES.items()}
 
 
 @pytest.mark.parametrize("page", PRESENT, ids=name)

@@ -6,14 +6,26 @@ Here: listing, checking, printing. Not here: publishing (`tier1.build`) and the 
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from sxe_pipeline import contracts_root
+from sxe_pipeline import contracts_root, settings
 from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.logins import api_connection
 from sxe_pipeline.cli.output import answer, as_json, dry_run, table
 from sxe_pipeline.errors import BadInput
+
+
+class Address(click.Path):
+    """A folder that is there, or the address of one."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, path_type=Path)
+
+    def convert(self, value: Any, *context: Any) -> Any:
+        """An address stays as it was typed."""
+        return value if "://" in str(value) else super().convert(value, *context)
 
 
 @click.group()
@@ -46,7 +58,7 @@ def batch_list(market: str | None, as_json: bool) -> None:
 
 
 @batch.command("verify")
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("address", metavar="BATCH", type=Address())
 @click.option(
     "--key",
     required=True,
@@ -59,15 +71,20 @@ def batch_list(market: str | None, as_json: bool) -> None:
     help="What you pinned the key for, such as lead_card. Default: what its file says, else any.",
 )
 @as_json
-def batch_verify(path: Path, key: Path, contract: tuple[str, ...], as_json: bool) -> None:
-    """Check signature, files, hashes, rows and schema of the batch in folder PATH."""
-    from sxe_pipeline.handoff import sign, verify
+def batch_verify(address: Path | str, key: Path, contract: tuple[str, ...], as_json: bool) -> None:
+    """Check signature, files, hashes, rows and schema of a BATCH.
+
+    That is the folder with its manifest.json, or the address of one: s3://bucket/..., https://...
+    """
+    from sxe_pipeline.handoff import sign, sources, verify
 
     if not key.is_file():
         raise BadInput(f"{key} is no regular file; give the file of the key that you pinned")
+    known = settings.load().stores.values() if isinstance(address, str) else ()
+    source = address if isinstance(address, Path) else sources.source_of(address, known)
     progress.say("checking signature, files and rows")
     pinned = key.read_bytes()
-    seen = verify.verify(path, sign.public_key(pinned), contract or sign.contracts_of(pinned))
+    seen = verify.verify(source, sign.public_key(pinned), contract or sign.contracts_of(pinned))
     data = {
         "batch_id": seen.batch_id,
         "contract": seen.contract,

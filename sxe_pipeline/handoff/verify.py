@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from sxe_pipeline.handoff.decode import Lines
 from sxe_pipeline.handoff.encode import batch_id as id_of
 from sxe_pipeline.handoff.sign import key_id
 from sxe_pipeline.schema import Contract, load
-from sxe_pipeline.store.objects import Objects
+from sxe_pipeline.store.objects import Entry
 
 MAX_MANIFEST_BYTES = 16 << 20
 _CHUNK = 1 << 20
@@ -36,9 +36,9 @@ _HALF_WRITTEN = re.compile(r"#\d+$", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """A batch in an object store: the folder of its manifest."""
+    """A batch in an object store or on a web server: the folder of its manifest."""
 
-    objects: Objects
+    objects: "_Readable"
     folder: str
 
 
@@ -61,6 +61,14 @@ class Verified:
     versions: dict[str, list[str]]
     request_id: str | None = None
     seq: int | None = None
+
+
+class _Readable(Protocol):
+    """`Objects`, or what answers like it."""
+
+    def list(self, prefix: str = "") -> Sequence[Entry]: ...
+
+    def open(self, key: str) -> BinaryIO: ...
 
 
 class _Files(Protocol):

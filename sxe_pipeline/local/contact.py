@@ -46,6 +46,7 @@ def variables(settings: Settings) -> dict[str, str]:
         "SXE_SIGNING_KEY": sign.contact_file(settings.home).as_uri(),
         **stores(settings, "contact_handoff_url"),
         **pace(settings),
+        **environment.of_machine(),
     }
     if settings.is_production:
         env[ENV] = PRODUCTION

@@ -8,13 +8,13 @@ never leaves this file.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-import duckdb
 import pandas as pd
 import pandera.pandas as pa_pandas
 import pyarrow as pa
 import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
+from sxe_pipeline import duck
 from sxe_pipeline.errors import ContractBroken
 from sxe_pipeline.schema import arrow
 from sxe_pipeline.schema.columns import Column, Rule
@@ -159,7 +159,7 @@ def _rules(rules: Sequence[Rule], key: Sequence[str], rows: pa.Table) -> list[st
     quoted = ", ".join(f'"{name}"' for name in key)
     doubled = f"SELECT count(*) - count(DISTINCT ({quoted})) FROM rows"
     queries = [doubled, *(rule.query.format(object="rows") for rule in rules)]
-    with duckdb.connect(":memory:") as db:
+    with duck.opened() as db:
         db.register("rows", rows)
         counts = db.execute("SELECT " + ", ".join(f"({query})" for query in queries)).fetchone()
     names = [f"the key ({', '.join(key)}) stands again"]

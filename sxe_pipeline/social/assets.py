@@ -110,7 +110,6 @@ def current_profiles(
             actor="asset:social/profiles",
             now=datetime.now(UTC),
             recheck=run_lease.recheck,
-            spill=settings.home / "spill",
         )
         attestation = audit.attest(conn, "social/profiles", context.run.run_id)
     return dg.MaterializeResult(

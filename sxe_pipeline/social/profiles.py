@@ -8,18 +8,17 @@ columns and joined back, which needs half the memory of a window over whole rows
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import psycopg
 import pyarrow as pa
 
-from sxe_pipeline import audit
+from sxe_pipeline import audit, duck
 from sxe_pipeline.errors import Busy, NotFound
 from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.tables import PROFILE
 from sxe_pipeline.social import observe, recover
-from sxe_pipeline.store import disk, memory, tables
+from sxe_pipeline.store import tables
 
 TABLE = PROFILE.name
 _SOURCES = ("social/profiles.py", "schema")
@@ -113,8 +112,6 @@ def rebuild(
     actor: str,
     now: dt.datetime,
     recheck: versions.Recheck = versions.unleased,
-    memory_limit: str | None = None,
-    spill: Path | None = None,
 ) -> Rebuilt:
     """Write `social/profiles` anew from all named observations, unless they are the same.
 
@@ -124,8 +121,6 @@ def rebuild(
         actor: Who started it.
         now: When this is happening.
         recheck: Refuses where another run took over.
-        memory_limit: What DuckDB may hold before it spills; None is `memory.share`.
-        spill: Folder to spill to, made where it is missing; DuckDB's own choice by default.
 
     Raises:
         NotFound: No observation was ever written.
@@ -146,8 +141,8 @@ def rebuild(
         if found and versions.is_current(found, inputs):
             return Rebuilt(found.numbers["profiles"], found.version, is_new=False)
         count = _Count()
-        with duckdb.connect() as engine:
-            batches = _newest(engine, observations, memory_limit, spill)
+        with duck.opened() as engine:
+            batches = _newest(engine, observations)
             reader = pa.RecordBatchReader.from_batches(PROFILE.schema, count.over(batches))
             version = tables.write(conn, root, TABLE, reader, days=None)
         event = audit.record(
@@ -190,16 +185,8 @@ class _Count:
 
 
 def _newest(
-    engine: duckdb.DuckDBPyConnection,
-    observations: tables.Snapshot,
-    memory_limit: str | None,
-    spill: Path | None,
+    engine: duckdb.DuckDBPyConnection, observations: tables.Snapshot
 ) -> Iterator[pa.RecordBatch]:
-    engine.execute("set TimeZone = 'UTC'")
-    engine.execute("set memory_limit = $1", [memory_limit or f"{memory.share()}B"])
-    if spill is not None:
-        disk.private_folder(spill)
-        engine.execute("set temp_directory = $1", [str(spill)])
     streams = _open_seen(engine, observations)
     for statement in (_FOLDS, _KEYED, _NEWEST, _HISTORY):
         engine.execute(statement)

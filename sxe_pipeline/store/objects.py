@@ -7,8 +7,8 @@ update: a local store has neither, so what matters about an object stands inside
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -169,7 +169,8 @@ class Objects:
         with self._translated_errors(key):
             if self._folder is not None:
                 return (self._folder / _checked(key)).open("rb")
-            source = _Source(obstore.open_reader(self._store, _checked(key)))
+            reader = obstore.open_reader(self._store, _checked(key))
+            source = _Source(reader, lambda: self._translated_errors(key))
             return cast(BinaryIO, io.BufferedReader(source, buffer_size=1 << 20))
 
     def delete(self, key: str) -> None:
@@ -213,8 +214,8 @@ class Objects:
 class _Source(io.RawIOBase):
     """An obstore reader in the clothes of the standard library."""
 
-    def __init__(self, reader: Any) -> None:
-        self._reader = reader
+    def __init__(self, reader: Any, translated: Callable[[], AbstractContextManager[None]]) -> None:
+        self._reader, self._translated = reader, translated
 
     def readable(self) -> bool:
         return True
@@ -223,7 +224,8 @@ class _Source(io.RawIOBase):
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        data = self._reader.read(len(buffer))
+        with self._translated():
+            data = self._reader.read(len(buffer))
         buffer[: len(data)] = memoryview(data)
         return len(data)
 

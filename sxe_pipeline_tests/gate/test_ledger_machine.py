@@ -216,7 +216,7 @@ class Ledger(RuleBasedStateMachine):
     @rule(n=some, how=st.sampled_from(["return", "change", "split", "merge"]), back=st.booleans())
     def ask_about_them_again(self, n, how, back):
         """Whose answer is known goes, returns, changes, splits or merges, and is asked for."""
-        card, provider, *_ = sorted(self.paid.known)[n % len(self.bought)]
+        card, provider, *_ = sorted(self.paid.known)[n % len(self.paid.known)]
         before = self.world.known[card].inputs
         if how == "split":
             self.split(self.cards.index(card), back, True)

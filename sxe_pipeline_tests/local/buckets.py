@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import re
 import threading
 import urllib.parse
 
@@ -47,7 +48,7 @@ class _Bucket(http.server.BaseHTTPRequestHandler):
             return self._list(bucket, query.get("prefix", [""])[0])
         if (bucket, key) not in self.server.objects:
             return self._refuse(404, "NoSuchKey")
-        return self._answer(200, self.server.objects[bucket, key])
+        return self._part(self.server.objects[bucket, key])
 
     def do_HEAD(self):
         self.do_GET()
@@ -80,15 +81,24 @@ class _Bucket(http.server.BaseHTTPRequestHandler):
         )
         self._answer(200, f"<ListBucketResult>{rows}</ListBucketResult>".encode())
 
+    def _part(self, data):
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("range") or "")
+        if not wanted:
+            return self._answer(200, data)
+        first, last = int(wanted[1]), min(int(wanted[2]), len(data) - 1)
+        place = f"bytes {first}-{last}/{len(data)}"
+        return self._answer(206, data[first : last + 1], {"content-range": place})
+
     def _refuse(self, status, code):
         self._answer(status, f"<Error><Code>{code}</Code></Error>".encode())
 
-    def _answer(self, status, body=b""):
+    def _answer(self, status, body=b"", more=None):
         self.send_response(status)
         for name, value in {
             "content-length": str(len(body)),
             "etag": "e",
             "last-modified": "Thu, 01 Jan 2026 00:00:00 GMT",
+            **(more or {}),
         }.items():
             self.send_header(name, value)
         self.end_headers()

@@ -100,8 +100,9 @@ def deployed(service, tmp_path_factory):
         service.admin(database), {role: service.passwords[role] for role in roles.TIERS}
     )
     with sql.connect(service.admin(database)) as conn:
-        for signer in (SOCIAL, CONTACT):
-            record.know_key(conn, signer.public_key, actor="test", now=datetime.now(UTC))
+        for signer, contract in ((SOCIAL, "lead_card"), (CONTACT, "lead_contact")):
+            known = {"contracts": [contract], "actor": "test", "now": datetime.now(UTC)}
+            record.know_key(conn, signer.public_key, **known)
     with psycopg.connect(service.pooled("sxe_dagster", database)) as conn:
         conn.execute("create table dagster.runs (id int)")
     with buckets.serving() as (s3, objects):
@@ -198,6 +199,12 @@ WRONG = [
         "contact",
         {"SXE_SIGNING_KEY": sign.Signer.generate().text()},
         "is not registered",
+    ),
+    (
+        "the key of the other tier",
+        "social",
+        {"SXE_SIGNING_KEY": CONTACT.text()},
+        "was not registered for lead_card",
     ),
     ("no such policy", "social", {"SXE_POLICY_FILE": "/nowhere.yaml"}, "/nowhere.yaml cannot be"),
     ("half a credential", "contact", {"ENFORMION_AP_NAME": "x"}, "access profile of Enformion"),

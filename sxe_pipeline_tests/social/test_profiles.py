@@ -118,18 +118,13 @@ def test_no_observation_at_all_gives_an_empty_table(tier):
     assert tier.profiles() == {}
 
 
-def test_the_build_spills_under_a_small_memory_limit(tier, tmp_path):
+def test_d12_the_build_spills_under_a_small_memory_limit(tier, tmp_path, monkeypatch):
+    monkeypatch.setenv("SXE_MEMORY_LIMIT_MB", "200")
+    monkeypatch.setenv("SXE_SPILL_DIR", str(tmp_path))
     many = tuple(sighting(f"id:{n % 700}", hours=n, bio=f"bio {n}") for n in range(2000))
     tier.observe({DAY: [File("many", many)]})
 
-    built = profiles.rebuild(
-        tier.conn,
-        tier.root,
-        actor="t",
-        now=datetime.now(UTC),
-        memory_limit="200MB",
-        spill=tmp_path / "a" / "b",
-    )
+    built = profiles.rebuild(tier.conn, tier.root, actor="t", now=datetime.now(UTC))
 
     assert built.profile_count == 700
 

@@ -39,12 +39,19 @@ begin
     return made;
 end $$;
 
+-- Whose rules hold for a login. A service names its admin as it likes; a member of the owner is one.
+create or replace function audit.tier_of(_login name) returns name
+language sql stable as $$
+    select case when _login in ('sxe_social', 'sxe_contacts', 'sxe_api', 'sxe_dagster') then _login
+                when pg_has_role(_login, 'sxe_owner', 'MEMBER') then 'sxe_admin' end;
+$$;
+
 -- Who a login acts as: a word for a program, or a face of its own tier. People, fences and runs are named
 -- by the functions that saw their proof.
 create or replace function audit.as_login(_actor text) returns text
 language plpgsql stable as $$
 begin
-    if coalesce(_actor !~ case session_user
+    if coalesce(_actor !~ case audit.tier_of(session_user)
             when 'sxe_social' then
                 '^([a-z][a-z_]*|(cli|sensor):[a-z_]+|asset:(ingest|social|cards|handoff|ops)/[a-z0-9_]+)$'
             when 'sxe_contacts' then '^([a-z][a-z_]*|asset:(contacts|handoff)/[a-z_]+)$'
@@ -90,5 +97,5 @@ $$;
 create or replace function audit.record(_record jsonb) returns uuid
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    return audit.write(_record, audit.own_kinds(session_user));
+    return audit.write(_record, audit.own_kinds(audit.tier_of(session_user)));
 end $$;

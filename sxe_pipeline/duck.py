@@ -1,0 +1,75 @@
+"""DuckDB, opened within the memory and the disk that this process may use.
+
+Here: how much that is, and the one way to open a connection. A container does not tell DuckDB its
+limit, and what is not spilled in time is killed.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from sxe_pipeline import settings
+
+MOST_BYTES = 2 << 30
+"""More makes nothing quicker that we run."""
+
+SHARE = 0.4
+"""Of the memory of a container: the rest is Python, Arrow and the processes beside this one."""
+
+
+@contextmanager
+def opened() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to nothing but memory; what it spills is deleted with it.
+
+    How much it holds before it spills is `SXE_MEMORY_LIMIT_MB`, by default `SHARE` of the
+    container's memory and `MOST_BYTES` at most; where it spills to is below `SXE_SPILL_DIR`, by
+    default the system's folder of temporary files.
+
+    Raises:
+        BadConfig: One of these settings cannot be used.
+    """
+    limits = settings.engine_limits()
+    memory = limits.memory_bytes or min(MOST_BYTES, int(container_bytes() * SHARE))
+    with tempfile.TemporaryDirectory(prefix="sxe-spill-", dir=limits.spill) as spill:
+        connection = duckdb.connect(
+            config={"memory_limit": f"{memory >> 20}MiB", "temp_directory": spill}
+        )
+        with connection:
+            connection.execute("set TimeZone = 'UTC'")
+            yield connection
+
+
+def container_bytes(root: Path = Path("/")) -> int:
+    """The memory of this process's container, or of the machine where none is limited.
+
+    Args:
+        root: Below which the system tells it.
+    """
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    groups = root / "sys" / "fs" / "cgroup"
+    for line in _read(root / "proc" / "self" / "cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            mounted, name = groups, "memory.max"
+        elif "memory" in controllers.split(","):
+            mounted, name = groups / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        inside = mounted / path.lstrip("/")
+        # A limit of any group above counts as well.
+        above = [inside, *inside.parents]
+        for group in above[: above.index(mounted) + 1] if mounted in above else [mounted]:
+            limit = _read(group / name).strip()
+            found += [int(limit)] if limit.isdigit() else []
+    return min(found)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
