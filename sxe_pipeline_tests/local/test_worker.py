@@ -44,6 +44,8 @@ class Container:
                 env=mine | logins | {"SXE_HOME": str(home), "SXE_RUN_LEASE_S": "10"},
                 stdout=out,
                 stderr=out,
+                # As a shell does in the background; Dagster would give it to SIGTERM as well.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
             )
 
     def says(self, path):
@@ -71,7 +73,7 @@ class Container:
         return self.process.wait(60)
 
 
-def test_a_rollout_takes_over_without_two_daemons(database, tmp_path):
+def test_d08_of_two_daemons_one_works_and_a_rollout_takes_over(database, tmp_path):
     """The new container is ready while it stands by, and works once the old one was told to end."""
     dagster = {"DAGSTER_DATABASE_URL": database.dsn("sxe_dagster")}
     social = dagster | {"SXE_SOCIAL_DATABASE_URL": database.dsn("sxe_social")}
