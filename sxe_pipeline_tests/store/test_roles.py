@@ -34,6 +34,8 @@ FOREIGN = [
     ("sxe_contacts", "update gate.budget set cap = 1 where false"),
     ("sxe_contacts", "insert into gate.approval (request_id) values (null)"),
     ("sxe_contacts", "delete from contacts.contact_point where false"),
+    ("sxe_contacts", "update contacts.contact_point set ciphertext = '' where false"),
+    ("sxe_social", "select contacts.reseal_points('{}', '{}', '{}', '')"),
     ("sxe_contacts", "update audit.attestation set event_count = 1 where false"),
     ("sxe_social", "select * from contacts.contact_point"),
     ("sxe_social", "select * from gate.candidate"),
