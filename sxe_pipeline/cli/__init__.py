@@ -21,7 +21,7 @@ from typing import Any
 
 import click
 
-from sxe_pipeline import __version__, settings
+from sxe_pipeline import __version__
 from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.verbs import NAMES, SECTIONS, verb
 from sxe_pipeline.errors import SxeError, said_of
@@ -91,6 +91,7 @@ class Verbs(click.Group):
 
 def _known(error: Exception) -> SxeError | None:
     """An error of a driver or of the system, in words of ours; None where we have none."""
+    from sxe_pipeline import settings
     from sxe_pipeline.local import usage
 
     try:
@@ -151,6 +152,8 @@ def _flush() -> None:
 @click.option("--verbose", is_flag=True, help="Log what is done.")
 def main(trace: bool, verbose: bool) -> None:
     """Social XPress Engine: public profiles become contact-free, labeled, signed lead batches."""
+    from sxe_pipeline import settings
+
     del trace
     progress.begin(is_verbose=verbose)
     for sentence in settings.misspelt():

@@ -137,7 +137,7 @@ def test_d09_each_child_of_a_container_knows_what_is_its_own(tmp_path, monkeypat
 RUN = """
 import multiprocessing, time
 if __name__ == "__main__":
-    run = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+    run = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(15,))
     run.start()
     print("begun", flush=True)
     run.join()
