@@ -4,12 +4,16 @@ PY ?= python3
 # .venv leads to it.
 VENV := $(if $(findstring %,$(CURDIR)),$(HOME)/.cache/sxe-$(shell pwd | cksum | cut -d ' ' -f 1),.venv)
 BIN := $(VENV)/bin
-UV := uv==0.13.8
 HASH = $(shell $(PY) -c 'import hashlib,sys; print(hashlib.sha256(b"".join(open(f,"rb").read() for f in sys.argv[1:])).hexdigest()[:12])' $(1))
 RUN := $(VENV)/.run-$(call HASH,requirements.lock pyproject.toml)
 DEV := $(VENV)/.dev-$(call HASH,requirements-dev.lock pyproject.toml)
 # A worker a core; with more, the tests that race each other on purpose get slower than they gain.
 WORKERS ?= auto
+
+# Names of folders come as they are typed: neither make nor a shell finds a command in them.
+override INPUT := $(value INPUT)
+override PORT := $(value PORT)
+export INPUT PORT
 
 # For `make mutate`; the same seed tries the same mutants, and goes on where it was stopped.
 ROOMS ?= redact gate
@@ -23,10 +27,11 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: $(RUN) ## the whole pipeline on generated profiles; INPUT="DIR [DIR]" takes your own landing folders
-	@$(BIN)/sxe demo $(INPUT)
+	@set -f; if [ -e "$$INPUT" ]; then set -- "$$INPUT"; else set -- $$INPUT; fi; \
+	 $(BIN)/sxe demo $${1:+--} "$$@"
 
 ui: $(RUN) ## the Dagster UI over the state of the last demo; PORT=3070 takes another port
-	@$(BIN)/sxe ui --demo $(if $(PORT),--port $(PORT))
+	@$(BIN)/sxe ui --demo $${PORT:+--port "$$PORT"}
 
 test: $(DEV) ## all tests, in parallel and random order
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
@@ -69,9 +74,11 @@ clean: ## remove the environment, caches and the embedded state
 	@if [ -x $(BIN)/sxe ]; then $(BIN)/sxe down --reset --yes; fi
 	@rm -rf $(VENV) .venv .sxe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutation .coverage* dist
 
-lock: $(DEV) ## renew both lock files (maintainers)
+lock: $(DEV) ## renew the lock files (maintainers)
+	@echo uv | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade - -o requirements-uv.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra build --extra embedded pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra build --extra embedded --extra dev pyproject.toml -o requirements-dev.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements.lock pyproject.toml -o requirements-runtime.lock
 
 environment: $(BIN)/python
 
@@ -90,7 +97,7 @@ $(BIN)/uv pip install -q --python $(BIN)/python --no-build-isolation --no-deps -
 endef
 define install
 	@echo "installing $(1) ..."
-	@$(PIP) $(UV) 2>/dev/null && { { $(call uv,$(1)); } 2>/dev/null || \
+	@$(PIP) --only-binary :all: --require-hashes -r requirements-uv.lock 2>/dev/null && { { $(call uv,$(1)); } 2>/dev/null || \
 	 { export UV_SYSTEM_CERTS=1; $(call uv,$(1)); }; } || \
 	 { echo "uv cannot install it here; pip does, which takes longer ..."; \
 	   $(PIP) --require-hashes --no-deps -r $(1) && $(PIP) --no-build-isolation --no-deps -e .; }

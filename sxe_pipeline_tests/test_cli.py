@@ -81,6 +81,7 @@ def test_every_verb_has_help_and_none_is_a_stub():
             "status",
             "landing",
             "recover",
+            "worker",
         ),
         *("request", "approve", "reject", "revoke", "budget", "enrich", "privacy"),
     }

@@ -10,7 +10,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PYTHON = """#!/bin/sh
 echo "python $*" >> calls
-case "$*" in *uv==*) exit {has_uv};; esac
+case "$*" in *requirements-uv.lock*) exit {has_uv};; esac
+"""
+SXE = """#!/bin/sh
+echo "sxe $*" >> calls
+printf '%s\\n' "$@" >> words
 """
 UV = """#!/bin/sh
 echo "uv ${{UV_SYSTEM_CERTS:-0}} $*" >> calls
@@ -23,7 +27,12 @@ echo "invalid peer certificate" >&2
 def bare(tmp_path):
     """A checkout on another machine: `made(...)` runs make there; what it called, line by line."""
     shutil.copy(ROOT / "Makefile", tmp_path)
-    for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml"):
+    for name in (
+        "requirements.lock",
+        "requirements-dev.lock",
+        "requirements-uv.lock",
+        "pyproject.toml",
+    ):
         (tmp_path / name).write_text("")
     binaries = tmp_path / ".venv" / "bin"
     binaries.mkdir(parents=True)
@@ -32,7 +41,7 @@ def bare(tmp_path):
         programs = {
             "python": PYTHON.format(has_uv=0 if has_uv else 1),
             "uv": UV.format(works_with=works_with),
-            "sxe": '#!/bin/sh\necho "sxe $*" >> calls\n',
+            "sxe": SXE,
         }
         for name, text in programs.items():
             (binaries / name).write_text(text)
@@ -72,6 +81,50 @@ def test_pip_installs_where_there_is_no_uv(bare):
     calls = bare(["demo"], has_uv=False)
 
     assert [call.split()[0] for call in calls] == ["python", "python", "python", "sxe"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x;touch P",
+        "$(touch P)",
+        "$$(touch P)",
+        "$(shell touch P)",
+        "`touch P`",
+        "' ; touch P ; '",
+        '" ; touch P ; "',
+        "two words",
+        "*",
+        "--accounts",
+    ],
+)
+def test_a_name_is_never_a_command(bare, tmp_path, name):
+    """A folder may be called anything, and whoever completes its name with Tab runs it."""
+    (tmp_path / name).mkdir()
+
+    bare(["demo", "ui", f"INPUT={name}", f"PORT={name}"])
+
+    assert not (tmp_path / "P").exists()
+    words = (tmp_path / "words").read_text().splitlines()
+    assert words == ["demo", "--", name, "ui", "--demo", "--port", name]
+
+
+def test_a_folder_that_is_not_there_is_no_command_either(bare, tmp_path):
+    bare(["demo", "INPUT=$(touch P);touch P *"])
+
+    assert not (tmp_path / "P").exists()
+    assert (tmp_path / "words").read_text().splitlines()[2:] == ["$(touch", "P);touch", "P", "*"]
+
+
+def test_several_folders_are_several_arguments(bare):
+    assert bare(["demo", "INPUT=one two"])[-1] == "sxe demo -- one two"
+
+
+def test_uv_itself_is_held_to_its_hashes(bare):
+    first = bare(["demo"])[0]
+
+    assert "--require-hashes -r requirements-uv.lock" in first
+    assert (ROOT / "requirements-uv.lock").read_text().count("--hash=sha256:") > 5
 
 
 def test_the_ui_takes_another_port(bare):

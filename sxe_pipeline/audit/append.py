@@ -52,6 +52,8 @@ KINDS = MappingProxyType(
         "key.created": "audit/events",
         "principal.added": "audit/events",
         "principal.token_added": "audit/events",
+        "principal.token_accepted": "audit/events",
+        "principal.token_revoked": "audit/events",
         "principal.retired": "audit/events",
         "proposal.made": "audit/events",
         "proposal.confirmed": "audit/events",

@@ -4,6 +4,7 @@ Here: reading arguments, showing proposals of any kind. Not here: who somebody i
 platform allows (`policy`), and requests (`gate`).
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 
 SETTINGS = (
     *("quorum", "decide_within", "run_within", "reconcile_wait", "poll_wait"),
-    *("email_fresh_for", "phone_fresh_for", "negative_for"),
+    *("email_fresh_for", "phone_fresh_for", "negative_for", "may_request_and_approve"),
 )
+_VALUES = {"quorum": r"[1-9][0-9]{0,4}", "may_request_and_approve": "true|false"}
 
 
 @click.group()
@@ -160,9 +162,12 @@ def propose_price(file: Path, reason: str, dry_run: bool, as_json: bool) -> None
 @as_json
 def propose_setting(name: str, value: str, reason: str, dry_run: bool, as_json: bool) -> None:
     """How many must approve, how long things wait: '2', '48 hours', '90 days'. By admins."""
-    if not re.fullmatch(r"[1-9][0-9]{0,4}" + ("" if name == "quorum" else r" [a-z]{3,9}"), value):
-        raise BadInput("a quorum is a number; a time is a number and a unit, such as '48 hours'")
-    content = {name: int(value) if name == "quorum" else value}
+    if not re.fullmatch(_VALUES.get(name, r"[1-9][0-9]{0,4} [a-z]{3,9}"), value):
+        raise BadInput(
+            "a quorum is a number; a time is a number and a unit, such as '48 hours'; "
+            "may_request_and_approve is true or false"
+        )
+    content = {name: json.loads(value) if name in _VALUES else value}
     send("budget propose setting", "setting", content, reason, dry_run, as_json)
 
 
@@ -189,13 +194,27 @@ def propose_resolve(call: str, charged: str, reason: str, dry_run: bool, as_json
 
 @propose.command("adjust")
 @click.argument("call")
-@click.option("--credit", required=True, help="Units that the provider gave back.")
+@click.option("--credit", help="Units that the provider gave back.")
+@click.option("--charged", help="Units that its invoice says beyond what was booked.")
 @reason
 @dry_run
 @as_json
-def propose_adjust(call: str, credit: str, reason: str, dry_run: bool, as_json: bool) -> None:
-    """Less than was booked: give units of the settled CALL back to its budgets."""
-    content = {"call_id": str(_call_id(call)), "units_micro": micros_of(credit, "a credit")}
+def propose_adjust(
+    call: str,
+    credit: str | None,
+    charged: str | None,
+    reason: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Less or more than was booked for the settled CALL; what is beyond stops its provider."""
+    if (credit is None) == (charged is None):
+        raise BadInput("an invoice says less or more than was booked: --credit or --charged")
+    content: dict[str, Any] = {"call_id": str(_call_id(call))}
+    if credit is not None:
+        content["units_micro"] = micros_of(credit, "a credit")
+    if charged is not None:
+        content["late_units_micro"] = micros_of(charged, "a charge")
     send("budget propose adjust", "adjust", content, reason, dry_run, as_json)
 
 

@@ -5,11 +5,12 @@ starts (`local.attach`). What is heavy is imported when a context is entered.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from sxe_pipeline import settings
 from sxe_pipeline.cli import progress
+from sxe_pipeline.errors import Refused, SxeError
 
 if TYPE_CHECKING:
     import psycopg
@@ -49,7 +50,7 @@ def api_connection() -> "Iterator[psycopg.Connection]":
 
 @contextmanager
 def authenticated() -> "Iterator[tuple[psycopg.Connection, str]]":
-    """The api's connection and the token that proves who types.
+    """The api's connection and the token that proves who types; a refusal is counted.
 
     Raises:
         BadConfig: `SXE_TOKEN` is not set; no database was started for that.
@@ -58,7 +59,13 @@ def authenticated() -> "Iterator[tuple[psycopg.Connection, str]]":
 
     token = people.token_of(settings.load())
     with api_connection() as conn:
-        yield conn, token
+        try:
+            yield conn, token
+        except Refused:
+            conn.rollback()
+            with suppress(SxeError):  # what is said is why it was refused
+                people.count_refusal(conn, token)
+            raise
 
 
 @contextmanager

@@ -4,15 +4,17 @@ Here: reading arguments and printing; three verbs show a token, once, and no oth
 here: what a scope allows; the gate decides.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sxe_pipeline.cli.logins import api_connection, authenticated, logged_in
-from sxe_pipeline.cli.output import answer, as_json, dry_run, table
+from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, table
 from sxe_pipeline.cli.proposals import decide, send
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.local.program import program
@@ -20,6 +22,10 @@ from sxe_pipeline.local.program import program
 if TYPE_CHECKING:
     from sxe_pipeline.gate.people import Token
 
+TOGETHER = (
+    "both tokens went to this one terminal: until each person renewed theirs, whoever reads it is "
+    "both; --token-files hands them apart"
+)
 ONCE = "shown once and stored nowhere; whoever holds it is that person"
 
 _days = click.option(
@@ -49,6 +55,7 @@ def people_token(as_json: bool) -> None:
         f"sha256  {made.sha256}",
         f"the token is yours alone ({ONCE}): export SXE_TOKEN=...",
         f"the sha256 is for an admin: {program()} people add NAME --scope .. --token-sha256 ..",
+        f"once two admins agreed, show it: {program()} people accept",
     ]
     answer("people token", data, as_json, lines)
 
@@ -56,9 +63,17 @@ def people_token(as_json: bool) -> None:
 @people.command("bootstrap")
 @click.argument("first")
 @click.argument("second")
+@click.option(
+    "--token-files",
+    nargs=2,
+    type=click.Path(path_type=Path),
+    help="Write each token into a file of its own, which must not exist, and print none.",
+)
 @_days
 @as_json
-def people_bootstrap(first: str, second: str, days: int, as_json: bool) -> None:
+def people_bootstrap(
+    first: str, second: str, token_files: tuple[Path, Path] | None, days: int, as_json: bool
+) -> None:
     """Make the admins FIRST and SECOND while nobody exists; two persons, not one twice."""
     from sxe_pipeline.gate import people as gate_people
     from sxe_pipeline.store import sql
@@ -69,6 +84,14 @@ def people_bootstrap(first: str, second: str, days: int, as_json: bool) -> None:
     expires_at = _in(days)
     pairs = [(name, token.sha256) for name, token in made.items()]
     tokens = [_shown(name, token, expires_at) for name, token in made.items()]
+    lines = [*_token_lines(tokens), TOGETHER]
+    if token_files:
+        tokens = [
+            {**row, "token": None, "token_file": str(_written(file, token))}
+            for row, file, token in zip(tokens, token_files, made.values(), strict=True)
+        ]
+        lines = [f"{row['principal']}  {row['token_file']}" for row in tokens]
+        lines.append("hand each file to its person alone, and delete it here")
     with (
         logged_in("admin") as given,
         sql.connect(given.need("admin_dsn")) as conn,
@@ -76,20 +99,21 @@ def people_bootstrap(first: str, second: str, days: int, as_json: bool) -> None:
     ):
         gate_people.bootstrap(conn, pairs[0], pairs[1], expires_at)
         # Before the commit: a token that could not be printed would be an admin for nobody.
-        answer("people bootstrap", {"tokens": tokens}, as_json, _token_lines(tokens))
+        handed = {"tokens": tokens, "handed_apart": token_files is not None}
+        answer("people bootstrap", handed, as_json, lines)
 
 
 @people.command("renew")
 @_days
 @as_json
 def people_renew(days: int, as_json: bool) -> None:
-    """A second token for whoever SXE_TOKEN names, with the scopes of the first."""
+    """Another token in place of SXE_TOKEN, which ends: the same scopes, no longer time."""
     from sxe_pipeline.gate import people as gate_people
 
     made, expires_at = gate_people.make_token(), _in(days)
     with authenticated() as (conn, token), conn.transaction():
-        who = gate_people.renew(conn, token, made.sha256, expires_at)
-        tokens = [_shown(who, made, expires_at)]
+        renewed = gate_people.renew(conn, token, made.sha256, expires_at)
+        tokens = [_shown(renewed.principal, made, renewed.expires_at)]
         answer("people renew", {"tokens": tokens}, as_json, _token_lines(tokens))
 
 
@@ -145,10 +169,13 @@ def people_add(
 
 @people.command("confirm")
 @click.argument("proposal")
+@click.option(
+    "--taken-name", is_flag=True, help="It is another token for a name that exists; I asked them."
+)
 @dry_run
 @as_json
-def people_confirm(proposal: str, dry_run: bool, as_json: bool) -> None:
-    """Confirm a person whom another admin proposed."""
+def people_confirm(proposal: str, taken_name: bool, dry_run: bool, as_json: bool) -> None:
+    """Confirm a person whom another admin proposed; the token works once its holder accepts."""
     decide(
         "people confirm",
         proposal,
@@ -156,13 +183,31 @@ def people_confirm(proposal: str, dry_run: bool, as_json: bool) -> None:
         dry_run=dry_run,
         as_json=as_json,
         kind="principal",
+        allows_taken=taken_name,
     )
+
+
+@people.command("accept")
+@click.option(
+    "--instead",
+    is_flag=True,
+    help="SXE_TOKEN is the one that works now and ends; the new one is asked for.",
+)
+@as_json
+def people_accept(instead: bool, as_json: bool) -> None:
+    """Show the token in SXE_TOKEN that two admins gave your name: it works from here on."""
+    from sxe_pipeline.gate import people as gate_people
+
+    given = click.prompt("the new token", hide_input=True, err=True) if instead else None
+    with authenticated() as (conn, token):
+        who = gate_people.accept(conn, given or token, token if instead else None)
+    answer("people accept", {"principal": who}, as_json, [f"accepted: you are {who}"])
 
 
 @people.command("list")
 @as_json
 def people_list(as_json: bool) -> None:
-    """Who there is, with scopes and the number of tokens that work."""
+    """Who there is, with scopes and tokens, each by the digits of its SHA-256."""
     from sxe_pipeline.gate import people as gate_people
 
     with api_connection() as conn:
@@ -172,12 +217,26 @@ def people_list(as_json: bool) -> None:
             "name": row.principal,
             "scopes": ", ".join(row.scopes),
             "active": "yes" if row.is_active else "no",
-            "tokens": row.tokens,
-            "until": row.expires_at.date() if row.expires_at else None,
+            "token": f"{held.token}..{held.ends_in}" if held else "none",
+            "accepted": ("yes" if held.is_accepted else "no") if held else "",
+            "until": held.expires_at.date() if held else "",
         }
         for row in rows
+        for held in row.tokens or (None,)
     ]
     answer("people list", {"rows": rows}, as_json, table(shown))
+
+
+@people.command("refused")
+@as_json
+def people_refused(as_json: bool) -> None:
+    """Who was refused, how often, in which minute; no token is kept."""
+    from sxe_pipeline.gate import people as gate_people
+
+    with api_connection() as conn:
+        rows = gate_people.refusals(conn)
+    shown = [fields_of(row) for row in rows]
+    answer("people refused", {"rows": rows}, as_json, table(shown))
 
 
 @people.command("retire")
@@ -190,6 +249,28 @@ def people_retire(name: str, as_json: bool) -> None:
     with authenticated() as (conn, token):
         gate_people.retire(conn, token, name)
     answer("people retire", {"principal": name}, as_json, ["retired; no token of that name works"])
+
+
+@people.command("revoke-token")
+@click.argument("digits")
+@as_json
+def people_revoke_token(digits: str, as_json: bool) -> None:
+    """End one token, by the first DIGITS that `people list` shows: an own one, or an admin any."""
+    from sxe_pipeline.gate import people as gate_people
+
+    with authenticated() as (conn, token):
+        who = gate_people.revoke_token(conn, token, digits)
+    answer("people revoke-token", {"principal": who}, as_json, [f"ended: a token of {who}"])
+
+
+def _written(file: Path, token: "Token") -> Path:
+    """A new file with a token, for its owner alone."""
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(f"{token.text}\n")
+    except OSError:
+        raise BadInput(f"{file.name} exists or cannot be written; name a new file") from None
+    return file
 
 
 def _person(name: str) -> str:

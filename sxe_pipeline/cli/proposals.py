@@ -14,7 +14,7 @@ import click
 
 from sxe_pipeline.cli.logins import authenticated
 from sxe_pipeline.cli.output import answer, fields_of, money, one_of, plain
-from sxe_pipeline.errors import BadInput
+from sxe_pipeline.errors import BadInput, Refused
 from sxe_pipeline.local.program import program
 
 if TYPE_CHECKING:
@@ -73,8 +73,12 @@ def decide(
     dry_run: bool,
     as_json: bool,
     kind: str | None = None,
+    allows_taken: bool = False,
 ) -> None:
-    """Show the proposal (of this kind) whose id begins so, then confirm or decline it."""
+    """Show the proposal (of this kind) whose id begins so, then confirm or decline it.
+
+    One for a name that is taken is confirmed only where `allows_taken` says that it was seen.
+    """
     from sxe_pipeline.gate import people
 
     with authenticated() as (conn, token):
@@ -82,6 +86,11 @@ def decide(
         for line in () if as_json else proposal_lines(row):
             click.echo(line)
         done = people.Decided(row.proposal_id, row.kind, row.decision)
+        if row.known and is_confirmed and not (dry_run or allows_taken):
+            raise Refused(
+                f"that name is taken, {row.known.working_tokens} tokens of it work; ask its "
+                f"holder, then run `{program()} people confirm --taken-name`"
+            )
         if not dry_run:
             done = people.decide(conn, token, row.proposal_id, is_confirmed=is_confirmed)
     data = fields_of(done) | {"content": row.content, "dry_run": dry_run}
@@ -117,7 +126,9 @@ def summary(kind: str, content: Mapping[str, Any]) -> str:
     if kind == "resolve":
         text += f": {units_of(int(content['units_micro']))} units charged"
     if kind == "adjust":
-        text += f": {units_of(int(content['units_micro']))} units given back"
+        late = content.get("late_units_micro")
+        units = units_of(int(late if late is not None else content["units_micro"]))
+        text += f": {units} units {'given back' if late is None else 'charged beyond'}"
     if kind == "setting":
         text = ", ".join(f"{name} = {value}" for name, value in content.items())
     return f"{kind} {text}"
@@ -132,4 +143,16 @@ def proposal_lines(row: "Proposal") -> Iterator[str]:
     yield f"proposal {row.proposal_id}, until {row.expires_at.isoformat()}"
     yield plain(f"{row.proposed_by} proposes: {summary(row.kind, row.content)}")
     yield plain(f"because: {row.reason}")
+    if row.kind == "principal":
+        yield _name_line(row)
     yield json.dumps(row.content, indent=2, sort_keys=True)
+
+
+def _name_line(row: "Proposal") -> str:
+    if row.known is None:
+        return "a NEW NAME: nobody is called so yet"
+    now = ", ".join(row.known.scopes) or "no scope"
+    return (
+        f"a name that is TAKEN: {row.known.working_tokens} tokens of it work, its scopes are {now}"
+        f"{'' if row.known.is_active else ', it was retired'}; this gives it another token"
+    )

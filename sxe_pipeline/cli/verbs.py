@@ -62,7 +62,7 @@ def _consuming() -> tuple[click.Command, ...]:
 
 
 def _operating() -> tuple[click.Command, ...]:
-    from sxe_pipeline.cli import keys, local, people, recover, status
+    from sxe_pipeline.cli import keys, local, people, recover, status, worker
 
     return (
         status.status,
@@ -71,6 +71,7 @@ def _operating() -> tuple[click.Command, ...]:
         recover.recover,
         people.people,
         keys.keys,
+        worker.worker,
         local.env,
         local.down,
     )
@@ -90,7 +91,7 @@ SECTIONS = (
     Section("Read batches", ("batch", "contracts"), _consuming),
     Section(
         "Operate",
-        ("status", "migrate", "doctor", "recover", "people", "keys", "env", "down"),
+        ("status", "migrate", "doctor", "recover", "people", "keys", "worker", "env", "down"),
         _operating,
     ),
 )

@@ -155,5 +155,9 @@ class Adapter(Protocol):
         ...
 
     def read_counter(self, reply: Reply) -> int | None:
-        """Units consumed so far, in millionths; None where the reply does not say."""
+        """Units consumed in this cycle, in millionths; None where the reply does not say."""
+        ...
+
+    def read_cycle(self, reply: Reply) -> str | None:
+        """The credit cycle that the counter counts; None where the reply names none."""
         ...

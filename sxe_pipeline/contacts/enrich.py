@@ -153,7 +153,8 @@ class _Run:
                 units = line.provider.adapter.read_counter(reply)
                 if units is None:
                     break
-                verdict = permits.reconcile(self.conn, name, units).verdict
+                cycle = line.provider.adapter.read_cycle(reply)
+                verdict = permits.reconcile(self.conn, name, units, cycle).verdict
                 self.reached("reconciled")
                 if verdict != "read_again":
                     break

@@ -152,6 +152,7 @@ def _hire(settings: Settings, conn: psycopg.Connection) -> dict[str, str]:
         token = people.make_token()
         person = {"principal": name, "scopes": [scope], "token_sha256": token.sha256}
         _agree(conn, tokens, "principal", person | {"expires_at": expires_at})
+        people.accept(conn, token.text, None)
         tokens[name] = token.text
     return tokens
 

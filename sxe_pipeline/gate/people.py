@@ -32,21 +32,51 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A token as others may know it: the first and last digits of its SHA-256.
+
+    One that its holder has not accepted yet does not work.
+    """
+
+    token: str
+    ends_in: str
+    is_accepted: bool
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a proposal's name is now, where it is taken already."""
+
+    scopes: tuple[str, ...]
+    is_active: bool
+    working_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """A renewed token's person, and until when it works: never longer than the one before."""
+
+    principal: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody who acts. `tokens` counts those that work; the last expires at `expires_at`."""
+    """Somebody who acts, with the tokens that were neither ended nor revoked."""
 
     principal: str
     scopes: tuple[str, ...]
     is_active: bool
-    tokens: int
-    expires_at: datetime | None
+    tokens: tuple[Held, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A change that waits for a second person or was decided.
 
-    `content` is what its kind needs, free in form; see docs/enrichment.md.
+    `content` is what its kind needs, free in form; see docs/enrichment.md. `known` is null but for
+    another token, or other scopes, for a name that is taken.
     """
 
     proposal_id: UUID
@@ -58,6 +88,7 @@ class Proposal:
     expires_at: datetime
     decided_by: str | None
     decision: str | None
+    known: Known | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +177,40 @@ def decide(
     return answer_of(conn, Decided, "gate.decide", token, proposal_id, is_confirmed)
 
 
-def renew(conn: psycopg.Connection, token: str, new_sha256: str, expires_at: datetime) -> str:
-    """Add a second token for oneself, with the scopes of the first; returns the principal."""
+def accept(conn: psycopg.Connection, new: str, held: str | None) -> str:
+    """Show a new token, so that it works from here on; returns the principal.
+
+    Args:
+        conn: The api's login.
+        new: The token itself.
+        held: Where the name has a token that works: that one, which ends.
+
+    Raises:
+        Refused: No such token waits, or the name is another one's.
+    """
     with at_once(conn):
-        who: str = call_function(conn, "gate.renew", token, new_sha256, expires_at)
+        who: str = call_function(conn, "gate.accept", new, held)
+    return who
+
+
+def renew(conn: psycopg.Connection, token: str, new_sha256: str, expires_at: datetime) -> Renewed:
+    """Another token for oneself, with scopes and time of the first at most; that one ends."""
+    return answer_of(conn, Renewed, "gate.renew", token, new_sha256, expires_at)
+
+
+def revoke_token(conn: psycopg.Connection, token: str, start: str) -> str:
+    """End one token: an own one, or anybody's for an admin; returns its principal.
+
+    Args:
+        conn: The api's login.
+        token: Of the person who ends it.
+        start: The first digits of its SHA-256, eight at least.
+
+    Raises:
+        NotFound: No token begins so, or several do.
+    """
+    with at_once(conn):
+        who: str = call_function(conn, "gate.revoke_token", token, start)
     return who
 
 
@@ -157,6 +218,26 @@ def retire(conn: psycopg.Connection, token: str, principal: str) -> None:
     """End every token of a principal: oneself, or anybody for an admin."""
     with at_once(conn):
         call_function(conn, "gate.retire", token, principal)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How often somebody was refused within a minute; 'nobody' showed no token that is known."""
+
+    principal: str
+    minute: datetime
+    attempts: int
+
+
+def count_refusal(conn: psycopg.Connection, token: str) -> None:
+    """Count an attempt that was refused, after its own transaction was taken back."""
+    with at_once(conn):
+        call_function(conn, "gate.count_refusal", token)
+
+
+def refusals(conn: psycopg.Connection) -> list[Refusals]:
+    """Every minute in which somebody was refused, oldest first; kept for 90 days."""
+    return answers_of(conn, Refusals, "gate.show_refusals")
 
 
 def kill(conn: psycopg.Connection, token: str, provider: str | None, reason: str) -> int:

@@ -156,8 +156,9 @@ class Swept:
 class Reconciled:
     """A provider's counter against the ledger.
 
-    `verdict`: no_counter, not_alone, first_reading, read_again, drift or agreed; `units_micro` is
-    the drift; `resolved` counts the unknown calls whose charge the counter told.
+    `verdict`: no_counter, not_alone, first_reading, new_cycle, other_cycle (a call was lost on the
+    other side of the border), read_again, drift or agreed; `units_micro` is the drift; `resolved`
+    counts the unknown calls whose charge the counter told.
     """
 
     verdict: str
@@ -273,15 +274,18 @@ def stop(conn: psycopg.Connection, begun: Begun, provider: str, reason: str) -> 
         call_function(conn, "gate.stop", begun.request_id, begun.fence, provider, reason)
 
 
-def late(conn: psycopg.Connection, call_id: UUID, units_micro: int) -> None:
-    """A charge that was learned when everything was resolved."""
-    with at_once(conn):
-        call_function(conn, "gate.late", call_id, units_micro)
+def reconcile(
+    conn: psycopg.Connection, provider: str, units_micro: int, cycle: str | None = None
+) -> Reconciled:
+    """Hold a reading of the provider's counter against the ledger.
 
-
-def reconcile(conn: psycopg.Connection, provider: str, units_micro: int) -> Reconciled:
-    """Hold a reading of the provider's counter against the ledger."""
-    return answer_of(conn, Reconciled, "gate.reconcile", provider, units_micro)
+    Args:
+        conn: The contact tier's login.
+        provider: Whose counter it is.
+        units_micro: What it says since its cycle began, in millionths.
+        cycle: The credit cycle that it counts; None where the provider names none.
+    """
+    return answer_of(conn, Reconciled, "gate.reconcile", provider, units_micro, cycle)
 
 
 def finish(conn: psycopg.Connection, begun: Begun) -> Finished:

@@ -73,6 +73,9 @@ class Books:
     charges: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     totals: Counter[str] = field(default_factory=Counter)
     phone_total: int = 0
+    cycle: int = 0
+    border: int = 0
+    phone_border: int = 0
     modes: dict[tuple[str, str], Mode] = field(default_factory=dict)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     polls: Counter[str] = field(default_factory=Counter)
@@ -280,15 +283,19 @@ def to_json(status: int, body: Mapping[str, Any]) -> Answer:
 
 
 def _usage(books: Books) -> dict[str, Any]:
-    direct = Decimal(books.phone_total) / answers.MICRO
-    lead = Decimal(books.totals["apollo"] - books.phone_total) / answers.MICRO
+    phones = books.phone_total - books.phone_border
+    direct = Decimal(phones) / answers.MICRO
+    lead = Decimal(books.totals["apollo"] - books.border - phones) / answers.MICRO
 
     def part(consumed: Decimal) -> dict[str, Any]:
         return {"limit": 1_000_000, "consumed": answers.number(consumed), "left_over": None}
 
     return {
         "credit_usage_stats": {"lead_credit": part(lead), "direct_dial_credit": part(direct)},
-        "current_credit_cycle": {"start_date": "2026-09-01", "end_date": "2026-09-30"},
+        "current_credit_cycle": {
+            "start_date": f"{2026 + books.cycle}-09-01",
+            "end_date": f"{2026 + books.cycle}-09-30",
+        },
     }
 
 

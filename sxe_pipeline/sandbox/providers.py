@@ -61,6 +61,13 @@ class Emulator:
             old, self._books = self._books, calls.Books()
         old.released.set()
 
+    def begin_cycle(self) -> None:
+        """The next credit cycle begins: the counter counts from 0, and says which it counts."""
+        with self._lock:
+            books = self._books
+            books.cycle += 1
+            books.border, books.phone_border = books.totals["apollo"], books.phone_total
+
     def mode(
         self,
         provider: str,
@@ -229,6 +236,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.emulator.mode(body.pop("provider", ""), body.pop("mode", ""), **body)
             elif (method, path) == ("POST", "/_reset"):
                 self.emulator.reset()
+            elif (method, path) == ("POST", "/_cycle"):
+                self.emulator.begin_cycle()
             else:
                 return calls.to_json(404, {"error": "not found"})
         except (ValueError, TypeError):

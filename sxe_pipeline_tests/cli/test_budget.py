@@ -113,7 +113,7 @@ def test_one_person_stops_a_provider_and_two_let_it_run_again(terminal):
 
 def test_every_setting_that_is_offered_can_be_changed(terminal):
     for name in SETTINGS:
-        value = "2" if name == "quorum" else "48 hours"
+        value = {"quorum": "2", "may_request_and_approve": "true"}.get(name, "48 hours")
         made = terminal.read("cho", "budget", "propose", "setting", name, value, *WHY)
         terminal.type("dan", "budget", "confirm", made["proposal_id"])
 
@@ -121,8 +121,8 @@ def test_every_setting_that_is_offered_can_be_changed(terminal):
     row = terminal.world.owner(
         f"select {', '.join(f'{n}::text' for n in SETTINGS)} from gate.setting"
     )
-    assert row[0][0] == "2"
-    assert set(row[0][1:]) == {"48:00:00"}
+    assert (row[0][0], row[0][-1]) == ("2", "true")
+    assert set(row[0][1:-1]) == {"48:00:00"}
 
 
 def test_a_receipt_leads_from_a_card_to_who_approved_and_what_it_cost(terminal):
@@ -208,3 +208,18 @@ def test_a_run_says_what_each_request_did_and_fails_where_one_failed(terminal, m
     assert good == "r: done; 2 calls, $0.10; batch b1\n"
     assert "failed: out of reach" in bad
     assert "nothing is approved or due" in idle
+
+
+def test_what_an_invoice_names_later_is_booked_by_two_people(terminal):
+    _, begun = terminal.world.approved(limit=2)
+    leave, sent = terminal.world.send(begun)
+    terminal.world.settle(leave, sent)
+    adjust = ("budget", "propose", "adjust", str(leave.call_id))
+    for wrong in ((), ("--credit", "1", "--charged", "1")):
+        terminal.type("cho", *adjust, *wrong, *WHY, code=2)
+
+    proposed = terminal.read("cho", *adjust, "--charged", "1.5", *WHY)
+    assert "1.50 units charged beyond" in terminal.type(None, "budget", "proposals").stdout
+    terminal.type("dan", "budget", "confirm", proposed["proposal_id"])
+
+    assert terminal.world.money() == (0, 100_000, 75_000)

@@ -1,7 +1,9 @@
 """Principals, what is printed, and the page that explains it."""
 
 import re
+from pathlib import Path
 
+from sxe_pipeline.gate import people
 from sxe_pipeline_tests.cli.terminal import ASK, PAGE, WHY
 
 
@@ -17,12 +19,16 @@ def test_two_admins_bootstrap_each_other_once_and_add_a_third(empty):
     empty.type("cho", "people", "confirm", added["proposal_id"], code=5)
     empty.type("dan", "people", "confirm", added["proposal_id"])
     empty.tokens["ana"] = third["token"]
+    empty.type("ana", "people", "renew", code=5)
+    empty.type("ana", "people", "accept")
     renewed = empty.read("ana", "people", "renew", "--days", "10")
     listed = {row["principal"]: row for row in empty.read(None, "people", "list")["rows"]}
 
     assert "sxe-token-" not in again.output
     assert renewed["tokens"][0]["principal"] == "ana"
-    assert (listed["ana"]["scopes"], listed["ana"]["tokens"]) == (["request"], 2)
+    assert (listed["ana"]["scopes"], len(listed["ana"]["tokens"])) == (["request"], 1)
+    empty.type("ana", "people", "renew", code=5)
+    empty.tokens["ana"] = renewed["tokens"][0]["token"]
     empty.type("dan", "people", "retire", "ana")
     empty.type("ana", "people", "renew", code=5)
     empty.type("dan", "people", "retire", "nobody", code=4)
@@ -30,6 +36,71 @@ def test_two_admins_bootstrap_each_other_once_and_add_a_third(empty):
     assert len(set(tokens)) == 4
     for token in tokens:
         assert sum(token in text for text in empty.printed) == 1, "a token is shown once"
+
+
+def test_a13_two_admins_can_be_handed_apart_and_else_it_is_said_that_they_were_not(empty, tmp_path):
+    files = [str(tmp_path / name) for name in ("cho", "dan")]
+
+    made = empty.type(None, "people", "bootstrap", "cho", "dan", "--token-files", *files)
+    again = empty.type(
+        None, "people", "bootstrap", "cho", "dan", "--token-files", *files, "--json", code=2
+    )
+
+    assert "sxe-token-" not in made.output + again.output
+    for name, file in zip(("cho", "dan"), map(Path, files), strict=True):
+        assert file.stat().st_mode & 0o777 == 0o600
+        empty.tokens[name] = file.read_text().strip()
+        empty.type(name, "people", "renew")
+
+
+def test_a13_tokens_on_one_terminal_are_called_so(empty):
+    made = empty.type(None, "people", "bootstrap", "cho", "dan")
+
+    assert "whoever reads it is both" in made.output
+
+
+def test_a13_a_token_for_a_name_that_is_taken_looks_different_to_whoever_confirms(terminal):
+    def proposed(name):
+        sha = people.make_token().sha256
+        words = ("--scope", "approve", "--token-sha256", sha, *WHY)
+        return terminal.read("cho", "people", "add", name, *words)["proposal_id"]
+
+    new, taken = proposed("joe"), proposed("ben")
+    shown = terminal.type("dan", "people", "confirm", new, "--dry-run").output
+    assert "NEW NAME" in shown
+    shown = terminal.type("dan", "people", "confirm", taken, "--dry-run").output
+    assert "TAKEN: 1 tokens of it work, its scopes are approve" in shown
+    for group in ("people", "budget"):
+        refused = terminal.type("dan", group, "confirm", taken, code=5)
+        assert "--taken-name" in refused.output
+    terminal.type("dan", "people", "confirm", taken, "--taken-name")
+
+
+def test_refused_attempts_are_counted_though_what_they_did_is_taken_back(terminal):
+    for _ in range(2):
+        terminal.type("ana", "people", "retire", "ben", code=5)
+    terminal.type("ana", "people", "retire", "ben", code=5, token="sxe-token-guessed")
+
+    rows = terminal.read(None, "people", "refused")["rows"]
+    counted = {
+        who: sum(r["attempts"] for r in rows if r["principal"] == who) for who in ("ana", "nobody")
+    }
+    assert counted == {"ana": 2, "nobody": 1}
+    assert "guessed" not in terminal.type(None, "people", "refused").output
+
+
+def test_a_single_token_is_ended_by_its_digits(terminal):
+    listed = {row["principal"]: row for row in terminal.read(None, "people", "list")["rows"]}
+    [token] = listed["ben"]["tokens"]
+    assert len(token["token"]) == 12
+
+    terminal.type("ana", "people", "revoke-token", token["token"], code=5)
+    terminal.type("cho", "people", "revoke-token", token["token"][:7], code=4)
+    terminal.type("cho", "people", "revoke-token", token["token"])
+
+    terminal.type("ben", "people", "renew", code=5)
+    listed = terminal.type(None, "people", "list").output
+    assert "none" in listed
 
 
 def test_a_proposed_person_is_confirmed_by_that_verb_and_a_cap_is_not(terminal):

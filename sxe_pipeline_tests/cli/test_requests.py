@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from sxe_pipeline.gate import permits
 from sxe_pipeline_tests.cli.terminal import ASK, SHA256, WHY
 
 
@@ -209,3 +210,20 @@ def test_a_reason_is_part_of_every_decision(terminal):
     terminal.type("ben", "approve", made["request_id"], "--reason", " ", code=2)
     terminal.type("ben", "reject", made["request_id"], code=2)
     terminal.type("cho", "budget", "stop", "--reason", "", code=2)
+
+
+def test_k07_what_nobody_had_caps_for_says_so_with_the_next_step(terminal):
+    world = terminal.world
+    for provider in ("apollo", "enformion"):
+        world.cap(0, provider=provider)
+    world.cards(2)
+    made, run = world.approved()
+    for provider in run.waterfall:
+        world.permit(run, provider)
+    permits.finish(world.contacts, run)
+
+    shown = terminal.type(None, "enrich", "status", str(made.request_id)).stdout
+
+    assert ": HALTED" in shown
+    assert "stops     apollo: budget, enformion: budget" in shown
+    assert re.search("next +nobody set a cap for it: .*budget propose cap, then .*approve", shown)

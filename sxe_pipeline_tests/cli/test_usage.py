@@ -62,6 +62,8 @@ def test_items_that_are_none_are_a_usage_error(apart, items):
         ["budget", "confirm", "aaaa"],
         ["budget", "stop", *WHY],
         ["people", "renew"],
+        ["people", "accept"],
+        ["people", "revoke-token", "0" * 12],
         ["people", "retire", "ana"],
         ["privacy", "suppress", "card-0001", *WHY],
     ],

@@ -179,7 +179,7 @@ CARLS = person("Carl", "Ek", "example.org", "p2", "carl@example.org")
         pytest.param(
             [CARLS, person("Dan")], ["no_match", "match"], id="somebody else out of place"
         ),
-        pytest.param([person(domain="example.net")], ["mismatch", "no_match"], id="another domain"),
+        pytest.param([person(domain="other.org")], ["mismatch", "no_match"], id="another domain"),
         pytest.param([person(first=None)], ["mismatch", "no_match"], id="no first name"),
         pytest.param([{}], ["mismatch", "no_match"], id="nobody"),
         pytest.param([], ["no_match", "no_match"], id="nothing"),

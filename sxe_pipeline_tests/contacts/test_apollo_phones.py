@@ -203,3 +203,18 @@ def usage(lead, direct):
 )
 def test_the_counter_is_read_whole_or_not_at_all(given, units):
     assert APOLLO.read_counter(given) == units
+
+
+@pytest.mark.parametrize(
+    ("cycle", "read"),
+    [
+        ({"start_date": "2026-09-01", "end_date": "2026-09-30"}, "2026-09-01/2026-09-30"),
+        ({"start_date": "2026-09-01T00:00:00Z", "end_date": "2026-09-30"}, "2026-09-01/2026-09-30"),
+        ({"start_date": "2026-09-01"}, None),
+        ({"start_date": 7, "end_date": "soon"}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_k03_a_credit_cycle_is_two_days_or_not_named(cycle, read):
+    assert APOLLO.read_cycle(reply({"current_credit_cycle": cycle})) == read

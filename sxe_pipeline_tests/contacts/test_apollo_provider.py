@@ -226,3 +226,14 @@ def test_a_slow_result_comes_in_the_end(emulator, line):
     verdicts = [poll(line, first).verdict for _ in range(3)]
 
     assert verdicts == [Verdict.AWAITING, Verdict.AWAITING, Verdict.SETTLED]
+
+
+def test_k03_the_counter_says_which_credit_cycle_it_counts(emulator, line):
+    paid(line)
+    before = line.send(APOLLO.counter_request(), "call-1")
+    emulator.begin_cycle()
+    after = line.send(APOLLO.counter_request(), "call-1")
+
+    assert (APOLLO.read_counter(before) > 0, APOLLO.read_counter(after)) == (True, 0)
+    assert APOLLO.read_cycle(before) == "2026-09-01/2026-09-30"
+    assert APOLLO.read_cycle(after) not in (None, APOLLO.read_cycle(before))

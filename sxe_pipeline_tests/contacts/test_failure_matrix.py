@@ -273,7 +273,7 @@ def test_an_invoice_that_says_more_is_booked_and_opens_the_circuit(due):
     )
     call_id = harness.world.one("select call_id from gate.call where provider = 'enformion'")
 
-    permits.late(harness.world.contacts, call_id, missing)
+    harness.world.late(call_id, missing)
 
     assert missing > 0
     assert circuit_of(harness, "enformion") == ("open", "late_charge")

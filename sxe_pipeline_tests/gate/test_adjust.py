@@ -1,8 +1,8 @@
-"""Money that a provider gives back: two persons, never more than was taken."""
+"""What an invoice says after an answer: less, never more than was taken, or more; two persons."""
 
 import pytest
 
-from sxe_pipeline.errors import Refused
+from sxe_pipeline.errors import BadInput, Refused
 
 
 @pytest.fixture
@@ -39,3 +39,23 @@ def test_two_credits_together_give_no_more_than_was_charged(world, settled):
     with pytest.raises(Refused):
         give_back(world, settled, 5_000_000)
     world.assert_books_are_right()
+
+
+def test_a_charge_that_an_invoice_names_later_is_an_overrun_and_stops_its_provider(world, settled):
+    world.cap(10 * 50_000, provider="apollo")
+
+    world.late(settled, 2_000_000)
+
+    assert world.money("apollo") == (0, 10 * 50_000, 2 * 50_000)
+    assert world.owner(
+        "select circuit_state, cause from gate.provider where provider = 'apollo'"
+    ) == [("open", "late_charge")]
+    actor = "select actor from audit.event where kind = 'call.late'"
+    assert world.owner(actor) == [("principal:dan",)]
+    world.assert_books_are_right()
+
+
+@pytest.mark.parametrize("units_micro", [0, -1])
+def test_a_later_charge_is_positive(world, settled, units_micro):
+    with pytest.raises(BadInput, match="positive"):
+        world.late(settled, units_micro)

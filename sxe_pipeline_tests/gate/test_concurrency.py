@@ -100,6 +100,7 @@ def test_bookings_sweeps_and_counters_at_once_keep_the_books(world):
         "create trigger stay before update on gate.provider "
         "for each row execute function public.stay()"
     )
+    world.owner(race.LATE)
     dsn = world.database.dsn("sxe_contacts")
     seen = sum(race.race(race.storm, [(dsn, begun, seed, 6.0) for seed in range(6)]), Counter())
     assert seen["sent"] > 20

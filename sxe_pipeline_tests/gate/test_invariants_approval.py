@@ -73,7 +73,7 @@ def test_who_asked_or_edited_does_not_approve(world):
     made = world.submit(who="eve")
     with pytest.raises(Refused):
         world.approve(made, "eve")
-    again = world.submit(1, who="ana", request_id=made.request_id)
+    again = world.submit(1, who="eve", request_id=made.request_id)
     with pytest.raises(Refused):
         world.approve(again, "eve")
     world.approve(again, "ben")

@@ -237,7 +237,7 @@ def test_a_charge_that_is_learned_later_is_booked_past_the_cap(world, end):
         world.settle(leave, sent)
     else:
         permits.release(world.contacts, leave.call_id, leave.fence, "connect")
-    permits.late(world.contacts, leave.call_id, 5_000_000)
+    world.late(leave.call_id, 5_000_000)
     assert world.money()[2] == 5 * EMAIL
     assert world.owner(CIRCUIT)[0][0] == "open"
     assert world.one("select count(*) from audit.event where kind = 'call.late'") == 1
@@ -252,7 +252,7 @@ def test_an_open_circuit_takes_the_stronger_cause(world):
     leave, sent = world.send(begun)
     world.settle(leave, sent)
     unknown(world, begun)
-    permits.late(world.contacts, leave.call_id, 1_000_000)
+    world.late(leave.call_id, 1_000_000)
     assert world.one("select cause from gate.provider where provider = 'apollo'") == "late_charge"
     world.cards(1, prefix="more")
     made = world.submit(1, card_ids=["more-0000"])
@@ -267,7 +267,7 @@ def test_a_late_charge_is_positive(world, units):
     leave, sent = world.send(begun)
     world.settle(leave, sent)
     with pytest.raises(BadInput):
-        permits.late(world.contacts, leave.call_id, units)
+        world.late(leave.call_id, units)
 
 
 def test_the_worst_case_of_the_forecast_covers_what_is_reserved(world):

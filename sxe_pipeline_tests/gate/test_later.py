@@ -60,3 +60,46 @@ def test_a_counter_that_says_nothing_of_an_unknown_call_is_read_later_each_time(
 
     assert max(extra[:2]) <= 0
     assert extra[2:] == pytest.approx([128, 3600], abs=30)
+
+
+JUNE, JULY = "2026-06-01/2026-06-30", "2026-07-01/2026-07-31"
+
+
+def counted(world, units, cycle):
+    return permits.reconcile(world.contacts, "apollo", units, cycle).verdict
+
+
+def test_k03_a_new_credit_cycle_is_no_drift(world):
+    world.settings(reconcile_wait="0 seconds")
+    world.cards(1)
+    counted(world, 7_000_000, JUNE)
+    _, begun = world.approved()
+    world.settle(*world.send(begun))
+
+    assert [counted(world, 1_000_000, JULY) for _ in range(3)] == [
+        "new_cycle",
+        "agreed",
+        "agreed",
+    ]
+    assert world.one("select circuit_state from gate.provider where provider = 'apollo'") == (
+        "closed"
+    )
+    assert [counted(world, 2_000_000, JULY) for _ in range(2)] == ["read_again", "drift"]
+
+
+def test_k03_a_loss_across_the_border_is_never_booked_as_agreed(world):
+    world.settings(reconcile_wait="0 seconds")
+    world.cards(1)
+    counted(world, 2_000_000, JUNE)
+    _, begun = world.approved()
+    leave, _ = world.send(begun)
+    permits.unknown(world.contacts, leave.call_id, leave.fence, "timeout")
+
+    # It was charged in June; what the counter of July says is of July alone.
+    assert [counted(world, 3_000_000, JULY) for _ in range(3)] == ["other_cycle"] * 3
+    assert world.call(leave) == "UNKNOWN"
+    assert world.call(leave, "poll_after") is None
+
+    world.agree("resolve", {"call_id": str(leave.call_id), "units_micro": 1_000_000})
+    assert counted(world, 3_000_000, JULY) == "new_cycle"
+    assert world.money() == (0, 50_000, 0)

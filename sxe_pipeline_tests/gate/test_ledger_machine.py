@@ -318,7 +318,7 @@ class Ledger(RuleBasedStateMachine):
     def learn_a_late_charge(self, n):
         if call := self.a_call(n, "SETTLED", "RELEASED"):
             call.units += UNIT
-            permits.late(self.world.contacts, call.leave.call_id, UNIT)
+            self.world.late(call.leave.call_id, UNIT)
 
     @rule()
     def read_the_counter(self):

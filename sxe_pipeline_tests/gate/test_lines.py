@@ -8,6 +8,7 @@ import pytest
 from sxe_pipeline.errors import Refused
 from sxe_pipeline.gate import permits, requests
 from sxe_pipeline_tests.gate.line import Line
+from sxe_pipeline_tests.gate.race import LATE, book_late
 from sxe_pipeline_tests.gate.world import APOLLO
 
 REQUEST = "select from gate.request"
@@ -144,9 +145,10 @@ def test_a_late_charge_and_a_permit_of_one_request_never_wait_in_a_circle(world,
     leave, sent = world.send(begun)
     world.settle(leave, sent)
     budgets = world.owner("select budget_id from gate.transfer where kind = 'reserve'")
+    world.owner(LATE)
 
     def charge(conn):
-        permits.late(conn, leave.call_id, 1_000_000)
+        book_late(conn, leave.call_id, 1_000_000)
 
     def grant(conn):
         assert permits.permit(conn, begun, "enformion").item_count == 1

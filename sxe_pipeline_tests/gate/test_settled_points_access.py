@@ -24,8 +24,8 @@ def test_two_tokens_of_one_person_are_one_person(world):
     world.settings(quorum=2)
     world.cards(1)
     made = world.submit()
-    world.tokens["ben again"] = second_token(world, "ben")
     world.approve(made)
+    world.tokens["ben again"] = second_token(world, "ben")
     assert world.approve(made, "ben again").state == "SUBMITTED"
     proposal = people.propose(
         world.api, world.tokens["cho"], "cap", {"provider": "apollo", "cap_micros": 1}, "less"

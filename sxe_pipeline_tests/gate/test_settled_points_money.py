@@ -63,7 +63,7 @@ def test_a_charge_hits_the_rows_that_were_reserved_whatever_the_month(world):
     world.owner("update gate.budget set month = month - interval '1 month' where month is not null")
     world.cap(10**6, provider="apollo")
     world.settle(leave, sent, units_micro=2_000_000)
-    permits.late(world.contacts, leave.call_id, 1_000_000)
+    world.late(leave.call_id, 1_000_000)
     months = world.owner(
         "select spent, overrun from gate.budget where provider = 'apollo' and market is null "
         "order by month"

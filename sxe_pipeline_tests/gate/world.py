@@ -137,6 +137,7 @@ class World:
             "expires_at": _next_year().isoformat(),
         }
         self.agree("principal", content)
+        people.accept(self.api, token.text, None)
         self.tokens[name] = token.text
 
     def agree(self, kind, content, first="cho", second="dan"):
@@ -149,7 +150,9 @@ class World:
         self.bootstrap()
         self.person("ana", "request")
         self.person("ben", "approve")
+        self.settings(may_request_and_approve=True)
         self.person("eve", "approve", "request")
+        self.settings(may_request_and_approve=False)
         self.agree("policy", policy)
         for price in prices:
             self.agree("price", price)
@@ -285,6 +288,10 @@ class World:
                 leave.fence,
                 {"units_micro": units_micro, "found": found, "http_status": 200} | more,
             )
+
+    def late(self, call_id, units_micro):
+        """Two people book what an invoice says beyond what was booked."""
+        self.agree("adjust", {"call_id": str(call_id), "late_units_micro": units_micro})
 
     def lease_over(self):
         """Time passes: every lease has run out."""

@@ -309,5 +309,6 @@ def test_audit_payloads_hold_ids_counts_and_hashes_only(run, cards, api_dsn):
             "market",
             "day",
             "row_count",
+            "key_id",
             "manifest_sha256",
         }

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from sxe_pipeline.local import ui
+from sxe_pipeline.local import family, ui
 from sxe_pipeline.settings import DATABASES, load
 
 SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
@@ -123,10 +123,10 @@ def test_code_servers_that_cannot_be_reached_any_more_are_started_anew(tmp_path,
 
 def test_a_code_server_that_is_cut_off_right_after_its_start_is_lost(monkeypatch):
     reached = [True, False]  # seen once, before the pause between two looks
-    child = ui._Child(lambda: subprocess.Popen(["sleep", "60"]), lambda: reached.pop(0))
+    child = family.Child(lambda: subprocess.Popen(["sleep", "60"]), lambda: reached.pop(0))
     try:
         assert not child.is_lost()
-        monkeypatch.setattr(ui, "WATCH_S", 0)
+        monkeypatch.setattr(family, "WATCH_S", 0)
         assert child.is_lost()
     finally:
         child.process.kill()
@@ -134,10 +134,10 @@ def test_a_code_server_that_is_cut_off_right_after_its_start_is_lost(monkeypatch
 
 
 def test_a_code_server_that_never_answers_is_lost_once_it_should_have(monkeypatch):
-    child = ui._Child(lambda: subprocess.Popen(["sleep", "60"]), lambda: False)
+    child = family.Child(lambda: subprocess.Popen(["sleep", "60"]), lambda: False)
     try:
         assert not child.is_lost()
-        monkeypatch.setattr(ui, "READY_S", 0)
+        monkeypatch.setattr(family, "READY_S", 0)
         assert child.is_lost()
     finally:
         child.process.kill()

@@ -217,6 +217,7 @@ def test_a_lost_table_alone_costs_no_id_and_no_day(tier):
 
 def test_days_whose_landing_is_gone_are_told_and_lost_only_when_that_is_accepted(tier):
     before = tier.ids()
+    tier.conn.commit()
     as_owner(
         tier.conn,
         "update ingest.landing_file set expired_at = clock_timestamp() where landed_day = %s",

@@ -25,6 +25,21 @@ begin
     return encode(h, 'hex')::uuid;
 end $$;
 
+-- A reason stands in its own table; the event holds its digest.
+create or replace function audit.digest_of(_text text) returns text
+language sql immutable as $$
+    select encode(sha256(convert_to(_text, 'UTF8')), 'hex');
+$$;
+
+-- The run that a session works for: its name is believed where that login holds the run's lease.
+create or replace function audit.in_run(_data jsonb) returns jsonb
+language sql stable as $$
+    select _data || coalesce((
+        select jsonb_build_object('run', r.run_id) from ops.run r
+        where r.run_id = substring(current_setting('application_name') from '^sxe run (.*)$')
+          and r.login = session_user and r.ended_at is null), '{}');
+$$;
+
 -- One event more: for functions of the owner, which know what they just did. A second event of one id
 -- is a unique violation.
 create or replace function audit.append(_kind text, _actor text, _subject text, _key text, _data jsonb)
@@ -33,7 +48,7 @@ declare
     made uuid;
 begin
     insert into audit.event (payload) values (convert_to(jsonb_build_object(
-        'actor', _actor, 'data', jsonb_strip_nulls(_data), 'key', _key, 'kind', _kind,
+        'actor', _actor, 'data', audit.in_run(jsonb_strip_nulls(_data)), 'key', _key, 'kind', _kind,
         'subject', _subject)::text, 'UTF8'))
     returning event_id into made;
     return made;
@@ -68,16 +83,18 @@ create or replace function audit.write(_record jsonb, _kinds text[]) returns uui
 language plpgsql as $$
 declare
     made uuid := audit.event_id(_record->>'kind', _record->>'subject', _record->>'key');
+    whole jsonb;
 begin
     if coalesce(_record->>'kind' <> all (_kinds), true) then
         raise exception 'this login records no event of that kind here' using errcode = '42501';
     end if;
     perform audit.as_login(_record->>'actor');
-    insert into audit.event (payload) values (convert_to(_record::text, 'UTF8'))
+    whole := jsonb_set(_record, '{data}', audit.in_run(_record->'data'));
+    insert into audit.event (payload) values (convert_to(whole::text, 'UTF8'))
     on conflict (event_id) do nothing;
     if not found and not exists (
             select from audit.event e where e.event_id = made
-            and e.payload = convert_to(audit.canonical(_record), 'UTF8')) then
+            and e.payload = convert_to(audit.canonical(whole), 'UTF8')) then
         raise exception 'another event of this kind, subject and key is recorded already'
             using errcode = 'SXREF';
     end if;

@@ -96,8 +96,8 @@ begin
     return query
     select 'budget', count(*) filter (where b.cap is distinct from (
         select (convert_from(e.payload, 'UTF8')::jsonb #>> '{data,cap_micros}')::bigint
-        from audit.event e where e.kind = 'budget.cap_set' and e.subject = concat_ws('/', 'budget',
-            coalesce(b.market, '*'), coalesce(b.provider, '*'), b.month)
+        from audit.event e where e.kind = 'budget.cap_set'
+            and e.subject = gate.budget_subject(b.market, b.provider, b.month)
         order by e.recorded_at desc limit 1)), 0::bigint
     from gate.budget b where b.month is not null;
 end $$;

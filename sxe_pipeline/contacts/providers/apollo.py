@@ -157,6 +157,18 @@ class Apollo:
             total += consumed
         return total
 
+    def read_cycle(self, reply: Reply) -> str | None:
+        """The first and last day of the credit cycle, such as '2026-09-01/2026-09-30'."""
+        body = replies.parsed(reply.body) if reply.status == 200 else None
+        cycle = (body or {}).get("current_credit_cycle")
+        days = (
+            [cycle.get(day) for day in ("start_date", "end_date")]
+            if isinstance(cycle, dict)
+            else []
+        )
+        stated = [found.date().isoformat() for found in map(replies.moment, days) if found]
+        return "/".join(stated) if len(stated) == 2 else None
+
 
 def _pending(reply: Reply, now: datetime) -> Answer | None:
     """A reply to a poll that is not the result; None for a 200 of readable size."""

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sxe_pipeline.contacts import normalise
+from sxe_pipeline.contacts import agreement, normalise
 from sxe_pipeline.contacts.adapter import Finding, Item, Value
+from sxe_pipeline.contacts.agreement import Agreement
 from sxe_pipeline.contacts.providers import replies
 
 KEYS = ("first_name", "last_name", "domain", "linkedin_url")
@@ -25,7 +26,7 @@ class _Evidence:
     """What an item or an answer states about who a person is, in the form that is compared."""
 
     def __init__(self, first: object, last: object, domain: object, linkedin: object) -> None:
-        self.names = (_text(normalise.name, first), _text(normalise.name, last))
+        self.names = (_text(str.strip, first), _text(str.strip, last))
         self.domain = _text(normalise.domain, domain)
         self.linkedin = _text(normalise.linkedin, linkedin)
 
@@ -44,23 +45,20 @@ class _Evidence:
 
     @property
     def is_enough(self) -> bool:
-        return all(self.names) or bool(self.linkedin)
+        return all(map(normalise.name, self.names)) or bool(self.linkedin)
 
-    def fits(self, person: "_Evidence") -> bool:
-        """Whether a person of the answer is the one of the item.
+    def fits(self, person: "_Evidence") -> Agreement:
+        """How far a person of the answer is the one of the item.
 
         A profile address names a person and decides; people change their employer, so the domain
         decides only where one side has no profile address.
         """
-        if any(
-            ours and ours != theirs for ours, theirs in zip(self.names, person.names, strict=True)
-        ):
-            return False
+        names = agreement.of_names(self.names, person.names)
         if self.linkedin and person.linkedin:
-            return self.linkedin == person.linkedin
-        if not all(self.names):
-            return False
-        return not (self.domain and person.domain) or self.domain == person.domain
+            return names if self.linkedin == person.linkedin else Agreement.NONE
+        if not all(map(normalise.name, self.names)):
+            return Agreement.NONE
+        return min(names, agreement.of_domains(self.domain, person.domain))
 
 
 def _text(form: Any, value: object) -> str:
@@ -84,22 +82,26 @@ def findings_of(
         now: When flags without a date were checked.
     """
     evidences = [_Evidence.of_item(item) for item in items]
-    people_of: list[list[dict[str, Any]]] = [[] for _ in items]
+    people_of: list[dict[Agreement, list[dict[str, Any]]]] = [{} for _ in items]
     unmatched = set()
     for position, person in enumerate(matches[:MOST_PEOPLE]):
         if not isinstance(person, dict):
             continue
         stated = _Evidence.of_person(person)
-        fitting = [i for i, evidence in enumerate(evidences) if evidence.fits(stated)]
-        if len(fitting) == 1:
-            people_of[fitting[0]].append(person)
-        elif not fitting:
+        degrees = [evidence.fits(stated) for evidence in evidences]
+        best = max(degrees, default=Agreement.NONE)
+        fitting = [i for i, degree in enumerate(degrees) if degree is best]
+        if best is Agreement.NONE:
             unmatched.add(position)
+        elif len(fitting) == 1:
+            people_of[fitting[0]].setdefault(best, []).append(person)
     findings = []
-    for position, (item, people) in enumerate(zip(items, people_of, strict=True)):
+    for position, (item, by_degree) in enumerate(zip(items, people_of, strict=True)):
+        best = max(by_degree, default=Agreement.NONE)
+        people = by_degree.get(best, [])
         ids = {replies.token(person.get("id")) for person in people}
         if len(people) == 1 or (len(ids) == 1 and None not in ids):
-            values = _values(people, item, groups, now)
+            values = agreement.as_believed(_values(people, item, groups, now), best)
             findings.append(Finding(item.position, "match", values, ids.pop()))
         elif people or position in unmatched:  # two different people who both fit are no match
             findings.append(Finding(item.position, "mismatch"))

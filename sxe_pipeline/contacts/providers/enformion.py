@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sxe_pipeline.contacts import normalise
+from sxe_pipeline.contacts import agreement, normalise
 from sxe_pipeline.contacts.adapter import (
     Answer,
     Finding,
@@ -19,6 +19,7 @@ from sxe_pipeline.contacts.adapter import (
     Value,
     Verdict,
 )
+from sxe_pipeline.contacts.agreement import Agreement
 from sxe_pipeline.contacts.providers import replies
 from sxe_pipeline.errors import BadConfig, BadInput
 
@@ -127,23 +128,27 @@ class Enformion:
         """None: the provider shows no counter."""
         return None
 
+    def read_cycle(self, reply: Reply) -> str | None:
+        """None: the provider shows no counter."""
+        return None
+
 
 def _finding(item: Item, person: Mapping[str, Any]) -> Finding:
-    if not _is_person_of(item, person.get("name")):
+    degree = _agreement(item, person.get("name"))
+    if degree is Agreement.NONE:
         return Finding(item.position, "mismatch")
-    return Finding(item.position, "match", [*_emails(person), *_phones(person)])
+    values = agreement.as_believed([*_emails(person), *_phones(person)], degree)
+    return Finding(item.position, "match", values)
 
 
-def _is_person_of(item: Item, name: object) -> bool:
-    """Whether both names of the answer are those of the item."""
-    if not isinstance(name, dict):
-        return False
-    for ours, theirs in (("first_name", "firstName"), ("last_name", "lastName")):
-        stated = name.get(theirs)
-        wanted = normalise.name(item.inputs.get(ours, ""))
-        if not isinstance(stated, str) or not wanted or normalise.name(stated) != wanted:
-            return False
-    return True
+def _agreement(item: Item, name: object) -> Agreement:
+    """How far both names of the answer are those of the item."""
+    stated = name if isinstance(name, dict) else {}
+    theirs = [stated.get(part) for part in ("firstName", "lastName")]
+    ours = [item.inputs.get(part, "") for part in ("first_name", "last_name")]
+    if not all(isinstance(part, str) for part in theirs) or not all(map(normalise.name, ours)):
+        return Agreement.NONE
+    return agreement.of_names((ours[0], ours[1]), (str(theirs[0]), str(theirs[1])))
 
 
 def _emails(person: Mapping[str, Any]) -> list[Value]:

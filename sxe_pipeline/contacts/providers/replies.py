@@ -28,6 +28,15 @@ _NO_CREDIT = re.compile(
     rb"|credits?\b[a-z _]{0,30}(insufficient|exhausted|exceeded|limit|used up)",
     re.IGNORECASE,
 )
+# A share of a day or a month is used up, which waiting for a minute does not bring back. A limit of
+# requests a minute or of people a request is no quota.
+_NO_QUOTA = re.compile(
+    rb"(daily|weekly|monthly|annual|yearly|plan|account|subscription)"
+    rb"[a-z _']{0,40}\b(quotas?|limit|allowance|credits?)\b"
+    rb"|(reached|exceeded|exhausted|used up|out of|over|no)[a-z _']{0,40}\bquotas?\b"
+    rb"|\bquotas?\b[a-z _']{0,30}(reached|exceeded|exhausted|used up)",
+    re.IGNORECASE,
+)
 _STOPPING = {401: "no_right", 402: "no_credit", 403: "no_right"}
 
 
@@ -37,13 +46,13 @@ def unanswered(reply: Reply, now: datetime) -> Answer | None:
         return Answer(Verdict.NOT_SENT, "not_sent", units_micro=0)
     if reply.failure is not None or reply.status is None:
         return Answer(Verdict.UNKNOWN, "no_answer")
-    if reply.status == 429:
+    if reply.status == 429 and not _is_spent(reply):
         wait = retry_after(reply.headers, now)
         return Answer(Verdict.REJECTED, "busy", units_micro=0, retry_after_s=wait)
     if reply.status in _STOPPING:
         reason = _STOPPING[reply.status]
         return Answer(Verdict.REJECTED, reason, units_micro=0, opens_circuit=True)
-    if reply.status in (400, 422):
+    if reply.status in (400, 422, 429):
         return refused(reply)
     if reply.status != 200:
         return Answer(Verdict.UNKNOWN, "provider_error" if reply.status >= 500 else "other_status")
@@ -61,9 +70,15 @@ def answered(reply: Reply, now: datetime) -> dict[str, Any] | Answer:
 
 def refused(reply: Reply) -> Answer:
     """A request that the provider declined and did not charge; without credit it is stopped."""
-    has_no_credit = _NO_CREDIT.search(reply.body[:_REFUSAL_BYTES]) is not None
-    reason = "no_credit" if has_no_credit else "refused"
-    return Answer(Verdict.REJECTED, reason, units_micro=0, opens_circuit=has_no_credit)
+    is_spent = _is_spent(reply)
+    reason = "no_credit" if is_spent else "refused"
+    return Answer(Verdict.REJECTED, reason, units_micro=0, opens_circuit=is_spent)
+
+
+def _is_spent(reply: Reply) -> bool:
+    """Whether a refusal says that the account has no credit or no quota left."""
+    told = reply.body[:_REFUSAL_BYTES]
+    return any(words.search(told) for words in (_NO_CREDIT, _NO_QUOTA))
 
 
 def parsed(body: bytes) -> dict[str, Any] | None:

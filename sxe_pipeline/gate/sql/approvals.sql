@@ -58,7 +58,7 @@ begin
         audit.append('request.approved', 'principal:' || who, _request::text, made::text,
             jsonb_build_object('version', _version, 'content_sha256', _content_sha256,
                 'items', coalesce(cardinality(_positions), total), 'max_micros', _max_micros,
-                'lost_cards', cardinality(_lost_cards)))
+                'lost_cards', cardinality(_lost_cards), 'reason_sha256', audit.digest_of(_reason)))
     from gate.setting s;
     perform gate.set_request_cap(_request, _version);
     approved := gate.approved_positions(_request, _version);
@@ -122,7 +122,8 @@ begin
         perform gate.refuse('SXBAD', 'say why: a reason is part of the record');
     end if;
     event := audit.append('request.' || lower(now_state), 'principal:' || _who, _r.request_id::text,
-        clock_timestamp()::text, jsonb_build_object('version', _r.version));
+        clock_timestamp()::text, jsonb_build_object('version', _r.version, 'before', _r.state,
+            'reason_sha256', audit.digest_of(_reason)));
     insert into gate.approval (request_id, version, content_sha256, principal, decision, reason,
                                event_id)
     select _r.request_id, _r.version, v.content_sha256, _who, _decision, _reason, event

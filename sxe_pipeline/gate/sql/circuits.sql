@@ -1,7 +1,9 @@
 -- Circuits of providers: stopping needs one person, closing the circuit again two.
 
-create or replace function gate.set_circuit(_provider text, _state text, _cause text, _actor text)
-returns void language plpgsql as $$
+-- Answers the event, or null where nothing changed.
+create or replace function gate.set_circuit(
+    _provider text, _state text, _cause text, _actor text, _reason text default null
+) returns uuid language plpgsql as $$
 declare
     event uuid;
 begin
@@ -11,16 +13,18 @@ begin
                and ((circuit_state = _state and (circuit_state <> 'open' or cause <> 'failures'
                                          or _cause = 'failures'))
                     or (circuit_state = 'killed' and _cause <> 'reopened'))) then
-        return;
+        return null;
     end if;
     event := audit.append('circuit.' || _state, _actor, _provider, clock_timestamp()::text,
-                       jsonb_build_object('cause', _cause));
+        jsonb_build_object('cause', _cause, 'reason_sha256', audit.digest_of(_reason),
+            'before', (select circuit_state from gate.provider where provider = _provider)));
     update gate.provider set circuit_state = _state, cause = _cause, changed_at = clock_timestamp(),
         event_id = event
     where provider = _provider;
     if not found then
         perform gate.refuse('SXNOF', 'there is no such provider; a price card makes one');
     end if;
+    return event;
 end $$;
 
 create or replace function gate.kill(_token text, _provider text, _reason text) returns int
@@ -28,6 +32,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     who text := gate.authenticate(_token, null);
     name text;
+    event uuid;
     killed int := 0;
 begin
     if coalesce(trim(_reason), '') = '' then
@@ -35,7 +40,9 @@ begin
     end if;
     for name in select provider from gate.provider
                 where _provider is null or provider = _provider order by provider for update loop
-        perform gate.set_circuit(name, 'killed', 'killed', 'principal:' || who);
+        event := gate.set_circuit(name, 'killed', 'killed', 'principal:' || who, _reason);
+        insert into gate.stop (event_id, provider, reason, stopped_by)
+        select event, name, _reason, who where event is not null;
         killed := killed + 1;
     end loop;
     if killed = 0 then

@@ -1,8 +1,20 @@
 -- What is learned after an answer: a late charge, money back, the cost of a call nobody knew about.
 
--- A charge that is learned when everything was resolved: recorded all the same.
-create or replace function gate.late(_call uuid, _units_micro bigint) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- What two persons know from an invoice: more than was booked, or less.
+create or replace function gate.correct(_c jsonb, _actor text) returns void
+language plpgsql as $$
+begin
+    if _c ? 'late_units_micro' then
+        perform gate.late((_c->>'call_id')::uuid, (_c->>'late_units_micro')::bigint, _actor);
+    else
+        perform gate.adjust((_c->>'call_id')::uuid, (_c->>'units_micro')::bigint, _actor);
+    end if;
+end $$;
+
+-- A charge that is learned when everything was resolved: recorded all the same, as an overrun, which
+-- no cap refuses; the provider stops until two persons let it go on.
+create or replace function gate.late(_call uuid, _units_micro bigint, _actor text) returns void
+language plpgsql as $$
 declare
     c gate.call;
     micros bigint;
@@ -20,9 +32,9 @@ begin
     where call_id = _call;
     update gate.provider set booked_units_micro = booked_units_micro + _units_micro
     where provider = c.provider;
-    perform gate.add_step(c, c.state, 'call.late', 'contacts',
+    perform gate.add_step(c, c.state, 'call.late', _actor,
         jsonb_build_object('charged_micros', micros, 'units_micro', _units_micro));
-    perform gate.set_circuit(c.provider, 'open', 'late_charge', 'contacts');
+    perform gate.set_circuit(c.provider, 'open', 'late_charge', _actor);
 end $$;
 
 -- The invoice says less than was booked: two persons give it back to the budgets it was taken from.

@@ -12,7 +12,8 @@ grant execute on function
     gate.approve(text, uuid, int, text, text, int[], bigint, text[]),
     gate.reject(text, uuid, int, text, text), gate.revoke(text, uuid, text),
     gate.propose(text, text, jsonb, text), gate.decide(text, uuid, boolean),
-    gate.kill(text, text, text), gate.renew(text, text, timestamptz), gate.retire(text, text),
+    gate.kill(text, text, text), gate.accept(text, text), gate.renew(text, text, timestamptz), gate.revoke_token(text, text),
+    gate.retire(text, text), gate.count_refusal(text), gate.show_refusals(),
     gate.show_requests(uuid), gate.receipt(text, uuid), gate.show_budgets(),
     gate.show_providers(), gate.show_proposals(), gate.show_principals(), gate.show_policy()
     to sxe_api;
@@ -22,7 +23,6 @@ grant execute on function
     gate.sending(uuid, bigint), gate.release(uuid, bigint, text, int, boolean),
     gate.unknown(uuid, bigint, text, int), gate.settle(uuid, bigint, jsonb),
     gate.wait(uuid, bigint, double precision), gate.stop(uuid, bigint, text, text),
-    gate.late(uuid, bigint),
-    gate.reconcile(text, bigint), gate.finish(uuid, bigint), gate.sweep(int),
+    gate.reconcile(text, bigint, text), gate.finish(uuid, bigint), gate.sweep(int),
     gate.deliverable(uuid), gate.recover_asks(text[], timestamptz)
     to sxe_contacts;

@@ -146,6 +146,8 @@ begin
         perform case
             when one.key = 'quorum' then gate.demand(gate.is_whole(one.value, 1, 5),
                 'setting quorum', 'a whole number from 1 to 5, such as 2')
+            when one.key = 'may_request_and_approve' then gate.demand(
+                jsonb_typeof(one.value) = 'boolean', 'setting ' || one.key, 'true or false')
             when one.key in ('reconcile_wait', 'poll_wait') then
                 gate.demand(gate.fits(one.value, 'gate.pause'), 'setting ' || one.key,
                     'a time of zero to thirty days, such as "60 seconds"')

@@ -4,7 +4,7 @@
 create or replace function gate.adjustable_settings() returns text[]
 language sql immutable as $$
     select '{quorum,decide_within,run_within,reconcile_wait,poll_wait,email_fresh_for,'
-           'phone_fresh_for,negative_for}'::text[];
+           'phone_fresh_for,negative_for,may_request_and_approve}'::text[];
 $$;
 
 create or replace function gate.propose(_token text, _kind text, _content jsonb, _reason text)
@@ -29,7 +29,8 @@ begin
     insert into gate.proposal (proposal_id, kind, content, reason, proposed_by, expires_at, event_id)
     select made, _kind, _content, _reason, who, clock_timestamp() + s.decide_within,
            audit.append('proposal.made', 'principal:' || who, made::text, 'made', jsonb_build_object(
-               'kind', _kind, 'content_sha256', encode(gate.sha256_of(_content), 'hex')))
+               'kind', _kind, 'content_sha256', encode(gate.sha256_of(_content), 'hex'),
+               'reason_sha256', audit.digest_of(_reason)))
     from gate.setting s;
     return made;
 exception
@@ -64,7 +65,8 @@ begin
     event := audit.append(case when _is_confirmed then 'proposal.confirmed' else 'proposal.rejected' end,
         'principal:' || who, _proposal::text, 'decided',
         jsonb_build_object('kind', p.kind, 'proposed_by', p.proposed_by,
-                           'content_sha256', encode(gate.sha256_of(p.content), 'hex')));
+                           'content_sha256', encode(gate.sha256_of(p.content), 'hex'),
+                           'before', gate.before(p)));
     update gate.proposal
     set decided_by = who, decided_at = clock_timestamp(), decided_event_id = event,
         decision = case when _is_confirmed then 'confirmed' else 'rejected' end
@@ -83,13 +85,13 @@ declare
     name text;
 begin
     case _p.kind
-    when 'cap' then perform gate.set_cap(c, _actor);
+    when 'cap' then perform gate.set_cap(c, _p.proposal_id, _actor);
     when 'price' then perform gate.set_price(c, _p.proposal_id, _actor);
     when 'policy' then perform gate.set_policy(c, _p.proposal_id);
     when 'principal' then
         perform gate.add_principal(c->>'principal',
             array(select jsonb_array_elements_text(c->'scopes')), c->>'token_sha256',
-            least((c->>'expires_at')::timestamptz, clock_timestamp() + interval '1 year'), _actor);
+            least((c->>'expires_at')::timestamptz, clock_timestamp() + interval '1 year'), _actor, null);
     when 'setting' then
         for name in select jsonb_object_keys(c) loop
             execute format('update gate.setting s set %1$I = '
@@ -108,7 +110,7 @@ begin
     when 'resolve' then
         perform gate.resolve_unknown((c->>'call_id')::uuid, (c->>'units_micro')::bigint, _actor);
     when 'adjust' then
-        perform gate.adjust((c->>'call_id')::uuid, (c->>'units_micro')::bigint, _actor);
+        perform gate.correct(c, _actor);
     when 'recovery' then
         perform ops.adopt(c, _actor);
     end case;
@@ -120,18 +122,38 @@ exception
             'nothing was changed');
 end $$;
 
-create or replace function gate.set_cap(_c jsonb, _actor text) returns void
+-- What a changed setting was; what it becomes is the proposal's content. Few bytes, or none.
+create or replace function gate.before(_p gate.proposal) returns jsonb
+language sql stable as $$
+    select case when octet_length(was::text) <= 200 then was end from (
+        select jsonb_object_agg(name, to_jsonb(s) -> name) as was
+        from gate.setting s cross join jsonb_object_keys(_p.content) name
+        where _p.kind = 'setting') x;
+$$;
+
+-- A budget in the log: one line, whatever somebody called a market.
+create or replace function gate.budget_subject(_market text, _provider text, _month date)
+returns text language sql immutable as $$
+    select regexp_replace(concat_ws('/', 'budget', coalesce(_market, '*'), coalesce(_provider, '*'),
+                                    _month), '\s', ' ', 'g');
+$$;
+
+create or replace function gate.set_cap(_c jsonb, _proposal uuid, _actor text) returns void
 language plpgsql as $$
 declare
+    before bigint;
     of_month date := coalesce((_c->>'month')::date,
                               date_trunc('month', clock_timestamp() at time zone 'UTC'));
 begin
+    select cap into before from gate.budget
+    where budget_key = gate.budget_key(null, _c->>'market', _c->>'provider', of_month) for update;
     insert into gate.budget (market, provider, month, cap)
     values (_c->>'market', _c->>'provider', of_month, (_c->>'cap_micros')::bigint)
     on conflict (budget_key) do update set cap = excluded.cap;
-    perform audit.append('budget.cap_set', _actor, concat_ws('/', 'budget', coalesce(_c->>'market', '*'),
-        coalesce(_c->>'provider', '*'), of_month), clock_timestamp()::text,
-        jsonb_build_object('cap_micros', (_c->>'cap_micros')::bigint));
+    perform audit.append('budget.cap_set', _actor,
+        gate.budget_subject(_c->>'market', _c->>'provider', of_month), clock_timestamp()::text,
+        jsonb_build_object('cap_micros', (_c->>'cap_micros')::bigint, 'before_micros', before,
+                           'proposal_id', _proposal));
 exception when check_violation then
     perform gate.refuse('SXREF', 'a cap is 0 or more, of a market, a provider or both, and '
         'not below what is spent and reserved');

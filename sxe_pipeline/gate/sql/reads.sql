@@ -112,16 +112,25 @@ create or replace function gate.show_proposals() returns setof jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select jsonb_build_object('proposal_id', proposal_id, 'kind', kind, 'content', content,
         'reason', reason, 'proposed_by', proposed_by, 'proposed_at', proposed_at,
-        'expires_at', expires_at, 'decided_by', decided_by, 'decision', decision)
+        'expires_at', expires_at, 'decided_by', decided_by, 'decision', decision,
+        -- A name that is taken is another thing than a new one; whoever confirms sees which.
+        'known', case when kind = 'principal' then (
+            select jsonb_build_object('scopes', p.scopes, 'is_active', p.is_active,
+                'working_tokens', (select count(*) from gate.working_tokens(p.principal)))
+            from gate.principal p where p.principal = content->>'principal') end)
     from gate.proposal order by proposed_at;
 $$;
 
 create or replace function gate.show_principals() returns setof jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select jsonb_build_object('principal', p.principal, 'scopes', p.scopes,
-        'is_active', p.is_active, 'tokens', count(t.*) filter (
-            where t.revoked_at is null and t.expires_at > clock_timestamp()),
-        'expires_at', max(t.expires_at) filter (where t.revoked_at is null))
+        'is_active', p.is_active, 'tokens', coalesce(jsonb_agg(jsonb_build_object(
+                'token', left(encode(t.token_sha256, 'hex'), 12),
+                'ends_in', right(encode(t.token_sha256, 'hex'), 4),
+                'is_accepted', t.proved_at is not null, 'expires_at', t.expires_at)
+                order by t.made_at) filter (
+            where t.replaced_at is null and t.revoked_at is null
+              and t.expires_at > clock_timestamp()), '[]'))
     from gate.principal p left join gate.token t using (principal)
     group by p.principal order by p.principal;
 $$;

@@ -61,6 +61,9 @@ begin
     end if;
     select * into before from gate.request where request_id = made for update;
     if before.request_id is not null then
+        if before.created_by <> who then
+            perform gate.refuse('SXREF', 'only whoever asked edits a request; make one of your own');
+        end if;
         if before.state not in ('SUBMITTED', 'APPROVED', 'PARTIAL', 'REJECTED', 'EXPIRED', 'REVOKED')
            or before.attempt > 0 then
             perform gate.refuse('SXREF', 'a request that was begun is not edited; make another');

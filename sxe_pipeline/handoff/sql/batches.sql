@@ -16,7 +16,8 @@ begin
         jsonb_build_object('contract', _b.contract, 'contract_version', _b.contract_version,
             'market', _b.market, 'day', _b.day, 'request_id', _b.request_id, 'seq', _b.seq,
             'prev_batch_id', _b.prev_batch_id, 'row_count', _b.row_count,
-            'manifest_sha256', _b.manifest_sha256));
+            'manifest_sha256', _b.manifest_sha256,
+            'key_id', substring(convert_from(_b.manifest, 'UTF8') from '"keyid": ?"([0-9a-f]{16})')));
 end $$;
 
 -- Begin a batch, or begin an abandoned one anew: content that comes back has its old id.

@@ -19,7 +19,8 @@ begin
     if not exists (select from privacy.suppression s where s.card_id = _card) then
         insert into privacy.suppression (card_id, reason, added_by, event_id)
         values (_card, _reason, who,
-                audit.append('suppression.added', 'principal:' || who, _card, 'added', '{}'));
+                audit.append('suppression.added', 'principal:' || who, _card, 'added',
+                             jsonb_build_object('reason_sha256', audit.digest_of(_reason))));
     end if;
 end $$;
 

@@ -171,6 +171,4 @@ begin
 end $$;
 
 -- A counter counts from the start of a credit cycle; null: the provider names none.
-alter table gate.provider
-    add column read_cycle text,
-    add column agreed_cycle text;
+alter table gate.provider add column agreed_cycle text;

@@ -1,0 +1,188 @@
+"""The process of a container: real children on a given database, asked by HTTP and ended."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from sxe_pipeline.errors import BadInput
+from sxe_pipeline.local import family, health, worker
+from sxe_pipeline.settings import DATABASES, SECRETS, load
+from sxe_pipeline_tests import databases
+from sxe_pipeline_tests.places import settings_on, with_dagsters_tables
+
+SXE = [sys.executable, "-m", "sxe_pipeline.cli", "worker"]
+PATIENCE_S = 120
+
+
+@pytest.fixture
+def database(processes, server, tmp_path):
+    """One whose Dagster tables stand, as `sxe migrate` leaves it, and the logins of the tier."""
+    made = databases.copy_of(server, with_dagsters_tables(server))
+    settings_on(made, tmp_path / "key")
+    yield made
+    databases.drop(made)
+
+
+class Container:
+    """`sxe worker KINDS` with an empty home and nothing but the environment of its process."""
+
+    def __init__(self, kinds, home, logins):
+        self.health, self.port = _free_port(), _free_port()
+        mine = {k: v for k, v in os.environ.items() if not k.startswith(("SXE_", "DAGSTER_"))}
+        self.log = home.with_suffix(".log")
+        with self.log.open("w") as out:
+            self.process = subprocess.Popen(
+                [*SXE, *kinds, "--port", str(self.port), "--health-port", str(self.health)],
+                env=mine | logins | {"SXE_HOME": str(home), "SXE_RUN_LEASE_S": "10"},
+                stdout=out,
+                stderr=out,
+                # As a shell does in the background; Dagster would give it to SIGTERM as well.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+            )
+
+    def says(self, path):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health}{path}", timeout=5) as a:
+                return a.status
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code
+        except OSError:
+            return None
+
+    def until(self, condition, what):
+        end = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert self.process.poll() is None, self.printed()
+            assert time.monotonic() < end, f"{what}: {self.printed()}"
+            time.sleep(0.2)
+
+    def printed(self):
+        return self.log.read_text()[-3000:]
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+def test_d08_of_two_daemons_one_works_and_a_rollout_takes_over(database, tmp_path):
+    """The new container is ready while it stands by, and works once the old one was told to end."""
+    dagster = {"DAGSTER_DATABASE_URL": database.dsn("sxe_dagster")}
+    social = dagster | {"SXE_SOCIAL_DATABASE_URL": database.dsn("sxe_social")}
+    with contextlib.ExitStack() as ends:
+        old = Container(["social", "daemon"], tmp_path / "old", social)
+        ends.callback(old.process.kill)
+        old.until(lambda: old.says("/readyz") == 200, "the first one is ready")
+        old.until(lambda: "this engine works" in old.printed(), "and works")
+        new = Container(["daemon"], tmp_path / "new", dagster)
+        ends.callback(new.process.kill)
+        new.until(lambda: "stands by" in new.printed(), "the second one stands by")
+        new.until(lambda: new.says("/readyz") == 200, "and is ready, so a rollout goes on")
+        alive = [old.says("/livez"), new.says("/livez")]
+
+        code = old.end()
+        new.until(lambda: "this engine works" in new.printed(), "and takes over")
+
+        assert alive == [200, 200]
+        assert code == 0, old.printed()
+        assert new.end() == 0, new.printed()
+    for home in ("old", "new"):
+        assert _running(tmp_path / home) == []
+
+
+@pytest.mark.parametrize("kinds", [("contact", "social"), ("contact", "daemon"), ()])
+def test_contact_data_shares_a_container_with_nothing(kinds):
+    with pytest.raises(BadInput):
+        worker.process_of(kinds)
+
+
+def test_no_worker_starts_a_database_or_without_its_logins(tmp_path):
+    done = subprocess.run(
+        [*SXE, "social"],
+        env={"PATH": os.environ["PATH"], "SXE_HOME": str(tmp_path / "h")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 3
+    assert "SXE_SOCIAL_DATABASE_URL" in done.stderr
+    assert not (tmp_path / "h" / "postgres").exists()
+
+
+def test_d09_each_child_of_a_container_knows_what_is_its_own(tmp_path, monkeypatch):
+    for name in {*DATABASES.values(), *SECRETS} - {"SXE_ALERT_WEBHOOK_URL"}:
+        monkeypatch.setenv(name, f"postgresql://{name}@h/d")
+    monkeypatch.setenv("SXE_HOME", str(tmp_path))
+    given = load()
+
+    ours = {*DATABASES.values(), *SECRETS}
+    held = {kind: ours & set(worker.told(given, kind, tmp_path)) for kind in worker.KINDS}
+
+    dagster = "DAGSTER_DATABASE_URL"
+    assert held["daemon"] == {dagster}
+    assert {dagster, "SXE_SOCIAL_DATABASE_URL", "SXE_SIGNING_KEY"} <= held["social"]
+    assert {dagster, "SXE_CONTACTS_DATABASE_URL", "SXE_KEYSET"} <= held["contact"]
+    assert held["social"] & held["contact"] == {dagster, "SXE_SIGNING_KEY"}
+
+
+RUN = """
+import multiprocessing, time
+if __name__ == "__main__":
+    run = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+    run.start()
+    print("begun", flush=True)
+    run.join()
+"""
+
+
+def test_the_runs_of_a_code_server_are_counted_while_they_last(tmp_path):
+    (tmp_path / "server.py").write_text(RUN)
+    stop = family.Stop.__new__(family.Stop)
+    stop.times = 0
+    kin = family.Family(stop)
+    log = tmp_path / "log"
+    kin.start("server", lambda: family.start([str(tmp_path / "server.py")], os.environ, log=log))
+    try:
+        end = time.monotonic() + PATIENCE_S
+        while kin.runs("server") != 1:
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.05)
+    finally:
+        kin.end()
+
+
+def test_a_loop_that_hangs_is_not_alive_and_one_that_drains_is_not_ready(monkeypatch):
+    seen = health.Health()
+    before = [seen.answer(path) for path in ("/livez", "/readyz", "/other")]
+    seen.beat(is_ready=True)
+    ready = [seen.answer(path) for path in ("/livez", "/readyz")]
+    monkeypatch.setattr(health, "STALE_S", -1)
+
+    assert before == [200, 503, 404]
+    assert ready == [200, 200]
+    assert [seen.answer(path) for path in ("/livez", "/readyz")] == [503, 503]
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _running(home):
+    """Processes that were told this home."""
+    mark, found = f"DAGSTER_HOME={home}/dagster".encode(), []
+    for pid in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as told:  # noqa: PTH123
+            if mark in told.read().split(b"\0"):
+                found.append(pid)
+    return found
