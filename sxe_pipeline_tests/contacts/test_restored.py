@@ -21,7 +21,7 @@ def register_key(database, home):
     """That of the home's contact process, which made it at its first run."""
     signer = sign.of_file(sign.contact_file(home))
     with sql.connect(database.dsn("sxe_admin")) as conn:
-        keys.register(conn, [signer.public_key], actor="test", now=datetime.now(UTC))
+        keys.register(conn, [(signer.public_key, ())], actor="test", now=datetime.now(UTC))
 
 
 def agree(world, kind, content):
