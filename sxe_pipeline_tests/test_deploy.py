@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sxe_pipeline import variables
 from sxe_pipeline.local import worker
 from sxe_pipeline.ops.sensors import LOCATIONS
+from sxe_pipeline.settings import variables
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 SPEC = yaml.safe_load((DEPLOY / "app.yaml").read_text())

@@ -11,8 +11,9 @@ import click
 import pytest
 
 import sxe_pipeline
-from sxe_pipeline import settings, variables
+from sxe_pipeline import settings
 from sxe_pipeline.cli import main
+from sxe_pipeline.settings import variables
 from sxe_pipeline.store import roles
 
 PACKAGE = Path(sxe_pipeline.__file__).parent

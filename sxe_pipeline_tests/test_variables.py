@@ -7,10 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 import sxe_pipeline
-from sxe_pipeline import definitions, settings, variables
+from sxe_pipeline import definitions, settings
 from sxe_pipeline.cli import main
 from sxe_pipeline.errors import BadConfig
 from sxe_pipeline.handoff import sign
+from sxe_pipeline.settings import variables
 
 TLS = "?sslmode=verify-full"
 DATABASE = "postgresql://u:hunter2@db.example:25060/sxe"
@@ -185,9 +186,8 @@ def test_d09_a_code_location_loads_with_its_own_environment_and_refuses_the_othe
 
 def test_every_name_that_is_read_is_known_and_every_process_is_told_apart():
     package = Path(sxe_pipeline.__file__).parent
-    read = set(
-        re.findall(r'env(?:\.get\(|\[|, )"(SXE_\w+)"', (package / "settings.py").read_text())
-    )
+    reader = (package / "settings" / "__init__.py").read_text()
+    read = set(re.findall(r'env(?:\.get\(|\[|, )"(SXE_\w+)"', reader))
 
     assert len(read) > 8
     assert read <= variables.KNOWN

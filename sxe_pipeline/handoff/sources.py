@@ -15,8 +15,8 @@ from obstore.store import HTTPStore
 from sxe_pipeline.errors import BadInput, NotFound, StoreUnavailable
 from sxe_pipeline.handoff.verify import Prefix
 from sxe_pipeline.settings import StoreUrl
+from sxe_pipeline.settings.variables import is_loopback, parts_of
 from sxe_pipeline.store.objects import Entry, Objects
-from sxe_pipeline.variables import is_loopback, parts_of
 
 _IN_MEMORY = 32 << 20
 """A larger file lies on the disk while it is read."""

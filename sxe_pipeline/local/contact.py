@@ -17,9 +17,9 @@ from sxe_pipeline.handoff import sign
 from sxe_pipeline.local import attach, interrupts
 from sxe_pipeline.local.variables import dagster_home, pace, stores
 from sxe_pipeline.settings import PROVIDERS, Settings
+from sxe_pipeline.settings.variables import ENV, PRODUCTION
 from sxe_pipeline.store import disk
 from sxe_pipeline.store.sql import with_driver
-from sxe_pipeline.variables import ENV, PRODUCTION
 
 ONCE, RECOVERY = "sxe_pipeline.local.contact_once", "sxe_pipeline.local.contact_recovery"
 UMASK = 0o077

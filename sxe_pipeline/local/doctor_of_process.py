@@ -19,8 +19,8 @@ from sxe_pipeline.local.doctor import Check
 from sxe_pipeline.ops import periods
 from sxe_pipeline.privacy import policy
 from sxe_pipeline.settings import DATABASES, Settings
+from sxe_pipeline.settings.variables import PROCESSES
 from sxe_pipeline.store import roles, sql
-from sxe_pipeline.variables import PROCESSES
 
 _TIERS = {"social": "social_dsn", "contact": "contacts_dsn"}
 """Process that signs batches -> its login."""

@@ -12,9 +12,9 @@ import sxe_pipeline
 from sxe_pipeline.errors import BadConfig
 from sxe_pipeline.ops import days
 from sxe_pipeline.settings import DATABASES, PACE, STORES, Settings
+from sxe_pipeline.settings.variables import ENV, PRODUCTION, of_store
 from sxe_pipeline.store import disk, sql
 from sxe_pipeline.store.sql import with_driver
-from sxe_pipeline.variables import ENV, PRODUCTION, of_store
 
 
 def deploy_file(name: str) -> Path:

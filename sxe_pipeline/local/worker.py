@@ -19,8 +19,8 @@ from sxe_pipeline.errors import BadInput
 from sxe_pipeline.local import contact, family, health, variables
 from sxe_pipeline.ops.engine import Engine
 from sxe_pipeline.settings import Settings
+from sxe_pipeline.settings.variables import PROCESSES
 from sxe_pipeline.store import sql
-from sxe_pipeline.variables import PROCESSES
 
 KINDS = ("social", "contact", "daemon")
 PORTS = {"social": 4001, "contact": 4002}

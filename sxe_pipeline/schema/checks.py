@@ -14,9 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
-from sxe_pipeline import duck
 from sxe_pipeline.errors import ContractBroken
-from sxe_pipeline.schema import arrow
+from sxe_pipeline.schema import arrow, duck
 from sxe_pipeline.schema.columns import Column, Rule
 
 

@@ -13,9 +13,10 @@ import duckdb
 import psycopg
 import pyarrow as pa
 
-from sxe_pipeline import audit, duck
+from sxe_pipeline import audit
 from sxe_pipeline.errors import Busy, NotFound
 from sxe_pipeline.ops import versions
+from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.tables import PROFILE
 from sxe_pipeline.social import observe, recover
 from sxe_pipeline.store import tables

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 from psycopg import sql as compose
 
-from sxe_pipeline import variables
 from sxe_pipeline.cli import main
 from sxe_pipeline.handoff import record, sign
+from sxe_pipeline.settings import variables
 from sxe_pipeline.store import migrate, roles, sql
 from sxe_pipeline_tests.local import buckets
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from sxe_pipeline import duck
 from sxe_pipeline.errors import BadConfig
+from sxe_pipeline.schema import duck
 
 MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 GIB = 1 << 30

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from sxe_pipeline import variables
 from sxe_pipeline.errors import BadConfig
-from sxe_pipeline.variables import (
+from sxe_pipeline.settings import variables
+from sxe_pipeline.settings.variables import (
     ALERT_WEBHOOK,
     DATABASES,
     ENV,
