@@ -110,6 +110,17 @@ def test_a08_a_half_acts_under_the_faces_of_its_own_tier(database):
             assert recorded(database, role, actor=actor, kind=kind) == expected
 
 
+def test_a08_the_contact_tier_attests_no_event_of_the_other(database, conn):
+    audit.append(conn, "table.vacuum_begun", actor="job", subject="s", key="k")
+    conn.commit()
+
+    with sql.connect(database.dsn("sxe_contacts")) as contacts:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), contacts.transaction():
+            audit.attest(contacts, "ops/tables_kept", "run")
+        audit.append(contacts, "contact_run_history.expired", actor="job", subject="s", key="k")
+        assert audit.attest(contacts, "contacts/expired_data", "run").event_count == 1
+
+
 BROKEN = [b"\xff\xff", b"{}jane", b"{}", b"[]", b"null", b'{"kind":"a"}']
 
 

@@ -40,3 +40,16 @@ create or replace trigger refuse_change before update or delete or truncate on a
 -- ALWAYS, so that session_replication_role = replica does not switch them off.
 alter table audit.event enable always trigger seal_leaf;
 alter table audit.event enable always trigger refuse_change;
+
+-- The contact tier answers for its own assets alone; the social tier also for what no run attested.
+create or replace function audit.keep_to_tier() returns trigger language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+begin
+    if session_user = 'sxe_contacts'
+       and new.asset_key !~ '^(contacts/|handoff/lead_contact_)' then
+        raise exception 'this login attests no event of that asset' using errcode = '42501';
+    end if;
+    return new;
+end $$;
+create or replace trigger keep_to_tier before insert on audit.attestation
+    for each row execute function audit.keep_to_tier();
