@@ -117,19 +117,28 @@ class Month:
         raise SystemExit("the database does not answer")
 
     def _kill(self) -> None:
-        """Kills at random moments of the landings, spread over them."""
+        """Kills at random moments of the landings, spread over them; a late one does not wait."""
         postmaster = attach.server_log(self.settings).parent / "data" / "postmaster.pid"
         pause = self.given.days * self.given.day_s / max(self.given.kills, 1)
+        due = time.monotonic()
         while len(self.kills) < self.given.kills and not self._over.is_set():
-            self._over.wait(self.fate.uniform(0, 2 * pause))
+            due += self.fate.uniform(0, 2 * pause)
+            self._over.wait(max(0.0, due - time.monotonic()))
             target = self.fate.choice(TARGETS)
-            # A worker lives for seconds: one that is due is waited for.
-            while not (hit := self.engine.kill(target, self.fate, postmaster)):
-                if target != "worker" or self._over.wait(0.5):
-                    break
-            if hit:
+            if target == "worker":
+                self._wait_for_workers(self.fate.randrange(3))
+            if self.engine.kill(target, self.fate, postmaster):
                 self.kills.append(target)
                 self.say(f"killed {target}")
+
+    def _wait_for_workers(self, passing: int) -> None:
+        """Until one works after so many: they live for seconds, and not each next one is killed."""
+        seen: set[int] = set()
+        while not self._over.wait(0.3):
+            alive = self.engine.pids("worker")
+            seen.update(alive)
+            if alive and len(seen) > passing:
+                return
 
     def _night(self, day: Any) -> None:
         """The schedules as of the morning after; a launch that nobody takes is asked for again."""

@@ -133,6 +133,10 @@ class Engine:
         pids = found[target]
         return bool(pids) and _kill(rng.choice(pids))
 
+    def pids(self, kind: str) -> list[int]:
+        """The processes of a kind that run now."""
+        return self._processes()[kind]
+
     def _processes(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {kind: [] for kind in KINDS}
         mark = f"DAGSTER_HOME={self.home}/dagster".encode()
