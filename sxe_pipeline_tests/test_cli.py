@@ -221,6 +221,7 @@ def test_land_build_publish_and_read_back(tmp_path):
         events = sxe("audit", "search", "--kind", "batch.published", "--json", home=home)
         verdict = sxe("audit", "verify", "--json", home=home)
         doctor = sxe("doctor", home=home)
+        exported = sxe("env", "--json", home=home)
 
     assert json.loads(dry.stdout)["landed"] == 1, dry.stderr
     assert json.loads(landed.stdout)["registered"] == 1, landed.stderr
@@ -239,6 +240,7 @@ def test_land_build_publish_and_read_back(tmp_path):
     part.write_bytes(part.read_bytes()[:-1] + b"!")
     assert sxe("batch", "verify", str(folder_of_batch), "--key", str(key)).returncode == 1
     assert doctor.returncode == 0
+    assert json.loads(exported.stdout)["variables"]["SXE_FIRST_DAY"] == batch["day"]
     assert sxe("down", "--reset", "--yes", home=home).returncode == 0
     assert not home.exists()
 

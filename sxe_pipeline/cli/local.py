@@ -128,7 +128,8 @@ def env(command: tuple[str, ...], as_json: bool) -> None:
     from sxe_pipeline.local import attach, interrupts, variables
 
     with attach.attached(settings.load(), "social", "api", "dagster") as held:
-        exports = variables.exports(held.settings, variables.dagster_home(held.settings))
+        given = variables.since_first_landing(held.settings)
+        exports = variables.exports(given, variables.dagster_home(given))
         if command:
             child = subprocess.Popen(
                 list(command), env=settings.inherited() | exports, pass_fds=held.descriptors
