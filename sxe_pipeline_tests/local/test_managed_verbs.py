@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from sxe_pipeline.store import roles
+from sxe_pipeline.store import catalogue, roles
 from sxe_pipeline_tests.local import managed
 from sxe_pipeline_tests.local.managed import rows, state, sxe
 
@@ -21,7 +21,7 @@ def test_five_urls_as_printed_are_all_that_a_migration_needs(tmp_path):
         before = state(service, database)
         plan = sxe(service, database, tmp_path, "migrate", "--dry-run", "--json")
         assert plan.returncode == 0, plan.stderr
-        assert json.loads(plan.stdout)["revisions"] == [1000]
+        assert json.loads(plan.stdout)["revisions"] == [r.number for r in catalogue.revisions()]
         assert state(service, database) == before
 
         first = sxe(service, database, tmp_path, "migrate")
