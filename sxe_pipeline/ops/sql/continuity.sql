@@ -73,6 +73,10 @@ begin
         marker_id = gen_random_uuid(), counted_at = clock_timestamp()
     from jsonb_each_text(_seen->'stores') s where s.key = m.store;
     delete from ops.doubt;
+    -- What was refused meanwhile is asked for again.
+    update ops.work set state = 'waiting', failures = 0, retry_at = clock_timestamp(),
+        changed_at = clock_timestamp()
+    where state = 'red';
     -- Nobody knows what was called since: each circuit is closed by two persons, who compare its counter.
     perform gate.set_circuit(provider, 'open', 'restored', _actor) from gate.provider
     where circuit_state <> 'killed' order by provider;
