@@ -1,8 +1,10 @@
 """Whoever sits at a terminal and types verbs, with the own token, on a real database."""
 
 import json
+import os
 import re
 from pathlib import Path
+from unittest import mock
 
 import click
 from click.testing import CliRunner
@@ -48,7 +50,9 @@ class Terminal:
     def type(self, who, *arguments, code=0, token=None):
         """Type a verb as somebody, or as nobody (None)."""
         given = token or (self.tokens[who] if who else None)
-        done = CliRunner(env=self.variables | {"SXE_TOKEN": given}).invoke(main, list(arguments))
+        with mock.patch.dict(os.environ):  # a verb that runs Dagster tells its process where to
+            runner = CliRunner(env=self.variables | {"SXE_TOKEN": given})
+            done = runner.invoke(main, list(arguments))
         if done.exit_code != code:
             raise AssertionError(f"{arguments} ended with {done.exit_code}: {done.output}")
         assert "Traceback" not in done.output
