@@ -10,10 +10,10 @@ import pytest
 
 from sxe_pipeline.ingest import register
 from sxe_pipeline.settings import load
-from sxe_pipeline.social import observe
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.databases import as_owner
+from sxe_pipeline_tests.social import registered
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW - timedelta(days=100)
@@ -37,18 +37,7 @@ def old(empty):
             now=NOW,
         )
         as_owner(conn, "update ingest.landing_file set registered_at = %s", [LONG_AGO])
-        with conn.transaction():
-            landed = register.day_of(conn, day)
-        observe.observe(
-            conn,
-            given.tier1_url,
-            days=[day],
-            files_by_day={day: landed.files},
-            inputs_by_day={day: landed.inputs},
-            read=lambda file: [],
-            now=NOW,
-            actor="test",
-        )
+        registered.take_in(conn, given, [day], NOW)
     return empty
 
 
