@@ -46,6 +46,8 @@ PACE = {
 TARGETS = ("worker", "worker", "worker", "code server", "daemon", "postgres", "all")
 QUIET_S = 900
 """How long the engine may take to come to rest after the last landing."""
+IDLE_S = 60
+"""How long the killer waits for a worker; then something else dies."""
 AGAIN_S = 120
 """From the end of a lost run's lease to the next run."""
 SWOLLEN = 3
@@ -82,7 +84,6 @@ class Month:
                     self.say(f"{day}: {chapter.__name__}, {self.landing.expected[day]} records")
                     self._wait(self.given.day_s)
                     self._night(day)
-                self._over.set()
                 killer.join()
                 self._come_to_rest()
                 self._judge()
@@ -117,7 +118,7 @@ class Month:
         raise SystemExit("the database does not answer")
 
     def _kill(self) -> None:
-        """Kills at random moments of the landings, spread over them; a late one does not wait."""
+        """All kills, at random moments of the landings; a late one does not wait."""
         postmaster = attach.server_log(self.settings).parent / "data" / "postmaster.pid"
         pause = self.given.days * self.given.day_s / max(self.given.kills, 1)
         due = time.monotonic()
@@ -125,20 +126,22 @@ class Month:
             due += self.fate.uniform(0, 2 * pause)
             self._over.wait(max(0.0, due - time.monotonic()))
             target = self.fate.choice(TARGETS)
-            if target == "worker":
-                self._wait_for_workers(self.fate.randrange(3))
+            if target == "worker" and not self._sees_a_worker(self.fate.randrange(3)):
+                target = self.fate.choice([t for t in TARGETS if t != "worker"])
             if self.engine.kill(target, self.fate, postmaster):
                 self.kills.append(target)
                 self.say(f"killed {target}")
 
-    def _wait_for_workers(self, passing: int) -> None:
+    def _sees_a_worker(self, passing: int) -> bool:
         """Until one works after so many: they live for seconds, and not each next one is killed."""
         seen: set[int] = set()
-        while not self._over.wait(0.3):
+        end = time.monotonic() + IDLE_S
+        while time.monotonic() < end and not self._over.wait(0.3):
             alive = self.engine.pids("worker")
             seen.update(alive)
             if alive and len(seen) > passing:
-                return
+                return True
+        return False
 
     def _night(self, day: Any) -> None:
         """The schedules as of the morning after; a launch that nobody takes is asked for again."""
@@ -199,6 +202,8 @@ class Month:
         return ", ".join(f"{name} {n}" for name, n in left.items() if n)
 
     def _judge(self) -> None:
+        if (short := self.given.kills - len(self.kills)) > 0:
+            self.faults.append(f"{short} of {self.given.kills} kills were not delivered")
         counted = dict(self._rows("select landed_day, input_count from social.day_count"))
         for day, expected in sorted(self.landing.expected.items()):
             if counted.get(day) != expected:
