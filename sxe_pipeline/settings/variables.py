@@ -125,10 +125,15 @@ class Process:
     may: tuple[str, ...] = ()
 
     @property
+    def holds(self) -> frozenset[str]:
+        """Logins and secrets of its own, and the identities of its stores."""
+        of_stores = {name for name, store in STORE_SECRETS.items() if store in self.needs}
+        return frozenset({*self.needs, *self.may, *of_stores})
+
+    @property
     def foreign(self) -> frozenset[str]:
         """Logins and secrets that this process may not be told."""
-        of_stores = {name for name, store in STORE_SECRETS.items() if store in self.needs}
-        return frozenset({*DATABASES.values(), *SECRETS} - {*self.needs, *self.may} - of_stores)
+        return frozenset({*DATABASES.values(), *SECRETS} - self.holds)
 
 
 PROCESSES = {
