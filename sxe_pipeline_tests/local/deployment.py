@@ -139,8 +139,8 @@ class Deployment:
                 assert each.end() == 0, each.log.read_text()[-3000:]
         assert self.storage.turned_away == [], "a process asked for a bucket that is not its own"
 
-    def land(self, page):
-        """Ten people of one day, whom nobody else shares a name with, into the bucket."""
+    def land(self, page, day=DAY):
+        """Ten people, whom nobody else shares a name with, into the bucket."""
         suffix = "".join(chr(ord("a") + int(digit)) for digit in str(page))
         people = [
             {
@@ -157,16 +157,13 @@ class Deployment:
             }
             for n, first in enumerate(FIRST)
         ]
-        key = f"makers/{DAY.isoformat()}/page-{page}.json"
+        key = f"makers/{day.isoformat()}/page-{page}.json"
         self.storage.objects["landing", key] = json.dumps({"data": people}).encode()
 
-    def night(self, *days):
+    def night(self, day=DAY):
         """What the schedule asks for in the morning after."""
         with sql.connect(self.database.dsn("sxe_social")) as conn:
-            asked = {
-                day.isoformat(): f"{day} {len(self.rows(PUBLISHED))}" for day in days or (DAY,)
-            }
-            work.ask(conn, work.NIGHT, asked, Pace(start_grace=0.1))
+            work.ask(conn, work.NIGHT, {day.isoformat(): day.isoformat()}, Pace(start_grace=0.1))
 
     def rows(self, query, *values):
         with psycopg.connect(self.database.dsn("postgres")) as conn:

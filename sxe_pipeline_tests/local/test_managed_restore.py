@@ -4,6 +4,7 @@ nothing suppressed leaves, nobody gets a second card id; two persons look, and w
 
 import json
 import subprocess
+from datetime import timedelta
 
 import pyarrow.parquet as pq
 import pytest
@@ -14,9 +15,10 @@ from sxe_pipeline_tests.contacts.harness import paid_twice
 from sxe_pipeline_tests.gate.world import World
 from sxe_pipeline_tests.local import managed
 from sxe_pipeline_tests.local.containers import until
-from sxe_pipeline_tests.local.deployment import deployed
+from sxe_pipeline_tests.local.deployment import DAY, deployed
 
 pytestmark = pytest.mark.platform
+DAYS = [DAY - timedelta(days=n) for n in (2, 1, 0)]
 CARDS = "select anchor_account_key, card_id from social.card"
 
 
@@ -73,9 +75,9 @@ def handed_off(platform, batch_id):
 def test_after_a_restore_nobody_is_paid_for_again_and_no_suppressed_card_leaves(platform):
     world = World(platform.database)
     platform.start()
-    platform.land(0)
+    platform.land(0, DAYS[0])
     platform.until_observed(10)
-    platform.night()
+    platform.night(DAYS[0])
     [(_, market, _)] = platform.until_published("lead_card")
     world.open(cap=100_000_000, market=market)
     first, *others = sorted(card for _, card in platform.rows(CARDS))
@@ -84,14 +86,14 @@ def test_after_a_restore_nobody_is_paid_for_again_and_no_suppressed_card_leaves(
     backup = dump(platform)
 
     # A day goes by, and is lost.
-    platform.land(1)
+    platform.land(1, DAYS[1])
     platform.until_observed(20)
     known = dict(platform.rows(CARDS))
     paid_for, suppressed = others[:4], others[5]
     made = ask(platform, world, market, paid_for)
     until(lambda: is_over(platform, made), 120, platform.told)
     suppression.suppress(world.api, world.tokens["cho"], suppressed, "asked")
-    platform.night()
+    platform.night(DAYS[1])
     batches = platform.until_published("lead_card", 2)
     assert suppressed not in handed_off(platform, batches[-1][0])
     paid = platform.emulator.stats()["charges"]
@@ -105,7 +107,7 @@ def test_after_a_restore_nobody_is_paid_for_again_and_no_suppressed_card_leaves(
     world = World(platform.database)
     world.tokens = tokens
     platform.start()
-    platform.land(2)
+    platform.land(2, DAYS[2])
     made = ask(platform, world, market, paid_for)
     failed = "select 1 from ops.run where outcome = 'refused'"
     until(lambda: platform.rows(failed), 120, platform.told)
@@ -129,7 +131,7 @@ def test_after_a_restore_nobody_is_paid_for_again_and_no_suppressed_card_leaves(
         agree(world, "circuit", {"provider": provider})
     platform.until_observed(30)
     until(lambda: is_over(platform, made), 180, platform.told)
-    platform.night()
+    platform.night(DAYS[2])
     batches = platform.until_published("lead_card", 3)
 
     assert platform.emulator.stats()["charges"] == paid
