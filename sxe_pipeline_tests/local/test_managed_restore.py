@@ -64,7 +64,7 @@ def agree(world, kind, content):
 
 def handed_off(platform, batch_id):
     found = set()
-    for (bucket, key), data in platform.storage.objects.items():
+    for (bucket, key), data in list(platform.storage.objects.items()):
         if bucket == "handoff" and batch_id in key and key.endswith(".parquet"):
             file = platform.folder / "part.parquet"
             file.write_bytes(data)
