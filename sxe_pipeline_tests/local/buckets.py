@@ -95,9 +95,7 @@ class _Bucket(http.server.BaseHTTPRequestHandler):
         rows = "".join(
             f"<Contents><Key>{key}</Key><Size>{len(data)}</Size><ETag>e</ETag>"
             "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
-            for (at, key), data in sorted(
-                list(self.server.objects.items())
-            )  # others write meanwhile
+            for (at, key), data in sorted(stored)
             if at == bucket and key.startswith(prefix) and key > after
         )
         self._answer(200, f"<ListBucketResult>{rows}</ListBucketResult>".encode())
