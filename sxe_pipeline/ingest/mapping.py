@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from sxe_pipeline.errors import BadInput
-from sxe_pipeline.ingest import columns, match, paths
+from sxe_pipeline.ingest import columns, match, paths, stated
 from sxe_pipeline.ingest.collection import MAPPING, loaded
 from sxe_pipeline.schema.tables import REASONS
 
@@ -65,6 +65,7 @@ class Form:
     children: Callable[[dict[str, Any]], Iterator[Any]] | None = None
     otherwise: str = "not_a_profile"
     mapped: frozenset[str] = frozenset()
+    gives: stated.Gives = lambda record: frozenset()
     reads: frozenset[str] = frozenset()
     searches: frozenset[str] = frozenset()
 
@@ -73,13 +74,15 @@ class Form:
 class Mapped:
     """One record's row: values in the order of `columns.MAPPABLE`, the time still as written.
 
-    `unread` names the columns whose value was there and could not be read: they are null.
+    `unread` names the columns whose value was there and could not be read: they are null. `given`
+    are the columns of which the payload says something, be it that there is nothing.
     """
 
     form: Form
     values: list[Any]
     time: Any
     unread: tuple[str, ...] = ()
+    given: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +185,14 @@ def _row(form: Form, record: dict[str, Any], time: Any) -> Mapped | Refused:
             unread = (*unread, at)
     if time is None:
         time = found[_OBSERVED]
+    given = form.gives(record)
     if not unread:
-        return Mapped(form, found, time)
+        return Mapped(form, found, time, given=given)
     names = tuple(columns.MAPPABLE[at] for at in unread)
     if column := key_column(names, found[_ID]):
         return Refused(form.name, "bad_value", column)
-    return Mapped(form, found, time, names)
+    # A value that cannot be read is no statement that there is none.
+    return Mapped(form, found, time, names, given.difference(names))
 
 
 def key_column(unread: Collection[str], platform_id: str | None) -> str | None:
@@ -270,7 +275,12 @@ def _form(entry: Mapping[str, Any], platform: Any) -> Form:
     if "columns" in entry:
         if platform not in PLATFORMS:
             raise ValueError(f"shape {name}: platform is one of {', '.join(PLATFORMS)}")
-        return Form(**form, fills=_fills(entry), mapped=frozenset(entry["columns"]))
+        return Form(
+            **form,
+            fills=_fills(entry),
+            mapped=frozenset(entry["columns"]),
+            gives=stated.compiled(entry["columns"]),
+        )
     if "reason" in entry:
         return Form(**form, reason=entry["reason"])
     return Form(

@@ -73,16 +73,20 @@ _REDACTION = (
 _OBSERVED_AT = required("observed_at", TIMESTAMP, "time")
 _LANDED_DAY = required("landed_day", "date32", "time")
 
-LANDED_ROW = Table("landed_row", (*_SOURCE, *_ACCOUNT, _OBSERVED_AT, *_PUBLIC))
+_GIVEN = Column("given", "list", children=(required("element", "string", "ours"),))
+"""The columns that the payload's shape gives; where nobody noted it (null): those it fills."""
+
+LANDED_ROW = Table("landed_row", (*_SOURCE, *_ACCOUNT, _OBSERVED_AT, *_PUBLIC, _GIVEN))
 """One sighting of one account, mapped from its payload and NOT yet redacted: in memory only, never
 stored. `row` counts the records of its file from 1. `account_key` is `id:<digits>` or
 `handle:<casefolded>`. `links` holds every link of the profile (bio links, website, link fields) in
 order of appearance; `interests` the topics the owner chose on the platform. Null always means: the
-payload did not say. `category_kind` is 'creator' or 'business'."""
+payload did not say. `category_kind` is 'creator' or 'business'. `given` tells an empty column that
+counts (the account has no bio) from one that the payload never speaks of (a search hit)."""
 
 OBSERVATION = Table(
     "social/observations",
-    (_LANDED_DAY, *_SOURCE, *_ACCOUNT, _OBSERVED_AT, *_PUBLIC, *_REDACTION),
+    (_LANDED_DAY, *_SOURCE, *_ACCOUNT, _OBSERVED_AT, *_PUBLIC, *_REDACTION, _GIVEN),
 )
 """`social/observations`: a landed row after redaction. `handle` is null where it was shaped like
 contact data. `is_scan_open`: the second detector still sees a contact *shape* in the row.
@@ -135,7 +139,9 @@ PROFILE = Table(
         _LANDED_DAY,
     ),
 )
-"""`social/profiles`: the newest observation of each (platform, account_key). `handles` is the
+"""`social/profiles`: the observations of each (platform, account_key), merged column by column: the
+newest one wins among those that give the column. `observed_at` and `landed_day` are the newest
+sighting's; what `_REDACTION` says is of all that the row is made of. `handles` is the
 history, oldest first, each spelling once. A handle-keyed account that folded into an id-keyed one
 is no row of its own; its sightings count in the survivor's."""
 

@@ -20,7 +20,7 @@ from sxe_pipeline.schema.tables import LANDED_ROW
 
 FILE = ("collection", "file_sha256")
 _Name = tuple[str, str]
-_NOT_MAPPED = {*FILE, "row", "shape", "platform", "account_key", "observed_at"}
+_NOT_MAPPED = {*FILE, "row", "shape", "platform", "account_key", "observed_at", "given"}
 FILLABLE = tuple(name for name in LANDED_ROW.names if name not in _NOT_MAPPED)
 """The columns whose filling says something of a mapping: `observed_at` never is empty."""
 

@@ -1,0 +1,217 @@
+"""No sighting erases what it does not know, and no order of arrival changes a profile."""
+
+import random
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sxe_pipeline.schema import duck
+from sxe_pipeline.schema.tables import OBSERVATION
+from sxe_pipeline.social import merge
+from sxe_pipeline_tests.social.landing import sighting
+
+SCALARS = ("bio", "location", "follower_count", "is_minor")
+COLUMNS = (*SCALARS, "links")
+FULL = ["handle", "bio", "location", "links", "follower_count", "is_minor"]
+
+
+class Seen:
+    """Observations in memory, as a named version of the table shows them."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def files(self):
+        return []
+
+    def dataset(self):
+        return ds.dataset(pa.Table.from_pylist(self.rows, schema=OBSERVATION.schema))
+
+
+def seen(key, *, file="a" * 64, row=1, day=0, **known):
+    """One observation; what it does not say of redaction is that nothing was removed."""
+    return (
+        {
+            "landed_day": date(2026, 3, 8) + timedelta(days=day),
+            "collection": "spring",
+            "file_sha256": file,
+            "row": row,
+            "redaction_count": 0,
+            "redaction_kinds": [],
+            "is_scan_open": False,
+            "ruleset_version": "1",
+        }
+        | sighting(key)
+        | known
+    )
+
+
+def at(hours):
+    return datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=hours)
+
+
+def merged(rows):
+    with duck.opened() as engine:
+        found = merge.profiles(engine, Seen(rows)).read_all().to_pylist()
+    return {row["account_key"]: row for row in found}
+
+
+def folded(rows):
+    """Account key -> the one it counts as: the only id that ever showed that handle."""
+    shown = {}
+    for row in rows:
+        if row["account_key"].startswith("id:") and row["handle"]:
+            shown.setdefault("handle:" + row["handle"].lower(), set()).add(row["account_key"])
+    return {
+        key: min(shown[key]) if len(shown.get(key, ())) == 1 else key
+        for key in (row["account_key"] for row in rows)
+    }
+
+
+def expected(rows):
+    """The rule, read out of the words: per column the newest sighting that gives it."""
+    keys, accounts = folded(rows), {}
+    for row in sorted(rows, key=lambda r: (r["observed_at"], r["file_sha256"], r["row"])):
+        account = accounts.setdefault(keys[row["account_key"]], dict.fromkeys(SCALARS))
+        account.setdefault("links", [])
+        gives = row["given"]
+        if gives is None:
+            gives = [name for name in COLUMNS if row.get(name) not in (None, [])]
+        account |= {name: row.get(name) for name in COLUMNS if name in gives}
+        account["observed_at"] = row["observed_at"]
+    return accounts
+
+
+def shown(profiles):
+    return {
+        key: {name: row[name] for name in (*COLUMNS, "observed_at")}
+        for key, row in profiles.items()
+    }
+
+
+@st.composite
+def histories(draw):
+    rows = []
+    for number in range(draw(st.integers(1, 9))):
+        key = draw(st.sampled_from(["id:1", "id:2", "handle:ana", "handle:ben"]))
+        gives = draw(st.none() | st.lists(st.sampled_from(COLUMNS), unique=True))
+        own = key.partition(":")[2] if key.startswith("handle:") else None
+        values = {
+            "bio": draw(st.sampled_from([None, "baker", "cook"])),
+            "location": draw(st.sampled_from([None, "Porto"])),
+            "follower_count": draw(st.sampled_from([None, 0, 7])),
+            "is_minor": draw(st.sampled_from([None, True])),
+            "links": draw(st.sampled_from([[], ["https://bread.example"]])),
+        }
+        unsaid = {"links": []}
+        rows.append(
+            seen(
+                key,
+                file=draw(st.sampled_from("abc")) * 64,
+                row=number,
+                day=draw(st.integers(0, 2)),
+                observed_at=at(draw(st.integers(0, 3))),
+                handle=own or draw(st.sampled_from([None, "ana", "Ana", "ben"])),
+                given=gives,
+                **{
+                    name: value if gives is None or name in gives else unsaid.get(name)
+                    for name, value in values.items()
+                },
+            )
+        )
+    return rows
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories())
+def test_each_column_is_that_of_the_newest_sighting_that_gives_it(rows):
+    assert shown(merged(rows)) == expected(rows)
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories(), st.randoms(use_true_random=False))
+def test_in_whatever_order_sightings_arrive_the_profile_is_the_same(rows, chance: random.Random):
+    again = [row | {"landed_day": date(2026, 3, 8)} for row in chance.sample(rows, len(rows))]
+
+    first, second = merged(rows), merged(again)
+
+    days = {"landed_day": None}
+    assert {k: r | days for k, r in first.items()} == {k: r | days for k, r in second.items()}
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories(), st.sampled_from("abc"))
+def test_a_file_that_is_withdrawn_leaves_what_there_would_be_without_it(rows, file):
+    left = [row for row in rows if row["file_sha256"] != file * 64]
+
+    assert shown(merged(left)) == expected(left)
+
+
+def test_a_search_hit_erases_neither_bio_nor_counts_nor_name():
+    full = seen("id:1", given=FULL, bio="baker", location="Porto", follower_count=7)
+    hit = seen("id:1", row=2, observed_at=at(9), given=["handle", "is_minor"], handle="ana")
+
+    row = merged([full, hit])["id:1"]
+
+    assert (row["bio"], row["location"], row["follower_count"]) == ("baker", "Porto", 7)
+    assert (row["handle"], row["observed_at"], row["observation_count"]) == ("ana", at(9), 2)
+
+
+def test_an_empty_value_counts_where_the_shape_gives_the_column():
+    full = seen("id:1", given=FULL, bio="baker", links=["https://bread.example"])
+    emptied = seen("id:1", row=2, observed_at=at(9), given=FULL)
+
+    row = merged([emptied, full])["id:1"]
+
+    assert (row["bio"], row["links"]) == (None, [])
+
+
+def test_the_hub_of_the_links_goes_and_stays_with_the_links():
+    full = seen("id:1", given=FULL, links=["https://linktr.ee"], link_hub="linktr.ee")
+    hit = seen("id:1", row=2, observed_at=at(9), given=["handle"])
+    emptied = seen("id:1", row=3, observed_at=at(10), given=["handle", "links"])
+
+    assert merged([full, hit])["id:1"]["link_hub"] == "linktr.ee"
+    assert merged([full, hit, emptied])["id:1"]["link_hub"] is None
+
+
+def test_what_was_removed_is_said_of_all_sightings_that_a_profile_is_made_of():
+    mailed = {"redaction_count": 2, "redaction_kinds": ["email"], "is_scan_open": True}
+    gone = seen("id:1", given=["bio"], bio="[phone]", redaction_count=5, redaction_kinds=["phone"])
+    full = seen("id:1", row=2, observed_at=at(1), given=FULL, bio="[email]", **mailed)
+    hit = seen("id:1", row=3, observed_at=at(2), given=["handle"], ruleset_version="2")
+
+    row = merged([gone, full, hit])["id:1"]
+
+    assert {name: row[name] for name in mailed} == mailed, "nothing of the first is left"
+    assert row["ruleset_version"] == "2"
+
+
+def test_sightings_stored_before_columns_were_noted_give_what_they_hold():
+    full = seen("id:1", given=None, bio="baker", follower_count=7)
+    hit = seen("id:1", row=2, observed_at=at(9), given=None, display_name="Ana")
+
+    row = merged([full, hit])["id:1"]
+
+    assert (row["bio"], row["follower_count"], row["display_name"]) == ("baker", 7, "Ana")
+
+
+@pytest.mark.parametrize("second", ["id:1", "id:2"])
+def test_a_fold_gives_its_columns_and_takes_them_back_when_it_is_undone(second):
+    rows = [
+        seen("id:1", given=["handle"], handle="ana"),
+        seen("handle:ana", row=2, observed_at=at(-1), given=FULL, bio="baker"),
+        seen(second, row=3, observed_at=at(1), given=["handle"], handle="ana"),
+    ]
+
+    found = merged(rows)
+
+    if second == "id:1":
+        assert {key: row["bio"] for key, row in found.items()} == {"id:1": "baker"}
+    else:
+        bios = {"id:1": None, "id:2": None, "handle:ana": "baker"}
+        assert {key: row["bio"] for key, row in found.items()} == bios
