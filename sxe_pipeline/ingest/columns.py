@@ -14,7 +14,10 @@ from sxe_pipeline.schema.tables import LANDED_ROW
 Fill = Callable[[dict[str, Any]], Any]
 
 COMPUTED = frozenset(
-    {"collection", "file_sha256", "row", "shape", "platform", "account_key", "given"}
+    {
+        *("collection", "file_sha256", "row", "shape", "platform", "account_key"),
+        *("given", "is_post", "own_posts"),
+    }
 )
 MAPPABLE = tuple(name for name in LANDED_ROW.names if name not in COMPUTED)
 """Every column that a shape file may fill, in the order of `LANDED_ROW`; nothing else lands."""

@@ -5,7 +5,7 @@ Here: `read_file`, the account key, the rule for observation times, Arrow batche
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
@@ -15,6 +15,7 @@ import pyarrow as pa
 from sxe_pipeline.ingest import columns, stated, values
 from sxe_pipeline.ingest.chunks import Fault
 from sxe_pipeline.ingest.mapping import Form, Mapped, Mappings, Refused, key_column
+from sxe_pipeline.ingest.posts import Post
 from sxe_pipeline.ingest.records import records
 from sxe_pipeline.schema.landed import Landed, Reject
 from sxe_pipeline.schema.tables import LANDED_ROW
@@ -25,8 +26,8 @@ _OBSERVED = columns.MAPPABLE.index("observed_at")
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCK_SKEW = timedelta(days=1)
 _KINDS = tuple(LANDED_ROW.schema.field(name).type for name in columns.MAPPABLE)
-_Mark = tuple[int, str, str, str, frozenset[str]]
-"""Row number, shape, platform, account key, and the columns that the payload gives."""
+_Mark = tuple[int, str, str, str, frozenset[str], bool, Sequence[Post] | None]
+"""Row number, shape, platform, account key, what the payload gives, whether it is a post, posts."""
 _WHOLE_FILE = frozenset({Fault.UNSUPPORTED_FORMAT, Fault.UNREADABLE})
 
 
@@ -62,7 +63,8 @@ class _Pending:
             return
         self.rows.append(found)
         form = outcome.form
-        self.marks.append((self.row, form.name, form.platform, key, outcome.given))
+        said = outcome.given, outcome.is_post, outcome.posts
+        self.marks.append((self.row, form.name, form.platform, key, *said))
         if form is not self.form:
             self.form = form
             self.mapped |= form.mapped
@@ -112,13 +114,13 @@ class _Pending:
                 continue
             self.nulled.update(unread)
             self.rows.append(found)
-            self.marks.append((*mark[:4], mark[4].difference(unread)))
+            self.marks.append((*mark[:4], mark[4].difference(unread), *mark[5:]))
 
     def _batch(self) -> pa.RecordBatch:
         count = len(self.rows)
         if not count:
             return _EMPTY
-        row, shape, platform, key, given = zip(*self.marks, strict=True)
+        row, shape, platform, key, given, is_post, own_posts = zip(*self.marks, strict=True)
         found: dict[str, Any] = {
             "collection": [self.collection] * count,
             "file_sha256": [self.file_sha256] * count,
@@ -126,6 +128,8 @@ class _Pending:
             "shape": shape,
             "platform": platform,
             "account_key": key,
+            "is_post": is_post,
+            "own_posts": own_posts,
             **dict(zip(columns.MAPPABLE, zip(*self.rows, strict=True), strict=True)),
         }
         kinds = {column.name: column.type for column in LANDED_ROW.schema if column.name in found}

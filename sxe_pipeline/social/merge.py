@@ -1,4 +1,4 @@
-"""All sightings of an account as one row: the newest wins, column by column.
+"""All sightings of an account as one row: the newest wins, column by column; its posts, each once.
 
 Here: SQL over the named observations. A column is taken from the newest sighting among those that
 give it, be it empty there; a sighting that does not speak of a column erases nothing. The order of
@@ -10,12 +10,10 @@ the memory of a window over whole rows. Only accounts of which an older sighting
 that no newer one gives are put together from several.
 """
 
-from collections.abc import Collection
-
 import duckdb
 import pyarrow as pa
 
-from sxe_pipeline.schema.tables import LANDED_ROW, PROFILE
+from sxe_pipeline.schema.tables import LANDED_ROW, OBSERVATION, POST_TERMS, PROFILE
 from sxe_pipeline.store import tables
 
 _BATCH_ROWS = 50_000
@@ -110,6 +108,50 @@ from (
 ) group by platform, account_key
 """
 
+NEWEST_POSTS = 100
+"""So many posts of an account speak for it: what it writes about now."""
+
+_POSTS = """
+create temp table posts as
+with noted as (
+    select platform, coalesce(id_key, account_key) as account_key, observed_at,
+        {sighting} as sighting, unnest(own_posts) as post
+    from seen left join folds using (platform, account_key) where len(own_posts) > 0
+)
+select platform, account_key, post.post_id as post_id,
+    arg_max(post.posted_at, rank) as posted_at,
+    coalesce(arg_max(post.hashtags, rank), []) as hashtags,
+    coalesce(arg_max(post.terms, rank), []) as terms,
+    max(observed_at) as observed_at
+from (select *, struct_pack(sighting := sighting, post := post) as rank from noted)
+group by all
+"""
+"""Each post once, by what the newest sighting that knows it says. Null is not knowing."""
+
+_EVIDENCE = f"""
+create temp table evidence as
+with recent as (
+    select * from posts qualify row_number() over (
+        partition by platform, account_key
+        order by coalesce(posted_at, observed_at) desc, post_id desc
+    ) <= {NEWEST_POSTS}
+), words as (
+    select platform, account_key, 'tag' as kind, unnest(hashtags) as word from recent
+    union all
+    select platform, account_key, 'term' as kind, unnest(terms) as word from recent
+), counted as (
+    select platform, account_key, kind, word, count(*) as posts from words group by all
+), ordered as (
+    select platform, account_key,
+        list(word order by posts desc, word) filter (where kind = 'tag') as post_hashtags,
+        list(word order by posts desc, word) filter (where kind = 'term') as post_terms
+    from counted group by all
+)
+select platform, account_key, read_post_count, post_hashtags, post_terms
+from (select platform, account_key, count(*) as read_post_count from recent group by all)
+left join ordered using (platform, account_key)
+"""
+
 _OWN = {
     "platform": "newest.platform",
     "account_key": "newest.account_key",
@@ -121,8 +163,16 @@ _OWN = {
     "collections": "newest.collections",
     "observation_count": "newest.observation_count",
     "first_seen_at": "newest.first_seen_at",
-    "observed_at": "wide.observed_at",
+    "post_hashtags": "coalesce(evidence.post_hashtags, [])",
+    "post_terms": "coalesce(evidence.post_terms, [])",
+    "read_post_count": "coalesce(evidence.read_post_count, 0)",
 }
+_GIVABLE = tuple(
+    name
+    for name in PROFILE.names
+    if name in LANDED_ROW.names and name not in _OWN and name != "observed_at"
+)
+"""The columns of a profile that each come from one sighting."""
 _OF_ALL = {
     "redaction_count": "max(redaction_count)",
     "redaction_kinds": "list_sort(list_distinct(flatten(list(redaction_kinds))))",
@@ -138,85 +188,87 @@ left join merged on merged.platform = newest.platform
     and merged.account_key = newest.account_key
 left join history on history.platform = newest.platform
     and history.account_key = newest.account_key
+left join evidence on evidence.platform = newest.platform
+    and evidence.account_key = newest.account_key
 """
 
 
-def profiles(
-    engine: duckdb.DuckDBPyConnection, observations: tables.Snapshot
-) -> pa.RecordBatchReader:
-    """Merge all sightings of each account.
+class Merge:
+    """The accounts and posts of one version of the observations, in temporary tables."""
 
-    Args:
-        engine: An open connection; it holds some temporary tables afterwards.
-        observations: The named version of `social/observations`.
+    def __init__(self, engine: duckdb.DuckDBPyConnection, observations: tables.Snapshot) -> None:
+        """Find out which sighting says what.
 
-    Returns:
-        Columns of `PROFILE` by name, in any order, without those that no sighting had yet.
-    """
-    streams = _open_seen(engine, observations)
-    columns = engine.sql("from seen limit 0").columns
-    given = _given(engine, columns)
-    merged = _merged(columns)
-    for statement in (
-        _FOLDS,
-        _SETS.format(given=given),
-        _KEYED.format(given=given),
-        _TOLD,
-        _NEWEST,
-        _PARTS,
-        _MERGED.format(
-            columns=", ".join(f"{value} as {name}" for name, value in merged.items()),
-            found=_found("parts"),
-        ),
-        _HISTORY,
-    ):
-        engine.execute(statement)
-    winners = _winners(columns, merged)
-    if not streams:
-        # Delta's own file system cannot be read from within Delta's writer: read all before it
-        engine.execute(f"create temp table winners as {winners}")
-        winners = "from winners"
-    return engine.sql(winners).to_arrow_reader(_BATCH_ROWS)
+        Args:
+            engine: An open connection to nothing but memory.
+            observations: The named version of `social/observations`.
+        """
+        self._engine = engine
+        self._streams = _open_seen(engine, observations)
+        given = _given(engine)
+        for statement in (
+            _FOLDS,
+            _SETS.format(given=given),
+            _KEYED.format(given=given),
+            _TOLD,
+            _NEWEST,
+            _PARTS,
+            _MERGED.format(
+                columns=", ".join(f"{value} as {name}" for name, value in _merged().items()),
+                found=_found("parts"),
+            ),
+            _HISTORY,
+            _POSTS.format(sighting=_SIGHTING),
+            _EVIDENCE,
+        ):
+            engine.execute(statement)
+
+    def profiles(self) -> pa.RecordBatchReader:
+        """One row per account, with the columns of `PROFILE`."""
+        winners = _winners()
+        if not self._streams:
+            # Delta's own file system cannot be read from within Delta's writer: read all before it
+            self._engine.execute(f"create temp table winners as {winners}")
+            winners = "from winners"
+        return self._engine.sql(winners).to_arrow_reader(_BATCH_ROWS)
+
+    def posts(self) -> pa.RecordBatchReader:
+        """One row per post, with the columns of `POST_TERMS`."""
+        names = ", ".join(POST_TERMS.names)
+        return self._engine.sql(f"select {names} from posts").to_arrow_reader(_BATCH_ROWS)
 
 
-def _given(engine: duckdb.DuckDBPyConnection, columns: Collection[str]) -> str:
+def _given(engine: duckdb.DuckDBPyConnection) -> str:
     """What a sighting gives, in SQL: as noted, and where nobody did, the columns it fills."""
-    is_noted = "given" in columns
-    if is_noted and not engine.sql("from seen where given is null limit 1").fetchall():
+    if not engine.sql("from seen where given is null limit 1").fetchall():
         return "given"
     held = [
         f"case when {f'len({c.name}) > 0' if c.kind == 'list' else f'{c.name} is not null'} "
         f"then '{c.name}' end"
         for c in LANDED_ROW.columns
-        if c.name in _givable(columns)
+        if c.name in _GIVABLE
     ]
-    filled = f"[name for name in [{', '.join(held)}] if name is not null]"
-    return f"coalesce(given, {filled})" if is_noted else filled
+    return f"coalesce(given, [name for name in [{', '.join(held)}] if name is not null])"
 
 
-def _givable(columns: Collection[str]) -> list[str]:
-    """The columns of a profile that come from one sighting each."""
-    return [n for n in PROFILE.names if n in LANDED_ROW.names and n not in _OWN and n in columns]
-
-
-def _merged(columns: Collection[str]) -> dict[str, str]:
+def _merged() -> dict[str, str]:
     """Column -> its value over the parts of an account."""
-    empty = {column.name: "[]" for column in PROFILE.columns if column.kind == "list"}
-    merged = {name: value for name, value in _OF_ALL.items() if name in columns}
-    for name in [*_givable(columns), *(name for name in _WITH if name in columns)]:
+    empty = {c.name for c in PROFILE.columns if c.kind == "list" and not c.nullable}
+    merged = dict(_OF_ALL)
+    for name in (*_GIVABLE, *_WITH):
         giver = f"list_contains(sets.given, '{_WITH.get(name, name)}')"
         newest = f"arg_max_null(wide.{name}, parts.sighting) filter (where {giver})"
-        merged[name] = f"coalesce({newest}, {empty[name]})" if name in empty else newest
+        merged[name] = f"coalesce({newest}, [])" if name in empty else newest
     return merged
 
 
-def _winners(columns: Collection[str], merged: Collection[str]) -> str:
+def _winners() -> str:
     """The query of the profiles."""
-    values = {name: f"wide.{name}" for name in columns} | _OWN
-    for name in merged:
+    values = {name: f"wide.{name}" for name in PROFILE.names} | _OWN
+    for name in _merged():
         several = "merged.account_key is not null"
         values[name] = f"case when {several} then merged.{name} else wide.{name} end"
-    shown = ", ".join(f"{values[n]} as {n}" for n in PROFILE.names if n in values)
+    shown = ", ".join(f"{values[name]} as {name}" for name in PROFILE.names)
     return f"select {shown} {_JOINED.format(found=_found('newest'))}"
 
 
@@ -230,10 +282,17 @@ def _found(named: str) -> str:
 
 
 def _open_seen(engine: duckdb.DuckDBPyConnection, observations: tables.Snapshot) -> bool:
-    """Name the observations `seen`; True where the engine reads their files by itself."""
+    """Name the observations `seen`; True where the engine reads their files by itself.
+
+    A column that was not stored yet is null.
+    """
     files = observations.files()
-    if not files or any("://" in file for file in files):
-        engine.register("seen", observations.dataset())
-        return False
-    engine.read_parquet(files, hive_partitioning=True, union_by_name=True).create_view("seen")
-    return True
+    streams = bool(files) and not any("://" in file for file in files)
+    if streams:
+        stored = engine.read_parquet(files, hive_partitioning=True, union_by_name=True)
+        stored.create_view("stored")
+    else:
+        engine.register("stored", observations.dataset())
+    engine.register("declared", OBSERVATION.schema.empty_table())
+    engine.execute("create temp view seen as from stored union all by name from declared")
+    return streams

@@ -1,7 +1,7 @@
-"""The table of profiles: written anew from the named observations, named with its event.
+"""The tables of profiles and of posts: written anew from the named observations, with their event.
 
-Here: when it is due, writing it, naming it. Not here: which sighting says what (`merge`), which
-accounts are one card (`identities`).
+Here: when they are due, writing and naming them. Not here: which sighting says what (`merge`),
+which accounts are one card (`identities`).
 """
 
 import datetime as dt
@@ -15,11 +15,12 @@ from sxe_pipeline import audit
 from sxe_pipeline.errors import Busy, NotFound
 from sxe_pipeline.ops import versions
 from sxe_pipeline.schema import duck
-from sxe_pipeline.schema.tables import PROFILE
+from sxe_pipeline.schema.table import Table
+from sxe_pipeline.schema.tables import POST_TERMS, PROFILE
 from sxe_pipeline.social import merge, observe, recover
 from sxe_pipeline.store import tables
 
-TABLE = PROFILE.name
+TABLE, POSTS_TABLE = PROFILE.name, POST_TERMS.name
 _SOURCES = ("social/profiles.py", "social/merge.py", "schema")
 
 
@@ -28,12 +29,13 @@ class Rebuilt:
     """What a rebuild wrote."""
 
     profile_count: int
+    post_count: int
     version: int
     is_new: bool = True
 
     def numbers(self) -> dict[str, int]:
         """The figures to show beside the table."""
-        return {"profiles": self.profile_count}
+        return {"profiles": self.profile_count, "posts": self.post_count}
 
 
 def rebuild(
@@ -44,7 +46,9 @@ def rebuild(
     now: dt.datetime,
     recheck: versions.Recheck = versions.unleased,
 ) -> Rebuilt:
-    """Write `social/profiles` anew from all named observations, unless they are the same.
+    """Write profiles and post terms anew from all named observations, unless they are the same.
+
+    Both follow the observations: what was withdrawn, replaced, suppressed or too old is in neither.
 
     Args:
         conn: The social tier's login.
@@ -59,6 +63,7 @@ def rebuild(
     """
     with conn.transaction():
         tables.lock(conn, TABLE)
+        tables.lock(conn, POSTS_TABLE)
         observations = tables.snapshot(conn, root, observe.TABLE)
         if observations is None:
             raise NotFound("social/observations was never written; ingest a landing file first")
@@ -70,32 +75,38 @@ def rebuild(
         inputs = inputs_of(observations.rows_version)
         found = versions.named(conn, TABLE)
         if found and versions.is_current(found, inputs):
-            return Rebuilt(found.numbers["profiles"], found.version, is_new=False)
-        count = _Count()
+            numbers = found.numbers
+            return Rebuilt(numbers["profiles"], numbers["posts"], found.version, is_new=False)
+        profiles, posts = _Count(PROFILE), _Count(POST_TERMS)
         with duck.opened() as engine:
-            batches = _conforming(merge.profiles(engine, observations))
-            reader = pa.RecordBatchReader.from_batches(PROFILE.schema, count.over(batches))
-            version = tables.write(conn, root, TABLE, reader, days=None)
+            merged = merge.Merge(engine, observations)
+            version = tables.write(conn, root, TABLE, profiles.over(merged.profiles()), days=None)
+            posts_version = tables.write(
+                conn, root, POSTS_TABLE, posts.over(merged.posts()), days=None
+            )
         event = audit.record(
             "profiles.written",
             actor=actor,
             subject=TABLE,
             key=f"v{version}@{now.isoformat()}",
-            profile_count=count.rows,
+            profile_count=profiles.rows,
+            post_count=posts.rows,
             profiles_version=version,
+            post_terms_version=posts_version,
             observations_version=observations.version,
             built_at=now,
         )
-        written = Rebuilt(count.rows, version)
-        versions.name(
-            conn,
-            TABLE,
-            version,
-            inputs=inputs,
-            event=event,
-            recheck=recheck,
-            numbers=written.numbers(),
-        )
+        written = Rebuilt(profiles.rows, posts.rows, version)
+        for name, number in ((TABLE, version), (POSTS_TABLE, posts_version)):
+            versions.name(
+                conn,
+                name,
+                number,
+                inputs=inputs,
+                event=event,
+                recheck=recheck,
+                numbers=written.numbers(),
+            )
     return written
 
 
@@ -105,23 +116,19 @@ def inputs_of(observations: int) -> str:
 
 
 class _Count:
-    """Counts the rows that pass."""
+    """Counts the rows that pass, in the table's schema."""
 
-    rows = 0
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self.rows = 0
 
-    def over(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            self.rows += batch.num_rows
-            yield batch
+    def over(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        schema = self._table.schema
 
+        def batches() -> Iterator[pa.RecordBatch]:
+            for batch in reader:
+                self.rows += batch.num_rows
+                columns = [batch.column(field.name).cast(field.type) for field in schema]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
-def _conforming(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    """The batches in the table's schema; a column that no sighting had yet is null."""
-    for batch in reader:
-        columns = [
-            batch.column(field.name).cast(field.type)
-            if field.name in batch.schema.names
-            else pa.nulls(batch.num_rows, field.type)
-            for field in PROFILE.schema
-        ]
-        yield pa.RecordBatch.from_arrays(columns, schema=PROFILE.schema)
+        return pa.RecordBatchReader.from_batches(schema, batches())

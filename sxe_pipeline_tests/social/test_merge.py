@@ -56,7 +56,7 @@ def at(hours):
 
 def merged(rows):
     with duck.opened() as engine:
-        found = merge.profiles(engine, Seen(rows)).read_all().to_pylist()
+        found = merge.Merge(engine, Seen(rows)).profiles().read_all().to_pylist()
     return {row["account_key"]: row for row in found}
 
 
