@@ -342,8 +342,8 @@ def _children(entry: Mapping[str, Any]) -> Callable[[dict[str, Any]], Iterator[A
     def children(record: dict[str, Any]) -> Iterator[Any]:
         if finds:
             # Below the record: a post may hold another one that it quotes.
-            for below in record.values():
-                yield from paths.find(below, lambda node: any(test(node) for test in finds))
+            below = list(record.values())
+            yield from paths.find(below, lambda node: any(test(node) for test in finds))
         for every in lists:
             yield from (child for child in every(record) if child is not None and child != {})
 

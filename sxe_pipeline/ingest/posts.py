@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sxe_pipeline.ingest import columns, match, paths
+from sxe_pipeline.ingest import columns, match, paths, stated
 
 Post = dict[str, Any]
 """One post: the struct of the column `own_posts`."""
@@ -85,7 +85,7 @@ def _reader(
     at = _safe(columns.compiled("account_created_at", entry.get("at", []), quirks))
     caption = _safe(columns.compiled("bio", entry.get("caption", []), quirks))
     hashtags = _safe(columns.compiled("interests", entry.get("hashtags", []), quirks))
-    says_tags = "hashtags" in entry
+    gives = stated.compiled({"hashtags": entry["hashtags"]} if "hashtags" in entry else {})
     unless = match.compiled(entry["unless"])[0] if "unless" in entry else lambda record: False
 
     def read(record: dict[str, Any]) -> Iterator[Post]:
@@ -97,7 +97,7 @@ def _reader(
         yield {
             "post_id": post_id,
             "posted_at": at(record),
-            "hashtags": tags[:_MOST_HASHTAGS] if tags or says_tags else None,
+            "hashtags": tags[:_MOST_HASHTAGS] if tags or gives(record) else None,
             "caption": text[:_MOST_CHARACTERS] if text else text,
         }
 

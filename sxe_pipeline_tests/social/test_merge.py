@@ -60,6 +60,21 @@ def merged(rows):
     return {row["account_key"]: row for row in found}
 
 
+def posts_of(rows):
+    """(account, post) -> its hashtags and terms."""
+    with duck.opened() as engine:
+        found = merge.Merge(engine, Seen(rows)).posts().read_all().to_pylist()
+    keys = [(row["account_key"], row["post_id"]) for row in found]
+    assert len(keys) == len(set(keys)), "each post once"
+    rows = [(row["hashtags"], row["terms"]) for row in found]
+    return dict(zip(keys, rows, strict=True))
+
+
+def post(post_id, hashtags=None, terms=None, *, posted=None):
+    posted_at = None if posted is None else at(posted)
+    return {"post_id": post_id, "posted_at": posted_at, "hashtags": hashtags, "terms": terms}
+
+
 def folded(rows):
     """Account key -> the one it counts as: the only id that ever showed that handle."""
     shown = {}
@@ -93,6 +108,10 @@ def shown(profiles):
     }
 
 
+words = st.none() | st.lists(st.sampled_from(["rye", "tea"]), unique=True).map(sorted)
+posts_written = st.builds(post, st.sampled_from(["1", "2"]), words, words)
+
+
 @st.composite
 def histories(draw):
     rows = []
@@ -117,6 +136,10 @@ def histories(draw):
                 observed_at=at(draw(st.integers(0, 3))),
                 handle=own or draw(st.sampled_from([None, "ana", "Ana", "ben"])),
                 given=gives,
+                own_posts=draw(
+                    st.none()
+                    | st.lists(posts_written, max_size=2, unique_by=lambda p: p["post_id"])
+                ),
                 **{
                     name: value if gives is None or name in gives else unsaid.get(name)
                     for name, value in values.items()
@@ -126,13 +149,13 @@ def histories(draw):
     return rows
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(histories())
 def test_each_column_is_that_of_the_newest_sighting_that_gives_it(rows):
     assert shown(merged(rows)) == expected(rows)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_in_whatever_order_sightings_arrive_the_profile_is_the_same(rows, chance: random.Random):
     again = [row | {"landed_day": date(2026, 3, 8)} for row in chance.sample(rows, len(rows))]
@@ -143,12 +166,68 @@ def test_in_whatever_order_sightings_arrive_the_profile_is_the_same(rows, chance
     assert {k: r | days for k, r in first.items()} == {k: r | days for k, r in second.items()}
 
 
-@settings(max_examples=40, deadline=None)
+def written(rows):
+    """The rule of posts: of each the newest sighting that knows its hashtags, or its terms."""
+    keys, known = folded(rows), {}
+    for row in sorted(rows, key=lambda r: (r["observed_at"], r["file_sha256"], r["row"])):
+        for each in row["own_posts"] or []:
+            of_post = known.setdefault(
+                (keys[row["account_key"]], each["post_id"]), {"hashtags": None, "terms": None}
+            )
+            of_post |= {name: each[name] for name in of_post if each[name] is not None}
+    return {key: (said["hashtags"] or [], said["terms"] or []) for key, said in known.items()}
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(), st.randoms(use_true_random=False))
+def test_each_post_is_there_once_whatever_arrives_first(rows, chance):
+    assert posts_of(rows) == posts_of(chance.sample(rows, len(rows))) == written(rows)
+
+
+def test_the_newest_hundred_posts_speak_for_their_author_over_all_days():
+    rows = [
+        seen("id:1", row=n, day=n % 3, own_posts=[post(str(n), [f"t{n}"], ["all"], posted=n)])
+        for n in range(130)
+    ]
+    rows.append(seen("id:1", row=200, own_posts=[post("old", ["old"], [], posted=-5)]))
+
+    row = merged(rows)["id:1"]
+
+    assert row["read_post_count"] == merge.NEWEST_POSTS
+    assert row["post_terms"] == ["all"]
+    assert set(row["post_hashtags"]) == {f"t{n}" for n in range(30, 130)}
+
+
+def test_what_more_posts_use_comes_first():
+    own = [post("1", ["b", "a"], []), post("2", ["b", "c"], []), post("3", None, None)]
+
+    row = merged([seen("id:1", own_posts=own)])["id:1"]
+
+    assert (row["post_hashtags"], row["post_terms"], row["read_post_count"]) == (
+        ["b", "a", "c"],
+        [],
+        3,
+    )
+
+
+def test_a_folded_account_brings_its_posts():
+    rows = [
+        seen("id:1", handle="ana"),
+        seen("handle:ana", row=2, own_posts=[post("1", ["rye"], [])]),
+    ]
+
+    assert posts_of(rows) == {("id:1", "1"): (["rye"], [])}
+    other = seen("id:2", row=3, handle="ana")
+    assert posts_of([*rows, other]) == {("handle:ana", "1"): (["rye"], [])}
+
+
+@settings(max_examples=20, deadline=None)
 @given(histories(), st.sampled_from("abc"))
 def test_a_file_that_is_withdrawn_leaves_what_there_would_be_without_it(rows, file):
     left = [row for row in rows if row["file_sha256"] != file * 64]
 
     assert shown(merged(left)) == expected(left)
+    assert posts_of(left) == written(left)
 
 
 def test_a_search_hit_erases_neither_bio_nor_counts_nor_name():
