@@ -104,9 +104,11 @@ select platform, account_key, list(handle order by first_shown) as handles,
     arg_max(handle, last_shown) as handle
 from (
     select platform, account_key, handle, min(sighting) as first_shown, max(sighting) as last_shown
-    from keyed where handle is not null group by platform, account_key, handle
+    from keyed semi join (from newest where observation_count > 1) using (platform, account_key)
+    where handle is not null group by platform, account_key, handle
 ) group by platform, account_key
 """
+"""Most accounts were seen once: their handle is the history, and needs no grouping."""
 
 NEWEST_POSTS = 100
 """So many posts of an account speak for it: what it writes about now."""
@@ -158,8 +160,8 @@ _OWN = {
     # the newest sighting of an id may be a folded one, which knows no id
     "platform_id": "case when newest.account_key like 'id:%' then substr(newest.account_key, 4) "
     "else wide.platform_id end",
-    "handle": "history.handle",
-    "handles": "coalesce(history.handles, [])",
+    "handle": "coalesce(history.handle, wide.handle)",
+    "handles": "coalesce(history.handles, if(wide.handle is null, [], [wide.handle]))",
     "collections": "newest.collections",
     "observation_count": "newest.observation_count",
     "first_seen_at": "newest.first_seen_at",

@@ -49,6 +49,8 @@ def evidence(own_posts: pa.Array, detectors: "Detectors") -> pa.Array:
         redaction left of it; `hashtags` where neither field nor caption says anything.
     """
     posts = pc.list_flatten(own_posts)
+    if not len(posts):
+        return pa.nulls(len(own_posts), _TYPE)
     plain = _plain(pc.struct_field(posts, "caption"), detectors)
     named = pc.struct_field(posts, "hashtags")
     tags = pl.concat([_named_tags(named), _found(plain, _TAG)])
