@@ -6,7 +6,7 @@ Here: the YAML form, `Form`, and `Mappings`, which recognises and maps. Not here
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import chain
@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 
 from sxe_pipeline.errors import BadInput
-from sxe_pipeline.ingest import columns, match, paths
+from sxe_pipeline.ingest import columns, match, paths, stated
 from sxe_pipeline.ingest.collection import MAPPING, loaded
+from sxe_pipeline.ingest.posts import Post, Posts, of_shape
 from sxe_pipeline.schema.tables import REASONS
 
 PLATFORMS = ("x", "threads", "tiktok")
@@ -26,7 +27,7 @@ TIMES = ("commit_date", "fetched_at", "timestamp")
 
 _MAX_NESTING = 6
 _MAX_KNOWN_KEY_SETS = 4_096
-_READING = ("match", "columns", "records", "find")
+_READING = ("match", "columns", "records", "find", "post", "posts", "author")
 _FORM_KEYS = frozenset(
     (
         "name",
@@ -37,6 +38,9 @@ _FORM_KEYS = frozenset(
         "records",
         "find",
         "otherwise",
+        "post",
+        "posts",
+        "author",
         "null_words",
         "masked",
     )
@@ -53,7 +57,8 @@ class Form:
 
     `fills` maps a payload to a row, `reason` sends it to quarantine, `children` finds the records
     that an envelope holds; `otherwise` is the reason of an envelope that holds none. `reads` names
-    the top-level keys that it looks at, `searches` those below which it looks at everything.
+    the top-level keys that it looks at, `searches` those below which it looks at everything. The
+    `posts` of a payload are those of its row, or of the one child of an envelope that wrote them.
     """
 
     name: str
@@ -65,6 +70,8 @@ class Form:
     children: Callable[[dict[str, Any]], Iterator[Any]] | None = None
     otherwise: str = "not_a_profile"
     mapped: frozenset[str] = frozenset()
+    gives: stated.Gives = lambda record: frozenset()
+    posts: Posts | None = None
     reads: frozenset[str] = frozenset()
     searches: frozenset[str] = frozenset()
 
@@ -73,13 +80,18 @@ class Form:
 class Mapped:
     """One record's row: values in the order of `columns.MAPPABLE`, the time still as written.
 
-    `unread` names the columns whose value was there and could not be read: they are null.
+    `unread` names the columns whose value was there and could not be read: they are null. `given`
+    are the columns of which the payload says something, be it that there is nothing. `posts` are
+    posts of the account, null where it is no matter of posts; `is_post`: the record was one itself.
     """
 
     form: Form
     values: list[Any]
     time: Any
     unread: tuple[str, ...] = ()
+    given: frozenset[str] = frozenset()
+    posts: Sequence[Post] | None = None
+    is_post: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +149,15 @@ class Mappings:
         if time is None:
             time = next((record[key] for key in TIMES if record.get(key)), None)
         if form.fills is not None:
-            yield _row(form, record, time)
+            yield _with_posts(_row(form, record, time), form, record)
             return
         is_empty = True
+        author = form.posts.author(record) if form.posts else None
         for child in _children_of(form, record):
             is_empty = False
-            yield from self.outcomes(child, time, depth + 1)
+            for outcome in self.outcomes(child, time, depth + 1):
+                is_authors = author is not None and child is author
+                yield _with_posts(outcome, form, record) if is_authors else outcome
         if is_empty:
             yield Refused(form.name, form.otherwise)
 
@@ -169,6 +184,14 @@ def _children_of(form: Form, record: dict[str, Any]) -> Iterator[Any]:
         yield paths.UNREAD
 
 
+def _with_posts(outcome: Mapped | Refused, form: Form, record: dict[str, Any]) -> Mapped | Refused:
+    """The row of an account with the posts that the payload holds of it."""
+    if form.posts is None or isinstance(outcome, Refused):
+        return outcome
+    found = form.posts.read(record)
+    return replace(outcome, posts=found or None, is_post=form.posts.is_row(record))
+
+
 def _row(form: Form, record: dict[str, Any], time: Any) -> Mapped | Refused:
     found: list[Any] = [None] * len(columns.MAPPABLE)
     unread: tuple[int, ...] = ()
@@ -182,12 +205,14 @@ def _row(form: Form, record: dict[str, Any], time: Any) -> Mapped | Refused:
             unread = (*unread, at)
     if time is None:
         time = found[_OBSERVED]
+    given = form.gives(record)
     if not unread:
-        return Mapped(form, found, time)
+        return Mapped(form, found, time, given=given)
     names = tuple(columns.MAPPABLE[at] for at in unread)
     if column := key_column(names, found[_ID]):
         return Refused(form.name, "bad_value", column)
-    return Mapped(form, found, time, names)
+    # A value that cannot be read is no statement that there is none.
+    return Mapped(form, found, time, names, given.difference(names))
 
 
 def key_column(unread: Collection[str], platform_id: str | None) -> str | None:
@@ -263,14 +288,21 @@ def _form(entry: Mapping[str, Any], platform: Any) -> Form:
         if reason is not None and reason not in REASONS:
             raise ValueError(f"shape {name}: {reason!r} is none of {', '.join(REASONS)}")
     matches, keys = match.compiled(entry["match"])
+    quirks = columns.Quirks(entry.get("null_words", ()), entry.get("masked"))
     form = {"name": name, "platform": platform, "matches": matches, "keys": keys}
     form["reads"] = frozenset(_heads([entry.get(part) for part in _READING]))
     if entry.get("find"):
         form["searches"] = frozenset(_heads(entry["match"]))
+    form["posts"] = of_shape(entry, quirks)
     if "columns" in entry:
         if platform not in PLATFORMS:
             raise ValueError(f"shape {name}: platform is one of {', '.join(PLATFORMS)}")
-        return Form(**form, fills=_fills(entry), mapped=frozenset(entry["columns"]))
+        return Form(
+            **form,
+            fills=_fills(entry["columns"], quirks),
+            mapped=frozenset(entry["columns"]),
+            gives=stated.compiled(entry["columns"]),
+        )
     if "reason" in entry:
         return Form(**form, reason=entry["reason"])
     return Form(
@@ -292,12 +324,10 @@ def _heads(node: Any) -> Iterator[str]:
             yield from _heads(inner)
 
 
-def _fills(entry: Mapping[str, Any]) -> tuple[tuple[int, columns.Fill], ...]:
-    quirks = columns.Quirks(entry.get("null_words", ()), entry.get("masked"))
-    fills = {
-        column: columns.compiled(column, source, quirks)
-        for column, source in entry["columns"].items()
-    }
+def _fills(
+    entries: Mapping[str, Any], quirks: columns.Quirks
+) -> tuple[tuple[int, columns.Fill], ...]:
+    fills = {name: columns.compiled(name, source, quirks) for name, source in entries.items()}
     for listing in columns.LISTS:
         fills.setdefault(listing, lambda record: [])
     return tuple((columns.MAPPABLE.index(column), fill) for column, fill in fills.items())
@@ -311,7 +341,9 @@ def _children(entry: Mapping[str, Any]) -> Callable[[dict[str, Any]], Iterator[A
 
     def children(record: dict[str, Any]) -> Iterator[Any]:
         if finds:
-            yield from paths.find(record, lambda node: any(test(node) for test in finds))
+            # Below the record: a post may hold another one that it quotes.
+            below = list(record.values())
+            yield from paths.find(below, lambda node: any(test(node) for test in finds))
         for every in lists:
             yield from (child for child in every(record) if child is not None and child != {})
 

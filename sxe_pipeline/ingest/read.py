@@ -5,16 +5,17 @@ Here: `read_file`, the account key, the rule for observation times, Arrow batche
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from sxe_pipeline.ingest import columns, values
+from sxe_pipeline.ingest import columns, stated, values
 from sxe_pipeline.ingest.chunks import Fault
 from sxe_pipeline.ingest.mapping import Form, Mapped, Mappings, Refused, key_column
+from sxe_pipeline.ingest.posts import Post
 from sxe_pipeline.ingest.records import records
 from sxe_pipeline.schema.landed import Landed, Reject
 from sxe_pipeline.schema.tables import LANDED_ROW
@@ -25,8 +26,8 @@ _OBSERVED = columns.MAPPABLE.index("observed_at")
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCK_SKEW = timedelta(days=1)
 _KINDS = tuple(LANDED_ROW.schema.field(name).type for name in columns.MAPPABLE)
-_Mark = tuple[int, str, str, str]
-"""Row number, shape, platform and account key."""
+_Mark = tuple[int, str, str, str, frozenset[str], bool, Sequence[Post] | None]
+"""Row number, shape, platform, account key, what the payload gives, whether it is a post, posts."""
 _WHOLE_FILE = frozenset({Fault.UNSUPPORTED_FORMAT, Fault.UNREADABLE})
 
 
@@ -61,10 +62,12 @@ class _Pending:
             self._refuse(outcome, "no_account")
             return
         self.rows.append(found)
-        self.marks.append((self.row, outcome.form.name, outcome.form.platform, key))
-        if outcome.form is not self.form:
-            self.form = outcome.form
-            self.mapped |= outcome.form.mapped
+        form = outcome.form
+        said = outcome.given, outcome.is_post, outcome.posts
+        self.marks.append((self.row, form.name, form.platform, key, *said))
+        if form is not self.form:
+            self.form = form
+            self.mapped |= form.mapped
         if outcome.unread:
             self.nulled.update(outcome.unread)
 
@@ -111,13 +114,13 @@ class _Pending:
                 continue
             self.nulled.update(unread)
             self.rows.append(found)
-            self.marks.append(mark)
+            self.marks.append((*mark[:4], mark[4].difference(unread), *mark[5:]))
 
     def _batch(self) -> pa.RecordBatch:
         count = len(self.rows)
         if not count:
             return _EMPTY
-        row, shape, platform, key = zip(*self.marks, strict=True)
+        row, shape, platform, key, given, is_post, own_posts = zip(*self.marks, strict=True)
         found: dict[str, Any] = {
             "collection": [self.collection] * count,
             "file_sha256": [self.file_sha256] * count,
@@ -125,10 +128,15 @@ class _Pending:
             "shape": shape,
             "platform": platform,
             "account_key": key,
+            "is_post": is_post,
+            "own_posts": own_posts,
             **dict(zip(columns.MAPPABLE, zip(*self.rows, strict=True), strict=True)),
         }
-        arrays = [pa.array(found[column.name], type=column.type) for column in LANDED_ROW.schema]
-        return pa.RecordBatch.from_arrays(arrays, schema=LANDED_ROW.schema)
+        kinds = {column.name: column.type for column in LANDED_ROW.schema if column.name in found}
+        arrays = {name: pa.array(found[name], type=kind) for name, kind in kinds.items()}
+        arrays["given"] = stated.written(given, arrays)
+        ordered = [arrays[name] for name in LANDED_ROW.names]
+        return pa.RecordBatch.from_arrays(ordered, schema=LANDED_ROW.schema)
 
 
 def _fits(value: Any, kind: pa.DataType) -> bool:
