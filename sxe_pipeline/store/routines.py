@@ -136,7 +136,7 @@ def _path(file: Path) -> str:
 
 
 def _clear_the_way(conn: psycopg.Connection, objects: Set[str]) -> None:
-    """Drop what the edited files made before: OR REPLACE refuses another return type or column list.
+    """Drop what edited files made before: OR REPLACE refuses another return type or column list.
 
     A function that a trigger runs stays: dropping it would lock its table, and it returns a trigger
     in any case.

@@ -71,7 +71,7 @@ begin
                 '^([a-z][a-z_]*|(cli|sensor):[a-z_]+|asset:(ingest|social|cards|handoff|ops)/[a-z0-9_]+)$'
             when 'sxe_contacts' then '^([a-z][a-z_]*|asset:(contacts|handoff)/[a-z_]+)$'
             when 'sxe_admin' then '^([a-z][a-z_]*|(cli|local):[a-z_]+)$' end, true)
-       or _actor in ('bootstrap', 'continuity', 'retention', 'sweep') then
+       or _actor in ('bootstrap', 'continuity', 'retention', 'split', 'sweep') then
         raise exception 'this login does not act under that name' using errcode = '42501';
     end if;
     return _actor;
