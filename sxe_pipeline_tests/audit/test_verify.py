@@ -17,7 +17,7 @@ from sxe_pipeline.store import sql
 GUARDS = ("refuse_change", "seal_leaf")
 """The triggers of `audit.event`."""
 OTHERS = "a function, trigger, table or grant is not this package's"
-ASSET = "ingest/raw_profiles"
+ASSET = "ops/tables_kept"
 MARK = "a_word_of_the_record"
 
 EDITS = {
@@ -43,7 +43,7 @@ EDITS = {
     "event moved to another attestation": "update audit.attested_event "
     "set digest = (select max(digest) from audit.attestation) "
     "where digest = (select min(digest) from audit.attestation)",
-    "asset of an attestation": "update audit.attestation set asset_key = 'ops/tables_kept'",
+    "asset of an attestation": "update audit.attestation set asset_key = 'ingest/raw_profiles'",
     "attestation gone": "delete from audit.attestation "
     "where digest = (select min(digest) from audit.attestation)",
     "attestation and its lines gone": "with gone as "
@@ -186,7 +186,7 @@ def test_a_longer_log_takes_no_more_memory(database, conn, monkeypatch):
             root.execute(
                 "insert into audit.event (payload) select convert_to(jsonb_build_object("
                 "'actor', 'job', 'data', '{}'::jsonb, 'key', gen_random_uuid(), "
-                "'kind', 'collection.declared', 'subject', 's')::text, 'UTF8') "
+                "'kind', 'table.vacuum_begun', 'subject', 's')::text, 'UTF8') "
                 "from generate_series(1, 3000)"
             )
         with conn.transaction():
