@@ -52,6 +52,7 @@ KINDS = MappingProxyType(
         "call.late": "contacts/contact_points",
         "call.adjusted": "contacts/contact_points",
         "key.created": "audit/events",
+        "key.retired": "audit/events",
         "principal.added": "audit/events",
         "principal.token_added": "audit/events",
         "principal.token_accepted": "audit/events",

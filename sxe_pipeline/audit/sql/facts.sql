@@ -26,6 +26,10 @@ select 'verdict', event_id, table_name, case when judged_at >= r.applied_at then
        array[case when is_passed then 'table.passed' else 'table.failed' end]
 from ops.verdict, ops.revision r where r.revision = 1003
 union all
+select 'retired key', retired_event_id, key_id,
+       case when retired_at >= r.applied_at then retired_at end, '{key.retired}'
+from handoff.signing_key, ops.revision r where r.revision = 1003 and retired_at is not null
+union all
 select 'table version', event_id, null, named_at, ops.kinds_of(table_name) || 'table.compacted'::text
 from ops.version
 union all
@@ -81,6 +85,7 @@ begin
                  ('proposal', '{proposal.made}'),
                  ('decision', '{proposal.confirmed,proposal.rejected}'),
                  ('token', '{principal.added,principal.token_added}'),
+                 ('retired key', '{key.retired}'),
                  ('suppression', '{suppression.added}')) as one (fact, kinds)
     join audit.event e on e.kind = any (one.kinds)
     where not exists (select from audit.facts() f where f.fact = one.fact and f.event_id = e.event_id)
