@@ -15,6 +15,7 @@ from sxe_pipeline.redact import scan
 from sxe_pipeline.social import checks
 from sxe_pipeline.store import sql, tables
 from sxe_pipeline_tests import named
+from sxe_pipeline_tests.databases import as_owner
 from sxe_pipeline_tests.places import TODAY, land, person
 
 DAY = TODAY - timedelta(days=1)
@@ -123,7 +124,8 @@ def test_a_verdict_is_found_once_for_a_version(built):
         "and superseded_at is null"
     )
     with sql.connect(built.settings.need("social_dsn")) as conn:
-        conn.execute(
+        as_owner(
+            conn,
             "update ops.verdict set is_passed = false, numbers = %s where version = %s "
             "and table_name = 'cards/lead_cards'",
             [Jsonb({"certain": 7, "open": 0}), version],
@@ -153,7 +155,7 @@ def test_a_data_file_is_scanned_once(built, monkeypatch):
         seen.clear()
         with sql.connect(built.settings.need("social_dsn")) as conn:
             for table in forgotten:
-                conn.execute(f"delete from {table}")
+                as_owner(conn, f"delete from {table}")
             assert checks.no_contact_data(conn, built.settings.tier1_url).is_passed
         return sum(seen)
 

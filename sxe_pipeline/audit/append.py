@@ -16,6 +16,8 @@ from sxe_pipeline.store import functions
 KINDS = MappingProxyType(
     {
         "collection.declared": "ingest/raw_profiles",
+        "collection.set_aside": "ingest/raw_profiles",
+        "collection.taken_back": "ingest/raw_profiles",
         "landing_file.registered": "ingest/raw_profiles",
         "landing_file.withdrawn": "ingest/raw_profiles",
         "landing_file.replaced": "ingest/raw_profiles",
@@ -50,6 +52,7 @@ KINDS = MappingProxyType(
         "call.late": "contacts/contact_points",
         "call.adjusted": "contacts/contact_points",
         "key.created": "audit/events",
+        "key.retired": "audit/events",
         "principal.added": "audit/events",
         "principal.token_added": "audit/events",
         "principal.token_accepted": "audit/events",
@@ -65,6 +68,8 @@ KINDS = MappingProxyType(
         "circuit.closed": "audit/events",
         "circuit.killed": "audit/events",
         "suppression.added": "audit/events",
+        "table.passed": "audit/events",
+        "table.failed": "audit/events",
         "table.compacted": "ops/tables_kept",
         "table.vacuum_begun": "ops/tables_kept",
         "table.vacuumed": "ops/tables_kept",

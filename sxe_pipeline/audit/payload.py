@@ -6,7 +6,7 @@ Here: what a record may hold and which bytes are hashed, for the writer and the 
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
@@ -101,9 +101,37 @@ def leaf_hash(payload: bytes, recorded_at: datetime) -> bytes:
     return hashlib.sha256(b"\0" + payload + micros.to_bytes(8, "big", signed=True)).digest()
 
 
-def digest(event_ids: Sequence[UUID]) -> str:
+class Digest:
+    """SHA-256 of event ids that arrive in their order: lower case, one a line.
+
+    Example:
+        >>> whole = Digest()
+        >>> whole.add(UUID(int=1))
+        >>> whole.hex == digest([UUID(int=1)])
+        True
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._sha256 = hashlib.sha256()
+
+    def add(self, event_id: UUID) -> None:
+        """The next id; none before it is greater."""
+        self._sha256.update(f"{chr(10) if self.count else ''}{event_id}".encode())
+        self.count += 1
+
+    @property
+    def hex(self) -> str:
+        """In hex, of what was added so far."""
+        return self._sha256.hexdigest()
+
+
+def digest(event_ids: Iterable[UUID]) -> str:
     """SHA-256, in hex, of the event ids: lower case, sorted, one a line."""
-    return hashlib.sha256("\n".join(sorted(map(str, event_ids))).encode()).hexdigest()
+    whole = Digest()
+    for event_id in sorted(event_ids):
+        whole.add(event_id)
+    return whole.hex
 
 
 def _plain(name: str, value: Value) -> object:

@@ -8,9 +8,11 @@ named as not seen.
 
 import hmac
 import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -87,13 +89,11 @@ def verify(conn: psycopg.Connection, find: Find) -> Verification:
     seen = Verification()
     with conn.transaction():
         conn.execute("set transaction isolation level repeatable read, read only")
-        rows = conn.execute("select event_id, digest from audit.attested_event").fetchall()
-        digest_of: dict[UUID, str] = dict(rows)
         [(seen.doubts,)] = conn.execute("select ops.doubts()").fetchall()
         _check_catalogue(conn, seen)
         _check_facts(conn, seen)
-        attested = _check_events(conn, digest_of, seen)
-        _check_attestations(conn, attested, digest_of, find, seen)
+        _check_events(conn, seen)
+        _check_attestations(conn, find, seen)
     return seen
 
 
@@ -118,31 +118,26 @@ def _check_facts(conn: psycopg.Connection, seen: Verification) -> None:
             seen.findings[f"event without its {fact}"] += without_fact
 
 
-def _check_events(
-    conn: psycopg.Connection, digest_of: Mapping[UUID, str], seen: Verification
-) -> dict[str, list[tuple[UUID, str]]]:
-    attested: dict[str, list[tuple[UUID, str]]] = defaultdict(list)
+def _check_events(conn: psycopg.Connection, seen: Verification) -> None:
     with conn.cursor(name="events") as cursor:
         cursor.itersize = _PAGE
         cursor.execute(
             # A time that no date of Python can hold was never the server's; it arrives as null.
-            "select event_id, case when recorded_at between '1970-01-01' and '9999-01-01' "
-            "then recorded_at end, kind, actor, subject, payload, leaf_hash from audit.event"
+            "select e.event_id, case when recorded_at between '1970-01-01' and '9999-01-01' "
+            "then recorded_at end, kind, actor, subject, payload, leaf_hash, "
+            "t.event_id is not null "
+            "from audit.event e left join audit.attested_event t on t.event_id = e.event_id"
         )
-        for event_id, recorded_at, kind, actor, subject, payload, leaf in cursor:
+        for event_id, recorded_at, kind, actor, subject, payload, leaf, is_attested in cursor:
             seen.events += 1
+            seen.attested += is_attested
+            seen.waiting += not is_attested
             if recorded_at is None or not hmac.compare_digest(
                 form.leaf_hash(payload, recorded_at), leaf
             ):
                 seen.findings["payload or time does not match its hash"] += 1
             elif not _matches(payload, event_id, kind, actor, subject):
                 seen.findings["columns do not match the payload"] += 1
-            if digest := digest_of.get(event_id):
-                attested[digest].append((event_id, kind))
-                seen.attested += 1
-            else:
-                seen.waiting += 1
-    return attested
 
 
 def _matches(payload: bytes, event_id: UUID, kind: str, actor: str, subject: str) -> bool:
@@ -156,33 +151,47 @@ def _matches(payload: bytes, event_id: UUID, kind: str, actor: str, subject: str
         return False
 
 
-def _check_attestations(
-    conn: psycopg.Connection,
-    attested: Mapping[str, list[tuple[UUID, str]]],
-    digest_of: Mapping[UUID, str],
-    find: Find,
-    seen: Verification,
-) -> None:
+def _check_attestations(conn: psycopg.Connection, find: Find, seen: Verification) -> None:
+    """One materialization after the other, its events in their order: none is kept in memory."""
     by_asset = {asset_key: find([asset_key]) for asset_key in sorted(set(KINDS.values()))}
-    attestations = conn.execute(
-        "select digest, asset_key, event_count, dagster_storage_id from audit.attestation"
-    ).fetchall()
     known = set()
-    for digest, asset_key, count, storage_id in attestations:
-        known.add((asset_key, digest))
-        events = attested.get(digest, [])
-        ids = [event_id for event_id, _ in events]
-        answers = {KINDS.get(kind) for _, kind in events} <= {asset_key}
-        if len(ids) != count or form.digest(ids) != digest or not answers:
-            seen.findings["an attestation does not answer for the events it names"] += 1
-        if digest in by_asset.get(asset_key, ()):
-            seen.mirrored += 1
-        elif storage_id is not None:
-            seen.findings["a mirrored materialization is gone from Dagster"] += 1
+    with conn.cursor(name="attestations") as cursor:
+        cursor.itersize = _PAGE
+        cursor.execute(
+            "select digest, a.asset_key, a.event_count, a.dagster_storage_id, e.event_id, e.kind, "
+            "t.event_id is not null from audit.attestation a "
+            "full join audit.attested_event t using (digest) "
+            "left join audit.event e on e.event_id = t.event_id order by digest, e.event_id"
+        )
+        for (digest, asset_key, count, storage_id), rows in groupby(cursor, itemgetter(0, 1, 2, 3)):
+            known.add((asset_key, digest))
+            if not _answers(rows, digest, asset_key, count, seen):
+                seen.findings["an attestation does not answer for the events it names"] += 1
+            if digest in by_asset.get(asset_key, ()):
+                seen.mirrored += 1
+            elif storage_id is not None:
+                seen.findings["a mirrored materialization is gone from Dagster"] += 1
     empty = form.digest([])
     claimed = {(asset_key, d) for asset_key, digests in by_asset.items() for d in digests}
     if forged := sum(digest != empty for _, digest in claimed - known):
         seen.findings["a materialization claims events that were never attested"] += forged
-    missing = len(digest_of) - seen.attested
-    if missing:
-        seen.findings["an attested event is gone"] += missing
+
+
+def _answers(
+    rows: Iterable[tuple[Any, ...]],
+    digest: str,
+    asset_key: str | None,
+    count: int | None,
+    seen: Verification,
+) -> bool:
+    """Whether an attestation names the number, the ids and the kinds of the events that it has."""
+    whole, kinds = form.Digest(), set()
+    for *_, event_id, kind, is_named in rows:
+        if event_id is not None:
+            whole.add(event_id)
+            kinds.add(kind)
+        elif is_named:
+            seen.findings["an attested event is gone"] += 1
+    return (whole.count, whole.hex) == (count, digest) and {KINDS.get(k) for k in kinds} <= {
+        asset_key
+    }

@@ -4,15 +4,21 @@ Here: reading arguments and printing. Not here: where a key is kept and how it s
 (`handoff.sign`), the keyset of contact values (`keyset`), the tokens of people (`people`).
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sxe_pipeline import settings
 from sxe_pipeline.cli import keyset
 from sxe_pipeline.cli.logins import logged_in
-from sxe_pipeline.cli.output import answer, as_json, dry_run, table
+from sxe_pipeline.cli.output import answer, as_json, dry_run, reason, table
+from sxe_pipeline.local.program import program
+
+if TYPE_CHECKING:
+    from sxe_pipeline.handoff.record import Key
 
 
 @click.group()
@@ -93,3 +99,68 @@ def keys_register(
     rows = [{"key_id": key_id, "is_new": is_new} for key_id, is_new in registered.items()]
     shown = [{"key": row["key_id"], "new": "yes" if row["is_new"] else "no"} for row in rows]
     answer("keys register", {"rows": rows, "dry_run": dry_run}, as_json, table(shown))
+
+
+@keys.command("list")
+@as_json
+def keys_list(as_json: bool) -> None:
+    """Which keys sign, which did, and what each signed; by the admin's login."""
+    from sxe_pipeline.handoff import record
+    from sxe_pipeline.store import sql
+
+    with logged_in("admin") as given, sql.connect(given.need("admin_dsn")) as conn:
+        found = record.keys(conn)
+    shown = [
+        {
+            "key": key.key_id[:12],
+            "for": ", ".join(key.contracts or ["any contract"]),
+            "signs": "yes" if key.retired_at is None else f"until {key.retired_at:%Y-%m-%d %H:%M}",
+            "batches": key.batch_count,
+            "last day": key.last_day or "-",
+        }
+        for key in found
+    ]
+    answer("keys list", {"rows": found}, as_json, table(shown))
+
+
+@keys.command("retire")
+@click.argument("digits")
+@reason
+@dry_run
+@as_json
+def keys_retire(digits: str, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Let a key sign nothing more, by the first DIGITS of its id; by the admin's login."""
+    from sxe_pipeline.handoff import record
+    from sxe_pipeline.store import sql
+
+    with logged_in("admin") as given, sql.connect(given.need("admin_dsn")) as conn:
+        key_id = record.retire_key(conn, digits, reason, actor="cli:keys")
+        found = record.keys(conn)
+        if dry_run:
+            conn.rollback()
+    [retired] = [key for key in found if key.key_id == key_id]
+    lost = _without_key(found)
+    data = {"key": retired, "without_key": lost, "dry_run": dry_run}
+    answer("keys retire", data, as_json, _retired_lines(retired, lost, dry_run))
+
+
+def _without_key(found: "list[Key]") -> list[str]:
+    """The contracts whose registered keys are all retired."""
+    from sxe_pipeline.handoff import sign
+
+    every = sign.SOCIAL + sign.CONTACT
+    live = {c for key in found if key.retired_at is None for c in key.contracts or every}
+    return sorted({c for key in found for c in key.contracts or every} - live)
+
+
+def _retired_lines(key: "Key", without_key: list[str], dry_run: bool) -> Iterator[str]:
+    yield f"{'would retire' if dry_run else 'retired'}: {key.key_id[:12]} signs nothing more"
+    if key.batch_count:
+        last = f", the last of {key.last_day}," if key.last_day else ""
+        yield f"{key.batch_count} batches that it signed{last} stay good: consumers keep it pinned"
+    yield (
+        "if it got out, they unpin it and take no batch by it any more: who holds it can sign "
+        "under any day, and the files do not show when"
+    )
+    if without_key:
+        yield f"no registered key signs {', '.join(without_key)} now: {program()} keys register"

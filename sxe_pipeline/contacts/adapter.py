@@ -28,14 +28,16 @@ class Verdict(StrEnum):
 class Item:
     """One card of a call. `inputs` is what the profile states, under the keys of `gate`.
 
-    `provider_person_id` is the person that the provider's first answer named for it: the rest of
-    an answer names people by that id alone.
+    `provider_person_id` is the person that the provider's first answer named for it, and
+    `is_doubtful` whether that may be somebody else: the rest of an answer names people by that id
+    alone.
     """
 
     position: int
     card_id: str
     inputs: Mapping[str, str] = field(repr=False)
     provider_person_id: str | None = None
+    is_doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,16 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a call says about one item. `mismatch`: the answer is about somebody else."""
+    """What a call says about one item. `mismatch`: the answer is about somebody else.
+
+    `is_doubtful`: it may be; its values are believed little.
+    """
 
     position: int
     outcome: Literal["match", "no_match", "mismatch"]
     values: Sequence[Value] = ()
     provider_person_id: str | None = None
+    is_doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,7 @@ def settlement_of(answer: Answer, reply: Reply) -> dict[str, Any]:
                 "outcome": f.outcome,
                 "fields": sorted({value.kind for value in f.values}),
                 "person": f.provider_person_id,
+                "is_doubtful": f.is_doubtful,
             }
             for f in answer.findings
         ],

@@ -127,9 +127,7 @@ class _Run:
             if call.state != "AWAITING" or call.provider not in self.lines:
                 continue
             line = self.lines[call.provider]
-            items = [
-                Item(i.position, i.card_id, {}, provider_person_id=i.person) for i in call.items
-            ]
+            items = [Item(i.position, i.card_id, {}, i.person, i.is_doubtful) for i in call.items]
             request = line.provider.adapter.result_request(call.provider_request_id or "")
             reply = line.wire.send(request, str(call.call_id))
             self.report.polls += 1

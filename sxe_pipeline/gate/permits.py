@@ -33,11 +33,15 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class OpenItem:
-    """A card of a call whose answer is not complete. `person`: as the provider named it so far."""
+    """A card of a call whose answer is not complete. `person`: as the provider named it so far.
+
+    `is_doubtful`: the provider's first answer may be about somebody else.
+    """
 
     position: int
     card_id: str
     person: str | None
+    is_doubtful: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,9 +225,10 @@ def _is_same(
 ) -> bool:
     """Whether a begun batch has the files that we would build: then its stored bytes are published.
 
-    The same rows in other Parquet bytes (another library version since the crash) do not count.
+    The same rows in other Parquet bytes (another library version since the crash) do not count, nor
+    what a key signed that was retired since.
     """
-    if batch.batch_id != batch_id:
+    if batch.batch_id != batch_id or record.is_retired(conn, batch_id):
         return False
     return manifest.files_of(record.manifest_of(conn, batch_id)) == [p.entry() for p in parts]
 

@@ -6,7 +6,8 @@ Here: single statements inside the caller's transaction. The order of them is `p
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -131,6 +132,16 @@ def signer_of(conn: psycopg.Connection, settings: Settings) -> Signer:
     return signer
 
 
+def is_retired(conn: psycopg.Connection, batch_id: str) -> bool:
+    """Whether the key that signed a begun batch signs no more."""
+    row = conn.execute(
+        "SELECT k.retired_at IS NOT NULL FROM handoff.batch b JOIN handoff.signing_key k "
+        "ON k.key_id = handoff.key_of(b.manifest) WHERE b.batch_id = %s",
+        [batch_id],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def is_registered(conn: psycopg.Connection, signer: Signer) -> bool:
     """Whether the database knows the public key, retired or not."""
     known = "SELECT 1 FROM handoff.signing_key WHERE key_id = %s"
@@ -189,6 +200,47 @@ def know_key(
         bound = {"contracts": sorted(contracts)} if contracts else {}
         audit.append(conn, "key.created", actor=actor, subject=named, key=named, **bound)
     return made is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A registered key, and what it signed: published batches, the last of their days.
+
+    `contracts` null: any. `retired_at` null: it signs.
+    """
+
+    key_id: str
+    contracts: tuple[str, ...] | None
+    created_at: datetime
+    retired_at: datetime | None
+    retired_reason: str | None
+    batch_count: int
+    last_day: date | None
+
+
+def keys(conn: psycopg.Connection) -> list[Key]:
+    """Every registered key, by its age. Needs the migrating login."""
+    return [
+        Key(key, contracts and tuple(contracts), *rest)
+        for key, contracts, *rest in functions.function_rows(conn, "handoff.keys")
+    ]
+
+
+def retire_key(conn: psycopg.Connection, start: str, reason: str, *, actor: str) -> str:
+    """Let a key sign nothing from here on, with its event; returns its whole id.
+
+    Args:
+        conn: The migrating login, in a transaction.
+        start: The first 8 digits of its id, or more.
+        reason: Kept in the record.
+        actor: For the audit log.
+
+    Raises:
+        NotFound: There is no such key, or more than one.
+        Refused: It is retired already.
+    """
+    retired: str = functions.call_function(conn, "handoff.retire_key", start, reason, actor)
+    return retired
 
 
 def sha256(data: bytes) -> str:

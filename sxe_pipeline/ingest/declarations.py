@@ -4,17 +4,21 @@ Here: each collection's description and mapping, which of them cannot be read, a
 sets a collection aside until it can. Not here: the form of either file (`collection`, `mapping`).
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
 import psycopg
+from psycopg.types.json import Jsonb
 
-from sxe_pipeline import audit, logs
+from sxe_pipeline import logs
 from sxe_pipeline.errors import BadInput, NotFound, StoreUnavailable
 from sxe_pipeline.ingest import naming
-from sxe_pipeline.ingest.collection import COLLECTION, MAPPING, SIZE_LIMIT, Declared, declared
+from sxe_pipeline.ingest.collection import COLLECTION, MAPPING, SIZE_LIMIT, declared
 from sxe_pipeline.ingest.mapping import mappings
+from sxe_pipeline.store import functions
 from sxe_pipeline.store.objects import Entry, Objects
 
 _LONGEST = 300
@@ -44,25 +48,26 @@ def note(
     found = {entry.key: entry for entry in entries}
     names = sorted({naming.collection_of(landing.url, entry.key) for entry in entries})
     problems: dict[str, str] = {}
+    said: list[dict[str, Any]] = []
     for name in names:
         try:
-            said = _declared(landing, found, naming.key_in(landing.url, name, COLLECTION))
+            described = _described(landing, found, name)
             mapping = _mapping(landing, found, name)
         except BadInput as why:
             problems[name] = _in_words(str(why))
             continue
-        if said:
-            _declare(conn, name, *said, actor=actor, now=now)
-        _note_mapping(conn, name, mapping)
-    _note_problems(conn, problems)
+        said.append({"collection": name, "mapping_sha256": mapping} | described)
+    functions.call_function(conn, "ingest.declare_collections", Jsonb(said), now, actor)
+    functions.call_function(conn, "ingest.set_aside", problems, actor)
     return problems
 
 
-def _declared(
-    landing: Objects, found: Mapping[str, Entry], key: str
-) -> tuple[Declared, bytes] | None:
-    text = _text(landing, found, key)
-    return None if text is None else (declared(text), text)
+def _described(landing: Objects, found: Mapping[str, Entry], name: str) -> dict[str, Any]:
+    """What a collection says of itself, and the hash of that; nothing where it is silent."""
+    text = _text(landing, found, naming.key_in(landing.url, name, COLLECTION))
+    if text is None:
+        return {}
+    return dataclasses.asdict(declared(text)) | {"file_sha256": hashlib.sha256(text).hexdigest()}
 
 
 def _mapping(landing: Objects, found: Mapping[str, Entry], name: str) -> str | None:
@@ -94,61 +99,3 @@ def _in_words(said: str) -> str:
     """A problem as it may be stored and logged: a key that looks like a contact is not repeated."""
     words = " ".join(said.split())[:_LONGEST]
     return words if logs.scrub(words) == words else f"{words.split(':')[0]}; correct it"
-
-
-def _declare(
-    conn: psycopg.Connection,
-    collection: str,
-    said: Declared,
-    text: bytes,
-    *,
-    actor: str,
-    now: datetime,
-) -> None:
-    changed = conn.execute(
-        "insert into ingest.collection as c "
-        "(collection, gathered_by, tribes, market, declared_at) values (%s, %s, %s, %s, %s) "
-        "on conflict (collection) do update set gathered_by = excluded.gathered_by, "
-        "tribes = excluded.tribes, market = excluded.market, "
-        "declared_at = excluded.declared_at "
-        "where (c.gathered_by, c.tribes, c.market) is distinct from "
-        "(excluded.gathered_by, excluded.tribes, excluded.market) returning 1",
-        [collection, said.gathered_by, list(said.tribes), said.market, now],
-    ).fetchone()
-    if changed:
-        digest = hashlib.sha256(text).hexdigest()
-        audit.append(
-            conn,
-            "collection.declared",
-            actor=actor,
-            subject=naming.hashed(collection),
-            key=f"{digest}@{now.astimezone(UTC).isoformat()}",
-            file_sha256=digest,
-            tribe_count=len(said.tribes),
-        )
-
-
-def _note_mapping(conn: psycopg.Connection, collection: str, digest: str | None) -> None:
-    conn.execute(
-        "insert into ingest.collection as c (collection, mapping_sha256) select %s, %s "
-        "where %s::text is not null or exists "
-        "(select from ingest.collection where collection = %s) "
-        "on conflict (collection) do update set mapping_sha256 = excluded.mapping_sha256 "
-        "where c.mapping_sha256 is distinct from excluded.mapping_sha256",
-        [collection, digest, digest, collection],
-    )
-
-
-def _note_problems(conn: psycopg.Connection, problems: Mapping[str, str]) -> None:
-    conn.execute(
-        "update ingest.collection set problem = null "
-        "where problem is not null and collection <> all(%s)",
-        [list(problems)],
-    )
-    for collection, problem in problems.items():
-        conn.execute(
-            "insert into ingest.collection as c (collection, problem) values (%s, %s) "
-            "on conflict (collection) do update set problem = excluded.problem "
-            "where c.problem is distinct from excluded.problem",
-            [collection, problem],
-        )

@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 from sxe_pipeline.errors import Refused
 from sxe_pipeline.store import functions
@@ -169,10 +168,8 @@ def verdict(
     if row:
         return Verdict(*row)
     found = judge()
-    conn.execute(
-        "insert into ops.verdict (table_name, version, verdict, is_passed, numbers) "
-        "values (%s, %s, %s, %s, %s) on conflict do nothing",
-        [table, version, guard, found.is_passed, Jsonb(dict(found.numbers))],
+    functions.call_function(
+        conn, "ops.judge", table, version, guard, found.is_passed, dict(found.numbers)
     )
     return found
 

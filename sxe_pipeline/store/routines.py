@@ -6,7 +6,7 @@ time, so a right that a file no longer names is gone. Not here: tables and types
 the transaction around all of it (`migrate`).
 """
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -86,14 +86,20 @@ def replay(conn: psycopg.Connection, *, all_files: bool) -> tuple[list[str], lis
     seen: set[str] = set()
     replayed = []
     before = _living(conn)
+    edited = [
+        file
+        for file in catalogue.living_files()
+        if all_files or known.get(_path(file), ("", []))[0] != catalogue.file_sha256(file)
+    ]
     conn.execute("set local check_function_bodies = off")
+    # All of it before the first file: what moved to an earlier one is not dropped by its old one.
+    _clear_the_way(conn, {x for file in edited for x in known.get(_path(file), ("", []))[1]})
     for file in catalogue.living_files():
-        path, sha256 = _path(file), catalogue.file_sha256(file)
-        if not all_files and known.get(path, ("", []))[0] == sha256:
+        path = _path(file)
+        if file not in edited:
             made[path] = known[path][1]
             continue
         if file.name != "grants.sql":
-            _clear_the_way(conn, known.get(path, ("", []))[1])
             with _compiling(path):
                 conn.execute(file.read_bytes())
         made[path] = [x for x, is_new, _ in conn.execute(_LIVING) if is_new and x not in seen]
@@ -129,8 +135,8 @@ def _path(file: Path) -> str:
     return file.relative_to(catalogue.PACKAGE).as_posix()
 
 
-def _clear_the_way(conn: psycopg.Connection, objects: Sequence[str]) -> None:
-    """Drop what the file made before: OR REPLACE refuses another return type or column list.
+def _clear_the_way(conn: psycopg.Connection, objects: Set[str]) -> None:
+    """Drop what edited files made before: OR REPLACE refuses another return type or column list.
 
     A function that a trigger runs stays: dropping it would lock its table, and it returns a trigger
     in any case.

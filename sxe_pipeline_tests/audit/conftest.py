@@ -69,7 +69,7 @@ def conn(database):
 def add(conn):
     """`add(number)` records one event."""
 
-    def added(number, kind="collection.declared", **data):
+    def added(number, kind="table.vacuum_begun", **data):
         with conn.transaction():
             return audit.append(conn, kind, actor="job", subject="s", key=str(number), **data)
 

@@ -17,7 +17,7 @@ from sxe_pipeline.audit.search import search
 from sxe_pipeline.errors import BadInput, Leak
 from sxe_pipeline.store import sql
 
-KIND = "collection.declared"
+KIND = "table.vacuum_begun"
 NO_ZONE = dt.datetime(2026, 1, 1, tzinfo=dt.UTC).replace(tzinfo=None)
 CONTACTS = [
     "jane.doe@example.com",
@@ -182,12 +182,12 @@ def test_the_database_gives_a_fact_the_id_and_the_form_that_we_give_it(database)
 def test_a_search_narrows_by_every_term(conn, reader):
     with conn.transaction():
         audit.append(conn, KIND, actor="a", subject="s", key="1")
-        audit.append(conn, "table.vacuum_begun", actor="b", subject="t", key="1", rows=1)
+        audit.append(conn, "run_history.expired", actor="b", subject="t", key="1", rows=1)
     now = dt.datetime.now(dt.UTC)
 
     assert [e.kind for e in search(reader, actor="a")] == [KIND]
     assert [e.actor for e in search(reader, subject="t")] == ["b"]
-    assert [e.data for e in search(reader, kind="table.vacuum_begun")] == [{"rows": 1}]
+    assert [e.data for e in search(reader, kind="run_history.expired")] == [{"rows": 1}]
     assert len(search(reader, since=now - dt.timedelta(minutes=1))) == 2
     assert search(reader, since=now + dt.timedelta(minutes=1)) == []
     assert len(search(reader, limit=1)) == 1

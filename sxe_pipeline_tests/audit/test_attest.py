@@ -6,13 +6,14 @@ from datetime import date, timedelta
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from sxe_pipeline import audit
 from sxe_pipeline.audit import payload as form
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.store import sql
 
-ASSET, KIND = "ingest/raw_profiles", "collection.declared"
+ASSET = "ingest/raw_profiles"
 
 
 @pytest.fixture
@@ -22,9 +23,13 @@ def conn(database):
         yield opened
 
 
-def add(conn, number, kind=KIND):
-    with conn.transaction():
-        return audit.append(conn, kind, actor="t", subject="s", key=str(number))
+def add(conn, number):
+    """An event of the asset that names no day."""
+    said = [{"collection": f"c{number}", "mapping_sha256": "ab" * 32}]
+    conn.execute("select ingest.declare_collections(%s, now(), 't')", [Jsonb(said)])
+    return conn.execute(
+        "select event_id from ingest.collection where collection = %s", [f"c{number}"]
+    ).fetchone()[0]
 
 
 def attest(conn, asset=ASSET, **how):
@@ -34,7 +39,7 @@ def attest(conn, asset=ASSET, **how):
 
 def test_an_attestation_answers_for_the_open_events_of_its_asset_only(conn):
     mine = [add(conn, number) for number in range(3)]
-    add(conn, 1, "table.vacuum_begun")
+    audit.append(conn, "table.vacuum_begun", actor="t", subject="s", key="1")
 
     attested = attest(conn)
 
@@ -75,8 +80,14 @@ DAYS = [date(2031, 2, 1), date(2031, 2, 2)]
 
 
 def of_day(conn, day, number=1):
-    with conn.transaction():
-        return audit.append(conn, KIND, actor="t", subject=day.isoformat(), key=str(number))
+    """An event of the asset that names a day."""
+    digest = f"{day.toordinal()}{number}".zfill(64)
+    file = {"collection": "c", "file_sha256": digest, "path": digest, "byte_count": 1}
+    file |= {"landed_day": day.isoformat(), "is_again": False}
+    conn.execute("select ingest.register_files(%s, now(), 't')", [Jsonb([file])])
+    return conn.execute(
+        "select event_id from ingest.landing_file where file_sha256 = %s", [digest]
+    ).fetchone()[0]
 
 
 def test_a_run_over_days_attests_each_day_by_itself(conn):

@@ -8,7 +8,9 @@ from psycopg.types.json import Jsonb
 
 from sxe_pipeline import audit
 from sxe_pipeline.audit.search import search
+from sxe_pipeline.audit.verify import verify
 from sxe_pipeline.store import sql
+from sxe_pipeline_tests.databases import as_owner
 
 NOW = "2026-02-01T10:00:00+00:00"
 SHA = "ab" * 32
@@ -90,6 +92,115 @@ def test_a09_a_version_is_named_by_an_event_of_its_own_table(conn, database):
     assert conn.execute(
         "select version, kind from ops.version join audit.event using (event_id)"
     ).fetchall() == [(3, "profiles.written")]
+
+
+GUARD = "no_contact_data"
+
+
+def judge(conn, is_passed=True, version=3):
+    conn.execute(
+        "select ops.judge('social/profiles', %s, %s, %s, '{\"open\": 1}')",
+        [version, GUARD, is_passed],
+    )
+
+
+def test_a_verdict_is_an_event_that_says_which(conn, database):
+    with conn.transaction():
+        name_version(conn, "social/profiles", said("profiles.written", "social/profiles"))
+        judge(conn, is_passed=False)
+        judge(conn, is_passed=True)
+
+    [(kind, subject, data)] = events(database, "table.failed")
+    assert (subject, data["guard"], data["version"]) == ("social/profiles", GUARD, 3)
+    assert events(database, "table.passed") == [], "the first word stays"
+    assert conn.execute(
+        "select is_passed, kind from ops.verdict join audit.event using (event_id)"
+    ).fetchall() == [(False, kind)]
+
+
+def test_what_a_collection_says_is_an_event_only_where_it_is_new(conn, database):
+    def note(problems, *said):
+        with conn.transaction():
+            conn.execute(
+                "select ingest.declare_collections(%s, %s, 'job')", [Jsonb(list(said)), NOW]
+            )
+            conn.execute("select ingest.set_aside(%s, 'job')", [Jsonb(problems)])
+
+    makers = {"collection": "makers", "mapping_sha256": None, "file_sha256": SHA}
+    makers |= {"gathered_by": "list", "tribes": ["makers"], "market": None}
+    for _ in range(2):
+        note({"broken": "not YAML"}, makers)
+    note({}, makers | {"mapping_sha256": SHA})
+    note({}, {"collection": "plain", "mapping_sha256": None})
+
+    assert [kind for kind, _, _ in events(database)[::-1]] == [
+        "collection.declared",
+        "collection.set_aside",
+        "collection.declared",
+        "collection.taken_back",
+    ]
+    assert "makers" not in str(events(database))
+    assert "not YAML" not in str(events(database))
+    assert conn.execute(
+        "select collection, tribes, mapping_sha256, problem, kind from ingest.collection "
+        "join audit.event using (event_id) order by 1"
+    ).fetchall() == [
+        ("broken", [], None, None, "collection.taken_back"),
+        ("makers", ["makers"], SHA, None, "collection.declared"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into ingest.collection (collection) values ('x')",
+        "update ingest.collection set problem = null",
+        "delete from ingest.collection",
+        "insert into ops.verdict values ('social/profiles', 3, 'x', true)",
+        "update ops.verdict set is_passed = true",
+        "delete from ops.verdict",
+    ],
+)
+def test_no_login_writes_them_beside_their_functions(conn, statement):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        conn.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("update ops.verdict set is_passed = true", "verdict"),
+        ("delete from ops.verdict", "verdict"),
+        ("update ops.verdict set event_id = null", "verdict"),
+        ("insert into ingest.collection (collection) values ('planted')", "collection"),
+        ("update ingest.collection set event_id = null, declared_at = now()", "collection"),
+        ("delete from ingest.collection", "collection"),
+    ],
+)
+def test_what_the_owner_changes_without_an_event_is_found(conn, database, change, found):
+    with conn.transaction():
+        name_version(conn, "social/profiles", said("profiles.written", "social/profiles"))
+        judge(conn, is_passed=False)
+        conn.execute("select ingest.set_aside('{\"makers\": \"not YAML\"}', 'job')")
+    with sql.connect(database.dsn("sxe_api")) as reader:
+        reader.autocommit = True
+        before = verify(reader, lambda keys: {}).findings
+        as_owner(conn, change)
+        after = verify(reader, lambda keys: {}).findings
+
+    assert before == {}
+    assert after
+    assert all(found in finding for finding in after)
+
+
+def test_a_verdict_may_go_with_its_version(conn, database):
+    with conn.transaction():
+        name_version(conn, "social/profiles", said("profiles.written", "social/profiles"))
+        judge(conn)
+    as_owner(conn, "delete from ops.version")
+    with sql.connect(database.dsn("sxe_api")) as reader:
+        reader.autocommit = True
+        assert verify(reader, lambda keys: {}).findings == {}
 
 
 def test_a09_ids_and_aliases_come_with_their_event(conn, database):

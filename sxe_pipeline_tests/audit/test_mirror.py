@@ -9,7 +9,7 @@ from sxe_pipeline import audit
 from sxe_pipeline.audit import mirror
 from sxe_pipeline.store import sql
 
-ASSET = "ingest/raw_profiles"
+ASSET = "ops/tables_kept"
 NOW, LATER = timedelta(0), timedelta(minutes=10)
 
 
@@ -53,13 +53,13 @@ def test_an_attestation_without_its_materialization_is_reported_again_and_once(c
 
 def test_events_that_no_run_attested_are_attested_and_reported(conn, catalog, add, by_owner):
     add(1)
-    add(1, "table.vacuum_begun")
+    add(1, "run_history.expired")
     by_owner("key.created", "s", "1")
 
     done = mirror.reconcile(conn, catalog.report, catalog.find, older_than=NOW)
 
     assert (done.mirrored, done.repaired, done.attested) == (0, 3, 3)
-    assert len(catalog.find([ASSET, "ops/tables_kept", "audit/events"])) == 3
+    assert len(catalog.find([ASSET, "ops/expired_data", "audit/events"])) == 3
     with conn.transaction():
         assert conn.execute(
             "select count(*) from audit.event left join audit.attested_event using (event_id) "

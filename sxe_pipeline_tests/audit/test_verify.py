@@ -1,6 +1,7 @@
 """Tampering is found; what cannot be seen before the log is sealed is named."""
 
 import json
+import tracemalloc
 from datetime import timedelta
 
 import psycopg
@@ -16,7 +17,7 @@ from sxe_pipeline.store import sql
 GUARDS = ("refuse_change", "seal_leaf")
 """The triggers of `audit.event`."""
 OTHERS = "a function, trigger, table or grant is not this package's"
-ASSET = "ingest/raw_profiles"
+ASSET = "ops/tables_kept"
 MARK = "a_word_of_the_record"
 
 EDITS = {
@@ -42,7 +43,7 @@ EDITS = {
     "event moved to another attestation": "update audit.attested_event "
     "set digest = (select max(digest) from audit.attestation) "
     "where digest = (select min(digest) from audit.attestation)",
-    "asset of an attestation": "update audit.attestation set asset_key = 'ops/tables_kept'",
+    "asset of an attestation": "update audit.attestation set asset_key = 'ingest/raw_profiles'",
     "attestation gone": "delete from audit.attestation "
     "where digest = (select min(digest) from audit.attestation)",
     "attestation and its lines gone": "with gone as "
@@ -175,6 +176,32 @@ def test_what_only_a_seal_can_show_is_not_claimed(database, log):
 
     seen = check(database, log)
     assert (seen.status, seen.findings) == ("cannot_tell", {})
+
+
+def test_a_longer_log_takes_no_more_memory(database, conn, monkeypatch):
+    monkeypatch.setattr("sxe_pipeline.audit.verify._PAGE", 100)
+    peaks = []
+    for _ in range(2):
+        with psycopg.connect(database.dsn("postgres")) as root:
+            root.execute(
+                "insert into audit.event (payload) select convert_to(jsonb_build_object("
+                "'actor', 'job', 'data', '{}'::jsonb, 'key', gen_random_uuid(), "
+                "'kind', 'table.vacuum_begun', 'subject', 's')::text, 'UTF8') "
+                "from generate_series(1, 3000)"
+            )
+        with conn.transaction():
+            attested = audit.attest(conn, ASSET, "run")
+        with sql.connect(database.dsn("sxe_api")) as reader:
+            verify(reader, lambda keys: {})  # what is loaded once is loaded
+            tracemalloc.start()
+            seen = verify(reader, lambda keys: {})
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        assert attested.event_count == 3000
+        assert seen.findings == {}
+
+    assert seen.attested == 6000
+    assert peaks[1] < peaks[0] * 1.1
 
 
 CHANGED_BY_HAND = {

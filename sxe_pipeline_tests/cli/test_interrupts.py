@@ -213,7 +213,7 @@ def test_head_of_a_stream_gets_its_line_and_nobody_complains(tmp_path):
 def test_an_answer_of_a_broken_verb_keeps_its_exit_code_without_a_reader(database, tmp_path):
     logins = {name: database.dsn(role) for name, role in LOGINS.items()}
     with sql.connect(database.dsn("sxe_social")) as conn:
-        conn.execute("insert into ingest.collection (collection, problem) values ('x', 'broken')")
+        conn.execute("""select ingest.set_aside('{"x": "broken"}', 'test')""")
     read, write = os.pipe()
     os.close(read)
 

@@ -64,6 +64,37 @@ def test_the_key_that_a_consumer_pins_says_what_it_is_for(empty):
     assert sign.public_key(own) == sign.public_key(asked)
 
 
+def test_a_key_is_retired_once_by_its_digits_with_its_reason_and_event(empty, tmp_path):
+    old, new = sign.Signer.generate(), sign.Signer.generate()
+    for name, signer in (("old", old), ("new", new)):
+        (tmp_path / name).write_bytes(signer.public_pem(["lead_card"]))
+    empty.read(None, "keys", "register", str(tmp_path / "old"))
+    retire = ("keys", "retire", old.key_id[:12], "--reason", "the yearly change")
+
+    empty.type(None, *retire[:2], "f" * 12, *retire[3:], code=4)
+    dry = empty.read(None, *retire, "--dry-run")
+    done = empty.type(None, *retire).stdout
+    empty.read(None, "keys", "register", str(tmp_path / "new"))
+    again = empty.type(None, *retire, code=5).stderr
+    empty.read(None, "keys", "register", str(tmp_path / "old"))
+
+    assert dry["without_key"] == ["lead_card"]
+    assert "signs nothing more" in done
+    assert "no registered key signs lead_card now" in done
+    assert "retired already" in again
+    rows = {row["key_id"]: row for row in empty.read(None, "keys", "list")["rows"]}
+    assert rows[old.key_id]["retired_reason"] == "the yearly change"
+    assert rows[new.key_id]["retired_at"] is None
+    shown = empty.type(None, "keys", "list").stdout
+    assert f"{old.key_id[:12]}  lead_card" in shown
+    assert "until 20" in shown
+    [(actor, event)] = empty.world.owner(
+        "select actor, convert_from(payload, 'UTF8') from audit.event where kind = 'key.retired'"
+    )
+    assert actor == "cli:keys"
+    assert "yearly" not in event
+
+
 def test_where_a_database_is_given_no_key_is_invented(empty):
     done = empty.type(None, "keys", "register", code=4)
 
@@ -118,5 +149,5 @@ def test_no_verb_of_keys_is_about_a_person():
     from sxe_pipeline.cli import main
 
     assert {path[1] for path, _ in all_verbs(main) if path[0] == "keys" and path[1:]} == {
-        *("create", "public", "register", "keyset", "rotate", "reseal"),
+        *("create", "public", "register", "list", "retire", "keyset", "rotate", "reseal"),
     }

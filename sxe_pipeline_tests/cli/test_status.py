@@ -135,7 +135,7 @@ def test_runs_of_the_contact_tier_are_shown_as_well(place):
 
 def test_a_collection_that_cannot_be_read_is_red(place):
     with place.conn() as conn:
-        conn.execute("insert into ingest.collection (collection, problem) values ('x', 'broken')")
+        conn.execute("""select ingest.set_aside('{"x": "broken"}', 'test')""")
 
     assert place.look("--json", code=1)["collections_set_aside"] == 1
     assert "1 collections cannot be read" in place.look(code=1)

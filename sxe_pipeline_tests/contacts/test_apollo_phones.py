@@ -1,8 +1,10 @@
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from sxe_pipeline.contacts.adapter import Reply, Verdict
+from sxe_pipeline.contacts.agreement import DOUBT
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline_tests.contacts.apollo_replies import (
     APOLLO,
@@ -78,6 +80,19 @@ def test_phones_meet_their_items_by_the_providers_id_alone():
     assert (value.value, value.status, value.dnc) == ("+12025550143", "verified", False)
     assert (value.tcpa, value.litigator, value.flags_checked_at) == (None, None, NOW)
     assert len(answer.findings[1].values) == 1
+
+
+def test_phones_are_believed_as_little_as_the_first_answer():
+    given = answered(person(domain="example.org"), phone_enrichment={"request_id": "r1"})
+    [first] = read(given, groups=BOTH).findings
+    asked = dataclasses.replace(item(0, "p1"), is_doubtful=first.is_doubtful)
+
+    [rest] = APOLLO.read_result(
+        [asked], result({"id": "p1", "phone_numbers": [NUMBER]}), NOW
+    ).findings
+
+    assert first.is_doubtful
+    assert [value.confidence for value in (*first.values, *rest.values)] == [DOUBT, DOUBT]
 
 
 def test_a_person_without_an_id_is_no_item_without_one():

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from sxe_pipeline.contacts import agreement
+from sxe_pipeline.contacts.agreement import DOUBT, Agreement
 from sxe_pipeline.contacts.providers.apollo import Apollo
 from sxe_pipeline.errors import BadConfig
 
@@ -24,6 +26,20 @@ def test_a_request_is_spent_down_its_waterfall_and_all_counters_agree(harness):
         assert (reserved, overrun) == (0, 0)
         assert spent == harness.charged_micros(provider) > 0
     assert world.one("select count(*) from contacts.contact_point") > 0
+
+
+def test_a_phone_that_comes_later_keeps_the_doubt_of_the_first_answer(harness, monkeypatch):
+    monkeypatch.setattr(agreement, "of_domains", lambda ours, theirs: Agreement.DOUBTFUL)
+    harness.world.cards(20)
+    harness.approved(20, fields=["email", "phone"], waterfall=["apollo"])
+    while harness.work():
+        pass
+
+    believed = harness.world.owner(
+        "select kind, max(confidence), count(*) = count(confidence) "
+        "from contacts.contact_point group by kind order by kind"
+    )
+    assert believed == [("email", DOUBT, True), ("phone", DOUBT, True)]
 
 
 def test_a_provider_without_credentials_stops_the_request_and_does_not_look_done(harness):

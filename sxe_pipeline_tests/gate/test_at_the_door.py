@@ -5,8 +5,8 @@ import json
 import psycopg
 import pytest
 
-from sxe_pipeline.errors import BadInput, Refused
-from sxe_pipeline.gate import permits, reads
+from sxe_pipeline.errors import BadInput, NotFound, Refused
+from sxe_pipeline.gate import people, permits, reads
 from sxe_pipeline.store.functions import call_function
 from sxe_pipeline_tests.gate.world import APOLLO, POLICY, SPEC
 
@@ -54,6 +54,28 @@ BAD_SETTINGS = {
     "poll_wait": ["-1 second", "31 days", 10],
     "quorum": [0, 6, 1.5, "2", None],
 }
+CALL = "00000000-0000-4000-8000-000000000000"
+CAP = {"provider": "apollo", "month": "2031-02-01", "cap_micros": 5}
+BAD_CAPS = {
+    "cap_micros": [None, -1, 0.5, "5", 1e30],
+    "market": [None, 7, " "],
+    "provider": [None, "A B", "", 7],
+    "month": [None, "2031-02-02", "2031-13-01", "February", "infinity", "1031-02-01", 2],
+    "months": ["2031-02-01"],
+}
+BAD_PRINCIPALS = {
+    "principal": [None, "A B", "", 7],
+    "scopes": [None, "admin", [], ["root"], ["admin", "admin"], [7]],
+    "token_sha256": [None, "zz", "sxe-token-x", "A" * 64],
+    "expires_at": [None, "soon", "2001-01-01T00:00:00Z", "-infinity", 7],
+    "token": ["sxe-token-x"],
+}
+BAD_CALLS = {
+    "call_id": [None, "x", 7],
+    "units_micro": [None, -1, 0.5, "5", 1e16],
+    "units": [5],
+}
+BAD_CIRCUITS = {"provider": [None, "A B", 7], "state": ["closed"]}
 BAD_ASKS = {
     "waterfall": [None, "apollo", {}, [7], ["apollo", "apollo"], ["nobody"], []],
     "card_ids": [None, "card", {}, [7], [], [""]],
@@ -88,6 +110,10 @@ def refusal(world, kind, content):
     return str(told.value)
 
 
+def propose(world, kind, content):
+    return people.propose(world.api, world.tokens["cho"], kind, content, "test")
+
+
 def test_a11_what_a_price_card_cannot_mean_is_refused_by_its_name(world):
     for path, value in [param.values for param in each(BAD_PRICES)]:
         said = refusal(world, "price", changed(APOLLO, path, value))
@@ -108,6 +134,78 @@ def test_a11_what_a_setting_cannot_mean_is_refused_by_its_name(world):
         assert path[0] in refusal(world, "setting", {path[0]: value}), (path, value)
     for content in ([], 5, "quorum", None):
         refusal(world, "setting", psycopg.types.json.Jsonb(content))
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "table"),
+    [
+        pytest.param("cap", CAP, BAD_CAPS, id="cap"),
+        pytest.param("circuit", {"provider": "apollo"}, BAD_CIRCUITS, id="circuit"),
+        pytest.param("resolve", {"call_id": CALL, "units_micro": 5}, BAD_CALLS, id="resolve"),
+        pytest.param("adjust", {"call_id": CALL, "units_micro": 5}, BAD_CALLS, id="adjust"),
+    ],
+)
+def test_a_proposal_that_makes_no_sense_is_not_made(world, kind, content, table):
+    before = world.one("select count(*) from gate.proposal")
+    for path, value in [param.values for param in each(table)]:
+        said = refusal(world, kind, changed(content, path, value))
+
+        assert f"{kind}, {path[0]}: " in said or f"{kind}: {path[0]} is none of" in said, said
+    for nothing in ({}, [], 5, "x"):
+        refusal(world, kind, psycopg.types.json.Jsonb(nothing))
+    assert world.one("select count(*) from gate.proposal") == before
+
+
+def test_a_person_who_makes_no_sense_is_not_proposed(world):
+    person = {
+        "principal": "fay",
+        "scopes": ["approve"],
+        "token_sha256": people.make_token().sha256,
+        "expires_at": "2999-01-01T00:00:00Z",
+    }
+    for path, value in [param.values for param in each(BAD_PRINCIPALS)]:
+        said = refusal(world, "principal", changed(person, path, value))
+
+        assert path[0] in said, said
+        assert "sxe-token-x" not in said
+    with pytest.raises(Refused, match="one person does not ask and approve"):
+        propose(world, "principal", person | {"scopes": ["request", "approve"]})
+
+
+def test_what_is_not_there_or_not_so_is_refused_when_it_is_proposed(world):
+    world.cards(2)
+    _, begun = world.approved(waterfall=["apollo"])
+    leave, sent = world.send(begun)
+    world.settle(leave, sent)
+    call = {"call_id": str(leave.call_id), "units_micro": 5}
+
+    with pytest.raises(Refused, match="here 100000 millionths"):
+        propose(world, "cap", {"provider": "apollo", "cap_micros": 99_999})
+    with pytest.raises(Refused, match="whose outcome is unknown"):
+        propose(world, "resolve", call)
+    for kind in ("resolve", "adjust"):
+        with pytest.raises(NotFound):
+            propose(world, kind, call | {"call_id": CALL})
+    with pytest.raises(NotFound):
+        propose(world, "circuit", {"provider": "nobody"})
+    with pytest.raises(BadInput, match="is one of: cap"):
+        propose(world, "circus", {})
+
+
+def test_what_changed_since_the_proposal_is_refused_when_it_is_confirmed(world):
+    world.cards(2)
+    _, begun = world.approved(waterfall=["apollo"])
+    cap = propose(world, "cap", {"provider": "apollo", "cap_micros": 99_999})
+    leave, _ = world.send(begun)
+    permits.unknown(world.contacts, leave.call_id, leave.fence, "timeout")
+    resolve = propose(world, "resolve", {"call_id": str(leave.call_id), "units_micro": 5})
+    world.agree("resolve", {"call_id": str(leave.call_id), "units_micro": 2_000_000})
+
+    with pytest.raises(Refused, match="here 100000 millionths"):
+        people.decide(world.api, world.tokens["dan"], cap, is_confirmed=True)
+    with pytest.raises(Refused, match="whose outcome is unknown"):
+        people.decide(world.api, world.tokens["dan"], resolve, is_confirmed=True)
+    world.assert_books_are_right()
 
 
 def test_a11_a_request_of_the_wrong_types_is_bad_input_and_no_error_of_the_database(world):

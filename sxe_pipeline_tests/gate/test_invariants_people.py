@@ -140,6 +140,31 @@ def test_a_suppression_during_the_call_drops_the_value(world):
     assert [d.card_id for d in handed] == ["card-0000"]
 
 
+def test_a_card_that_is_split_off_from_a_suppressed_one_stays_suppressed(world):
+    before, whole, stranger = world.cards(3)
+    suppress(world, before)
+    world.merge(before, whole)
+    world.split(whole, "part", domain="of-its-own.example")
+    world.split("part", "part-of-part", domain="of-its-own.example")
+    world.merge("part", stranger)
+
+    for card in ("part", "part-of-part", stranger):
+        with pytest.raises(Refused, match="1 suppressed"):
+            world.submit(card_ids=[card])
+    assert suppression.suppressed(world.social) == {*world.known}
+    assert not [f for f in verify(world.api, lambda keys: {}).findings if "suppression" in f]
+
+
+def test_a_card_that_was_split_off_before_is_a_person_of_its_own(world):
+    [whole] = world.cards(1)
+    world.split(whole, "part", domain="of-its-own.example")
+
+    suppress(world, whole)
+
+    assert world.submit(card_ids=["part"]).counts.chosen == 1
+    assert suppression.suppressed(world.social) == {whole}
+
+
 @pytest.mark.parametrize("lost", ["card-0000", "card-0001"])
 def test_every_id_of_a_suppressed_person_is_suppressed(world, lost):
     kept = {"card-0000": "card-0001", "card-0001": "card-0000"}[lost]

@@ -168,6 +168,25 @@ def test_k04_an_approval_that_lost_an_answer_never_pays_for_it_again(world):
     assert world.permit(begun) == permits.Denied("nothing_left")
 
 
+@pytest.mark.parametrize("units", [pytest.param(1_000_000, id="paid"), pytest.param(0, id="free")])
+def test_what_was_lost_before_a_split_is_not_asked_again_about_the_part(world, units):
+    [whole] = world.cards(1)
+    _, begun = world.approved(card_ids=[whole], **ONLY)
+    world.split(whole, "part")
+    world.split(whole, "other", domain="of-its-own.example")
+    _, late = world.approved(card_ids=["part", "other"], **ONLY)
+    leave, _ = world.send(begun)
+    permits.unknown(world.contacts, leave.call_id, leave.fence, "timeout")
+
+    world.agree("resolve", {"call_id": str(leave.call_id), "units_micro": units})
+
+    _, sent = world.send(late)
+    assert [item.card_id for item in sent.items] == ["other"], "its inputs are another question"
+    made = world.submit(card_ids=["part"], **ONLY)
+    world.approve(made, lost_cards=[whole])
+    assert isinstance(world.permit(world.begun_again(made)), permits.Permit)
+
+
 def test_a10_aliases_never_close_a_circle(world):
     one, two, three = world.cards(3)
     world.merge(one, two)

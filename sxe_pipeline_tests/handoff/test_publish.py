@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline.errors import BadInput, Busy, ContractBroken, Refused, StoreUnavailable, Tampered
-from sxe_pipeline.handoff import day_batches, encode, manifest, record
+from sxe_pipeline.handoff import day_batches, encode, manifest, record, sign
 from sxe_pipeline.handoff.batches import list_batches
 from sxe_pipeline.handoff.verify import Prefix, verify
 from sxe_pipeline.store import sql
@@ -234,6 +234,41 @@ def test_a_retired_key_signs_nothing(run, cards, store, signer, admin_dsn):
     with pytest.raises(Refused, match="retired"):
         run(cards(5))
     assert held(store) == {}
+
+
+def test_what_a_key_began_before_it_was_retired_is_signed_anew(
+    run, cards, store, signer, conn, admin_dsn
+):
+    with pytest.raises(Cut):
+        run(cards(5), objects=Faulty(store.url, 2, "before"))
+    conn.rollback()
+    with sql.connect(admin_dsn) as admin:
+        record.know_key(admin, signer.public_key, actor="cli:keys", now=NOW)
+        record.retire_key(admin, signer.key_id[:12], "it got out", actor="cli:keys")
+    with pytest.raises(Refused, match="retired"):
+        run(cards(5))
+    conn.rollback()
+    next_key = sign.Signer.generate()
+
+    made = run(cards(5), signer=next_key)
+
+    folder = Prefix(store, f"lead_card/v0/{made.batch_id}")
+    assert verify(folder, next_key.public_key).batch_id == made.batch_id
+    with pytest.raises(Tampered, match="not signed with the given key"):
+        verify(folder, signer.public_key)
+
+
+def test_what_a_retired_key_signed_stays_good_and_is_counted(run, cards, store, signer, admin_dsn):
+    with sql.connect(admin_dsn) as admin:
+        record.know_key(admin, signer.public_key, actor="cli:keys", now=NOW)
+    made = run(cards(5))
+    with sql.connect(admin_dsn) as admin:
+        record.retire_key(admin, signer.key_id, "the yearly change", actor="cli:keys")
+        [key] = [key for key in record.keys(admin) if key.key_id == signer.key_id]
+
+    folder = Prefix(store, f"lead_card/v0/{made.batch_id}")
+    assert verify(folder, signer.public_key).batch_id == made.batch_id
+    assert (key.batch_count, key.last_day) == (1, DAY)
 
 
 def test_the_key_of_another_tier_signs_nothing(run, cards, store, signer, admin_dsn):

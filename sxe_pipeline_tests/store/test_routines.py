@@ -106,6 +106,31 @@ def test_another_return_type_and_other_arguments_replace_the_function(database, 
     ]
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param("gate/sql/append_only.sql", id="to an earlier file"),
+        pytest.param("gate/sql/terms.sql", id="to a later file"),
+        pytest.param("gate/sql/a_new_one.sql", id="to a new file"),
+    ],
+)
+@pytest.mark.parametrize("returns", ["text", "varchar"], ids=["as it is", "with another type"])
+def test_a_function_moves_to_another_file_in_one_migration(database, tree, target, returns):
+    text = (tree.package / FILE).read_text()
+    head, name, body = text.partition("create or replace function gate.reason_code")
+    tree.write(FILE, head)
+    there = tree.package / target
+    before = there.read_text() if there.exists() else "-- A new one.\n"
+    tree.write(target, before + "\n" + name + body.replace("returns text", f"returns {returns}"))
+
+    done = upgrade(database)
+
+    assert set(done.files) == {FILE, target}
+    assert done.dropped == ()
+    assert ask(database, "select gate.reason_code('a_word')") == [("a_word",)]
+    assert not upgrade(database).is_change
+
+
 def test_a_right_that_a_file_no_longer_names_is_gone(database, tree):
     tree.edit("gate/sql/grants.sql", "gate.renew(text, text, timestamptz), ", "")
 

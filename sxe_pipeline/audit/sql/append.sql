@@ -71,7 +71,7 @@ begin
                 '^([a-z][a-z_]*|(cli|sensor):[a-z_]+|asset:(ingest|social|cards|handoff|ops)/[a-z0-9_]+)$'
             when 'sxe_contacts' then '^([a-z][a-z_]*|asset:(contacts|handoff)/[a-z_]+)$'
             when 'sxe_admin' then '^([a-z][a-z_]*|(cli|local):[a-z_]+)$' end, true)
-       or _actor in ('bootstrap', 'continuity', 'retention', 'sweep') then
+       or _actor in ('bootstrap', 'continuity', 'guard', 'retention', 'split', 'sweep') then
         raise exception 'this login does not act under that name' using errcode = '42501';
     end if;
     return _actor;
@@ -106,7 +106,7 @@ end $$;
 create or replace function audit.own_kinds(_login name) returns text[]
 language sql immutable as $$
     select case _login
-        when 'sxe_social' then '{collection.declared,run_history.expired,table.vacuum_begun}'::text[]
+        when 'sxe_social' then '{run_history.expired,table.vacuum_begun}'::text[]
         when 'sxe_contacts' then '{contact_run_history.expired}'::text[]
         when 'sxe_admin' then '{key.created}'::text[] end;
 $$;

@@ -17,6 +17,19 @@ select 'landing file', event_id,
             else '{landing_file.registered}' end::text[]
 from ingest.landing_file
 union all
+select 'collection', event_id, ingest.hashed(collection),
+       case when declared_at >= r.applied_at then declared_at end,
+       '{collection.declared,collection.set_aside,collection.taken_back}'
+from ingest.collection, ops.revision r where r.revision = 1003
+union all
+select 'verdict', event_id, table_name, case when judged_at >= r.applied_at then judged_at end,
+       array[case when is_passed then 'table.passed' else 'table.failed' end]
+from ops.verdict, ops.revision r where r.revision = 1003
+union all
+select 'retired key', retired_event_id, key_id,
+       case when retired_at >= r.applied_at then retired_at end, '{key.retired}'
+from handoff.signing_key, ops.revision r where r.revision = 1003 and retired_at is not null
+union all
 select 'table version', event_id, null, named_at, ops.kinds_of(table_name) || 'table.compacted'::text
 from ops.version
 union all
@@ -72,6 +85,7 @@ begin
                  ('proposal', '{proposal.made}'),
                  ('decision', '{proposal.confirmed,proposal.rejected}'),
                  ('token', '{principal.added,principal.token_added}'),
+                 ('retired key', '{key.retired}'),
                  ('suppression', '{suppression.added}')) as one (fact, kinds)
     join audit.event e on e.kind = any (one.kinds)
     where not exists (select from audit.facts() f where f.fact = one.fact and f.event_id = e.event_id)
@@ -86,6 +100,18 @@ begin
     select 'landing file', 0::bigint, count(*) from audit.event e
     where e.kind like 'landing\_file.%'
       and not exists (select from ingest.landing_file l where l.file_sha256::text = e.subject);
+    return query
+    select 'collection', 0::bigint, count(*) from audit.event e
+    where e.kind like 'collection.%'
+      and not exists (select from ingest.collection c where ingest.hashed(c.collection) = e.subject);
+    -- A verdict goes with its version; a version that came later under the same number has its own.
+    return query
+    select 'verdict', 0::bigint, count(*) from audit.event e
+    where e.kind in ('table.passed', 'table.failed')
+      and exists (select from ops.version v where v.table_name = e.subject
+                  and v.named_at <= e.recorded_at and v.version
+                      = (convert_from(e.payload, 'UTF8')::jsonb #>> '{data,version}')::bigint)
+      and not exists (select from ops.verdict v where v.event_id = e.event_id);
     -- An alias is for ever.
     return query
     select 'alias', 0::bigint, abs(

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sxe_pipeline.contacts.adapter import Answer, Finding, HttpRequest, Item, Reply, Verdict
+from sxe_pipeline.contacts.agreement import Agreement, as_believed
 from sxe_pipeline.contacts.providers import replies
 from sxe_pipeline.contacts.providers.apollo_people import (
     KEYS,
@@ -134,6 +135,8 @@ class Apollo:
             numbers = people.get(item.provider_person_id or "")
             country = item.inputs.get("country")
             values = [] if numbers is None else phone_values(numbers, country, now)
+            if item.is_doubtful:
+                values = as_believed(values, Agreement.DOUBTFUL)
             outcome: Any = "no_match" if numbers is None else "match"
             findings.append(Finding(item.position, outcome, values, item.provider_person_id))
         return Answer(Verdict.SETTLED, "answered", findings, units)

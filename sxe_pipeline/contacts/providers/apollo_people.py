@@ -102,7 +102,8 @@ def findings_of(
         ids = {replies.token(person.get("id")) for person in people}
         if len(people) == 1 or (len(ids) == 1 and None not in ids):
             values = agreement.as_believed(_values(people, item, groups, now), best)
-            findings.append(Finding(item.position, "match", values, ids.pop()))
+            is_doubtful = best is not Agreement.FULL
+            findings.append(Finding(item.position, "match", values, ids.pop(), is_doubtful))
         elif people or position in unmatched:  # two different people who both fit are no match
             findings.append(Finding(item.position, "mismatch"))
         else:

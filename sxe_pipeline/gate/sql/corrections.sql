@@ -5,9 +5,9 @@ create or replace function gate.correct(_c jsonb, _actor text) returns void
 language plpgsql as $$
 begin
     if _c ? 'late_units_micro' then
-        perform gate.late((_c->>'call_id')::uuid, (_c->>'late_units_micro')::bigint, _actor);
+        perform gate.late((_c->>'call_id')::uuid, (_c->>'late_units_micro')::numeric::bigint, _actor);
     else
-        perform gate.adjust((_c->>'call_id')::uuid, (_c->>'units_micro')::bigint, _actor);
+        perform gate.adjust((_c->>'call_id')::uuid, (_c->>'units_micro')::numeric::bigint, _actor);
     end if;
 end $$;
 

@@ -98,18 +98,21 @@ begin
     return wanted;
 end $$;
 
--- Paid and lost, or never known: not sent again under an approval that is older than that.
-create or replace function gate.is_lost(_r gate.request, _family text[], _provider text)
-returns boolean language sql stable as $$
+-- Paid and lost, or never known, about this person or with these inputs about whoever was one with it:
+-- not sent again under an approval that is older than that.
+create or replace function gate.is_lost(
+    _r gate.request, _family text[], _kin text[], _revision uuid, _provider text
+) returns boolean language sql stable as $$
     select exists (
         select from gate.call_item i join gate.call c using (call_id)
-        where i.survivor_id = any (_family) and i.provider = _provider
+        where i.survivor_id = any (_kin) and i.provider = _provider
+          and (i.survivor_id = any (_family) or i.inputs_revision = _revision)
           and i.outcome in ('paid_lost', 'unknown_free')
           and not exists (
               select from gate.live_approval a
               where a.request_id = _r.request_id and a.version = _r.version
                 and a.tick > c.resolved_tick
-                and (i.outcome = 'unknown_free' or a.lost_cards && _family)));
+                and (i.outcome = 'unknown_free' or a.lost_cards && _kin)));
 $$;
 
 -- The same for somebody who was asked about before.
@@ -118,7 +121,9 @@ create or replace function gate.wanted_again(
     _provider text, _price jsonb, _header jsonb
 ) returns text[] language plpgsql stable as $$
 begin
-    if gate.is_lost(_r, _family, _provider) then return '{}'; end if;
+    if gate.is_lost(_r, _family, gate.kin(_survivor), _i.inputs_revision, _provider) then
+        return '{}';
+    end if;
     if (select count(distinct c.call_id) from gate.call_item ci join gate.call c using (call_id)
         where ci.survivor_id = any (_family) and c.fence = _r.fence and c.provider = _provider
           and c.state = 'RELEASED') >= _s.max_tries then

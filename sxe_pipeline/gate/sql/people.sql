@@ -34,10 +34,6 @@ create or replace function gate.add_principal(
 declare
     event uuid;
 begin
-    if _scopes @> '{request,approve}' and not (select may_request_and_approve from gate.setting) then
-        perform gate.refuse('SXREF', 'one person does not ask and approve; give the scopes to two '
-            'people, or two admins change the setting may_request_and_approve');
-    end if;
     event := audit.append('principal.added', _actor, _principal, _token_sha256, jsonb_build_object(
         'scopes', _scopes, 'expires_at', _expires_at, 'token', left(_token_sha256, 12),
         'scopes_before', (select scopes from gate.principal where principal = _principal),

@@ -139,10 +139,10 @@ language plpgsql stable as $$
 declare
     one record;
 begin
-    perform gate.demand(jsonb_typeof(_values) = 'object', 'settings',
+    perform gate.demand(jsonb_typeof(_values) = 'object' and _values <> '{}', 'settings',
         'an object such as {"quorum": 2}');
-    for one in select key, value from jsonb_each(_values)
-               where key = any (gate.adjustable_settings()) loop
+    perform gate.demand_names(_values, 'settings', gate.adjustable_settings());
+    for one in select key, value from jsonb_each(_values) loop
         perform case
             when one.key = 'quorum' then gate.demand(gate.is_whole(one.value, 1, 5),
                 'setting quorum', 'a whole number from 1 to 5, such as 2')

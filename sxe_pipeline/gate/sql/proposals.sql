@@ -17,15 +17,7 @@ begin
     if coalesce(trim(_reason), '') = '' then
         perform gate.refuse('SXBAD', 'say why: a reason is part of the record');
     end if;
-    if _kind = 'price' then perform gate.check_price(_content); end if;
-    if _kind = 'policy' then perform gate.check_policy(_content); end if;
-    if _kind = 'setting' then perform gate.check_setting(_content); end if;
-    if _kind = 'setting' and (_content = '{}' or exists (
-            select from jsonb_object_keys(_content) name
-            where name <> all (gate.adjustable_settings()))) then
-        perform gate.refuse('SXBAD', 'the settings are: '
-            || array_to_string(gate.adjustable_settings(), ', '));
-    end if;
+    perform gate.check_proposal(_kind, _content);
     insert into gate.proposal (proposal_id, kind, content, reason, proposed_by, expires_at, event_id)
     select made, _kind, _content, _reason, who, clock_timestamp() + s.decide_within,
            audit.append('proposal.made', 'principal:' || who, made::text, 'made', jsonb_build_object(
@@ -33,11 +25,26 @@ begin
                'reason_sha256', audit.digest_of(_reason)))
     from gate.setting s;
     return made;
-exception
-    when check_violation then
+end $$;
+
+-- What a kind needs; of a recovery it is compared when it is confirmed, with the server of that moment.
+create or replace function gate.check_proposal(_kind text, _content jsonb) returns void
+language plpgsql as $$
+begin
+    case _kind
+    when 'cap' then perform gate.check_cap(_content);
+    when 'price' then perform gate.check_price(_content);
+    when 'policy' then perform gate.check_policy(_content);
+    when 'principal' then perform gate.check_principal(_content);
+    when 'setting' then perform gate.check_setting(_content);
+    when 'circuit' then perform gate.check_circuit(_content);
+    when 'resolve' then perform gate.check_resolve(_content);
+    when 'adjust' then perform gate.check_adjust(_content);
+    when 'recovery' then null;
+    else
         perform gate.refuse('SXBAD', 'a proposal is one of: cap, price, policy, setting, '
             'principal, circuit, resolve, adjust, recovery');
-        return null;
+    end case;
 end $$;
 
 create or replace function gate.decide(_token text, _proposal uuid, _is_confirmed boolean)
@@ -84,6 +91,7 @@ declare
     c jsonb := _p.content;
     name text;
 begin
+    perform gate.check_proposal(_p.kind, c);
     case _p.kind
     when 'cap' then perform gate.set_cap(c, _p.proposal_id, _actor);
     when 'price' then perform gate.set_price(c, _p.proposal_id, _actor);
@@ -108,7 +116,7 @@ begin
         where v.provider = c->>'provider';
         perform gate.set_circuit(c->>'provider', 'closed', 'reopened', _actor);
     when 'resolve' then
-        perform gate.resolve_unknown((c->>'call_id')::uuid, (c->>'units_micro')::bigint, _actor);
+        perform gate.resolve_unknown((c->>'call_id')::uuid, (c->>'units_micro')::numeric::bigint, _actor);
     when 'adjust' then
         perform gate.correct(c, _actor);
     when 'recovery' then
@@ -142,19 +150,16 @@ create or replace function gate.set_cap(_c jsonb, _proposal uuid, _actor text) r
 language plpgsql as $$
 declare
     before bigint;
-    of_month date := coalesce((_c->>'month')::date,
-                              date_trunc('month', clock_timestamp() at time zone 'UTC'));
+    of_month date := gate.month_of(_c);
+    micros bigint := (_c->>'cap_micros')::numeric;
 begin
     select cap into before from gate.budget
-    where budget_key = gate.budget_key(null, _c->>'market', _c->>'provider', of_month) for update;
+    where budget_key = gate.budget_key(null, _c->>'market', _c->>'provider', of_month);
     insert into gate.budget (market, provider, month, cap)
-    values (_c->>'market', _c->>'provider', of_month, (_c->>'cap_micros')::bigint)
+    values (_c->>'market', _c->>'provider', of_month, micros)
     on conflict (budget_key) do update set cap = excluded.cap;
     perform audit.append('budget.cap_set', _actor,
         gate.budget_subject(_c->>'market', _c->>'provider', of_month), clock_timestamp()::text,
-        jsonb_build_object('cap_micros', (_c->>'cap_micros')::bigint, 'before_micros', before,
+        jsonb_build_object('cap_micros', micros, 'before_micros', before,
                            'proposal_id', _proposal));
-exception when check_violation then
-    perform gate.refuse('SXREF', 'a cap is 0 or more, of a market, a provider or both, and '
-        'not below what is spent and reserved');
 end $$;

@@ -99,7 +99,8 @@ begin
                 'state', c.state, 'provider_request_id', c.provider_request_id,
                 'groups', c.groups,
                 'items', (select coalesce(jsonb_agg(jsonb_build_object('position', i.position,
-                        'card_id', i.card_id, 'person', i.provider_person_id)
+                        'card_id', i.card_id, 'person', i.provider_person_id,
+                        'is_doubtful', i.is_doubtful)
                         order by i.position), '[]')
                     from gate.call_item i where i.call_id = c.call_id and i.live and i.is_async)))
             from gate.call c

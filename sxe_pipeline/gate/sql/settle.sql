@@ -34,7 +34,8 @@ begin
         select f into said from jsonb_array_elements(_o->'found') f
         where (f->>'position')::int = ci.position;
         if is_awaiting and ci.is_async then
-            update gate.call_item set provider_person_id = said->>'person'
+            update gate.call_item set provider_person_id = said->>'person',
+                is_doubtful = coalesce((said->>'is_doubtful')::boolean, false)
             where call_id = _call and position = ci.position and field_group = ci.field_group;
             continue;
         end if;

@@ -1,9 +1,9 @@
 -- The social tier keeps the register by functions; the api sees how much came when, never a path.
 
 grant usage on schema ingest to sxe_social, sxe_api;
-grant select, insert, update on ingest.collection to sxe_social;
-grant select on ingest.landing_file to sxe_social;
+grant select on ingest.collection, ingest.landing_file to sxe_social;
 grant execute on function
+    ingest.declare_collections(jsonb, timestamptz, text), ingest.set_aside(jsonb, text),
     ingest.register_files(jsonb, timestamptz, text),
     ingest.withdraw_file(text, text, text, text, text),
     ingest.expire_files(jsonb, timestamptz, jsonb), ingest.delete_files(jsonb, timestamptz, jsonb)

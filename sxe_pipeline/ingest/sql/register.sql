@@ -11,7 +11,7 @@ declare
 begin
     return query
     with given as (
-        select f.*, left(encode(sha256(convert_to(f.collection, 'UTF8')), 'hex'), 32) as key
+        select f.*, ingest.hashed(f.collection) as key
         from jsonb_to_recordset(_files) as f (collection text, file_sha256 text, path text,
             byte_count bigint, landed_day date, is_again boolean, modified timestamptz)
     ), made as (
@@ -24,7 +24,7 @@ begin
             landed_day = excluded.landed_day, registered_at = excluded.registered_at,
             expired_at = null, deleted_at = null, withdrawn_at = null, withdrawn_reason = null,
             event_id = audit.event_id('landing_file.registered', excluded.file_sha256,
-                left(encode(sha256(convert_to(excluded.collection, 'UTF8')), 'hex'), 32)
+                ingest.hashed(excluded.collection)
                 || '@' || excluded.registered_at)
         where f.withdrawn_at is not null
           and (f.landed_day = excluded.landed_day or not exists (
@@ -60,7 +60,7 @@ begin
     update ingest.landing_file set event_id = audit.append(
         case when _by_sha256 is null then 'landing_file.withdrawn' else 'landing_file.replaced' end,
         audit.as_login(_actor), _file_sha256,
-        left(encode(sha256(convert_to(_collection, 'UTF8')), 'hex'), 32) || '@' || f.withdrawn_at,
+        ingest.hashed(_collection) || '@' || f.withdrawn_at,
         jsonb_build_object('landed_day', f.landed_day, 'by_sha256', _by_sha256,
             'reason_sha256', encode(sha256(convert_to(_reason, 'UTF8')), 'hex')))
     where collection = _collection and file_sha256 = _file_sha256;

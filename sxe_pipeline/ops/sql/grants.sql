@@ -9,13 +9,13 @@ grant select, insert, update, delete on ops.run to sxe_social, sxe_contacts;
 grant select on ops.run, ops.work, ops.version, ops.verdict, ops.engine to sxe_api;
 grant select, insert, update, delete on ops.engine to sxe_social, sxe_dagster;
 
--- The social tier asks for its work, says by functions which versions count, and what it found in them.
+-- The social tier asks for its work, and says by functions which versions count and what it found in them.
 grant select, insert, update, delete on ops.work to sxe_social;
-grant select on ops.version to sxe_social;
-grant select, insert, update, delete on ops.verdict to sxe_social;
+grant select on ops.version, ops.verdict to sxe_social;
 grant execute on function
     ops.name_version(text, bigint, text, date, jsonb, jsonb),
     ops.name_compacted(text, bigint, timestamptz, jsonb),
+    ops.judge(text, bigint, text, boolean, jsonb),
     ops.mark_versions(text, timestamptz), ops.drop_versions(text, jsonb),
     ops.drop_counted(timestamptz)
     to sxe_social;

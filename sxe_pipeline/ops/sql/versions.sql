@@ -37,9 +37,28 @@ begin
     insert into ops.version (table_name, version, inputs, due_on, numbers, rows_version, event_id)
     values (_table, _version, old.inputs, old.due_on, old.numbers,
             coalesce(old.rows_version, old.version), audit.write(_record, '{table.compacted}'));
-    insert into ops.verdict (table_name, version, verdict, is_passed, numbers, judged_at)
-    select table_name, _version, verdict, is_passed, numbers, judged_at from ops.verdict
+    insert into ops.verdict (table_name, version, verdict, is_passed, numbers, judged_at, event_id)
+    select table_name, _version, verdict, is_passed, numbers, judged_at, event_id from ops.verdict
     where (table_name, version) = (_table, old.version);
+end $$;
+
+-- What a guard found in a version: once, and it stays.
+create or replace function ops.judge(
+    _table text, _version bigint, _guard text, _is_passed boolean, _numbers jsonb
+) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    kind text := case when _is_passed then 'table.passed' else 'table.failed' end;
+    at timestamptz := clock_timestamp();
+    key text := _guard || '/v' || _version || '@' || at;
+begin
+    insert into ops.verdict (table_name, version, verdict, is_passed, numbers, judged_at, event_id)
+    values (_table, _version, _guard, _is_passed, _numbers, at,
+            audit.event_id(kind, _table, key))
+    on conflict do nothing;
+    if found then
+        perform audit.append(kind, 'guard', _table, key, jsonb_build_object('version', _version,
+            'guard', _guard, 'numbers_sha256', audit.digest_of(audit.canonical(_numbers))));
+    end if;
 end $$;
 
 -- Versions whose grace is over, those that a killed upkeep marked included.

@@ -13,6 +13,7 @@ begin
     if coalesce(trim(_reason), '') = '' then
         perform gate.refuse('SXBAD', 'say why: a reason is part of the record');
     end if;
+    perform pg_advisory_xact_lock(hashtextextended('privacy/splits', 0));
     if not exists (select from social.card c where c.card_id = _card) then
         perform gate.refuse('SXNOF', 'there is no such card');
     end if;
@@ -28,3 +29,21 @@ create or replace function privacy.suppressed_cards() returns setof text
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select distinct unnest(gate.family(gate.survivor(s.card_id))) from privacy.suppression s;
 $$;
+
+-- A no holds for whoever is split off later: which of the two said it, nobody knows. In one line with
+-- `suppress`, so that no part is minted while its whole is being suppressed.
+create or replace function privacy.follow_split() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('privacy/splits', 0));
+    if privacy.is_suppressed(gate.family(gate.survivor(new.parent_card_id))) then
+        insert into privacy.suppression (card_id, reason, added_by, event_id)
+        values (new.card_id, 'split off from a suppressed card', 'split',
+                audit.append('suppression.added', 'split', new.card_id, 'added',
+                             jsonb_build_object('parent_card_id', new.parent_card_id)));
+    end if;
+    return null;
+end $$;
+
+create or replace trigger follow_split after insert on social.card
+    for each row when (new.parent_card_id is not null) execute function privacy.follow_split();
