@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sxe_pipeline.ingest import paths, values
+from sxe_pipeline.ingest.plain import BadValue, is_plain, plain
 from sxe_pipeline.schema.tables import LANDED_ROW
 
 Fill = Callable[[dict[str, Any]], Any]
@@ -16,6 +17,8 @@ Fill = Callable[[dict[str, Any]], Any]
 COMPUTED = frozenset({"collection", "file_sha256", "row", "shape", "platform", "account_key"})
 MAPPABLE = tuple(name for name in LANDED_ROW.names if name not in COMPUTED)
 """Every column that a shape file may fill, in the order of `LANDED_ROW`; nothing else lands."""
+_STRICT = frozenset(("platform_id", "handle", "observed_at"))
+"""A bad value in the first place that holds one is never made up for by another place."""
 LISTS = tuple(column.name for column in LANDED_ROW.columns if column.kind == "list")
 
 _CONTACT_PART = re.compile(r"e-?mail|phone|whats-?app|telegram|viber|wechat", re.IGNORECASE)
@@ -86,7 +89,7 @@ def compiled(column: str, entry: Any, quirks: Quirks) -> Fill:
         quirks: The shape's null words and mask.
 
     Returns:
-        The function; it raises `values.BadValue` for a value that cannot be what the column says.
+        The function; it raises `BadValue` for a value that cannot be what the column says.
 
     Raises:
         ValueError: The column does not land, the entry cannot be read, or it names a contact field.
@@ -100,7 +103,8 @@ def compiled(column: str, entry: Any, quirks: Quirks) -> Fill:
 
 def _scalar(column: str, entry: Any, quirks: Quirks) -> Fill:
     if isinstance(entry, list):
-        return _first([_scalar(column, part, quirks) for part in entry])
+        fills = [_scalar(column, part, quirks) for part in entry]
+        return _first(fills) if column in _STRICT else _first_readable(fills)
     if isinstance(entry, dict) and "any" in entry:
         return _some_true([_scalar(column, part, quirks) for part in entry["any"]])
     if isinstance(entry, dict) and "value" in entry:
@@ -115,8 +119,10 @@ def _read(get: paths.Getter, transform: values.Transform) -> Fill:
         value = get(record)
         if value is None:
             return None
-        if value is paths.UNREAD:
-            raise values.BadValue
+        if not is_plain(value):
+            if value is paths.UNREAD:
+                raise BadValue
+            value = plain(value)
         return transform(value)
 
     return fill
@@ -127,6 +133,24 @@ def _first(fills: list[Fill]) -> Fill:
         for one in fills:
             if (value := one(record)) is not None:
                 return value
+        return None
+
+    return fill
+
+
+def _first_readable(fills: list[Fill]) -> Fill:
+    """As `_first`, but a value that cannot be read leaves the word to the next place."""
+
+    def fill(record: dict[str, Any]) -> Any:
+        is_bad = False
+        for one in fills:
+            try:
+                if (value := one(record)) is not None:
+                    return value
+            except BadValue:
+                is_bad = True
+        if is_bad:
+            raise BadValue
         return None
 
     return fill
@@ -166,7 +190,9 @@ def _part(column: str, entry: Any, quirks: Quirks) -> Callable[[dict[str, Any]],
 def _texts(found: Iterator[Any], wanted: type, transform: values.Transform) -> Iterator[str]:
     for value in found:
         if value is paths.UNREAD:
-            raise values.BadValue
+            raise BadValue
+        if type(value) is bytes:
+            value = plain(value)
         if type(value) is wanted and (text := transform(value)):
             yield text
 
