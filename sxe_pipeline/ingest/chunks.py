@@ -193,7 +193,7 @@ def lines(pieces: Iterator[bytes]) -> Iterator[bytes | Fault]:
         yield held
 
 
-_OUTSIDE = re.compile(rb'["\[\]{}]|[^\s,"\[\]{}]')
+_OUTSIDE = re.compile(rb'["\[\]{}]|[^\s,;"\[\]{}]')
 _STRUCTURE = re.compile(rb'["\[\]{}]')
 _IN_TEXT = re.compile(rb'["\\]')
 

@@ -132,7 +132,10 @@ class Mappings:
 
         def met(node: dict[str, Any]) -> Form | None:
             inner = self.recognised(node)
-            if inner is None or inner.is_search or not inner.is_nested:
+            if inner is None or not inner.is_nested:
+                return None
+            if inner.is_search:
+                reasons.update({inner.otherwise} - {"not_found"})
                 return None
             if inner.reason is None or inner.reason in _SAY_OF_AN_ACCOUNT:
                 return inner
@@ -151,7 +154,7 @@ class Mappings:
         otherwise = "unknown_shape"
         if reasons:
             otherwise = "error_body" if "error_body" in reasons else min(reasons)
-        elif form is not None and envelope.is_empty(record):
+        elif form is not None and (form.otherwise != "not_found" or envelope.is_empty(record)):
             otherwise = form.otherwise
         yield Refused(form.name if form else None, otherwise)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from sxe_pipeline.ingest import columns, match, paths
+from sxe_pipeline.ingest import columns, envelope, match, paths
 from sxe_pipeline.schema.tables import REASONS
 
 PLATFORMS = ("x", "threads", "tiktok")
@@ -116,9 +116,11 @@ def _form(entry: Mapping[str, Any], platform: Any) -> Form:
     form["reads"] = frozenset(_heads(parts))
     form["enters"] = frozenset(_heads(parts, deep=True))
     form["is_nested"] = entry.get("nested", True) is True
-    if entry.get("find") or entry.get("search"):
+    if entry.get("find"):
         form["searches"] = frozenset(_heads(entry["match"]))
-        form["enters"] |= form["searches"]
+    elif entry.get("search"):
+        form["searches"] = envelope.PLACES.intersection(_heads(entry["match"].get("any", ())))
+    form["enters"] |= form.get("searches", frozenset())
     if "columns" in entry:
         if platform not in PLATFORMS:
             raise ValueError(f"shape {name}: platform is one of {', '.join(PLATFORMS)}")
