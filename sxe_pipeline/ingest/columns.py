@@ -209,7 +209,7 @@ def _source(column: str, entry: Any, quirks: Quirks) -> tuple[str, values.Transf
         steps = paths.parse(path)
     except ValueError as why:
         raise ValueError(f"column {column}: {why}") from None
-    if any(isinstance(step, str) and _is_contact(step) for step in steps):
+    if any(isinstance(step, str) and is_contact(step) for step in steps):
         raise ValueError(f"column {column}: it names a contact field; Tier 1 holds none")
     if "map" in entry:
         return path, values.mapped(entry["map"])
@@ -219,7 +219,13 @@ def _source(column: str, entry: Any, quirks: Quirks) -> tuple[str, values.Transf
     return path, quirks.wraps(column, values.TRANSFORMS[name])
 
 
-def _is_contact(key: str) -> bool:
+def is_contact(key: str) -> bool:
+    """Whether a key is named like contact data.
+
+    Example:
+        >>> is_contact("contactEmail"), is_contact("emailed_at_all"), is_contact("bio")
+        (True, True, False)
+    """
     words = {found.lower() for found in _WORD.findall(key)}
     return bool(_CONTACT_PART.search(key) or words & _CONTACT_WORDS)
 

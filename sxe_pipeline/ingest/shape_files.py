@@ -111,16 +111,8 @@ def _form(entry: Mapping[str, Any], platform: Any) -> Form:
         if reason is not None and reason not in REASONS:
             raise ValueError(f"shape {name}: {reason!r} is none of {', '.join(REASONS)}")
     matches, keys = match.compiled(entry["match"])
-    form = {"name": name, "platform": platform, "matches": matches, "keys": keys}
-    parts = [entry.get(part) for part in _READING]
-    form["reads"] = frozenset(_heads(parts))
-    form["enters"] = frozenset(_heads(parts, deep=True))
+    form = {"name": name, "platform": platform, "matches": matches, "keys": keys, **_looks(entry)}
     form["is_nested"] = entry.get("nested", True) is True
-    if entry.get("find"):
-        form["searches"] = frozenset(_heads(entry["match"]))
-    elif entry.get("search"):
-        form["searches"] = envelope.PLACES.intersection(_heads(entry["match"].get("any", ())))
-    form["enters"] |= form.get("searches", frozenset())
     if "columns" in entry:
         if platform not in PLATFORMS:
             raise ValueError(f"shape {name}: platform is one of {', '.join(PLATFORMS)}")
@@ -133,6 +125,21 @@ def _form(entry: Mapping[str, Any], platform: Any) -> Form:
         otherwise=entry.get("otherwise", "not_a_profile"),
         is_search=entry.get("search") is True,
     )
+
+
+def _looks(entry: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Which top-level keys an entry looks at, below which it looks further, and at everything."""
+    parts = [entry.get(part) for part in _READING]
+    searches = frozenset[str]()
+    if entry.get("find"):
+        searches = frozenset(_heads(entry["match"]))
+    elif entry.get("search"):
+        searches = envelope.PLACES.intersection(_heads(entry["match"].get("any", ())))
+    return {
+        "reads": frozenset(_heads(parts)),
+        "enters": searches.union(_heads(parts, deep=True)),
+        "searches": searches,
+    }
 
 
 def _heads(node: Any, *, deep: bool = False) -> Iterator[str]:
