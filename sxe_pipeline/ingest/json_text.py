@@ -112,6 +112,7 @@ def _holds_several(text: bytes) -> bool:
 
 
 _json = msgspec.json.Decoder()
+_written = msgspec.json.Encoder()
 
 
 def _decode(text: bytes) -> Record | Fault:
@@ -136,19 +137,13 @@ def _with_no_numbers(text: bytes) -> Record | Fault:
 def _repeats_a_key(text: bytes, value: Record | Fault) -> bool:
     """Whether an object says two things under one key; the decoder keeps the last in silence.
 
-    More colons than keys are a suspicion only (a text may hold one); only then is it read again.
+    Written anew, a value has as many colons, unless a key went with its value; only then is the
+    text read again.
     """
     if isinstance(value, Fault):
         return False
-    keys, open_values = 0, [value]
-    while open_values:
-        item = open_values.pop()
-        if type(item) is dict:
-            keys += len(item)
-            open_values += item.values()
-        elif type(item) is list:
-            open_values += item
-    if text.count(b'":') + text.count(b'" :') <= keys:
+    colons = text.count(b":")
+    if colons < 2 or (b"\\u003" not in text and colons == _written.encode(value).count(b":")):
         return False
     try:
         json.loads(text, object_pairs_hook=_unique)

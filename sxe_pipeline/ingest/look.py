@@ -93,8 +93,8 @@ def _paths(record: dict[str, Any], above: tuple[str, ...], hidden: set[str]) -> 
 def _is_name(key: str) -> bool:
     from sxe_pipeline import logs
 
-    is_plain = key.isprintable() and '"' not in key and key.strip() == key and key
-    return bool(is_plain) and len(key) <= _LONGEST_NAME and logs.scrub(key) == key
+    is_plain = key.isprintable() and '"' not in key and key.strip() == key and key not in ("", "*")
+    return is_plain and len(key) <= _LONGEST_NAME and logs.scrub(key) == key
 
 
 def _step(key: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.ingest import columns, envelope, nest, paths
 from sxe_pipeline.ingest.collection import MAPPING, loaded
+from sxe_pipeline.ingest.match import Condition
 from sxe_pipeline.ingest.plain import LostDigits
 from sxe_pipeline.ingest.shape_files import Form, forms_of, shipped
 
@@ -53,7 +54,7 @@ class Refused:
 class _Known(NamedTuple):
     """What is known of all records with one set of keys."""
 
-    candidates: tuple[Form, ...]
+    candidates: tuple[tuple[Form, tuple[Condition, ...]], ...]
     nest: nest.Nest | None
 
 
@@ -160,8 +161,11 @@ class Mappings:
 
     def recognised(self, record: dict[str, Any]) -> Form | None:
         """The first form whose `match` holds."""
-        for form in self._of_keys(record).candidates:
-            if form.matches(record):
+        for form, conditions in self._of_keys(record).candidates:
+            for condition in conditions:
+                if not condition(record):
+                    break
+            else:
                 return form
         return None
 
@@ -182,7 +186,8 @@ class Mappings:
             found = nest.planned(record, self._reads, self._entered)
         except nest.Folded:
             return None
-        return _Known(tuple(form for form in self.forms if form.keys <= record.keys()), found)
+        settled = ((form, form.matches.settled(record.keys())) for form in self.forms)
+        return _Known(tuple((form, left) for form, left in settled if left is not None), found)
 
 
 def _children_of(form: Form, record: dict[str, Any]) -> Iterator[Any]:

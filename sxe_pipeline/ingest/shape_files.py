@@ -51,8 +51,7 @@ class Form:
 
     name: str
     platform: str
-    matches: match.Condition
-    keys: frozenset[str]
+    matches: match.Match
     fills: tuple[tuple[int, columns.Fill], ...] | None = None
     reason: str | None = None
     children: Callable[[dict[str, Any]], Iterator[Any]] | None = None
@@ -110,8 +109,8 @@ def _form(entry: Mapping[str, Any], platform: Any) -> Form:
     for reason in (entry.get("reason"), entry.get("otherwise")):
         if reason is not None and reason not in REASONS:
             raise ValueError(f"shape {name}: {reason!r} is none of {', '.join(REASONS)}")
-    matches, keys = match.compiled(entry["match"])
-    form = {"name": name, "platform": platform, "matches": matches, "keys": keys, **_looks(entry)}
+    matches = match.compiled(entry["match"])
+    form = {"name": name, "platform": platform, "matches": matches, **_looks(entry)}
     form["is_nested"] = entry.get("nested", True) is True
     if "columns" in entry:
         if platform not in PLATFORMS:
@@ -172,7 +171,7 @@ def _fills(entry: Mapping[str, Any]) -> tuple[tuple[int, columns.Fill], ...]:
 def _children(entry: Mapping[str, Any]) -> Callable[[dict[str, Any]], Iterator[Any]]:
     if entry["match"].get("column_wise"):
         return lambda record: iter(match.transposed(record) or ())
-    finds = [match.compiled(wanted)[0] for wanted in entry.get("find", ())]
+    finds = [match.compiled(wanted) for wanted in entry.get("find", ())]
     lists = [paths.many(path) for path in entry.get("records", ())]
 
     def children(record: dict[str, Any]) -> Iterator[Any]:

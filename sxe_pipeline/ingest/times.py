@@ -6,6 +6,7 @@ make different (01/02/2024), or a zone that nobody knows, is refused. Not here: 
 """
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -57,6 +58,8 @@ def when(value: Any) -> datetime | None:
         return None
     try:
         if isinstance(value, datetime):
+            if value.tzinfo is UTC:
+                return value
             return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
         if type(value) in (int, float):
             return _epoch(value)
@@ -73,16 +76,21 @@ def _epoch(number: float) -> datetime:
 
 
 def _written(found: str) -> datetime | None:
+    if len(found) > 18 and found[4] == "-":
+        with suppress(ValueError):
+            return when(datetime.fromisoformat(found))
     if found.lower() in NOTHING:
         return None
     if found.isascii() and found.isdigit():
         return _epoch(int(found)) if found.strip("0") else None
     if parts := _RFC.fullmatch(found):
         month, day, hour, minute, second, sign, zone_hours, zone_minutes, year = parts.groups()
-        zone = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
         local = datetime(
             int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC
         )
+        if zone_hours == zone_minutes == "00":
+            return local
+        zone = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
         return local - zone if sign == "+" else local + zone
     try:
         return when(datetime.fromisoformat(found))
