@@ -1,11 +1,14 @@
-"""How a payload is recognised: the `match:` of a shape file becomes one yes-or-no function.
+"""How a payload is recognised: the `match:` of a shape file becomes conditions on a record.
 
-Here: the conditions has, any, not, is, like, empty, column_wise. Not here: what happens to a
+Here: the conditions has, any, not, is, like, empty, column_wise. What the keys of a record decide
+alone is decided once for all records with these keys (`settled`). Not here: what happens to a
 payload once it is recognised.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Any
 
 from sxe_pipeline.ingest import paths
@@ -13,16 +16,86 @@ from sxe_pipeline.ingest import paths
 Condition = Callable[[Any], bool]
 
 
-def compiled(match: Mapping[str, Any]) -> tuple[Condition, frozenset[str]]:
-    """Turn a `match:` into a function.
+@dataclass(frozen=True, slots=True)
+class _Exist:
+    """Whether all, any or none (`mode`) of some paths lead anywhere."""
+
+    mode: str
+    tests: tuple[tuple[str, bool, Condition], ...]
+    """Per path: its first key, whether that is all of it, and the test."""
+
+    @classmethod
+    def of(cls, mode: str, wanted: Any) -> "_Exist":
+        steps = [(path, paths.parse(path)) for path in _strings(wanted)]
+        return cls(mode, tuple((str(s[0]), len(s) == 1, paths.has(path)) for path, s in steps))
+
+    def __call__(self, record: Any) -> bool:
+        found = (test(record) for _, _, test in self.tests)
+        return all(found) if self.mode == "has" else any(found) == (self.mode == "any")
+
+    def settled(self, keys: AbstractSet[str]) -> "Condition | bool":
+        """What is left to ask of a record with these keys; a bool where nothing is."""
+        known = [is_whole for head, is_whole, _ in self.tests if head in keys]
+        open_tests = tuple(test for test in self.tests if test[0] in keys and not test[1])
+        if self.mode == "has":
+            return False if len(known) < len(self.tests) else _all(open_tests)
+        is_wanted = self.mode == "any"
+        if any(known):
+            return is_wanted
+        return _any(open_tests, is_wanted) if open_tests else not is_wanted
+
+
+def _all(tests: Sequence[tuple[str, bool, Condition]]) -> Condition | bool:
+    if len(tests) < 2:
+        return tests[0][2] if tests else True
+    found = tuple(test for _, _, test in tests)
+    return lambda record: all(test(record) for test in found)
+
+
+def _any(tests: Sequence[tuple[str, bool, Condition]], is_wanted: bool) -> Condition:
+    found = tuple(test for _, _, test in tests)
+
+    def ask(record: Any) -> bool:
+        for test in found:
+            if test(record):
+                return is_wanted
+        return not is_wanted
+
+    return ask
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The conditions of one shape; `keys` are the top-level keys without which none holds."""
+
+    conditions: tuple[Condition, ...]
+    keys: frozenset[str]
+
+    def __call__(self, record: Any) -> bool:
+        """Whether a record meets all of them."""
+        return all(condition(record) for condition in self.conditions)
+
+    def settled(self, keys: AbstractSet[str]) -> tuple[Condition, ...] | None:
+        """What is left to ask of a record with these keys; None where it can never match."""
+        if not self.keys <= keys:
+            return None
+        left: list[Condition] = []
+        for condition in self.conditions:
+            answer = condition.settled(keys) if isinstance(condition, _Exist) else condition
+            if answer is False:
+                return None
+            if answer is not True:
+                left.append(answer)
+        return tuple(left)
+
+
+def compiled(match: Mapping[str, Any]) -> Match:
+    """Turn a `match:` into conditions.
 
     Args:
         match: `has`: all these paths exist; `any`: one of them; `not`: none of them; `is`: path to
             one value or a list of allowed values; `like`: path to a regular expression that a text
             contains; `empty`: these paths exist and hold nothing; `column_wise`: true.
-
-    Returns:
-        The function, and the top-level keys without which it is always false.
 
     Raises:
         ValueError: A condition is unknown or a path cannot be read.
@@ -41,24 +114,7 @@ def compiled(match: Mapping[str, Any]) -> tuple[Condition, frozenset[str]]:
             keys.update(str(paths.parse(path)[0]) for path in wanted)
     if not conditions:
         raise ValueError("match: at least one condition is needed")
-    if len(conditions) == 1:
-        return conditions[0], frozenset(keys)
-    return lambda record: all(condition(record) for condition in conditions), frozenset(keys)
-
-
-def _has(wanted: Sequence[str]) -> Condition:
-    tests = [paths.has(path) for path in _strings(wanted)]
-    return lambda record: all(test(record) for test in tests)
-
-
-def _any(wanted: Sequence[str]) -> Condition:
-    tests = [paths.has(path) for path in _strings(wanted)]
-    return lambda record: any(test(record) for test in tests)
-
-
-def _not(wanted: Sequence[str]) -> Condition:
-    some = _any(wanted)
-    return lambda record: not some(record)
+    return Match(tuple(conditions), frozenset(keys))
 
 
 def _is(wanted: Mapping[str, Any]) -> Condition:
@@ -119,9 +175,9 @@ def transposed(record: Mapping[str, Any]) -> list[dict[str, Any]] | None:
 
 
 _BUILDERS: dict[str, Callable[[Any], Condition]] = {
-    "has": _has,
-    "any": _any,
-    "not": _not,
+    "has": lambda wanted: _Exist.of("has", wanted),
+    "any": lambda wanted: _Exist.of("any", wanted),
+    "not": lambda wanted: _Exist.of("not", wanted),
     "is": _is,
     "like": _like,
     "empty": _empty,

@@ -12,6 +12,7 @@ Getter = Callable[[Any], Any]
 
 _STEP = re.compile(r'(?:^|\.)(?:"([^"]+)"|([^."\[\]]+))|\[(\*|[0-9]+)\]')
 _MISSING = object()
+_NONE: Iterator[Any] = iter(())
 UNREAD: Any = object()
 """Stands in a record for a cell that is there and cannot be read, and for everything below it."""
 FIND_LIMIT = 200_000
@@ -80,6 +81,8 @@ def _keys(keys: list[str]) -> Getter:
 def many(path: str) -> Callable[[Any], Iterator[Any]]:
     """A function that gives every value at `path`, in document order."""
     steps = parse(path)
+    if steps.count("*") == 1 and all(isinstance(step, str) for step in steps):
+        return _each([str(step) for step in steps])
     return lambda record: _walk(record, steps)
 
 
@@ -89,11 +92,38 @@ def first(choices: list[str]) -> Getter:
     return lambda record: next((v for get in gets if (v := get(record)) is not None), None)
 
 
+def _each(steps: list[str]) -> Callable[[Any], Iterator[Any]]:
+    """`many` for the common case: keys, every element, keys."""
+    at = steps.index("*")
+    above, below = _keys(steps[:at]), tuple(steps[at + 1 :])
+
+    def every(record: Any) -> Iterator[Any]:
+        found = above(record)
+        if type(found) is not list:
+            return iter((found,)) if found is UNREAD else _NONE
+        return _walked(found, below) if below else iter(found)
+
+    return every
+
+
+def _walked(elements: list[Any], steps: tuple[str, ...]) -> Iterator[Any]:
+    for element in elements:
+        yield from _walk(element, steps)
+
+
 def has(path: str) -> Callable[[Any], bool]:
     """A function that says whether `path` leads anywhere (null is somewhere)."""
     steps = parse(path)
     if len(steps) == 1:
         return lambda record: steps[0] in record
+    if len(steps) == 2 and "*" not in steps and isinstance(steps[1], str):
+        first, second = steps
+
+        def inner(record: Any) -> bool:
+            found = record.get(first)
+            return second in found if type(found) is dict else found is UNREAD
+
+        return inner
     return lambda record: next(_walk(record, steps), _MISSING) is not _MISSING
 
 

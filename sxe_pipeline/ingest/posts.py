@@ -86,7 +86,9 @@ def _reader(
     caption = _safe(columns.compiled("bio", entry.get("caption", []), quirks))
     hashtags = _safe(columns.compiled("interests", entry.get("hashtags", []), quirks))
     gives = stated.compiled({"hashtags": entry["hashtags"]} if "hashtags" in entry else {})
-    unless = match.compiled(entry["unless"])[0] if "unless" in entry else lambda record: False
+    unless: match.Condition = lambda record: False
+    if "unless" in entry:
+        unless = match.compiled(entry["unless"])
 
     def read(record: dict[str, Any]) -> Iterator[Post]:
         post_id = _post_id(of_id(record))

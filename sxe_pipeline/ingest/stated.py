@@ -6,7 +6,6 @@ or the column is a constant: an answer whose caller did not ask for the bio says
 here: what the values are (`columns`), which sighting wins (the social tier).
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sxe_pipeline.ingest import columns, paths
+from sxe_pipeline.ingest import columns, nest, paths
 from sxe_pipeline.schema.tables import LANDED_ROW
 
 Gives = Callable[[Mapping[str, Any]], frozenset[str]]
@@ -23,7 +22,6 @@ Gives = Callable[[Mapping[str, Any]], frozenset[str]]
 _NAMES = tuple(name for name in columns.MAPPABLE if name != "observed_at")
 _TYPE = LANDED_ROW.schema.field("given").type
 _MAX_KNOWN_KEY_SETS = 1_024
-_FIRST = re.compile(r"[^./]*")
 
 
 def compiled(entries: Mapping[str, Any]) -> Gives:
@@ -45,8 +43,8 @@ def compiled(entries: Mapping[str, Any]) -> Gives:
         if (found := known.get(keys)) is None:
             if len(known) >= _MAX_KNOWN_KEY_SETS:
                 known.clear()
-            # A flat table may write a nested key as 'user.bio' or 'user/bio'.
-            here = {*keys, *(_FIRST.match(key)[0] for key in keys)}  # type: ignore[index]
+            # A flat table writes a nested key as 'user.bio', 'user/bio' or 'user[0].bio'.
+            here = {*keys, *map(nest.head, keys)}
             found = frozenset(n for n, first in heads.items() if not first or first & here)
             known[keys] = found
         return found

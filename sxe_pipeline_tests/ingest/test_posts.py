@@ -160,6 +160,93 @@ def posts(record, name="page.json", mapping=None):
             id="videos of the research API",
         ),
         pytest.param(
+            {
+                "type": "tweet",
+                "id": "906",
+                "text": "tea #Tea",
+                "entities": {"hashtags": [{"text": "Tea"}]},
+            }
+            | {"author": {"userName": "ana", "id": "71", "followers": 5}}
+            | {
+                "quoted_tweet": {
+                    "id": "907",
+                    "text": "rye",
+                    "author": {"userName": "ben", "id": "72", "followers": 1},
+                }
+            },
+            {
+                "id:71": (True, [("906", ["Tea"], "tea #Tea")]),
+                "id:72": (True, [("907", None, "rye")]),
+            },
+            id="a post of a service in camel case, with the one that it quotes",
+        ),
+        pytest.param(
+            {
+                "id": "908",
+                "text": "RT rye",
+                "author": {"userName": "ana", "id": "71", "followers": 5},
+            }
+            | {
+                "retweeted_tweet": {
+                    "id": "907",
+                    "text": "rye",
+                    "author": {"userName": "ben", "id": "72", "followers": 1},
+                }
+            },
+            {"id:71": (True, []), "id:72": (True, [("907", None, "rye")])},
+            id="a repeated post of a service in camel case",
+        ),
+        pytest.param(
+            {"id": "909", "text": "tea", "author/userName": "ana", "author/id": "71"}
+            | {"author/followers": "5", "entities/hashtags/0/text": "Tea"},
+            {"id:71": (True, [("909", ["Tea"], "tea")])},
+            id="a post of a data set that was flattened",
+        ),
+        pytest.param(
+            {
+                "id": 910,
+                "id_str": "910",
+                "rawContent": "tea",
+                "hashtags": ["Tea"],
+                "date": "2026-01-01",
+            }
+            | {"user": {"id": 71, "username": "ana", "displayname": "Ana", "followersCount": 1}}
+            | {
+                "retweetedTweet": None,
+                "mentionedUsers": [{"id": 5, "username": "eve", "displayname": "Eve"}],
+            },
+            {"id:71": (True, [("910", ["Tea"], "tea")])},
+            id="a post as scraping libraries write it",
+        ),
+        pytest.param(
+            {
+                "id": "911",
+                "text": "tea",
+                "author_id": "71",
+                "author.id": "71",
+                "author.username": "ana",
+            }
+            | {"author.name": "Ana", "entities.hashtags": '[{"tag": "Tea"}]'},
+            {"id:71": (True, [("911", ["Tea"], "tea")])},
+            id="a post of API v2 whose author was joined to it",
+        ),
+        pytest.param(
+            {
+                "code": 0,
+                "data": {
+                    "videos": [
+                        {
+                            "video_id": "92",
+                            "title": "knead",
+                            "author": {"id": "5", "unique_id": "ana", "nickname": "Ana"},
+                        }
+                    ]
+                },
+            },
+            {"id:5": (True, [("92", None, "knead")])},
+            id="a clip that a service passes on",
+        ),
+        pytest.param(
             {"author": CLIP["author"], "authorStats": {}},
             {"id:5": (False, [])},
             id="an author cut out of a search is no post",

@@ -75,7 +75,7 @@ def test_a_value_that_cannot_be_read_is_not_given():
     assert "follower_count" not in given(bad)
 
 
-@pytest.mark.parametrize("key", ["user.bio", "user/bio", "user"])
+@pytest.mark.parametrize("key", ["user.bio", "user/bio", "user[0].bio", "user"])
 def test_a_key_that_a_table_wrote_flat_gives_what_it_nests(key):
     mapping = b"""
 platform: x
