@@ -6,6 +6,7 @@ withdrawn (`ingest.mend`), landing and building (`tier1`).
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,8 @@ from sxe_pipeline.cli.output import (
 if TYPE_CHECKING:
     import psycopg
 
-    from sxe_pipeline.ingest.inventory import FileReport
+    from sxe_pipeline.ingest.inventory import FileReport, Line
+    from sxe_pipeline.ingest.look import Look
     from sxe_pipeline.settings import Settings
     from sxe_pipeline.store.objects import Objects
 
@@ -84,9 +86,10 @@ def landing_show(file: str, as_json: bool) -> None:
     """One FILE: its rows, what was refused and why, and how each mapped column is filled."""
     from sxe_pipeline.ingest import inventory, mend
 
-    with _store() as (conn, store, _given):
+    with _store() as (conn, store, given):
         known = mend.find(conn, store, file)
         found = inventory.report(conn, known)
+        seen = inventory.look(conn, given.landing_url, found)
     data = {
         "file": fields_of(known),
         "state": found.line.state,
@@ -96,8 +99,9 @@ def landing_show(file: str, as_json: bool) -> None:
         "reasons": found.reasons,
         "columns": [fields_of(each) for each in found.columns],
         "warnings": list(found.warnings()),
+        "look": fields_of(seen) if seen else None,
     }
-    lines = _show_lines(found, known.withdrawn_reason)
+    lines = chain(_show_lines(found, known.withdrawn_reason), _look_lines(seen, line=found.line))
     answer("landing show", data, as_json, map(plain, lines))
 
 
@@ -122,6 +126,21 @@ def _show_lines(found: "FileReport", withdrawn: str | None) -> Iterator[str]:
         yield from table([fields_of(each) for each in found.columns])
     for warning in found.warnings():
         yield f"look: {warning}"
+
+
+def _look_lines(seen: "Look | None", line: "Line") -> Iterator[str]:
+    if seen is None:
+        return
+    for advice, count in seen.advice.items():
+        yield f"look: {count} of the first {seen.records} records: {advice}"
+    if seen.proposal:
+        yield (
+            f"look: {seen.unknown} of the first {seen.records} records are of a shape that nobody "
+            f"mapped; a start for {line.collection}/_mapping.yaml:"
+        )
+        yield from seen.proposal.splitlines()
+    if seen.hidden:
+        yield f"look: {seen.hidden} names of columns are not shown: they are no plain names"
 
 
 @landing.command("quarantine")

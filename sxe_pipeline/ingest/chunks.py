@@ -6,27 +6,18 @@ Not here: what the bytes mean.
 
 import re
 import zlib
-from collections.abc import Iterator
-from enum import Enum
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import pyarrow as pa
+
+from sxe_pipeline.ingest.faults import Fault
 
 CHUNK = 1 << 18
 RECORD_LIMIT = 4 << 20
 """Bytes of one line or array element; a longer one is `too_large`."""
 DOCUMENT_LIMIT = 64 << 20
 """Bytes of one JSON document that is an object, such as an envelope."""
-
-
-class Fault(Enum):
-    """A piece that cannot be read, by its quarantine reason."""
-
-    TOO_LARGE = "too_large"
-    MALFORMED = "malformed"
-    ENCODING = "encoding"
-    UNREADABLE = "unreadable"
-    UNSUPPORTED_FORMAT = "unsupported_format"
 
 
 class Unreadable(Exception):
@@ -144,6 +135,38 @@ def _zstd(first: bytes, raw: Iterator[bytes]) -> Iterator[bytes]:
         yield piece
 
 
+def peeked(
+    pieces: Iterator[bytes], is_enough: Callable[[bytes], bool]
+) -> tuple[bytes, Iterator[bytes]]:
+    """The beginning of a stream, and the stream as if nobody had looked.
+
+    Args:
+        pieces: The stream.
+        is_enough: Whether so much of it is enough.
+
+    Returns:
+        What was looked at, and all of it again. Where looking failed, reading fails behind it.
+    """
+    held = b""
+    why: Exception | None = None
+    try:
+        for piece in pieces:
+            held += piece
+            if is_enough(held):
+                break
+    except Exception as failure:  # noqa: BLE001 - it is raised where it belongs
+        why = failure
+    return held, _again(held, pieces, why)
+
+
+def _again(held: bytes, pieces: Iterator[bytes], why: Exception | None) -> Iterator[bytes]:
+    if held:
+        yield held
+    if why:
+        raise why
+    yield from pieces
+
+
 def lines(pieces: Iterator[bytes]) -> Iterator[bytes | Fault]:
     """Lines without their end; one longer than `RECORD_LIMIT` is skipped without being held.
 
@@ -170,7 +193,7 @@ def lines(pieces: Iterator[bytes]) -> Iterator[bytes | Fault]:
         yield held
 
 
-_OUTSIDE = re.compile(rb'["\[\]{}]|[^\s,"\[\]{}]')
+_OUTSIDE = re.compile(rb'["\[\]{}]|[^\s,;"\[\]{}]')
 _STRUCTURE = re.compile(rb'["\[\]{}]')
 _IN_TEXT = re.compile(rb'["\\]')
 
@@ -203,7 +226,7 @@ class Splitter:
             if self._base < 0:
                 return
         if self._depth > 0:
-            yield Fault.MALFORMED
+            yield Fault.CUT
 
     def _cut(self, piece: bytes) -> Iterator[bytes | Fault]:
         start = 0

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sxe_pipeline.ingest import paths, values
+from sxe_pipeline.ingest.plain import BadValue, is_plain, plain
 from sxe_pipeline.schema.tables import LANDED_ROW
 
 Fill = Callable[[dict[str, Any]], Any]
@@ -21,6 +22,8 @@ COMPUTED = frozenset(
 )
 MAPPABLE = tuple(name for name in LANDED_ROW.names if name not in COMPUTED)
 """Every column that a shape file may fill, in the order of `LANDED_ROW`; nothing else lands."""
+_STRICT = frozenset(("platform_id", "handle", "observed_at"))
+"""A bad value in the first place that holds one is never made up for by another place."""
 LISTS = tuple(c.name for c in LANDED_ROW.columns if c.kind == "list" and c.name in MAPPABLE)
 
 _CONTACT_PART = re.compile(r"e-?mail|phone|whats-?app|telegram|viber|wechat", re.IGNORECASE)
@@ -91,7 +94,7 @@ def compiled(column: str, entry: Any, quirks: Quirks) -> Fill:
         quirks: The shape's null words and mask.
 
     Returns:
-        The function; it raises `values.BadValue` for a value that cannot be what the column says.
+        The function; it raises `BadValue` for a value that cannot be what the column says.
 
     Raises:
         ValueError: The column does not land, the entry cannot be read, or it names a contact field.
@@ -105,7 +108,8 @@ def compiled(column: str, entry: Any, quirks: Quirks) -> Fill:
 
 def _scalar(column: str, entry: Any, quirks: Quirks) -> Fill:
     if isinstance(entry, list):
-        return _first([_scalar(column, part, quirks) for part in entry])
+        fills = [_scalar(column, part, quirks) for part in entry]
+        return _first(fills) if column in _STRICT else _first_readable(fills)
     if isinstance(entry, dict) and "any" in entry:
         return _some_true([_scalar(column, part, quirks) for part in entry["any"]])
     if isinstance(entry, dict) and "value" in entry:
@@ -120,8 +124,10 @@ def _read(get: paths.Getter, transform: values.Transform) -> Fill:
         value = get(record)
         if value is None:
             return None
-        if value is paths.UNREAD:
-            raise values.BadValue
+        if not is_plain(value):
+            if value is paths.UNREAD:
+                raise BadValue
+            value = plain(value)
         return transform(value)
 
     return fill
@@ -132,6 +138,24 @@ def _first(fills: list[Fill]) -> Fill:
         for one in fills:
             if (value := one(record)) is not None:
                 return value
+        return None
+
+    return fill
+
+
+def _first_readable(fills: list[Fill]) -> Fill:
+    """As `_first`, but a value that cannot be read leaves the word to the next place."""
+
+    def fill(record: dict[str, Any]) -> Any:
+        is_bad = False
+        for one in fills:
+            try:
+                if (value := one(record)) is not None:
+                    return value
+            except BadValue:
+                is_bad = True
+        if is_bad:
+            raise BadValue
         return None
 
     return fill
@@ -171,7 +195,9 @@ def _part(column: str, entry: Any, quirks: Quirks) -> Callable[[dict[str, Any]],
 def _texts(found: Iterator[Any], wanted: type, transform: values.Transform) -> Iterator[str]:
     for value in found:
         if value is paths.UNREAD:
-            raise values.BadValue
+            raise BadValue
+        if type(value) is bytes:
+            value = plain(value)
         if type(value) is wanted and (text := transform(value)):
             yield text
 
@@ -188,7 +214,7 @@ def _source(column: str, entry: Any, quirks: Quirks) -> tuple[str, values.Transf
         steps = paths.parse(path)
     except ValueError as why:
         raise ValueError(f"column {column}: {why}") from None
-    if any(isinstance(step, str) and _is_contact(step) for step in steps):
+    if any(isinstance(step, str) and is_contact(step) for step in steps):
         raise ValueError(f"column {column}: it names a contact field; Tier 1 holds none")
     if "map" in entry:
         return path, values.mapped(entry["map"])
@@ -198,7 +224,13 @@ def _source(column: str, entry: Any, quirks: Quirks) -> tuple[str, values.Transf
     return path, quirks.wraps(column, values.TRANSFORMS[name])
 
 
-def _is_contact(key: str) -> bool:
+def is_contact(key: str) -> bool:
+    """Whether a key is named like contact data.
+
+    Example:
+        >>> is_contact("contactEmail"), is_contact("emailed_at_all"), is_contact("bio")
+        (True, True, False)
+    """
     words = {found.lower() for found in _WORD.findall(key)}
     return bool(_CONTACT_PART.search(key) or words & _CONTACT_WORDS)
 

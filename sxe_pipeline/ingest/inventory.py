@@ -11,6 +11,9 @@ from typing import Any
 
 import psycopg
 
+from sxe_pipeline.ingest import register
+from sxe_pipeline.ingest.landing import LandingTier
+from sxe_pipeline.ingest.look import Look
 from sxe_pipeline.ingest.mend import Known
 from sxe_pipeline.schema.tables import QUARANTINE
 from sxe_pipeline.store import tables
@@ -136,6 +139,32 @@ def report(conn: psycopg.Connection, file: Known) -> FileReport:
         for name in sorted({*filled, *nulled, *refused})
     ]
     return FileReport(line, reasons, columns)
+
+
+_LOOKED_INTO = frozenset(
+    ("unknown_shape", "unsupported_format", "malformed", "encoding", "too_large", "unreadable")
+)
+
+
+def look(conn: psycopg.Connection, landing_url: str, found: FileReport) -> Look | None:
+    """What stands in the way of a file, told from the file itself.
+
+    Args:
+        conn: The social tier's login.
+        landing_url: The landing store.
+        found: What the file brought.
+
+    Returns:
+        None where nothing does, or where the file can no longer be read.
+    """
+    line = found.line
+    if line.is_expired or (line.input_count is not None and _LOOKED_INTO.isdisjoint(found.reasons)):
+        return None
+    same = (line.collection, line.file_sha256)
+    files = register.day_of(conn, line.landed_day).files
+    file = next((each for each in files if (each.collection, each.file_sha256) == same), None)
+    seen = LandingTier(landing_url).look(file) if file else None
+    return seen if seen and (seen.proposal or seen.advice) else None
 
 
 def quarantine(

@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 
 from sxe_pipeline.errors import BadInput, Busy, LandingGone, NotFound, SxeError
 from sxe_pipeline.errors import StoreUnavailable as Unavailable
+from sxe_pipeline.ingest import look as looking
 from sxe_pipeline.ingest import read as reading
 from sxe_pipeline.ingest import register
 from sxe_pipeline.ingest.collection import MAPPING
@@ -51,6 +52,19 @@ class LandingTier:
                 registered_at=file.registered_at,
                 mappings=chosen,
             )
+
+    def look(self, file: LandingFile) -> looking.Look | None:
+        """What stands in the way of a file; None where it can no longer be read.
+
+        Raises:
+            StoreUnavailable: The landing store failed.
+        """
+        try:
+            chosen = self._mapping_of(file)
+            with self._opened(file) as stream:
+                return looking.look(stream, file.path, file.collection, chosen)
+        except (LandingGone, Busy):
+            return None
 
     @contextmanager
     def _opened(self, file: LandingFile) -> Iterator[BinaryIO]:

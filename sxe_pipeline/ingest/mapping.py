@@ -1,79 +1,29 @@
-"""The shape files, compiled: which payload is which, and what becomes of it.
+"""Which payload is which, and what becomes of it.
 
-Here: the YAML form, `Form`, and `Mappings`, which recognises and maps. Not here: files and bytes
-(`records`), batches (`read`).
+Here: `Mappings`, which recognises and maps. Not here: the form of shape files (`shape_files`),
+files and bytes (`records`), batches (`read`).
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
-from importlib.resources import files
-from itertools import chain
-from typing import Any
-
-import yaml
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from sxe_pipeline.errors import BadInput
-from sxe_pipeline.ingest import columns, match, paths, stated
+from sxe_pipeline.ingest import columns, envelope, nest, paths
 from sxe_pipeline.ingest.collection import MAPPING, loaded
-from sxe_pipeline.ingest.posts import Post, Posts, of_shape
-from sxe_pipeline.schema.tables import REASONS
-
-PLATFORMS = ("x", "threads", "tiktok")
-SHIPPED = ("table", "x", "threads", "tiktok", "other")
-TIMES = ("commit_date", "fetched_at", "timestamp")
-"""A wrapper's own time of observation, in this order."""
+from sxe_pipeline.ingest.plain import LostDigits
+from sxe_pipeline.ingest.posts import Post
+from sxe_pipeline.ingest.shape_files import Form, forms_of, shipped
 
 _MAX_NESTING = 6
 _MAX_KNOWN_KEY_SETS = 4_096
-_READING = ("match", "columns", "records", "find", "post", "posts", "author")
-_FORM_KEYS = frozenset(
-    (
-        "name",
-        "platform",
-        "match",
-        "columns",
-        "reason",
-        "records",
-        "find",
-        "otherwise",
-        "post",
-        "posts",
-        "author",
-        "null_words",
-        "masked",
-    )
-)
+_SAY_OF_AN_ACCOUNT = frozenset(("suspended", "not_found", "unsupported_platform"))
+"""Reasons that are outcomes of their own where a search meets them; others only explain."""
 _OBSERVED = columns.MAPPABLE.index("observed_at")
 _ID = columns.MAPPABLE.index("platform_id")
 _HANDLE = columns.MAPPABLE.index("handle")
 _LISTS = frozenset(columns.MAPPABLE.index(name) for name in columns.LISTS)
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """One entry of a shape file. Exactly one of `fills`, `reason`, `children` is set.
-
-    `fills` maps a payload to a row, `reason` sends it to quarantine, `children` finds the records
-    that an envelope holds; `otherwise` is the reason of an envelope that holds none. `reads` names
-    the top-level keys that it looks at, `searches` those below which it looks at everything. The
-    `posts` of a payload are those of its row, or of the one child of an envelope that wrote them.
-    """
-
-    name: str
-    platform: str
-    matches: match.Condition
-    keys: frozenset[str]
-    fills: tuple[tuple[int, columns.Fill], ...] | None = None
-    reason: str | None = None
-    children: Callable[[dict[str, Any]], Iterator[Any]] | None = None
-    otherwise: str = "not_a_profile"
-    mapped: frozenset[str] = frozenset()
-    gives: stated.Gives = lambda record: frozenset()
-    posts: Posts | None = None
-    reads: frozenset[str] = frozenset()
-    searches: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +56,30 @@ class Refused:
     column: str | None = None
 
 
+class _Known(NamedTuple):
+    """What is known of all records with one set of keys."""
+
+    candidates: tuple[Form, ...]
+    nest: nest.Nest | None
+
+
 class Mappings:
     """All shapes in the order they are tried: a collection's own first."""
 
     def __init__(self, forms: Sequence[Form]) -> None:
         self.forms = tuple(forms)
-        self._candidates: dict[tuple[str, ...], tuple[Form, ...]] = {}
-        self._reads = frozenset(TIMES).union(*(form.reads for form in self.forms))
+        self._known: dict[tuple[str, ...], _Known | None] = {}
+        self._reads = frozenset(envelope.TIMES).union(*(form.reads for form in self.forms))
+        self._entered = frozenset[str]().union(*(form.enters for form in self.forms))
         self._searches = frozenset[str]().union(*(form.searches for form in self.forms))
 
     def needs(self, names: Collection[str]) -> frozenset[str]:
         """Those columns of a table that any shape looks at; no other has to be readable."""
         if not self._searches.isdisjoint(names):
             return frozenset(names)
-        return self._reads.intersection(names)
+        return frozenset(
+            name for name in names if name in self._reads or nest.head(name) in self._reads
+        )
 
     def outcomes(self, record: Any, time: Any = None, depth: int = 0) -> Iterator[Mapped | Refused]:
         """What one record of a file becomes: usually one row; from an envelope as many as it holds.
@@ -135,45 +95,110 @@ class Mappings:
         if record is paths.UNREAD:
             yield Refused(None, "malformed")
             return
+        if type(record) is not dict or depth > _MAX_NESTING:
+            yield Refused(None, "unknown_shape")
+            return
         try:
-            form = self.recognised(record) if type(record) is dict else None
+            if (flat := self._of_keys(record).nest) is not None:
+                record = flat.apply(record) or record
+            form = self.recognised(record)
         except Exception:  # noqa: BLE001 - a bad record costs a record, whatever it does to a match
             yield Refused(None, "malformed")
             return
-        if form is None or depth > _MAX_NESTING:
-            yield Refused(None, "unknown_shape")
-            return
-        if form.reason is not None:
+        yield from self._outcomes_of(form, record, time, depth)
+
+    def _outcomes_of(
+        self, form: Form | None, record: dict[str, Any], time: Any, depth: int
+    ) -> Iterator[Mapped | Refused]:
+        if form is not None and form.reason is not None:
             yield Refused(form.name, form.reason)
             return
-        if time is None:
-            time = next((record[key] for key in TIMES if record.get(key)), None)
-        if form.fills is not None:
+        time = envelope.time_of(record, time)
+        if form is not None and form.fills is not None:
             yield _with_posts(_row(form, record, time), form, record)
             return
-        is_empty = True
+        told: set[int] = set()
+        if form is not None:
+            yield from self._inside(form, record, time, depth, told)
+        if form is None or form.is_search:
+            yield from self._search(form, record, time, depth, told)
+        elif not told:
+            yield Refused(form.name, form.otherwise)
+
+    def _inside(
+        self, form: Form, record: dict[str, Any], time: Any, depth: int, told: set[int]
+    ) -> Iterator[Mapped | Refused]:
+        """What the children of an envelope become; notes them in `told`, by identity."""
         author = form.posts.author(record) if form.posts else None
         for child in _children_of(form, record):
-            is_empty = False
+            told.add(id(child))
             for outcome in self.outcomes(child, time, depth + 1):
                 is_authors = author is not None and child is author
                 yield _with_posts(outcome, form, record) if is_authors else outcome
-        if is_empty:
-            yield Refused(form.name, form.otherwise)
+
+    def _search(
+        self, form: Form | None, record: dict[str, Any], time: Any, depth: int, told: set[int]
+    ) -> Iterator[Mapped | Refused]:
+        """What every shape makes of every node; where none makes anything, why there is nothing.
+
+        `told` are the nodes whose outcomes are known already, by identity.
+        """
+        reasons: set[str] = set()
+        is_found = bool(told)
+
+        def met(node: dict[str, Any]) -> Form | None:
+            inner = self.recognised(node)
+            if inner is None or not inner.is_nested:
+                return None
+            if inner.is_search:
+                reasons.update({inner.otherwise} - {"not_found"})
+                return None
+            if inner.reason is None or inner.reason in _SAY_OF_AN_ACCOUNT:
+                return inner
+            reasons.add(inner.reason)
+            return None
+
+        try:
+            for node, inner, observed in envelope.nodes(record, met, time, told):
+                is_found = True
+                yield from self._outcomes_of(inner, node, observed, depth + 1)
+        except Exception:  # noqa: BLE001 - what was found before stays
+            yield Refused(None, "malformed")
+            return
+        if is_found:
+            return
+        otherwise = "unknown_shape"
+        if reasons:
+            otherwise = "error_body" if "error_body" in reasons else min(reasons)
+        elif form is not None and (form.otherwise != "not_found" or envelope.is_empty(record)):
+            otherwise = form.otherwise
+        yield Refused(form.name if form else None, otherwise)
 
     def recognised(self, record: dict[str, Any]) -> Form | None:
         """The first form whose `match` holds."""
-        keys = tuple(record)
-        candidates = self._candidates.get(keys)
-        if candidates is None:
-            if len(self._candidates) >= _MAX_KNOWN_KEY_SETS:
-                self._candidates.clear()
-            candidates = tuple(form for form in self.forms if form.keys <= record.keys())
-            self._candidates[keys] = candidates
-        for form in candidates:
+        for form in self._of_keys(record).candidates:
             if form.matches(record):
                 return form
         return None
+
+    def _of_keys(self, record: dict[str, Any]) -> _Known:
+        keys = tuple(record)
+        if keys in self._known:
+            known = self._known[keys]
+        else:
+            if len(self._known) >= _MAX_KNOWN_KEY_SETS:
+                self._known.clear()
+            known = self._known[keys] = self._learn(record)
+        if known is None:
+            raise nest.Folded
+        return known
+
+    def _learn(self, record: dict[str, Any]) -> _Known | None:
+        try:
+            found = nest.planned(record, self._reads, self._entered)
+        except nest.Folded:
+            return None
+        return _Known(tuple(form for form in self.forms if form.keys <= record.keys()), found)
 
 
 def _children_of(form: Form, record: dict[str, Any]) -> Iterator[Any]:
@@ -195,21 +220,26 @@ def _with_posts(outcome: Mapped | Refused, form: Form, record: dict[str, Any]) -
 def _row(form: Form, record: dict[str, Any], time: Any) -> Mapped | Refused:
     found: list[Any] = [None] * len(columns.MAPPABLE)
     unread: tuple[int, ...] = ()
+    is_id_lost = False
     for at, fill in form.fills or ():
         if at == _OBSERVED and time is not None:
             continue
         try:
             found[at] = fill(record)
-        except Exception:  # noqa: BLE001 - BadValue, or whatever a value does to its transform
+        except Exception as why:  # noqa: BLE001 - BadValue, or whatever a value does to its transform
             found[at] = [] if at in _LISTS else None
             unread = (*unread, at)
+            is_id_lost = is_id_lost or (at == _ID and type(why) is LostDigits)
     if time is None:
         time = found[_OBSERVED]
     given = form.gives(record)
     if not unread:
         return Mapped(form, found, time, given=given)
     names = tuple(columns.MAPPABLE[at] for at in unread)
-    if column := key_column(names, found[_ID]):
+    # An id that lost its digits names nobody: the handle is the key then, where there is one.
+    is_handle_key = is_id_lost and found[_HANDLE] is not None
+    strict = {*names} - {"platform_id"} if is_handle_key else names
+    if column := key_column(strict, found[_ID]):
         return Refused(form.name, "bad_value", column)
     # A value that cannot be read is no statement that there is none.
     return Mapped(form, found, time, names, given.difference(names))
@@ -241,110 +271,11 @@ def mappings(extra_yaml: bytes | None) -> Mappings:
             does not land or reads a contact field.
     """
     if extra_yaml is None:
-        return Mappings(_shipped())
+        return Mappings(shipped())
     document = loaded(MAPPING, extra_yaml)
     try:
-        own = _forms(document)
+        own = forms_of(document)
     except Exception as why:  # noqa: BLE001 - any form of nonsense can stand in it
         reason = str(why) if type(why) is ValueError else type(why).__name__
         raise BadInput(f"{MAPPING} cannot be used: {reason}; see docs/landing.md") from None
-    return Mappings([*own, *_shipped()])
-
-
-@cache
-def _shipped() -> tuple[Form, ...]:
-    folder = files("sxe_pipeline.ingest") / "shapes"
-    texts = ((folder / f"{name}.yaml").read_bytes() for name in SHIPPED)
-    return tuple(chain.from_iterable(parsed(text) for text in texts))
-
-
-def parsed(text: bytes) -> list[Form]:
-    """Compile one shape file.
-
-    Raises:
-        ValueError: It is not in the form that docs/landing.md describes.
-    """
-    return _forms(yaml.safe_load(text))
-
-
-def _forms(document: Any) -> list[Form]:
-    if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
-        raise ValueError("it needs `platform:` and a list `shapes:`")
-    if unknown := document.keys() - {"platform", "shapes"}:
-        raise ValueError(f"unknown key {sorted(map(str, unknown))[0]!r}")
-    platform = document.get("platform")
-    return [_form(entry, entry.get("platform", platform)) for entry in document["shapes"]]
-
-
-def _form(entry: Mapping[str, Any], platform: Any) -> Form:
-    name = entry["name"]
-    if not isinstance(name, str):
-        raise ValueError("a shape needs a name")
-    if unknown := entry.keys() - _FORM_KEYS:
-        raise ValueError(f"shape {name}: unknown key {sorted(map(str, unknown))[0]!r}")
-    if ("columns" in entry) + ("reason" in entry) + bool(entry.keys() & {"records", "find"}) != 1:
-        raise ValueError(f"shape {name}: exactly one of columns, reason, records/find is needed")
-    for reason in (entry.get("reason"), entry.get("otherwise")):
-        if reason is not None and reason not in REASONS:
-            raise ValueError(f"shape {name}: {reason!r} is none of {', '.join(REASONS)}")
-    matches, keys = match.compiled(entry["match"])
-    quirks = columns.Quirks(entry.get("null_words", ()), entry.get("masked"))
-    form = {"name": name, "platform": platform, "matches": matches, "keys": keys}
-    form["reads"] = frozenset(_heads([entry.get(part) for part in _READING]))
-    if entry.get("find"):
-        form["searches"] = frozenset(_heads(entry["match"]))
-    form["posts"] = of_shape(entry, quirks)
-    if "columns" in entry:
-        if platform not in PLATFORMS:
-            raise ValueError(f"shape {name}: platform is one of {', '.join(PLATFORMS)}")
-        return Form(
-            **form,
-            fills=_fills(entry["columns"], quirks),
-            mapped=frozenset(entry["columns"]),
-            gives=stated.compiled(entry["columns"]),
-        )
-    if "reason" in entry:
-        return Form(**form, reason=entry["reason"])
-    return Form(
-        **form, children=_children(entry), otherwise=entry.get("otherwise", "not_a_profile")
-    )
-
-
-def _heads(node: Any) -> Iterator[str]:
-    """The first key of every path below a node; other texts do no harm."""
-    if isinstance(node, str):
-        with suppress(ValueError):
-            yield str(paths.parse(node)[0])
-    elif isinstance(node, Mapping):
-        for name, inner in node.items():
-            yield from _heads(name)
-            yield from _heads(inner)
-    elif isinstance(node, list):
-        for inner in node:
-            yield from _heads(inner)
-
-
-def _fills(
-    entries: Mapping[str, Any], quirks: columns.Quirks
-) -> tuple[tuple[int, columns.Fill], ...]:
-    fills = {name: columns.compiled(name, source, quirks) for name, source in entries.items()}
-    for listing in columns.LISTS:
-        fills.setdefault(listing, lambda record: [])
-    return tuple((columns.MAPPABLE.index(column), fill) for column, fill in fills.items())
-
-
-def _children(entry: Mapping[str, Any]) -> Callable[[dict[str, Any]], Iterator[Any]]:
-    if entry["match"].get("column_wise"):
-        return lambda record: iter(match.transposed(record) or ())
-    finds = [match.compiled(wanted)[0] for wanted in entry.get("find", ())]
-    lists = [paths.many(path) for path in entry.get("records", ())]
-
-    def children(record: dict[str, Any]) -> Iterator[Any]:
-        if finds:
-            # Below the record: a post may hold another one that it quotes.
-            below = list(record.values())
-            yield from paths.find(below, lambda node: any(test(node) for test in finds))
-        for every in lists:
-            yield from (child for child in every(record) if child is not None and child != {})
-
-    return children
+    return Mappings([*own, *shipped()])

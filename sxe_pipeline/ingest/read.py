@@ -8,15 +8,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 
-from sxe_pipeline.ingest import columns, stated, values
-from sxe_pipeline.ingest.chunks import Fault
-from sxe_pipeline.ingest.mapping import Form, Mapped, Mappings, Refused, key_column
+from sxe_pipeline.ingest import columns, stated, times
+from sxe_pipeline.ingest.faults import Fault
+from sxe_pipeline.ingest.mapping import Mapped, Mappings, Refused, key_column
+from sxe_pipeline.ingest.plain import BadValue, plain
 from sxe_pipeline.ingest.posts import Post
 from sxe_pipeline.ingest.records import records
+from sxe_pipeline.ingest.rounding import Rounding
+from sxe_pipeline.ingest.shape_files import Form
 from sxe_pipeline.schema.landed import Landed, Reject
 from sxe_pipeline.schema.tables import LANDED_ROW
 
@@ -26,9 +29,18 @@ _OBSERVED = columns.MAPPABLE.index("observed_at")
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCK_SKEW = timedelta(days=1)
 _KINDS = tuple(LANDED_ROW.schema.field(name).type for name in columns.MAPPABLE)
-_Mark = tuple[int, str, str, str, frozenset[str], bool, Sequence[Post] | None]
-"""Row number, shape, platform, account key, what the payload gives, whether it is a post, posts."""
-_WHOLE_FILE = frozenset({Fault.UNSUPPORTED_FORMAT, Fault.UNREADABLE})
+
+
+class _Mark(NamedTuple):
+    """What is known of a row beside the columns that were mapped."""
+
+    row: int
+    shape: str
+    platform: str
+    account_key: str
+    given: frozenset[str]
+    is_post: bool
+    own_posts: Sequence[Post] | None
 
 
 @dataclass(slots=True)
@@ -45,6 +57,8 @@ class _Pending:
     form: Form | None = None
     mapped: set[str] = field(default_factory=set)
     nulled: Counter[str] = field(default_factory=Counter)
+    rounding: Rounding = field(default_factory=Rounding)
+    doubtful: list[int] = field(default_factory=list)
 
     def add(self, outcome: Mapped | Refused) -> None:
         self.row += 1
@@ -54,42 +68,70 @@ class _Pending:
         found = outcome.values
         try:
             found[_OBSERVED] = self._observed(outcome.time)
-        except values.BadValue:
+        except BadValue:
             self._refuse(outcome, "bad_value", "observed_at")
             return
         key = account_key(found[_ID], found[_HANDLE])
         if key is None:
             self._refuse(outcome, "no_account")
             return
+        if self.rounding.doubts(found[_ID], found[_HANDLE]):
+            self.doubtful.append(len(self.rows))
         self.rows.append(found)
         form = outcome.form
         said = outcome.given, outcome.is_post, outcome.posts
-        self.marks.append((self.row, form.name, form.platform, key, *said))
+        self.marks.append(_Mark(self.row, form.name, form.platform, key, *said))
         if form is not self.form:
             self.form = form
             self.mapped |= form.mapped
         if outcome.unread:
             self.nulled.update(outcome.unread)
 
+    def _give_up_ids(self) -> None:
+        """A rounded id names nobody: the handle is the key, where there is one.
+
+        What is still doubtful where a batch ends is believed: the batch cannot wait for the file.
+        """
+        gone = set()
+        for at in self.doubtful:
+            found, mark = self.rows[at], self.marks[at]
+            if not self.rounding.is_lost(found[_ID]):
+                continue
+            found[_ID] = None
+            key = account_key(None, found[_HANDLE])
+            if key is None:
+                self.rejects.append(Reject(mark.row, mark.shape, "bad_value", "platform_id"))
+                gone.add(at)
+                continue
+            self.nulled["platform_id"] += 1
+            given = mark.given - {"platform_id"}
+            self.marks[at] = mark._replace(account_key=key, given=given)
+        self.doubtful = []
+        if gone:
+            self.rows = [found for at, found in enumerate(self.rows) if at not in gone]
+            self.marks = [mark for at, mark in enumerate(self.marks) if at not in gone]
+
     def _refuse(self, outcome: Mapped, reason: str, column: str | None = None) -> None:
         self.rejects.append(Reject(self.row, outcome.form.name, reason, column))
 
     def _observed(self, written: Any) -> datetime:
-        observed = values.when(written)
+        observed = times.when(plain(written))
         if observed is None:
             return self.registered_at
         if not _EARLIEST <= observed <= self.registered_at + _CLOCK_SKEW:
-            raise values.BadValue
+            raise BadValue
         return observed
 
     def fault(self, fault: Fault) -> None:
-        if fault in _WHOLE_FILE and self.row == 0:
-            self.rejects.append(Reject(0, None, fault.value))
+        if fault.is_of_file and self.row == 0:
+            self.rejects.append(Reject(0, None, fault.reason))
             return
         self.row += 1
-        self.rejects.append(Reject(self.row, None, fault.value))
+        self.rejects.append(Reject(self.row, None, fault.reason))
 
     def take(self) -> Landed:
+        if self.doubtful:
+            self._give_up_ids()
         try:
             batch = self._batch()
         except Exception:  # noqa: BLE001 - a value that is not of its column's type
@@ -110,26 +152,22 @@ class _Pending:
             for at in bad:
                 found[at] = [] if columns.MAPPABLE[at] in columns.LISTS else None
             if column := key_column(unread, found[_ID]):
-                self.rejects.append(Reject(mark[0], mark[1], "bad_value", column))
+                self.rejects.append(Reject(mark.row, mark.shape, "bad_value", column))
                 continue
             self.nulled.update(unread)
             self.rows.append(found)
-            self.marks.append((*mark[:4], mark[4].difference(unread), *mark[5:]))
+            self.marks.append(mark._replace(given=mark.given.difference(unread)))
 
     def _batch(self) -> pa.RecordBatch:
         count = len(self.rows)
         if not count:
             return _EMPTY
-        row, shape, platform, key, given, is_post, own_posts = zip(*self.marks, strict=True)
+        marked = dict(zip(_Mark._fields, zip(*self.marks, strict=True), strict=True))
+        given = marked.pop("given")
         found: dict[str, Any] = {
             "collection": [self.collection] * count,
             "file_sha256": [self.file_sha256] * count,
-            "row": row,
-            "shape": shape,
-            "platform": platform,
-            "account_key": key,
-            "is_post": is_post,
-            "own_posts": own_posts,
+            **marked,
             **dict(zip(columns.MAPPABLE, zip(*self.rows, strict=True), strict=True)),
         }
         kinds = {column.name: column.type for column in LANDED_ROW.schema if column.name in found}
@@ -152,7 +190,7 @@ _EMPTY = pa.RecordBatch.from_pylist([], schema=LANDED_ROW.schema)
 
 def unreadable() -> Landed:
     """What a file that cannot be opened becomes."""
-    return Landed(_EMPTY, [Reject(0, None, Fault.UNREADABLE.value)])
+    return Landed(_EMPTY, [Reject(0, None, Fault.UNREADABLE.reason)])
 
 
 def account_key(platform_id: str | None, handle: str | None) -> str | None:

@@ -1,40 +1,35 @@
-"""The records of a landing file, whatever its format: JSON Lines, JSON, CSV or Parquet.
+"""The records of a landing file, whatever its format.
 
-Here: which format it is (by extension, then by content), and JSON: one decoded value or one `Fault`
-per record. Not here: tables (`tables`), what a record means.
+Here: which format it is, by its first bytes and its extension. Not here: the formats themselves
+(`json_text`, `csv_rows`, `tables`, `sheets`, `archives`), what a record means.
 """
 
-import itertools
-import json
-import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import msgspec
-
 from sxe_pipeline.errors import SxeError
-from sxe_pipeline.ingest import tables
-from sxe_pipeline.ingest.chunks import (
-    RECORD_LIMIT,
-    Fault,
-    Splitter,
-    Unreadable,
-    chunks,
-    lines,
-)
+from sxe_pipeline.ingest import archives, csv_rows, json_text, tables
+from sxe_pipeline.ingest.chunks import Unreadable, chunks, peeked
+from sxe_pipeline.ingest.faults import Fault
+from sxe_pipeline.ingest.unicode_text import as_utf8
 
 _SUFFIXES = {
     ".jsonl": "json_lines",
     ".ndjson": "json_lines",
     ".json": "json",
+    ".js": "json",
     ".csv": "csv",
     ".tsv": "csv",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".xlsx": "archive",
+    ".xlsm": "archive",
+    ".zip": "archive",
 }
-_LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_BOM = b"\xef\xbb\xbf"
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_ZIP = b"PK\x03\x04"
+_EMPTY_ZIP = b"PK\x05\x06"
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""What old Excel files begin with, and new ones that are protected by a password."""
 
 Record = Any
 
@@ -56,124 +51,48 @@ def records(
     Raises:
         StoreUnavailable: The landing store, or the folder for temporary files, failed.
     """
-    plain_name = name.lower()
-    try:
-        pieces = chunks(stream, plain_name)
-        yield from _decoded(pieces, plain_name.removesuffix(".gz").removesuffix(".zst"), needs)
-    except Unreadable:
-        yield Fault.UNREADABLE
-    except SxeError:
-        raise
-    except Exception:  # noqa: BLE001 - Broken, or whatever a decoder does with what strangers wrote
-        yield Fault.MALFORMED
 
-
-def _decoded(pieces: Iterator[bytes], name: str, needs: tables.Needs) -> Iterator[Record | Fault]:
-    first = _first(pieces)
-    kind = _kind(first, name)
-    if kind is None:
-        yield Fault.UNSUPPORTED_FORMAT
-        return
-    if kind != "parquet" and first.startswith(_UTF16):
-        yield Fault.ENCODING
-        return
-    everything = itertools.chain([first.removeprefix(_BOM) if kind != "parquet" else first], pieces)
-    if kind == "parquet":
-        yield from tables.parquet(everything, needs)
-    elif kind == "csv":
-        yield from tables.csv_table(everything, "\t" if name.endswith(".tsv") else None, needs)
-    elif kind == "json_lines":
-        yield from _documents(lines(everything))
-    else:
-        if not first.strip():
+    def read(part: BinaryIO, part_name: str, *, is_member: bool) -> Iterator[Record | Fault]:
+        plain_name = part_name.lower()
+        try:
+            bare = plain_name.removesuffix(".gz").removesuffix(".zst")
+            first, whole = peeked(chunks(part, plain_name), lambda held: len(held) > 8)
+            kind = _kind(first, bare)
+            if isinstance(kind, Fault):
+                yield kind
+            elif kind == "archive" and is_member and not bare.endswith((".xlsx", ".xlsm")):
+                yield Fault.NESTED
+            elif kind == "archive":
+                yield from archives.members(whole, needs, read)
+            elif kind == "parquet":
+                yield from tables.parquet(whole, needs)
+            elif kind == "csv":
+                yield from csv_rows.csv_table(as_utf8(whole), needs)
+            else:
+                yield from json_text.documents(as_utf8(whole), is_lines=kind == "json_lines")
+        except Unreadable:
+            yield Fault.UNREADABLE
+        except SxeError:
+            raise
+        except Exception:  # noqa: BLE001 - Broken, or whatever a decoder does with strangers' bytes
             yield Fault.MALFORMED
-        yield from _documents(Splitter().documents(everything))
+
+    yield from read(stream, name, is_member=False)
 
 
-def _first(pieces: Iterator[bytes]) -> bytes:
-    """Enough of the file to know its format: one line, unless it is a long one."""
-    held = b""
-    for piece in pieces:
-        held += piece
-        if b"\n" in held.lstrip() or len(held) > RECORD_LIMIT:
-            break
-    return held
-
-
-def _kind(first: bytes, name: str) -> str | None:
+def _kind(first: bytes, name: str) -> str | Fault:
     kind = next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
-    text = first.removeprefix(_BOM).lstrip()
-    if kind in ("csv", "parquet"):
-        return kind
+    if first.startswith((_ZIP, _EMPTY_ZIP)):
+        return "archive"
+    if first.startswith(_OLE):
+        return Fault.ENCRYPTED if name.endswith((".xlsx", ".xlsm")) else Fault.OLD_EXCEL
+    if kind == "archive":
+        return Fault.MALFORMED
+    if first.startswith(b"PAR1"):
+        return "parquet"
+    text = json_text.begin(first)
     if kind is None:
-        if first.startswith(b"PAR1"):
-            return "parquet"
-        if text[:1] not in (b"{", b"["):
-            return None
-    head, _, rest = text.partition(b"\n")
-    if kind == "json_lines":
-        return "json" if head.strip() in (b"{", b"[") else "json_lines"
-    return "json_lines" if rest.strip() and type(_decode(head)) in (dict, list) else "json"
-
-
-def _documents(found: Iterator[bytes | Fault]) -> Iterator[Record | Fault]:
-    for text in found:
-        if isinstance(text, Fault):
-            yield text
-            continue
-        if not text or text.isspace():
-            continue
-        value = _decode(text)
-        if _repeats_a_key(text, value):
-            yield Fault.MALFORMED
-        elif type(value) is list:
-            yield from value
-        else:
-            yield value
-
-
-_json = msgspec.json.Decoder()
-
-
-def _decode(text: bytes) -> Record | Fault:
-    try:
-        return _json.decode(text)
-    except UnicodeDecodeError:
-        return Fault.ENCODING
-    except Exception:  # noqa: BLE001 - a bad document costs a document
-        return Fault.ENCODING if _LONE_SURROGATE.search(text) else Fault.MALFORMED
-
-
-def _repeats_a_key(text: bytes, value: Record | Fault) -> bool:
-    """Whether an object says two things under one key; the decoder keeps the last in silence.
-
-    More colons than keys are a suspicion only (a text may hold one); only then is it read again.
-    """
-    keys, open_values = 0, [value]
-    while open_values:
-        item = open_values.pop()
-        if type(item) is dict:
-            keys += len(item)
-            open_values += item.values()
-        elif type(item) is list:
-            open_values += item
-    if isinstance(value, Fault) or text.count(b'":') + text.count(b'" :') <= keys:
-        return False
-    try:
-        json.loads(text, object_pairs_hook=_unique)
-    except _RepeatedKey:
-        return True
-    except (ValueError, RecursionError):
-        return False
-    return False
-
-
-class _RepeatedKey(Exception):
-    """An object holds one key twice."""
-
-
-def _unique(pairs: list[tuple[str, Record]]) -> dict[str, Record]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _RepeatedKey
-    return found
+        return "json" if text[:1] in (b"{", b"[") else Fault.UNSUPPORTED_FORMAT
+    if kind == "csv" and text[:2] in (b'{"', b"[{", b"[\n"):
+        return "json"
+    return kind

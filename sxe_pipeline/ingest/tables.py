@@ -1,11 +1,9 @@
-"""Tables of strangers, CSV and Parquet: rows as dicts, where one bad cell costs a cell.
+"""Tables of strangers: what is wrong with a header, and Parquet, where one bad cell costs a cell.
 
-Here: reading the columns that somebody needs; the others are null in every row. Not here: which
-columns those are (`mapping`), what a value means.
+Here: reading the columns that somebody needs; the others are null in every row. Not here: CSV
+(`csv_rows`), spreadsheets (`sheets`), which columns are needed (`mapping`), what a value means.
 """
 
-import csv
-import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Any
@@ -13,106 +11,25 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sxe_pipeline.errors import StoreUnavailable
-from sxe_pipeline.ingest.chunks import RECORD_LIMIT, Fault, lines
+from sxe_pipeline.ingest.faults import Fault
 from sxe_pipeline.ingest.paths import UNREAD
+from sxe_pipeline.ingest.spool import spooled
 
 Needs = Callable[[Collection[str]], Collection[str]]
 """Those columns that are read."""
 
 _PARQUET_ROWS = 2_000
-_SPOOL = 32 << 20
 
 
-class _TooLong(Exception):
-    """One CSV record is longer than `RECORD_LIMIT`."""
+def fault_of(names: Collection[str]) -> Fault | None:
+    """What is wrong with a header: a name that stands in it twice. Columns may lack a name.
 
-
-class _CsvLines:
-    """Text lines for `csv.reader`, with a budget of bytes per record; goes on after an error."""
-
-    def __init__(self, found: Iterator[bytes | Fault]) -> None:
-        self._found = found
-        self.size = 0
-
-    def __iter__(self) -> "_CsvLines":
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._found)
-        if isinstance(line, Fault):
-            raise _TooLong
-        self.size += len(line)
-        if self.size > RECORD_LIMIT:
-            raise _TooLong
-        # Bytes that are no UTF-8 become lone surrogates here and `encoding` in `_cells`.
-        return line.decode("utf-8", "surrogateescape") + "\n"
-
-
-def csv_table(
-    pieces: Iterator[bytes], delimiter: str | None, needs: Needs
-) -> Iterator[dict[str, Any] | Fault]:
-    """The rows of a CSV file.
-
-    Args:
-        pieces: Its plain bytes, without a byte order mark.
-        delimiter: What stands between cells; None takes the most frequent of the header line.
-        needs: Which columns have to be decoded.
-
-    Yields:
-        A row, or the fault that stands in its place.
+    Example:
+        >>> fault_of(["id", "", ""]), fault_of(["id", "name", "name"])
+        (None, <Fault.DOUBLE_HEADER: ('malformed', ...)>)
     """
-    source = _CsvLines(lines(pieces))
-    try:
-        head = next(source)
-    except StopIteration:
-        return
-    except _TooLong:
-        yield Fault.TOO_LARGE
-        return
-    mark = delimiter or max(",;\t|", key=head.count)
-    try:
-        header = next(csv.reader([head], delimiter=mark), [])
-    except csv.Error:
-        yield Fault.MALFORMED
-        return
-    needed = frozenset(needs(header))
-    reader = csv.reader(source, delimiter=mark)
-    while True:
-        source.size = 0
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except _TooLong:
-            yield Fault.TOO_LARGE
-            reader = csv.reader(source, delimiter=mark)
-            continue
-        except csv.Error as why:
-            yield Fault.TOO_LARGE if "field limit" in str(why) else Fault.MALFORMED
-            reader = csv.reader(source, delimiter=mark)
-            continue
-        if cells:
-            yield _cells(header, cells, needed)
-
-
-def _cells(header: list[str], cells: list[str], needed: frozenset[str]) -> dict[str, Any] | Fault:
-    if len(cells) != len(header):
-        return Fault.MALFORMED
-    try:
-        "".join(cells).encode()
-    except UnicodeEncodeError:
-        pairs = zip(header, cells, strict=True)
-        return {name: _text(cell) if name in needed else None for name, cell in pairs}
-    return dict(zip(header, cells, strict=True))
-
-
-def _text(cell: str) -> Any:
-    try:
-        cell.encode()
-    except UnicodeEncodeError:
-        return UNREAD
-    return cell
+    named = [name for name in names if name]
+    return Fault.DOUBLE_HEADER if len(set(named)) < len(named) else None
 
 
 def parquet(pieces: Iterator[bytes], needs: Needs) -> Iterator[dict[str, Any] | Fault]:
@@ -128,18 +45,12 @@ def parquet(pieces: Iterator[bytes], needs: Needs) -> Iterator[dict[str, Any] | 
     Raises:
         StoreUnavailable: The folder for temporary files is full.
     """
-    # Parquet is read from its end, so the file is spooled; the copy has no name and dies with it.
-    with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as spool:
-        for piece in pieces:
-            try:
-                spool.write(piece)
-            except OSError as why:
-                raise StoreUnavailable(
-                    f"a Parquet file could not be unpacked ({type(why).__name__}); make room in "
-                    "the folder for temporary files (TMPDIR), then run it again"
-                ) from None
-        spool.seek(0)
-        yield from _Parquet(pq.ParquetFile(spool), needs).rows()
+    with spooled(pieces) as whole:
+        source = pq.ParquetFile(whole)
+        if fault := fault_of(source.schema_arrow.names):
+            yield fault
+            return
+        yield from _Parquet(source, needs).rows()
 
 
 class _Parquet:
@@ -232,13 +143,24 @@ def decoded(column: pa.Array) -> list[Any]:
         [1, None]
     """
     try:
+        if _is_binary(column.type):
+            column = column.cast(pa.binary()).cast(pa.string())
         return list(column.to_pylist())
     except Exception:  # noqa: BLE001 - a date beyond the year 9999, no UTF-8, an unknown zone
         return [_cell(column, at) for at in range(len(column))]
 
 
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    )
+
+
 def _cell(column: pa.Array, at: int) -> Any:
     try:
-        return column[at].as_py()
+        value = column[at].as_py()
+        return value.decode() if type(value) is bytes else value
     except Exception:  # noqa: BLE001 - as above
         return UNREAD

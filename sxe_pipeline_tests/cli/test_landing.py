@@ -88,6 +88,19 @@ def test_a_collection_that_is_set_aside_is_named_by_every_verb(engineer, drop):
     assert built["days"] == []
 
 
+def test_a_file_that_nobody_mapped_is_shown_with_a_mapping_to_start_from(engineer):
+    file = engineer.intake.put(f"acme/{DAY}/a.csv", "creator,about,fans\n@kiln.days,Potter,12.4K\n")
+    engineer.intake.build()
+
+    shown = engineer.read(None, "landing", "show", str(file))
+    typed = engineer.type(None, "landing", "show", str(file)).output
+
+    assert shown["look"]["unknown"] == 1
+    assert "follower_count: fans" in shown["look"]["proposal"]
+    assert "a start for acme/_mapping.yaml" in typed
+    assert "kiln" not in typed
+
+
 def test_a_file_is_known_by_where_it_lies_on_the_disk(engineer):
     file = engineer.intake.put(f"spring/{DAY}/a.jsonl", lines("ana"))
     engineer.intake.build()

@@ -179,7 +179,12 @@ def test_a_line_of_200_megabytes_is_skipped_without_being_held():
     [
         pytest.param(b"a||b||c\n", "f.txt", (0, "unsupported_format"), id="unknown format"),
         pytest.param(b"\x89PNG\r\n", "f.png", (0, "unsupported_format"), id="a picture"),
-        pytest.param("{}".encode("utf-16"), "f.json", (1, "encoding"), id="UTF-16"),
+        pytest.param(
+            '{"a":"\ud83d"}'.encode("utf-16", "surrogatepass"),
+            "f.json",
+            (1, "encoding"),
+            id="half an emoji in UTF-16",
+        ),
         pytest.param(b"", "f.json", (1, "malformed"), id="an empty JSON file"),
         pytest.param(b"<html>", "f.json", (1, "malformed"), id="HTML"),
         pytest.param(b"PAR1 not really", "f.parquet", (1, "malformed"), id="broken Parquet"),
@@ -257,8 +262,8 @@ def test_a_truncated_array_keeps_its_whole_elements():
     assert outcome(data[:-20], "f.json") == ([1, 2, 3, 4], [(5, "malformed")])
 
 
-def test_csv_rows_with_missing_cells_or_a_foreign_key_are_rejected_alone():
-    data = b"id,username,name\n1,a,A\n2,b\n3,\xe9,C\n4,d,D\n"
+def test_csv_rows_with_cells_too_many_or_a_foreign_key_are_rejected_alone():
+    data = b"id,username,name\n1,a,A\n2,b,B,C\n3,\xe9,C\n4,d,D\n"
 
     assert outcome(data, "f.csv") == ([1, 3, 4], [(2, "malformed")])
     assert outcome(data.replace(b"3,", b"\xff,"), "f.csv")[1] == [

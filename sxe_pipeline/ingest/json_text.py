@@ -1,0 +1,170 @@
+"""JSON as people's programs write it: lines, arrays, commas after lines, NaN, a script's data.
+
+Here: one decoded value or one `Fault` per record; an object that says two things under one key is
+none. Not here: bytes and memory (`chunks`), what a record means.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from sxe_pipeline.ingest.chunks import RECORD_LIMIT, Splitter, lines, peeked
+from sxe_pipeline.ingest.faults import Fault
+
+_LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_NO_NUMBER = re.compile(rb"\b(?:NaN|Infinity)\b")
+_SCRIPT = re.compile(
+    rb"\s*(?:window|self|globalThis|var|let|const|module)\b[\w.\s\"'\[\]-]{0,200}=\s*(?=[\[{])"
+)
+_LINE_ENDS = b", \t\r"
+
+Record = Any
+
+
+def begin(first: bytes) -> bytes:
+    """The beginning of a JSON text without what may stand before it."""
+    text = first.removeprefix(b"\xef\xbb\xbf").lstrip()
+    script = _SCRIPT.match(text)
+    return text[script.end() :] if script else text
+
+
+def documents(pieces: Iterator[bytes], *, is_lines: bool) -> Iterator[Record | Fault]:
+    """Everything that a JSON text holds, in order.
+
+    Args:
+        pieces: The text as UTF-8.
+        is_lines: Its name says that each line is a document; a text that begins otherwise is not
+            taken at its word.
+
+    Yields:
+        A decoded value, or the fault that stands in its place.
+    """
+    first, everything = peeked(pieces, _is_enough)
+    text = begin(first)
+    if len(text) < len(first):
+        everything = _without(len(first) - len(text), everything)
+    if _in_lines(text, is_lines=is_lines):
+        yield from _decoded(lines(everything))
+        return
+    if not text:
+        if not is_lines:
+            yield Fault.MALFORMED
+        return
+    if text[:1] == b"<":
+        yield Fault.SCRIPT
+        return
+    yield from _decoded(Splitter().documents(everything))
+
+
+def _is_enough(held: bytes) -> bool:
+    """Two lines say how a text is written, unless they are long ones."""
+    return held.lstrip().count(b"\n") > 1 or len(held) > RECORD_LIMIT
+
+
+def _without(count: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    first = next(pieces)
+    yield first[count:]
+    yield from pieces
+
+
+def _in_lines(text: bytes, *, is_lines: bool) -> bool:
+    head, _, rest = text.partition(b"\n")
+    head, rest = head.strip(_LINE_ENDS), rest.lstrip()
+    if head in (b"", b"{", b"["):
+        return is_lines and not head
+    value = _decode(head)
+    if not isinstance(value, Fault):
+        return is_lines or (bool(rest) and type(value) in (dict, list))
+    if head[:1] == b"[":
+        return False
+    if head[:1] == b"{":
+        # A line that is cut, or the beginning of one object over many lines.
+        return is_lines and (not rest or rest[:1] == b"{")
+    return is_lines
+
+
+def _decoded(found: Iterator[bytes | Fault]) -> Iterator[Record | Fault]:
+    for text in found:
+        if isinstance(text, Fault):
+            yield text
+            continue
+        if text[-1:] in (b",", b" ", b"\t", b"\r"):
+            text = text.rstrip(_LINE_ENDS)
+        if not text or text.isspace():
+            continue
+        value = _decode(text)
+        if isinstance(value, Fault) and _holds_several(text):
+            yield from _decoded(Splitter().documents(iter([text])))
+        elif _repeats_a_key(text, value):
+            yield Fault.SAID_TWICE
+        elif type(value) is list:
+            yield from value
+        else:
+            yield value
+
+
+def _holds_several(text: bytes) -> bool:
+    """Whether a line may be documents side by side, each of which can be cut out."""
+    return text[:1] == b"{" and text[-1:] == b"}" and (b"}{" in text or b"},{" in text)
+
+
+_json = msgspec.json.Decoder()
+
+
+def _decode(text: bytes) -> Record | Fault:
+    try:
+        return _json.decode(text)
+    except UnicodeDecodeError:
+        return Fault.ENCODING
+    except Exception:  # noqa: BLE001 - a bad document costs a document
+        if _LONE_SURROGATE.search(text):
+            return Fault.ENCODING
+        return _with_no_numbers(text) if _NO_NUMBER.search(text) else Fault.NO_JSON
+
+
+def _with_no_numbers(text: bytes) -> Record | Fault:
+    """NaN and Infinity are no JSON, and what every data frame writes: they say nothing."""
+    try:
+        return json.loads(text, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return Fault.NO_JSON
+
+
+def _repeats_a_key(text: bytes, value: Record | Fault) -> bool:
+    """Whether an object says two things under one key; the decoder keeps the last in silence.
+
+    More colons than keys are a suspicion only (a text may hold one); only then is it read again.
+    """
+    if isinstance(value, Fault):
+        return False
+    keys, open_values = 0, [value]
+    while open_values:
+        item = open_values.pop()
+        if type(item) is dict:
+            keys += len(item)
+            open_values += item.values()
+        elif type(item) is list:
+            open_values += item
+    if text.count(b'":') + text.count(b'" :') <= keys:
+        return False
+    try:
+        json.loads(text, object_pairs_hook=_unique)
+    except _RepeatedKey:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
+class _RepeatedKey(Exception):
+    """An object holds one key twice."""
+
+
+def _unique(pairs: list[tuple[str, Record]]) -> dict[str, Record]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _RepeatedKey
+    return found

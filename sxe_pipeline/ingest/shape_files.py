@@ -1,0 +1,198 @@
+"""The shape files, compiled: which payload each entry is for, and how it is read.
+
+Here: the YAML form and `Form`, what an entry becomes. Not here: trying them (`mapping`), columns
+(`columns`), conditions (`match`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from itertools import chain
+from typing import Any
+
+import yaml
+
+from sxe_pipeline.ingest import columns, envelope, match, paths, stated
+from sxe_pipeline.ingest.posts import Posts, of_shape
+from sxe_pipeline.schema.tables import REASONS
+
+PLATFORMS = ("x", "threads", "tiktok")
+SHIPPED = ("table", "x", "threads", "tiktok", "other")
+
+_READING = ("match", "columns", "records", "find", "post", "posts", "author")
+_FORM_KEYS = frozenset(
+    (
+        "name",
+        "platform",
+        "match",
+        "columns",
+        "reason",
+        "records",
+        "find",
+        "otherwise",
+        "search",
+        "nested",
+        "post",
+        "posts",
+        "author",
+        "null_words",
+        "masked",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One entry of a shape file. Exactly one of `fills`, `reason`, `children` is set.
+
+    `fills` maps a payload to a row, `reason` sends it to quarantine, `children` finds the records
+    that an envelope holds; `otherwise` is the reason of an envelope that holds none. `is_search`:
+    every shape is tried at every node of it. `is_nested`: a search may meet it. `reads` names the
+    top-level keys that it looks at, `searches` those below which it looks at everything. The
+    `posts` of a payload are those of its row, or of the one child of an envelope that wrote them.
+    """
+
+    name: str
+    platform: str
+    matches: match.Condition
+    keys: frozenset[str]
+    fills: tuple[tuple[int, columns.Fill], ...] | None = None
+    reason: str | None = None
+    children: Callable[[dict[str, Any]], Iterator[Any]] | None = None
+    otherwise: str = "not_a_profile"
+    is_search: bool = False
+    is_nested: bool = True
+    mapped: frozenset[str] = frozenset()
+    gives: stated.Gives = lambda record: frozenset()
+    posts: Posts | None = None
+    reads: frozenset[str] = frozenset()
+    enters: frozenset[str] = frozenset()
+    searches: frozenset[str] = frozenset()
+
+
+@cache
+def shipped() -> tuple[Form, ...]:
+    """All shapes that come with the engine, in the order they are tried."""
+    folder = files("sxe_pipeline.ingest") / "shapes"
+    texts = ((folder / f"{name}.yaml").read_bytes() for name in SHIPPED)
+    return tuple(chain.from_iterable(parsed(text) for text in texts))
+
+
+def parsed(text: bytes) -> list[Form]:
+    """Compile one shape file.
+
+    Raises:
+        ValueError: It is not in the form that docs/landing.md describes.
+    """
+    return forms_of(yaml.safe_load(text))
+
+
+def forms_of(document: Any) -> list[Form]:
+    """Compile a shape file that was loaded.
+
+    Raises:
+        ValueError: It is not in the form that docs/landing.md describes.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
+        raise ValueError("it needs `platform:` and a list `shapes:`")
+    if unknown := document.keys() - {"platform", "shapes"}:
+        raise ValueError(f"unknown key {sorted(map(str, unknown))[0]!r}")
+    platform = document.get("platform")
+    return [_form(entry, entry.get("platform", platform)) for entry in document["shapes"]]
+
+
+def _form(entry: Mapping[str, Any], platform: Any) -> Form:
+    name = entry["name"]
+    if not isinstance(name, str):
+        raise ValueError("a shape needs a name")
+    if unknown := entry.keys() - _FORM_KEYS:
+        raise ValueError(f"shape {name}: unknown key {sorted(map(str, unknown))[0]!r}")
+    opens = bool(entry.keys() & {"records", "find", "search"})
+    if ("columns" in entry) + ("reason" in entry) + opens != 1:
+        raise ValueError(
+            f"shape {name}: exactly one of columns, reason, records/find/search is needed"
+        )
+    for reason in (entry.get("reason"), entry.get("otherwise")):
+        if reason is not None and reason not in REASONS:
+            raise ValueError(f"shape {name}: {reason!r} is none of {', '.join(REASONS)}")
+    matches, keys = match.compiled(entry["match"])
+    quirks = columns.Quirks(entry.get("null_words", ()), entry.get("masked"))
+    form = {"name": name, "platform": platform, "matches": matches, "keys": keys, **_looks(entry)}
+    form["posts"] = of_shape(entry, quirks)
+    form["is_nested"] = entry.get("nested", True) is True
+    if "columns" in entry:
+        if platform not in PLATFORMS:
+            raise ValueError(f"shape {name}: platform is one of {', '.join(PLATFORMS)}")
+        return Form(
+            **form,
+            fills=_fills(entry["columns"], quirks),
+            mapped=frozenset(entry["columns"]),
+            gives=stated.compiled(entry["columns"]),
+        )
+    if "reason" in entry:
+        return Form(**form, reason=entry["reason"])
+    return Form(
+        **form,
+        children=_children(entry),
+        otherwise=entry.get("otherwise", "not_a_profile"),
+        is_search=entry.get("search") is True,
+    )
+
+
+def _looks(entry: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Which top-level keys an entry looks at, below which it looks further, and at everything."""
+    parts = [entry.get(part) for part in _READING]
+    searches = frozenset[str]()
+    if entry.get("find"):
+        searches = frozenset(_heads(entry["match"]))
+    elif entry.get("search"):
+        searches = envelope.PLACES.intersection(_heads(entry["match"].get("any", ())))
+    return {
+        "reads": frozenset(_heads(parts)),
+        "enters": searches.union(_heads(parts, deep=True)),
+        "searches": searches,
+    }
+
+
+def _heads(node: Any, *, deep: bool = False) -> Iterator[str]:
+    """The first key of every path below a node (deep: that goes on); other texts do no harm."""
+    if isinstance(node, str):
+        with suppress(ValueError):
+            steps = paths.parse(node)
+            if len(steps) > 1 or not deep:
+                yield str(steps[0])
+    elif isinstance(node, Mapping):
+        for name, inner in node.items():
+            yield from _heads(name, deep=deep)
+            yield from _heads(inner, deep=deep)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from _heads(inner, deep=deep)
+
+
+def _fills(
+    entries: Mapping[str, Any], quirks: columns.Quirks
+) -> tuple[tuple[int, columns.Fill], ...]:
+    fills = {name: columns.compiled(name, source, quirks) for name, source in entries.items()}
+    for listing in columns.LISTS:
+        fills.setdefault(listing, lambda record: [])
+    return tuple((columns.MAPPABLE.index(column), fill) for column, fill in fills.items())
+
+
+def _children(entry: Mapping[str, Any]) -> Callable[[dict[str, Any]], Iterator[Any]]:
+    if entry["match"].get("column_wise"):
+        return lambda record: iter(match.transposed(record) or ())
+    finds = [match.compiled(wanted)[0] for wanted in entry.get("find", ())]
+    lists = [paths.many(path) for path in entry.get("records", ())]
+
+    def children(record: dict[str, Any]) -> Iterator[Any]:
+        if finds:
+            # Below the record: a post may hold another one that it quotes.
+            below = list(record.values())
+            yield from paths.find(below, lambda node: any(test(node) for test in finds))
+        for every in lists:
+            yield from (child for child in every(record) if child is not None and child != {})
+
+    return children

@@ -1,0 +1,150 @@
+"""Points in time as platforms, databases and people write them.
+
+Here: ISO 8601, X's RFC-like date, RFC 5322, epochs, zone names. A date that two readings would
+make different (01/02/2024), or a zone that nobody knows, is refused. Not here: which time counts
+(`read`).
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sxe_pipeline.ingest.plain import NOTHING, BadValue
+
+_RFC = re.compile(r"\w{3} (\w{3}) (\d\d) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d) (\d{4})", re.ASCII)
+_US = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: (\d{1,2}):(\d\d))?", re.ASCII)
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+        start=1,
+    )
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_TEXT = re.compile(r"\d{9,17}(?:\.\d+)?", re.ASCII)
+_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d\d)?", re.ASCII)
+_ZONED = re.compile(r"(.*\d(?: ?[AaPp][Mm])?)[ \[]([A-Za-z][\w/+:-]*)\]?", re.ASCII)
+_HAS_OFFSET = re.compile(r"(?:[+-]\d\d:?\d\d|Z)$", re.ASCII)
+_ZONES = {
+    **dict.fromkeys(("UTC", "GMT", "UT", "Z", "WET"), 0),
+    **{"CET": 1, "WEST": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9},
+    **{"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7},
+}
+"""Zone names that mean one offset; those of North America as RFC 5322 reads them."""
+_WEEKDAY = re.compile(r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? ")
+_FORMS = tuple(
+    f"{day} {clock}".strip()
+    for day in ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%Y/%m/%d")
+    for clock in ("", "%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p")
+)
+_LONGEST = 80
+
+
+def when(value: Any) -> datetime | None:
+    """A point in time: ISO 8601, RFC 5322, X's own date, or seconds / milliseconds / microseconds.
+
+    Zero and empty mean "unknown". A time without a zone is UTC.
+
+    Raises:
+        BadValue: It is no time, or nobody can tell which.
+
+    Example:
+        >>> when("2012-12-13 09:41:26 Europe/Madrid").isoformat()
+        '2012-12-13T08:41:26+00:00'
+    """
+    if value is None or value != value or value == 0:
+        return None
+    try:
+        if isinstance(value, datetime):
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        if type(value) in (int, float):
+            return _epoch(value)
+        if type(value) is str:
+            return _written(value.strip().strip('"'))
+    except (ValueError, OverflowError, KeyError, OSError):
+        raise BadValue from None
+    raise BadValue
+
+
+def _epoch(number: float) -> datetime:
+    scale = 1 if number < 1e11 else 1_000 if number < 1e14 else 1_000_000
+    return _EPOCH + timedelta(microseconds=int(number * (1_000_000 // scale)))
+
+
+def _written(found: str) -> datetime | None:
+    if found.lower() in NOTHING:
+        return None
+    if found.isascii() and found.isdigit():
+        return _epoch(int(found)) if found.strip("0") else None
+    if parts := _RFC.fullmatch(found):
+        month, day, hour, minute, second, sign, zone_hours, zone_minutes, year = parts.groups()
+        zone = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
+        local = datetime(
+            int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC
+        )
+        return local - zone if sign == "+" else local + zone
+    try:
+        return when(datetime.fromisoformat(found))
+    except ValueError:
+        return _seldom(found)
+
+
+def _seldom(found: str) -> datetime | None:
+    """Forms of people and other programs; each costs several tries."""
+    if len(found) > _LONGEST:
+        raise BadValue
+    if _EPOCH_TEXT.fullmatch(found):
+        return _epoch(float(found))
+    if parts := _ZONED.fullmatch(found):
+        local, name = parts.groups()
+        if name.upper() not in ("AM", "PM"):
+            return _in_zone(local.rstrip(), name)
+    head, _, offset = found.rpartition(" ")
+    if head and _HAS_OFFSET.fullmatch(offset):
+        return _in_zone(head, offset)
+    return when(_local(found))
+
+
+def _in_zone(local: str, name: str) -> datetime | None:
+    if _HAS_OFFSET.search(local):
+        return when(local)
+    moment = _local(local)
+    return when(moment if moment.tzinfo else moment.replace(tzinfo=_zone(name)))
+
+
+def _zone(name: str) -> tzinfo:
+    if (hours := _ZONES.get(name.upper())) is not None:
+        return timezone(timedelta(hours=hours))
+    if parts := _OFFSET.fullmatch(name):
+        shift = timedelta(hours=int(parts[2]), minutes=int(parts[3] or 0))
+        return timezone(shift if parts[1] == "+" else -shift)
+    if "/" not in name:
+        raise BadValue
+    return ZoneInfo(name)
+
+
+def _local(found: str) -> datetime:
+    try:
+        return datetime.fromisoformat(found)
+    except ValueError:
+        plain = _WEEKDAY.sub("", found)
+    for form in _FORMS:
+        try:
+            return datetime.strptime(plain, form)  # noqa: DTZ007 - its zone is told apart
+        except ValueError:
+            continue
+    raise BadValue
+
+
+def us_date(value: Any) -> datetime | None:
+    """A date as `month/day/year hour:minute`, taken as UTC."""
+    if value is None or value != value or (type(value) is str and value.strip().lower() in NOTHING):
+        return None
+    if type(value) is not str or not (parts := _US.fullmatch(value.strip())):
+        raise BadValue
+    month, day, year, hour, minute = (int(part or 0) for part in parts.groups())
+    try:
+        return datetime(year, month, day, hour, minute, tzinfo=UTC)
+    except ValueError:
+        raise BadValue from None

@@ -1,0 +1,196 @@
+"""Numbers, times and ids as people write them: read by rule, or null, never made up."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sxe_pipeline.ingest.counts import count
+from sxe_pipeline.ingest.plain import BadValue, LostDigits, Rounded, plain
+from sxe_pipeline.ingest.times import when
+from sxe_pipeline.ingest.values import account_id, flag
+
+MANY = settings.default.max_examples
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("12,4K", 12_400),
+        ("12.4k", 12_400),
+        ("1,2M", 1_200_000),
+        ("0,5K", 500),
+        ("12.400", 12_400),
+        ("12,400", 12_400),
+        ("1.234.567", 1_234_567),
+        ("1,234,567.00", 1_234_567),
+        ("1.234.567,0", 1_234_567),
+        ("1'234'567", 1_234_567),
+        ("1\u202f234\u00a0567", 1_234_567),
+        ("12,34,567", 1_234_567),
+        ("12400.0", 12_400),
+        ("0.0", 0),
+        ("12,4 mil", 12_400),
+        ("1,2 mil seguidores", 1_200),
+        ("1,2 Mio.", 1_200_000),
+        ("3 Tsd.", 3_000),
+        ("5,6 тыс.", 5_600),
+        ("1,1 млн", 1_100_000),
+        ("1.2万", 12_000),
+        ("１２万", 120_000),
+        ("2.5w", 25_000),
+        ("1.1億", 110_000_000),
+        ("3.2亿", 320_000_000),
+        ("4.1천", 4_100),
+        ("12만", 120_000),
+        ("5.5 lakh", 550_000),
+        ("1.2 crore", 12_000_000),
+        ("1,5 jt", 1_500_000),
+        ("7 rb", 7_000),
+        ("10K+", 10_000),
+        ("1,204 Followers", 1_204),
+        ("٣٤٥", 345),
+        ("-5", None),
+        ("N/A", None),
+        ("n.a.", None),
+        ("—", None),
+        ("", None),
+    ],
+)
+def test_a_count_is_read_by_rule(written, meant):
+    assert count(written) == meant
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "1.5",
+        "12,45",
+        "1,23,4",
+        "12.4.5",
+        "1.2.3K",
+        "many",
+        "12 dozen",
+        "1e5",
+        "5 of 6",
+        "VERDADERO",
+    ],
+)
+def test_a_count_that_nobody_can_be_sure_of_is_refused(written):
+    with pytest.raises(BadValue):
+        count(written)
+
+
+@settings(max_examples=MANY, deadline=None)
+@given(
+    st.integers(0, 10**12),
+    st.sampled_from([",", ".", "'", " ", "\u00a0", "\u202f", "٬", "_"]),
+)
+def test_grouped_thousands_are_the_number_whatever_the_mark(number, mark):
+    assert count(f"{number:,}".replace(",", mark)) == number
+
+
+@settings(max_examples=MANY, deadline=None)
+@given(st.integers(1, 999), st.integers(0, 9), st.sampled_from([",", ".", "٫"]))
+def test_a_unit_makes_a_single_mark_the_decimal_one(whole, tenth, mark):
+    assert count(f"{whole}{mark}{tenth}K") == whole * 1000 + tenth * 100
+
+
+@settings(max_examples=MANY, deadline=None)
+@given(st.text(max_size=20))
+def test_any_text_is_a_count_or_nothing_or_refused(text):
+    try:
+        found = count(text)
+    except BadValue:
+        return
+    assert found is None or 0 <= found < 2**63
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2012-12-13 08:41:26 UTC", "2012-12-13T08:41:26"),
+        ("2012-12-13 08:41:26 +0000 UTC", "2012-12-13T08:41:26"),
+        ("2012-12-13T08:41:26.000Z", "2012-12-13T08:41:26"),
+        ("2012-12-13 09:41:26 CET", "2012-12-13T08:41:26"),
+        ("2012-12-13 09:41:26 Europe/Madrid", "2012-12-13T08:41:26"),
+        ("2012-12-13T09:41:26+01:00[Europe/Madrid]", "2012-12-13T08:41:26"),
+        ("2012-12-13 10:41:26 UTC+2", "2012-12-13T08:41:26"),
+        ("Thu, 13 Dec 2012 08:41:26 GMT", "2012-12-13T08:41:26"),
+        ("Thu, 13 Dec 2012 03:41:26 -0500", "2012-12-13T08:41:26"),
+        ("Thu Dec 13 08:41:26 +0000 2012", "2012-12-13T08:41:26"),
+        ("Dec 13, 2012", "2012-12-13T00:00:00"),
+        ("13 December 2012", "2012-12-13T00:00:00"),
+        ("2012/12/13 08:41", "2012-12-13T08:41:00"),
+        ("Dec 13, 2012 8:41 AM", "2012-12-13T08:41:00"),
+        ("1355388086", "2012-12-13T08:41:26"),
+        ("1355388086.0", "2012-12-13T08:41:26"),
+        ("1355388086000", "2012-12-13T08:41:26"),
+    ],
+)
+def test_a_time_is_read_in_its_zone(written, meant):
+    assert when(written) == datetime.fromisoformat(meant).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["01/02/2024", "2012-12-13 08:41:26 Nowhere/Atlantis", "2012-12-13 08:41:26 XYZ", "soon"],
+)
+def test_a_time_that_nobody_can_be_sure_of_is_refused(written):
+    with pytest.raises(BadValue):
+        when(written)
+
+
+@settings(max_examples=MANY, deadline=None)
+@given(st.text(max_size=30))
+def test_any_text_is_a_time_or_nothing_or_refused(text):
+    try:
+        found = when(text)
+    except BadValue:
+        return
+    assert found is None or found.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("stored", "meant"),
+    [
+        (Decimal("1700000000000000001"), 1700000000000000001),
+        (Decimal("5.000"), 5),
+        (Decimal("NaN"), None),
+        ({"$numberLong": "1700000000000000001"}, 1700000000000000001),
+        ({"$numberInt": "5"}, 5),
+        ({"$numberDecimal": "5"}, 5),
+        ({"$oid": "abc"}, "abc"),
+        (b"text", "text"),
+        (date(2012, 12, 13), datetime(2012, 12, 13, tzinfo=UTC)),
+        ({"label": "x"}, {"label": "x"}),
+    ],
+)
+def test_a_stored_value_is_read_as_what_it_is(stored, meant):
+    assert plain(stored) == meant
+
+
+def test_bytes_that_are_no_text_are_refused():
+    with pytest.raises(BadValue):
+        plain(b"\xff")
+
+
+def test_an_id_is_strict():
+    assert account_id("1700000000000000001") == "1700000000000000001"
+    for lossy in (1.7e18, "1.7E+18", "17.5"):
+        with pytest.raises(BadValue):
+            account_id(lossy)
+    with pytest.raises(LostDigits):
+        account_id(Rounded(1700000000000000000))
+
+
+def test_a_yes_of_any_office_program_is_one():
+    assert [flag(word) for word in ("VERDADERO", "WAHR", "Sim", "FAUX", "n/a")] == [
+        True,
+        True,
+        True,
+        False,
+        None,
+    ]
