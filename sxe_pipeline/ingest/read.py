@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 
@@ -29,8 +29,18 @@ _OBSERVED = columns.MAPPABLE.index("observed_at")
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCK_SKEW = timedelta(days=1)
 _KINDS = tuple(LANDED_ROW.schema.field(name).type for name in columns.MAPPABLE)
-_Mark = tuple[int, str, str, str, frozenset[str], bool, Sequence[Post] | None]
-"""Row number, shape, platform, account key, what the payload gives, whether it is a post, posts."""
+
+
+class _Mark(NamedTuple):
+    """What is known of a row beside the columns that were mapped."""
+
+    row: int
+    shape: str
+    platform: str
+    account_key: str
+    given: frozenset[str]
+    is_post: bool
+    own_posts: Sequence[Post] | None
 
 
 @dataclass(slots=True)
@@ -70,7 +80,7 @@ class _Pending:
         self.rows.append(found)
         form = outcome.form
         said = outcome.given, outcome.is_post, outcome.posts
-        self.marks.append((self.row, form.name, form.platform, key, *said))
+        self.marks.append(_Mark(self.row, form.name, form.platform, key, *said))
         if form is not self.form:
             self.form = form
             self.mapped |= form.mapped
@@ -84,19 +94,18 @@ class _Pending:
         """
         gone = set()
         for at in self.doubtful:
-            found = self.rows[at]
-            row, shape, platform, _, given, is_post, own_posts = self.marks[at]
+            found, mark = self.rows[at], self.marks[at]
             if not self.rounding.is_lost(found[_ID]):
                 continue
             found[_ID] = None
             key = account_key(None, found[_HANDLE])
             if key is None:
-                self.rejects.append(Reject(row, shape, "bad_value", "platform_id"))
+                self.rejects.append(Reject(mark.row, mark.shape, "bad_value", "platform_id"))
                 gone.add(at)
                 continue
             self.nulled["platform_id"] += 1
-            given = given - {"platform_id"}
-            self.marks[at] = (row, shape, platform, key, given, is_post, own_posts)
+            given = mark.given - {"platform_id"}
+            self.marks[at] = mark._replace(account_key=key, given=given)
         self.doubtful = []
         if gone:
             self.rows = [found for at, found in enumerate(self.rows) if at not in gone]
@@ -143,26 +152,22 @@ class _Pending:
             for at in bad:
                 found[at] = [] if columns.MAPPABLE[at] in columns.LISTS else None
             if column := key_column(unread, found[_ID]):
-                self.rejects.append(Reject(mark[0], mark[1], "bad_value", column))
+                self.rejects.append(Reject(mark.row, mark.shape, "bad_value", column))
                 continue
             self.nulled.update(unread)
             self.rows.append(found)
-            self.marks.append((*mark[:4], mark[4].difference(unread), *mark[5:]))
+            self.marks.append(mark._replace(given=mark.given.difference(unread)))
 
     def _batch(self) -> pa.RecordBatch:
         count = len(self.rows)
         if not count:
             return _EMPTY
-        row, shape, platform, key, given, is_post, own_posts = zip(*self.marks, strict=True)
+        marked = dict(zip(_Mark._fields, zip(*self.marks, strict=True), strict=True))
+        given = marked.pop("given")
         found: dict[str, Any] = {
             "collection": [self.collection] * count,
             "file_sha256": [self.file_sha256] * count,
-            "row": row,
-            "shape": shape,
-            "platform": platform,
-            "account_key": key,
-            "is_post": is_post,
-            "own_posts": own_posts,
+            **marked,
             **dict(zip(columns.MAPPABLE, zip(*self.rows, strict=True), strict=True)),
         }
         kinds = {column.name: column.type for column in LANDED_ROW.schema if column.name in found}
