@@ -11,6 +11,13 @@ from functools import lru_cache
 from sxe_pipeline.redact.ruleset import alternation, words
 
 _OPEN, _CLOSE, _SYMBOL = r"[\[({<|]", r"[\])}>|]", r"[~_*/|\-=+.:]"
+_WORD = r"\s?[^\W\d_]{1,14}(?:\s[^\W\d_]{1,10}){0,2}\s?"
+"""A word that nobody listed: what stands around it has to say that it is AT or DOT."""
+_ALSO_WORDS = frozenset(
+    "ad ai al am an ar as at be by ca cd de do eg en es et ga go he hr id ie il im in io is it "
+    "la li lo ma me mg ml mm ms mu my na ne no nu om pa pe pm ps re sa se si so st su ta te to tv "
+    "um us vi we".split()
+)
 PREPOSITIONS = frozenset(("on", "via", "en", "em", "bei", "auf", "su", "chez", "w", "at", "@"))
 
 
@@ -22,6 +29,8 @@ class Lexicon:
     dot: re.Pattern[str]
     provider: re.Pattern[str]
     named: re.Pattern[str]
+    after: re.Pattern[str]
+    odd_dot: re.Pattern[str]
     spelled_local: re.Pattern[str]
     reversed: re.Pattern[str]
     sure: frozenset[str]
@@ -31,6 +40,9 @@ class Lexicon:
     mailbox: frozenset[str]
     never_local: frozenset[str]
     never_domain: frozenset[str]
+    plain_tlds: frozenset[str]
+    """Ends of a domain that are no word of a language: they speak for a domain even after a DOT
+    that nobody listed."""
     bare_at: frozenset[str]
 
 
@@ -41,11 +53,13 @@ def lexicon() -> Lexicon:
     bracketed = alternation(at_words | words("bracket_at_words"))
     at, dot = alternation(at_words), alternation(dot_words)
     sure, known = words("unambiguous_providers"), words("providers")
-    tlds = words("country", "tlds") | words("generic", "tlds")
+    tlds = words("country", "tlds") | words("generic", "tlds") | words("spelled", "tlds")
     spelled = (
         r"g(?:ee)?[\s.\-_]?mail|hot[\s\-_]?mail|out[\s\-_]?look|i[\s\-_]?cloud|ya[\s\-_]?hoo"
         r"|proton[\s\-_]?mail"
     )
+    name = rf"(?:{spelled}|{alternation(sure | known)})"
+    end = rf"(?:\s{{0,2}}(?:[.,]|[\[({{<]?(?:{dot})[\])}}>]?|\s)\s{{0,2}}(?:com|net|co))?"
     reversed_tlds = "|".join(sorted((t[::-1] for t in tlds if len(t) > 1), key=len, reverse=True))
     return Lexicon(
         at=re.compile(
@@ -53,6 +67,7 @@ def lexicon() -> Lexicon:
             rf"|(?P<symbol>\s?{_SYMBOL}{{1,3}}(?:{at}){_SYMBOL}{{1,3}}\s?)"
             r"|(?P<sign>\s{0,3}@{1,2}\s{0,3}(?![tṭ]\s))"
             rf"|(?P<word>\s{{1,3}}(?:{at}|{'|'.join(PREPOSITIONS - {'@'})})\s{{1,3}})"
+            rf"|(?P<odd>\s?(?:{_OPEN}{{1,2}}{_WORD}{_CLOSE}{{1,2}}|[~_*/|]{{1,2}}{_WORD}[~_*/|]{{1,2}})\s?)"
             r"|(?P<emoji>(?<=\w)\s?[^\w\s!-~\u00a1-\u00bf\u2000-\u206f\ue000]{1,3}\s?(?=[a-z0-9]))"
         ),
         dot=re.compile(
@@ -64,10 +79,19 @@ def lexicon() -> Lexicon:
         ),
         provider=re.compile(rf"(?:{spelled}|{alternation(sure | known)})"),
         named=re.compile(
-            rf"(?<![^\W_])(?P<name>{spelled}|{alternation(sure | known)})"
-            r"\s{0,2}(?:\s(?:is|id)\s|[:=>]|-{1,2}>?|→|👉|➡)\s{0,2}(?P<local>\w[\w.+-]{2,40})"
-            r"|(?<![\w@])(?P<before>\w[\w.+-]{2,40})\s{0,2}[\[(]\s?"
-            rf"(?P<host>{spelled}|{alternation(sure | known)})\s?[\])]"
+            rf"(?<![^\W_])[\[(@]?(?P<name>{name}){end}[\])]?"
+            r"\s{0,2}(?:(?:user(?:name)?|name|id|account|addy)\s{0,2})?"
+            r"(?:\s(?:is|es|id|ist|est)\s|[:=>|/]|-{1,2}>?|→|👉|➡|,|(?<=[\])])|(?<=user)|(?<=username))"
+            r"\s{0,2}(?:(?:my\s)?(?:user)?name(?:\sis)?\s|user\s|i\sam\s)?(?P<local>\w[\w.+-]{2,40})"
+        ),
+        after=re.compile(
+            r"(?<![\w@.])(?P<local>\w[\w.+-]{2,40})"
+            r"(?:\s{0,2}[\[(#|/+\-–—,:;~•]{1,2}\s{0,2}|\s{0,2},?\s(?:that'?s|it'?s|is|on|w/)\s(?:my\s)?)"
+            rf"(?P<name>{name})(?![^\W_])"
+        ),
+        odd_dot=re.compile(
+            rf"\s?(?:{_OPEN}{{1,2}}{_WORD}{_CLOSE}{{1,2}}|[~_*/|]{{1,2}}{_WORD}[~_*/|]{{1,2}})\s?"
+            r"|\s{1,3}[^\W\d_]{2,12}\s{1,3}"
         ),
         spelled_local=re.compile(
             rf"(?:[^\W_]{{1,30}}\s{{0,2}}(?:[\[(]\.[\])]|[\[(]?(?:{dot}|-)[\])]?)\s{{0,2}})\Z"
@@ -84,5 +108,8 @@ def lexicon() -> Lexicon:
         mailbox=words("mailbox_words"),
         never_local=words("never_local"),
         never_domain=words("never_domain"),
+        plain_tlds=words("country", "tlds").difference(_ALSO_WORDS)
+        | words("spelled", "tlds")
+        | frozenset(("com", "net", "org", "edu")),
         bare_at=words("bare_at_words"),
     )
