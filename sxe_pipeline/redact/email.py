@@ -53,6 +53,8 @@ def _judge(text: str, at: re.Match[str]) -> tuple[int, int] | None:
     score = _at_weight(at) + domain.score + local_score(local)
     if domain.spelled and kind in ("word", "bracket", "symbol", "odd"):
         score += 1.5
+    if _share_a_name(local, text[at.end() : domain.end]):
+        score += 1.0
     if text[start - 1 : start] == "@":
         if _is_public(text[at.end() : domain.end]):
             return None
@@ -60,6 +62,11 @@ def _judge(text: str, at: re.Match[str]) -> tuple[int, int] | None:
     if score < email_provider.ENOUGH:
         return None
     return _spelled_local(text, start, apart), domain.end
+
+
+def _share_a_name(local: str, host: str) -> bool:
+    """Whether a name of the local part stands in the host too, as at a domain of one's own."""
+    return any(len(part) > 3 and part in host for part in re.split(r"[._+\-\d]", local))
 
 
 def _is_public(host: str) -> bool:

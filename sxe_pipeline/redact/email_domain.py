@@ -103,7 +103,7 @@ def _with_tld(text: str, end: int, first: str, provider: float) -> Domain | None
             weight = _odd_weight(dot[0], label[0], provider) if dot and label else None
         if dot is None or label is None:
             break
-        kind, name = str(dot.lastgroup or "word"), label[0]
+        kind, name = _kind(dot), label[0]
         if weight is None:
             break
         score = max(score, weight) if best is None else score
@@ -114,6 +114,11 @@ def _with_tld(text: str, end: int, first: str, provider: float) -> Domain | None
         if ends:
             best = Domain(end, score + _provider_score(first, True), spelled, False)
     return best
+
+
+def _kind(dot: re.Match[str]) -> str:
+    """How a DOT is written; one of a word that nobody listed counts as a word."""
+    return str(dot.lastgroup) if dot.lastgroup not in (None, "mark") else "word"
 
 
 def _odd_weight(raw: str, name: str, provider: float) -> float | None:

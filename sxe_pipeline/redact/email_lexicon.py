@@ -67,7 +67,8 @@ def lexicon() -> Lexicon:
             rf"|(?P<symbol>\s?{_SYMBOL}{{1,3}}(?:{at}){_SYMBOL}{{1,3}}\s?)"
             r"|(?P<sign>\s{0,3}@{1,2}\s{0,3}(?![tṭ]\s))"
             rf"|(?P<word>\s{{1,3}}(?:{at}|{'|'.join(PREPOSITIONS - {'@'})})\s{{1,3}})"
-            rf"|(?P<odd>\s?(?:{_OPEN}{{1,2}}{_WORD}{_CLOSE}{{1,2}}|[~_*/|]{{1,2}}{_WORD}[~_*/|]{{1,2}})\s?)"
+            rf"|(?P<odd>\s?(?:{_OPEN}{{1,2}}{_WORD}{_CLOSE}{{1,2}}"
+            rf"|(?P<odd_mark>[~_*/|]){_WORD}(?P=odd_mark))\s?)"
             r"|(?P<emoji>(?<=\w)\s?[^\w\s!-~\u00a1-\u00bf\u2000-\u206f\ue000]{1,3}\s?(?=[a-z0-9]))"
         ),
         dot=re.compile(
@@ -90,7 +91,7 @@ def lexicon() -> Lexicon:
             rf"(?P<name>{name})(?![^\W_])"
         ),
         odd_dot=re.compile(
-            rf"\s?(?:{_OPEN}{{1,2}}{_WORD}{_CLOSE}{{1,2}}|[~_*/|]{{1,2}}{_WORD}[~_*/|]{{1,2}})\s?"
+            rf"\s?(?:{_OPEN}{{1,2}}{_WORD}{_CLOSE}{{1,2}}|(?P<mark>[~_*/|]){_WORD}(?P=mark))\s?"
             r"|\s{1,3}[^\W\d_]{2,12}\s{1,3}"
         ),
         spelled_local=re.compile(

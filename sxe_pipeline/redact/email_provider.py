@@ -11,6 +11,7 @@ from sxe_pipeline.redact.email_lexicon import lexicon
 from sxe_pipeline.redact.email_local import local_score, local_start
 
 ENOUGH = 4.5
+_SURE = re.compile(r"[:=→👉➡]")
 _UNLISTED = re.compile(r"[^\W\d_]{1,14}\Z")
 
 
@@ -70,6 +71,6 @@ def _by_name(text: str) -> list[tuple[int, int]]:
                 continue
             if name in lists.weak or name == "qq" or name.isdigit():
                 continue
-            if local_score(local) >= 1.5 or (name in lists.sure and ":" in match[0]):
+            if local_score(local) >= 1.5 or (name in lists.sure and _SURE.search(match[0])):
                 spans.append(match.span())
     return spans

@@ -15,8 +15,8 @@ from sxe_pipeline import contracts_root
 from sxe_pipeline.redact.skeleton import skeleton
 
 FAMILIES = ("email", "phone", "contact_link", "messenger_id", "postal_address", "link_hub")
-_CODE_REVISION = "1"
-_FILES = ("policy", "words", "numbers", "hosts", "tlds")
+_CODE_REVISION = "2"
+_FILES = ("policy", "words", "numbers", "hosts", "tlds", "places")
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,6 @@ def words(rng: random.Random) -> str:
             f"@{first.lower()}@mastodon.social",
             f"@{first.lower()}@fosstodon.org",
             f"youtube.com/@{first.lower()}{noun}",
-            f"{noun} at gmail (the company)",
             f"I work at Google / {last} dot org alum",
             f"at the point of no return, period",
             f"Route 66, Highway 101, Interstate 5",
