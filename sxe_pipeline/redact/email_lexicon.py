@@ -88,7 +88,7 @@ def lexicon() -> Lexicon:
         after=re.compile(
             r"(?<![\w@.])(?P<local>\w[\w.+-]{2,40})"
             r"(?:\s{0,2}[\[(#|/+\-–—,:;~•]{1,2}\s{0,2}|\s{0,2},?\s(?:that'?s|it'?s|is|on|w/)\s(?:my\s)?)"
-            rf"(?P<name>{name})(?![^\W_])"
+            rf"(?P<name>{name})(?![^\W_])(?:{end}\s?[\])])?"
         ),
         odd_dot=re.compile(
             rf"\s?(?:{_OPEN}{{1,2}}{_WORD}{_CLOSE}{{1,2}}|(?P<mark>[~_*/|]){_WORD}(?P=mark))\s?"

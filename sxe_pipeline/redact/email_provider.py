@@ -71,6 +71,7 @@ def _by_name(text: str) -> list[tuple[int, int]]:
                 continue
             if name in lists.weak or name == "qq" or name.isdigit():
                 continue
-            if local_score(local) >= 1.5 or (name in lists.sure and _SURE.search(match[0])):
+            named = pattern is lists.named and name in lists.sure and _SURE.search(match[0])
+            if local_score(local) >= 1.5 or named:
                 spans.append(match.span())
     return spans

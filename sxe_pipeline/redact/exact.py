@@ -18,6 +18,7 @@ from sxe_pipeline.redact import (
     phone,
     plain,
     spelled,
+    vanity,
 )
 from sxe_pipeline.redact.ruleset import BARRIER, TOKENS, Rules, tokens
 from sxe_pipeline.redact.skeleton import skeleton
@@ -35,7 +36,7 @@ _RANK = {
     "messenger_id": 4,
     "postal_address": 5,
 }
-_UNUSUAL = re.compile(r"[A-Za-z0-9+/_-]{16}|[0-9A-Fa-f]{2}[ :][0-9A-Fa-f]{2}[ :]|\\x")
+_UNUSUAL = re.compile(r"[A-Za-z0-9+/_-]{12}|[0-9A-Fa-f]{2}[ :][0-9A-Fa-f]{2}[ :]|\\x")
 _ALL = Rules()
 
 
@@ -160,6 +161,8 @@ def _search_piece(piece: str, scope: _Scope, after_phone: bool) -> list[tuple[in
         spans = [(offsets[start], offsets[end], kind) for start, end, kind in spans]
     if scope.wants("postal_address", filters.ADDRESS) and any(map(str.isdigit, piece)):
         spans += [(start, end, "postal_address") for start, end in address.find(piece)]
+    if scope.wants("phone", filters.PHONE):
+        spans += [(start, end, "phone") for start, end in vanity.find(piece)]
     if scope.signs & filters.DECODE and _UNUSUAL.search(piece):
         spans += [span for span in decode.find_encoded(piece) if span[2] in scope.kinds]
     return [(s.start, s.end, s.kind) for s in _merge(spans)]

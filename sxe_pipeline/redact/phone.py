@@ -14,11 +14,12 @@ from sxe_pipeline.redact.shapes import blank_objects, is_date, is_measured, is_o
 
 _RUN = re.compile(r"\d(?:[^0-9a-z\ue000%°$€£₹¥₽]{0,5}\d){5,}")
 _LOOKALIKE = re.compile(
-    r"(?<![a-z0-9])(?:[0-9oli][0-9oilsb]{6,17}|[0-9o][0-9oli]{1,4}[0-9o])(?![a-z0-9])"
+    r"(?<![a-z0-9])(?:[0-9oli][0-9oilsb]{6,17}|[0-9oli]{2,6})(?![a-z0-9])"
 )
 _LETTERS = str.maketrans("oilsb", "01158")
 _EXTENSION = re.compile(
-    r"[\s,;]{0,2}(?:ext|extension|extn|x|д[оo]б|anexo|interno|ramal|durchwahl|poste)[.:]?\s?\d{1,6}"
+    r"[\s,;]{0,3}(?:ext|extension|extn|x|д[оo]б|внутр?|anexo|interno|int|ramal|durchwahl|dw|poste|toestel|anknytning|wewn|dahili"
+    r"|linka|mell|内线|內線|内線|#)[.:=]{0,2}\s?\d{1,6}(?!\d)"
 )
 _CUTS = tuple(
     re.compile(cut)

@@ -10,10 +10,11 @@ from sxe_pipeline.redact.context import context
 from sxe_pipeline.redact.ruleset import alternation, words
 
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_CHUNK = re.compile(
+_LETTER = (
     r"[^\s!-/:-@\[-`{-~\u00a1-\u00bf\u2000-\u206f\u2190-\u2bff\u3000-\u3004\u3008-\u303f"
-    r"\ue000\U0001f000-\U0001faff]+"
+    r"\ue000\U0001f000-\U0001faff]"
 )
+_CHUNK = re.compile(rf"{_LETTER}+(?:'{_LETTER}+)?")
 _LEET = str.maketrans("013457@$", "oieastas")
 _JOINERS = frozenset(("and", "y", "then", "e", "und", "et"))
 _BETWEEN = re.compile(
@@ -134,7 +135,7 @@ def _judge(text: str, run: list[tuple[int, int, str, bool]]) -> list[tuple[int, 
     enough = 6 if evidence else 7
     if len(digits) < enough or len(set(digits)) < 3 or digits in "01234567890 9876543210":
         return []
-    if spelled * 4 < len(run) and not glued:
+    if spelled * 4 < len(run) and any(len(token[2]) > 1 and not token[3] for token in run):
         return []
     if not glued and (clear < 2 or spelled < 2 or clear * 3 < spelled) and len(run) < 9:
         return []
