@@ -6,6 +6,7 @@ text finds the same pieces and changes nothing.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sxe_pipeline.redact import (
@@ -18,6 +19,7 @@ from sxe_pipeline.redact import (
     phone,
     plain,
     spelled,
+    urls,
     vanity,
 )
 from sxe_pipeline.redact.ruleset import BARRIER, TOKENS, Rules, tokens
@@ -163,9 +165,20 @@ def _search_piece(piece: str, scope: _Scope, after_phone: bool) -> list[tuple[in
         spans += [(start, end, "postal_address") for start, end in address.find(piece)]
     if scope.wants("phone", filters.PHONE):
         spans += [(start, end, "phone") for start, end in vanity.find(piece)]
+    if scope.wants("contact_link", filters.LINKS):
+        spans += [s for s in _addresses(piece, bare, offsets) if s[2] in scope.kinds]
     if scope.signs & filters.DECODE and _UNUSUAL.search(piece):
         spans += [span for span in decode.find_encoded(piece) if span[2] in scope.kinds]
     return [(s.start, s.end, s.kind) for s in _merge(spans)]
+
+
+def _addresses(
+    piece: str, bare: str, offsets: Sequence[int] | None
+) -> list[tuple[int, int, str]]:
+    """Web addresses that carry a contact, as spans of the piece."""
+    if offsets is None:
+        return urls.find(bare, piece)
+    return [(offsets[start], offsets[end], kind) for start, end, kind in urls.find(bare)]
 
 
 def _families(bare: str, scope: _Scope, after_phone: bool) -> list[tuple[int, int, str]]:

@@ -11,14 +11,17 @@ from urllib.parse import unquote
 import polars as pl
 import pyarrow as pa
 
+from sxe_pipeline.redact import urls
 from sxe_pipeline.redact.exact import find_spans
 from sxe_pipeline.redact.ruleset import hosts
+from sxe_pipeline.redact.skeleton import skeleton
 
 _URL = re.compile(
     r"^\s*(?:(?P<scheme>[a-z][a-z0-9+.\-]*):)?(?://)?(?:[^/@\s]*@)?(?:www\.)?(?P<host>[^/?#\s:]*)(?P<rest>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 _WEB = ("http", "https", "")
+_SURE = ("email", "contact_link", "messenger_id")
 _CONTACT_HANDLE = (
     r"(?i)^[^@\s]+@[^@\s]+\.[a-z]{2,}$"
     r"|^\+?[0-9][0-9()._\- ]{5,}[0-9]$"
@@ -80,14 +83,11 @@ def _judge(link: str) -> tuple[str | None, str | None, str | None]:
         if _same_host(host, "", name):
             bare = rest.strip("/?#") == ""
             return name, name, None if bare else "link_hub"
-    plain = unquote(link)
-    spans = [span for span in find_spans(plain) if span.kind != "link_hub"]
-    sure = [span for span in spans if span.kind in ("email", "contact_link", "messenger_id")]
-    if sure or (
-        spans and re.search(r"(?:phone|tel|whatsapp|mobile|number)=?/?\W*\d{7}", plain.lower())
-    ):
-        return None, None, (sure or spans)[0].kind
-    return link, None, None
+    kind = urls.carried(skeleton(link)[0]) or urls.coded(link)
+    if kind:
+        return None, None, kind
+    spans = [span for span in find_spans(unquote(link)) if span.kind in _SURE]
+    return (None, None, spans[0].kind) if spans else (link, None, None)
 
 
 def _is_host(scheme: str) -> bool:

@@ -95,7 +95,7 @@ def _is_id(text: str, match: re.Match[str]) -> bool:
     if name.isascii() and name[-1:].isalnum() and not between and not bare[0].isdigit():
         return False
     if bare.isdigit() and name not in words("numbered_messengers"):
-        return _by_digits(name, between)
+        return "@" in between + handle or _by_digits(name, between)
     signed = _SIGN.search(between) is not None or name.endswith((" id", "lineid", " pin", "号", "號"))
     said = _SAID.search(between) is not None or _SPOKEN.search(text[max(0, match.start() - 24) : match.start()])
     marked = _looks_like_id(handle) or (bare.isdigit() and len(bare) > 4)
