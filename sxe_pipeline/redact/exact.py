@@ -19,6 +19,7 @@ from sxe_pipeline.redact import (
     phone,
     plain,
     spelled,
+    streets,
     urls,
     vanity,
 )
@@ -162,7 +163,8 @@ def _search_piece(piece: str, scope: _Scope, after_phone: bool) -> list[tuple[in
     if offsets is not None:
         spans = [(offsets[start], offsets[end], kind) for start, end, kind in spans]
     if scope.wants("postal_address", filters.ADDRESS) and any(map(str.isdigit, piece)):
-        spans += [(start, end, "postal_address") for start, end in address.find(piece)]
+        found = address.find(piece) + streets.find(piece)
+        spans += [(start, end, "postal_address") for start, end in found]
     if scope.wants("phone", filters.PHONE):
         spans += [(start, end, "phone") for start, end in vanity.find(piece)]
     if scope.wants("contact_link", filters.LINKS):
