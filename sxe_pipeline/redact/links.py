@@ -28,8 +28,8 @@ _DIALLED = frozenset(
     )
 )
 _ADDRESSED = frozenset(("mailto", "xmpp"))
-_PUBLIC = "https?|ftps?|sftp|wss?|git|ssh|ipfs|ipns|magnet|file|spotify|steam|svn|rtmp|gopher|gemini"
-"""Schemes that open a page or a file. Any other opens a program, and in a profile that is a talk."""
+_ACTIONS = "send|chat|user|msg|message|conversation|add|invite|talk|profile|call|resolve|join|im|contact"
+"""What a link of a program does when it opens a talk; a listed scheme needs no such word."""
 _BEFORE = r"(?<![\w.@\-])(?:(?:https?\s?:)?\s?//\s?)?(?:(?:www|m|web|app|api|mobile)\.){0,2}"
 
 
@@ -45,11 +45,13 @@ def _dotted(host: str) -> str:
 
 @lru_cache(maxsize=1)
 def _schemes() -> re.Pattern[str]:
+    other = "|".join(scheme for scheme in hosts("schemes") if scheme not in _DIALLED | _ADDRESSED)
     dialled, addressed = "|".join(sorted(_DIALLED, key=len, reverse=True)), "|".join(_ADDRESSED)
     return re.compile(
         rf"(?<![a-z])(?:(?P<dialled>(?:{dialled}):(?://)?[+\d(][^\s\ue000]{{3,60}})"
         rf"|(?:{addressed}):\s?(?://)?[^\s\ue000\[]{{3,200}}|skype:[^\s\ue000\[]{{2,60}}\?(?:chat|call|add)"
-        rf"|(?!(?:{_PUBLIC})://)[a-z][a-z0-9+.\-]{{1,20}}://[^\s\ue000\[]{{2,200}})"
+        rf"|(?:{other})://[^\s\ue000\[]{{2,200}}"
+        rf"|(?!https?://)[a-z][a-z0-9+\-]{{1,20}}://(?:{_ACTIONS})[/?][^\s\ue000\[]{{2,200}})"
     )
 
 

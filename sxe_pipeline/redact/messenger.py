@@ -95,21 +95,21 @@ def _is_id(text: str, match: re.Match[str]) -> bool:
     if name.isascii() and name[-1:].isalnum() and not between and not bare[0].isdigit():
         return False
     if bare.isdigit() and name not in words("numbered_messengers"):
-        return "@" in between + handle or _by_digits(name, between)
+        return "@" in between or handle[0] == "@" or _by_digits(name, between)
     signed = _SIGN.search(between) is not None or name.endswith((" id", "lineid", " pin", "号", "號"))
-    said = _SAID.search(between) is not None or _SPOKEN.search(text[max(0, match.start() - 24) : match.start()])
+    spoken = text[max(0, match.start() - 24) : match.start()]
+    said = _SAID.search(between) is not None or _SPOKEN.search(spoken) is not None
     marked = _looks_like_id(handle) or (bare.isdigit() and len(bare) > 4)
     if name in words("ordinary_messengers"):
         if marked and between:
-            return signed or said is not False and bool(said) or _has_digit_inside(bare)
+            return signed or "_" in bare or _has_digit_inside(bare)
         return _has_equals(between) and _alone(text, match.end())
     if marked:
         return True
     if _LIST_SIGN.search(between) and not signed:
         return False
-    return bool((signed or said) and len(bare) > 4 and _alone(text, match.end())) or (
-        not name.isascii() and bool(between) and len(bare) > 4 and _alone(text, match.end())
-    )
+    foreign = not name.isascii() and bool(between)
+    return (signed or said or foreign) and len(bare) > 4 and _alone(text, match.end())
 
 
 def _by_digits(name: str, between: str) -> bool:

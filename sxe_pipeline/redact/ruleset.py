@@ -95,7 +95,10 @@ def bounded(listed: Iterable[str]) -> str:
     if spaced:
         parts.append(rf"(?<![^\W_])(?:{alternation(spaced)})(?![^\W\d_])")
     if dense:
-        parts.append(f"(?:{alternation(dense)})")
+        ended = [word for word in dense if word[-1].isascii() and word[-1].isalpha()]
+        parts.append(f"(?:{alternation(set(dense) - set(ended)) or '(?!)'})")
+        if ended:
+            parts.append(rf"(?:{alternation(ended)})(?![^\W\d_])")
     return f"(?:{'|'.join(parts)})"
 
 
