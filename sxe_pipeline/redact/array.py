@@ -5,6 +5,7 @@ Belongs here: the vectorised path. Its result is that of `redact_text` for each 
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -37,13 +38,13 @@ def redact_array(texts: pa.Array, rules: Rules = _ALL) -> Redacted:
     """
     column = pl.Series("text", pl.Series(texts).cast(pl.String))
     unique = column.unique(maintain_order=True).drop_nulls().to_frame()
-    hits = unique.filter(filters.signs("text") > 0)
+    hits = unique.filter(filters.signs(unique["text"]) > 0)
     raw = hits["text"].to_list()
     cleaned, kinds = _replace_plain(hits, rules)
     bits = filters.sort_out(cleaned.str.replace_many(list(TOKENS), [BARRIER] * len(TOKENS)))
     clean = cleaned.to_list()
-    for index in bits.cast(pl.Boolean).arg_true().to_list():
-        spans = find_spans(clean[index], rules, bits[index])
+    for index in np.flatnonzero(bits).tolist():
+        spans = find_spans(clean[index], rules, int(bits[index]))
         if spans:
             clean[index] = apply(clean[index], spans)
             kinds[index] += [span.kind for span in spans]

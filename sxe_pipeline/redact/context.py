@@ -99,7 +99,7 @@ def context(text: str, start: int, inherited: bool = False) -> Context:
     plus = bare.endswith("+") or bool(re.search(r"(?<!\d)\+\s?\(?\Z", before))
     if any(mark in before[-5:] for mark in _marks()):
         return Context(1, plus)
-    if any(before.rstrip(" :.-").endswith(word) for word in _dense("phone_words")):
+    if before.rstrip(" :.-").endswith(_dense("phone_words")):
         return Context(1, plus)
     matches = list(_WORD.finditer(before))
     edge = len(before)

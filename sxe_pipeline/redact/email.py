@@ -82,7 +82,8 @@ def _is_public(host: str) -> bool:
 def _fits(kind: str, at: str, domain: Domain) -> bool:
     """Whether an AT and a domain go together: a weak AT goes with some domains only."""
     if kind == "emoji":
-        return not domain.bare
+        apart = at[0].isspace() or at[-1].isspace()
+        return not domain.bare and (not apart or at.strip()[:1] in _ENVELOPES)
     if kind == "odd":
         return domain.spelled and not domain.bare
     if kind == "word" and " ".join(at.split()) in PREPOSITIONS - {"at"}:
@@ -122,6 +123,4 @@ def find(text: str) -> list[tuple[int, int]]:
     """
     spans = _by_at(text)
     spans += email_provider.find(text)
-    if "@" in text:
-        spans += [match.span() for match in lexicon().reversed.finditer(text)]
     return [span for span in spans if BARRIER not in text[span[0] : span[1]]]

@@ -8,16 +8,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sxe_pipeline.redact.ruleset import alternation, words
+from sxe_pipeline.redact.ruleset import alternation, plain_tlds, words
 
 _OPEN, _CLOSE, _SYMBOL = r"[\[({<|]", r"[\])}>|]", r"[~_*/|\-=+.:]"
 _WORD = r"\s?[^\W\d_]{1,14}(?:\s[^\W\d_]{1,10}){0,2}\s?"
 """A word that nobody listed: what stands around it has to say that it is AT or DOT."""
-_ALSO_WORDS = frozenset(
-    "ad ai al am an ar as at be by ca cd de do eg en es et ga go he hr id ie il im in io is it "
-    "la li lo ma me mg ml mm ms mu my na ne no nu om pa pe pm ps re sa se si so st su ta te to tv "
-    "um us vi we".split()
-)
 PREPOSITIONS = frozenset(("on", "via", "en", "em", "bei", "auf", "su", "chez", "w", "at", "@"))
 
 
@@ -32,7 +27,6 @@ class Lexicon:
     after: re.Pattern[str]
     odd_dot: re.Pattern[str]
     spelled_local: re.Pattern[str]
-    reversed: re.Pattern[str]
     sure: frozenset[str]
     known: frozenset[str]
     weak: frozenset[str]
@@ -41,8 +35,6 @@ class Lexicon:
     never_local: frozenset[str]
     never_domain: frozenset[str]
     plain_tlds: frozenset[str]
-    """Ends of a domain that are no word of a language: they speak for a domain even after a DOT
-    that nobody listed."""
     bare_at: frozenset[str]
 
 
@@ -60,7 +52,6 @@ def lexicon() -> Lexicon:
     )
     name = rf"(?:{spelled}|{alternation(sure | known)})"
     end = rf"(?:\s{{0,2}}(?:[.,]|[\[({{<]?(?:{dot})[\])}}>]?|\s)\s{{0,2}}(?:com|net|co))?"
-    reversed_tlds = "|".join(sorted((t[::-1] for t in tlds if len(t) > 1), key=len, reverse=True))
     return Lexicon(
         at=re.compile(
             rf"(?P<bracket>\s{{0,3}}{_OPEN}\s{{0,2}}(?:{bracketed})\s{{0,2}}{_CLOSE}\s{{0,3}})"
@@ -97,9 +88,6 @@ def lexicon() -> Lexicon:
         spelled_local=re.compile(
             rf"(?:[^\W_]{{1,30}}\s{{0,2}}(?:[\[(]\.[\])]|[\[(]?(?:{dot}|-)[\])]?)\s{{0,2}})\Z"
         ),
-        reversed=re.compile(
-            rf"(?<![\w.@-])(?:{reversed_tlds})\.(?:[^\W_][\w-]{{0,40}}\.?){{1,3}}@[\w.+-]{{1,64}}"
-        ),
         sure=sure,
         known=known,
         tlds=tlds,
@@ -109,8 +97,6 @@ def lexicon() -> Lexicon:
         mailbox=words("mailbox_words"),
         never_local=words("never_local"),
         never_domain=words("never_domain"),
-        plain_tlds=words("country", "tlds").difference(_ALSO_WORDS)
-        | words("spelled", "tlds")
-        | frozenset(("com", "net", "org", "edu")),
+        plain_tlds=plain_tlds(),
         bare_at=words("bare_at_words"),
     )

@@ -40,6 +40,7 @@ _RANK = {
     "postal_address": 5,
 }
 _UNUSUAL = re.compile(r"[A-Za-z0-9+/_-]{12}|[0-9A-Fa-f]{2}[ :][0-9A-Fa-f]{2}[ :]|\\x")
+_DIGIT = re.compile("[0-9]")
 _ALL = Rules()
 
 
@@ -162,7 +163,7 @@ def _search_piece(piece: str, scope: _Scope, after_phone: bool) -> list[tuple[in
     spans = [span for span in _families(bare, scope, after_phone) if span[1] > span[0]]
     if offsets is not None:
         spans = [(offsets[start], offsets[end], kind) for start, end, kind in spans]
-    if scope.wants("postal_address", filters.ADDRESS) and any(map(str.isdigit, piece)):
+    if scope.wants("postal_address", filters.ADDRESS) and _DIGIT.search(piece):
         found = address.find(piece) + streets.find(piece)
         spans += [(start, end, "postal_address") for start, end in found]
     if scope.wants("phone", filters.PHONE):

@@ -73,6 +73,20 @@ def raw_words(name: str, file: str = "words") -> frozenset[str]:
     return words(name, file) | written
 
 
+_ALSO_WORDS = frozenset(
+    "ad ai al am an ar as at be by ca cd de do eg en es et ga go he hr id ie il im in io is it "
+    "la li lo ma me mg ml mm ms mu my na ne no nu om pa pe pm ps re sa se si so st su ta te to tv "
+    "um us vi we".split()
+)
+
+
+@lru_cache(maxsize=1)
+def plain_tlds() -> frozenset[str]:
+    """Ends of a domain that are no word of a language: they speak for one after any DOT."""
+    generic = frozenset(("com", "net", "org", "edu"))
+    return words("country", "tlds").difference(_ALSO_WORDS) | words("spelled", "tlds") | generic
+
+
 @cache
 def hosts(name: str) -> tuple[str, ...]:
     """Host names or schemes, longest first."""

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from sxe_pipeline.redact.context import context
 from sxe_pipeline.redact.ruleset import alternation, words
+from sxe_pipeline.redact.shapes import is_date
 
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _LETTER = (
@@ -173,4 +174,6 @@ def _are_groups(run: str) -> bool:
     between = re.findall(r"[a-z]+", run)
     digits = sum(char.isdigit() for char in run)
     counted = words("units_after") | words("counted_words")
+    if any(is_date(group) for group in re.findall(r"\d{4}", run)):
+        return False
     return 8 <= digits <= 15 and len(set(between)) <= 2 and not counted.intersection(between)

@@ -75,7 +75,7 @@ _INDONESIAN = (
 )
 _JAPANESE_LATIN = rf"(?<!\d)\d{{1,3}}-\d{{1,3}}(?:-\d{{1,3}})?,?\s{_CAP}(?:,\s?{_CAP}(?:-(?:ku|shi|cho|machi|dori))?){{1,3}}"
 _THAI = r"\d{1,4}(?:/\d{1,4})?\s?(?:หมู่|ม\.|ถนน|ถ\.|ซอย|ซ\.)\s?[\u0e00-\u0e7f0-9]{1,30}(?:\s?(?:แขวง|เขต|ตำบล|ต\.|อำเภอ|อ\.|จังหวัด|จ\.)\s?[\u0e00-\u0e7f]{1,30}){0,3}(?:\s\d{5})?"
-_HEBREW_GREEK_INDIC = (
+_OTHER_SCRIPTS = (
     r"(?:רחוב|רח'|שדרות|שד'|דרך)\s(?:[\u0590-\u05ff'\"]{1,15}\s){1,3}\d{1,4}(?:,\s?[\u0590-\u05ff ]{2,20})?"
     r"|(?:[Οο]δός|[Λλ]εωφ(?:όρος|\.))\s(?:[\u0370-\u03ff\u1f00-\u1fff]{2,20}\s){1,3}\d{1,4}"
     r"|(?:मकान|प्लॉट|दुकान|फ्लैट|गली|बाड़ी|বাড়ি|বাসা|রোড|সড়ক)\s?(?:नं\.?|नंबर|সংখ্যা|নং|নম্বর)?[\s:\-]{0,2}[\d०-९০-৯]{1,4}(?:[,\s]{1,2}[\u0900-\u09ff]{2,20}){0,4}(?:[\s\-]{1,3}[\d०-९০-৯]{4,6})?"
@@ -86,21 +86,40 @@ _UNIT = (
 )
 _HUNGARIAN = rf"(?:{_CAP}\s){{1,3}}(?:utca|u\.|út|tér|krt\.|körút|köz|sor)\s\d{{1,4}}(?!\d)\.?"
 _FORMS = (
-    _CHINESE, _KOREAN, _SLAVIC, _ARABIC, _TURKISH, _VIETNAMESE, _PHILIPPINE, _SOUTH_ASIAN, _NUMBERED,
-    _LATIN_AMERICAN, _INDONESIAN, _JAPANESE_LATIN, _THAI, _HEBREW_GREEK_INDIC, _UNIT, _HUNGARIAN,
+    (r"[\u4e00-\u9fff]", _CHINESE),
+    (r"[가-힣]", _KOREAN),
+    (r"[А-Яа-яЁёІіЇїЄє]", _SLAVIC),
+    (r"[\u0600-\u06ff]", _ARABIC),
+    (r"Mah|Cad|Sok|Bulv|Sk\.|Cd\.", _TURKISH),
+    (r"[\u1ea0-\u1ef9ơưđĐ]", _VIETNAMESE),
+    (r"Brgy|Barangay|Bgy|Purok|Subd|Lo?t\.? ", _PHILIPPINE),
+    (r"(?i:house|plot|flat|shop|villa|door|qtr|quarter|office)|[HDF]\.? ?[Nn#]|\d/[A-Z0-9]", _SOUTH_ASIAN),
+    (
+        r"(?<=[\w.] )(?:Street|St|Road|Rd|Avenue|Ave|Close|Crescent|Lane|Drive|Way|Court|Estate"
+        r"|Boulevard|Lu|Jie|Dajie|Marg|Nagar|Layout|Salai)\b",
+        _NUMBERED,
+    ),
+    (r"Col\.|Colonia|Fracc|Barrio|Urb|Priv|Prol|Calz|Cerrada|Callejón|Jirón|Jr\.", _LATIN_AMERICAN),
+    (r"Perum|Komp|Ruko|Apartemen|Griya|Gang|Gg\.", _INDONESIAN),
+    (r"\d-\d{1,3},? [A-ZÀ-Þ]", _JAPANESE_LATIN),
+    (r"[\u0e00-\u0e7f]", _THAI),
+    (r"[\u0590-\u05ff\u0370-\u03ff\u0900-\u09ff]", _OTHER_SCRIPTS),
+    (r"Apt|Apartment|Suite|Ste|Unit|PSC|CMR|[AFD]PO", _UNIT),
+    (r" (?:utca|u\.|út|tér|krt\.|körút|köz|sor) \d", _HUNGARIAN),
 )
+"""What a text has to hold for a form to be tried, and the form."""
 
 
 @lru_cache(maxsize=1)
-def _patterns() -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(form) for form in _FORMS)
+def _patterns() -> tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]:
+    return tuple((re.compile(trigger), re.compile(form)) for trigger, form in _FORMS)
 
 
 def find(text: str) -> list[tuple[int, int]]:
     """Street addresses in a raw text, as spans; each holds a digit."""
     spans = []
-    for pattern in _patterns():
-        for found in pattern.finditer(text):
+    for trigger, pattern in _patterns():
+        for found in pattern.finditer(text) if trigger.search(text) else ():
             start, end = found.span()
             while end > start and text[end - 1] in " ,|-–،\n":
                 end -= 1
