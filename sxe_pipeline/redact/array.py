@@ -37,11 +37,13 @@ def redact_array(texts: pa.Array, rules: Rules = _ALL) -> Redacted:
         As many rows as came in. A null text has count 0 and no kinds.
     """
     column = pl.Series("text", pl.Series(texts).cast(pl.String))
-    unique = column.unique(maintain_order=True).drop_nulls().to_frame()
-    hits = unique.filter(filters.signs(unique["text"]) > 0)
-    raw = hits["text"].to_list()
-    cleaned, kinds = _replace_plain(hits, rules)
-    bits = filters.sort_out(cleaned.str.replace_many(list(TOKENS), [BARRIER] * len(TOKENS)))
+    unique = column.unique(maintain_order=True).drop_nulls()
+    shown = filters.signs(unique)
+    rows = np.flatnonzero(shown)
+    hits = unique.gather(rows)
+    raw = hits.to_list()
+    cleaned, kinds = _replace_plain(hits.to_frame(), rules)
+    bits = _sort_out_again(hits, cleaned, shown[rows])
     clean = cleaned.to_list()
     for index in np.flatnonzero(bits).tolist():
         spans = find_spans(clean[index], rules, int(bits[index]))
@@ -55,6 +57,15 @@ def redact_array(texts: pa.Array, rules: Rules = _ALL) -> Redacted:
         [clean[index] for index in changed],
         [kinds[index] for index in changed],
     )
+
+
+def _sort_out_again(raw: pl.Series, cleaned: pl.Series, shown: np.ndarray) -> np.ndarray:
+    """Signs of cleaned texts: those of a text that nothing was replaced in are known."""
+    masked = cleaned.str.replace_many(list(TOKENS), [BARRIER] * len(TOKENS))
+    changed = np.flatnonzero((masked != raw).to_numpy())
+    if len(changed):
+        shown[changed] = filters.signs(masked.gather(changed))
+    return filters.sort_out(masked, shown)
 
 
 def _replace_plain(hits: pl.DataFrame, rules: Rules) -> tuple[pl.Series, list[list[str]]]:

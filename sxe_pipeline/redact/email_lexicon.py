@@ -32,6 +32,7 @@ class Lexicon:
     weak: frozenset[str]
     tlds: frozenset[str]
     mailbox: frozenset[str]
+    mailbox_ends: tuple[str, ...]
     never_local: frozenset[str]
     never_domain: frozenset[str]
     plain_tlds: frozenset[str]
@@ -95,6 +96,7 @@ def lexicon() -> Lexicon:
             ("mail", "live", "web", "me", "hey", "mac", "orange", "inbox", "terra", "bol")
         ),
         mailbox=words("mailbox_words"),
+        mailbox_ends=tuple(word for word in words("mailbox_words") if len(word) > 3),
         never_local=words("never_local"),
         never_domain=words("never_domain"),
         plain_tlds=plain_tlds(),

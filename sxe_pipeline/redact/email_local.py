@@ -3,12 +3,15 @@
 Belongs here: what stands before an AT. What stands after it is in `email_domain`.
 """
 
+import re
+
 from sxe_pipeline.redact.email_lexicon import lexicon
 
 _REACH = 64
 _EXTRA = frozenset("._+-'%&")
 _CLOSING = {")": "(", "]": "[", "}": "{", ">": "<"}
 _LONGEST_LIST = 80
+_MARKED = re.compile(r"[\d._+\-]")
 
 
 def local_start(text: str, end: int) -> int:
@@ -45,12 +48,6 @@ def local_score(local: str) -> float:
     """How much a part of a skeleton looks like the name of a mailbox."""
     lists = lexicon()
     bare = local.strip("._-'")
-    if bare in lists.mailbox or any(
-        bare.endswith(word) or bare.startswith(word + ".")
-        for word in lists.mailbox
-        if len(word) > 3
-    ):
-        return 1.5
-    if any(char.isdigit() for char in bare) or any(char in bare for char in "._+-"):
+    if _MARKED.search(bare) or bare in lists.mailbox or bare.endswith(lists.mailbox_ends):
         return 1.5
     return 0.5 if len(bare) > 2 else 0.0

@@ -17,6 +17,7 @@ from sxe_pipeline.redact.skeleton import skeleton
 
 EMAIL, PHONE, SPELLED, LINKS, MESSENGER, ADDRESS, DECODE, UNUSUAL = (1 << bit for bit in range(8))
 EVERYTHING = 255
+_OTHER_SCRIPT = r"[\x{0370}-\x{1fff}\x{2e80}-\x{d7ff}]"
 _DIGIT, _PATH = "[0-9]", "[/#]|[0-9]{9}"
 
 
@@ -41,18 +42,19 @@ def _any_of(*patterns: str) -> Callable[[pl.Series], pl.Series]:
 @lru_cache(maxsize=1)
 def _questions() -> tuple[_Question, ...]:
     enough, some_at, some_dot = known.address_of_mail()
-    counted, adjacent = known.number_words()
+    counted, mixed, adjacent = known.number_words()
     names, hidden = known.link_names()
     return (
         _Question(EMAIL, _any_of(*enough)),
         _Question(EMAIL, _any_of(some_at, "@"), gate=some_dot),
         _Question(PHONE, _any_of(*known.DIGITS, known.separated_digits()), gate=_DIGIT),
-        _Question(SPELLED, _any_of(*adjacent, known.IDEOGRAPHS)),
+        _Question(SPELLED, _any_of(*adjacent)),
         _Question(
             SPELLED,
             lambda texts: texts.str.find_many(counted, ascii_case_insensitive=True).list.len() >= 4,
-            gate=r"[\x{0370}-\x{1fff}\x{2e80}-\x{d7ff}]",
+            gate=_OTHER_SCRIPT,
         ),
+        _Question(SPELLED, _any_of(mixed), gate=_OTHER_SCRIPT),
         _Question(LINKS, lambda texts: texts.str.contains_any(names, ascii_case_insensitive=True)),
         _Question(LINKS, _any_of(*hidden)),
         _Question(LINKS, _any_of(*known.CARRIED), gate=_PATH),
@@ -84,16 +86,17 @@ def signs(texts: pl.Series) -> np.ndarray:
     return bits
 
 
-def sort_out(texts: pl.Series) -> np.ndarray:
+def sort_out(texts: pl.Series, shown: np.ndarray | None = None) -> np.ndarray:
     """Signs per text; of texts with unusual characters those of their skeleton too.
 
     Args:
         texts: Strings without null.
+        shown: Their signs, where they were asked for already.
 
     Returns:
         Bits; `UNUSUAL` alone never remains, so 0 means that nothing has to be searched.
     """
-    bits = signs(texts)
+    bits = signs(texts) if shown is None else shown
     odd = np.flatnonzero(bits & UNUSUAL)
     if len(odd):
         plain = [skeleton(text)[0] for text in texts.gather(odd).to_list()]

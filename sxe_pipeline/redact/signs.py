@@ -42,7 +42,7 @@ UNUSUAL_CHARS = (
     r"|[!-~][\x{0300}-\x{036f}\x{20d0}-\x{20df}\x{20e1}-\x{20ff}]|[a-z][\x{0430}-\x{045f}\x{03b1}-\x{03c9}]|[\x{0430}-\x{045f}\x{03b1}-\x{03c9}][a-z]"
 )
 _HAN = "[〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖]"
-IDEOGRAPHS = rf"{_HAN}(?:[^\p{{L}}]{{0,3}}{_HAN}){{5}}"
+_IDEOGRAPHS = rf"{_HAN}(?:[^\p{{L}}]{{0,3}}{_HAN}){{5}}"
 ENCODED = (
     r"(?:^|[^A-Za-z0-9+/=_.\-@#:])[A-Za-z0-9+/_\-]{3,}[a-z0-9][A-Z][A-Za-z0-9+/_\-]{6,}={0,2}(?:$"
     r"|[^A-Za-z0-9+/=_\-@])"
@@ -93,9 +93,9 @@ def address_of_mail() -> tuple[tuple[str, ...], str, str]:
             f"{_PROVIDER}|{foreign}",
             rf"(?i:{_OPEN} ?(?:{bracketed}) ?{_CLOSE})|(?i:{one_of(sure)})"
             rf"|(?i:{_SIDE}(?:{one_of(at)}){_SIDE}{{1,3}}[a-z0-9\-]{{2,}}\.[a-z]{{2}})",
-            rf"(?i:[\[({{<（【] ?{odd} ?[\])}}>）】] ?[^ \n]{{1,40}} ?[\[({{<（【] ?{_WORD}{{1,14}} ?[\])}}>）】] ?[a-z]{{2}})"
-            rf"|(?i:{_OPEN} ?{odd} ?{_CLOSE}{{1,2}} ?[^ \n]{{1,40}} ?{_OPEN}{{1,2}} ?{_WORD}{{1,14}} ?{_CLOSE}{{1,2}} ?(?:{ends})(?:[^a-z]|$))"
-            rf"|(?i:(?:^|[^a-z0-9])(?:{one_of(words('providers'))})[ \[({{<|*_~/]{{1,3}}{_WORD}{{1,14}}[ \])}}>|*_~/]{{1,3}}(?:{ends})(?:[^a-z]|$))",
+            rf"(?i:[\[({{<（【] ?{odd} ?[\])}}>）】] ?[^ \n]{{1,40}} ?[\[({{<（【] ?{_WORD}{{1,14}} ?[\])}}>）】] ?[a-z]{{2}})",
+            rf"(?i:{_OPEN} ?{odd} ?{_CLOSE}{{1,2}} ?[^ \n]{{1,40}} ?{_OPEN}{{1,2}} ?{_WORD}{{1,14}} ?{_CLOSE}{{1,2}} ?(?:{ends})(?:[^a-z]|$))",
+            rf"(?i:(?:^|[^a-z0-9])(?:{one_of(words('providers'))})[ \[({{<|*_~/]{{1,3}}{_WORD}{{1,14}}[ \])}}>|*_~/]{{1,3}}(?:{ends})(?:[^a-z]|$))",
         ),
         rf"(?i:{_SIDE}(?:{one_of(at)}){_SIDE})",
         rf"(?i:{_SIDE}(?:{one_of(dot)}){_SIDE})",
@@ -109,8 +109,8 @@ def separated_digits() -> str:
 
 
 @lru_cache(maxsize=1)
-def number_words() -> tuple[list[str], tuple[str, ...]]:
-    """Words of other scripts to count, and patterns of Latin ones side by side."""
+def number_words() -> tuple[list[str], str, tuple[str, ...]]:
+    """Words of other scripts to count, those beside digits, and Latin ones side by side."""
     names = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     listed = {word for name in names for word in raw_words(name, "numbers")}
     dense = sorted(word for word in listed if word[0] >= "\u0250")
@@ -119,11 +119,14 @@ def number_words() -> tuple[list[str], tuple[str, ...]]:
     english = "|".join((*names, "oh"))
     gap = r"[ ,.\-_*/|\n]{1,3}"
     leet = r"[a-z0-9@$]*[0-9@$][a-z][a-z0-9@$]*|[a-z][0-9@$][a-z0-9@$]*"
-    return dense, (
-        rf"(?i:[0-9][ ,.\-/]{{0,3}}(?:{one_of(set(dense))})|(?:{one_of(set(dense))})[ ,.\-/]{{0,3}}[0-9])",
+    mixed = (
+        rf"(?i:[0-9][ ,.\-/]{{0,3}}(?:{one_of(set(dense))})|(?:{one_of(set(dense))})[ ,.\-/]{{0,3}}[0-9])"
+        rf"|{_IDEOGRAPHS}"
+    )
+    return dense, mixed, (
         rf"(?i:(?:^|[^a-z])(?:{clear}){gap}(?:{short}|[0-9]){gap}(?:{short}|[0-9])(?:[^a-z]|$))",
-        rf"(?i:(?:^|[^a-z0-9])[0-9]{gap}[0-9]{gap}(?:{clear})(?:[^a-z]|$))",
-        rf"(?i:(?:{english})(?:{english}|[0-9]))|(?i:[0-9](?:zero|one|two|three|four|five"
+        rf"(?i:(?:^|[^a-z0-9])[0-9]{gap}[0-9]{gap}(?:{clear})(?:[^a-z]|$))"
+        rf"|(?i:(?:{english})(?:{english}|[0-9]))|(?i:[0-9](?:zero|one|two|three|four|five"
         rf"|six|seven|eight|nine)[0-9])"
         rf"|(?i:(?:^|[^a-z0-9@])(?:{leet}) (?:{leet}) (?:{leet}|[a-z]+) (?:{leet}|[a-z]+) )"
         r"|(?i:(?:^|[^a-z])(?:i{1,3}|iv|vi{0,3}|ix)(?:[ \-.,](?:i{1,3}|iv|vi{0,3}|ix)){5})",
@@ -141,7 +144,8 @@ def link_names() -> tuple[list[str], tuple[str, ...]]:
     return (
         sorted({host for host in listed - ordinary if len(host) > 5} | deep | {"fb.me/msg"}),
         (
-            rf"{_SHORT_LINK}|(?i:(?:{hidden}) {{0,2}}(?:[,(\[{{<]| dot | punto | \. ?| ?\.[^a-z]))",
+            _SHORT_LINK,
+            rf"(?i:(?:{hidden}) {{0,2}}(?:[,(\[{{<]| dot | punto | \. ?| ?\.[^a-z]))",
         ),
     )
 

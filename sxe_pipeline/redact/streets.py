@@ -7,7 +7,7 @@ by word lists are in `address`.
 import re
 from functools import lru_cache
 
-_CAP = r"[A-ZÀ-ÞĀ-ŽƠƯĐİẠ-ỹА-ЯЁІЇЄҐΑ-Ω][^\W\d_]{0,24}[.'’\-]?[^\W\d_]{0,20}"
+_CAP = r"[A-ZÀ-ÞĀ-ŽƠƯĐİẠ-ỹА-ЯЁІЇЄҐΑ-Ω][^\W\d_]{0,24}(?:[.'’\-][^\W\d_]{0,20})?"
 _CAPS = rf"{_CAP}(?:[\s\-]{_CAP}){{0,3}}"
 _SIDE = rf"(?:,?\s{_CAP}){{0,2}}(?:,\s?{_CAP}(?:[\s\-]{_CAP})?){{0,2}}(?:[\s,\-]{{1,3}}\d{{3,6}}(?!\d))?"
 _HAN = r"[\u4e00-\u9fff]"
