@@ -15,9 +15,11 @@ from sxe_pipeline.errors import BadInput, NotFound, StoreUnavailable
 from sxe_pipeline.ingest import naming
 from sxe_pipeline.ingest.collection import COLLECTION, MAPPING, SIZE_LIMIT, Declared, declared
 from sxe_pipeline.ingest.mapping import mappings
+from sxe_pipeline.redact import holds_contact
 from sxe_pipeline.store.objects import Entry, Objects
 
 _LONGEST = 300
+_NAMED_LIKE_A_CONTACT = "its name holds contact data; rename its folder"
 
 
 def note(
@@ -45,6 +47,9 @@ def note(
     names = sorted({naming.collection_of(landing.url, entry.key) for entry in entries})
     problems: dict[str, str] = {}
     for name in names:
+        if holds_contact(name):
+            problems[name] = _NAMED_LIKE_A_CONTACT
+            continue
         try:
             said = _declared(landing, found, naming.key_in(landing.url, name, COLLECTION))
             mapping = _mapping(landing, found, name)
@@ -70,7 +75,8 @@ def _mapping(landing: Objects, found: Mapping[str, Entry], name: str) -> str | N
     for key in dict.fromkeys((naming.key_in(landing.url, name, MAPPING), MAPPING)):
         text = _text(landing, found, key)
         if text is not None:
-            mappings(text)
+            if any(holds_contact(form.name) for form in mappings(text)):
+                raise BadInput(f"{MAPPING}: a shape's name holds contact data; give it another")
             return hashlib.sha256(text).hexdigest()
     return None
 
@@ -140,6 +146,7 @@ def _note_mapping(conn: psycopg.Connection, collection: str, digest: str | None)
 
 
 def _note_problems(conn: psycopg.Connection, problems: Mapping[str, str]) -> None:
+    problems = {naming.shown(name): problem for name, problem in problems.items()}
     conn.execute(
         "update ingest.collection set problem = null "
         "where problem is not null and collection <> all(%s)",
