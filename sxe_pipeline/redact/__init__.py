@@ -11,9 +11,11 @@ from sxe_pipeline.redact.exact import Span, redact_text
 from sxe_pipeline.redact.fields import RedactedLinks, contact_shaped, redact_links
 from sxe_pipeline.redact.names import holds_contact
 from sxe_pipeline.redact.ruleset import RULESET_VERSION, Rules
+from sxe_pipeline.redact.seams import Joined, redact_seam
 
 __all__ = [
     "RULESET_VERSION",
+    "Joined",
     "Redacted",
     "RedactedLinks",
     "Rules",
@@ -22,5 +24,6 @@ __all__ = [
     "holds_contact",
     "redact_array",
     "redact_links",
+    "redact_seam",
     "redact_text",
 ]

@@ -17,6 +17,7 @@ from sxe_pipeline.redact import (
     links,
     messenger,
     phone,
+    places,
     plain,
     spelled,
     streets,
@@ -55,21 +56,25 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Which kinds the rules and the policy search for, and which signs the filter saw."""
+    """Which kinds are searched for, which signs the filter saw, whether numbers are short here."""
 
     kinds: frozenset[str]
     signs: int
+    is_short: bool
 
     def wants(self, kind: str, sign: int) -> bool:
         return bool(self.signs & sign) and kind in self.kinds
 
 
-def redact_text(text: str, rules: Rules = _ALL) -> tuple[str, list[Span]]:
+def redact_text(
+    text: str, rules: Rules = _ALL, place: str | None = None
+) -> tuple[str, list[Span]]:
     """Replace every contact in one text by its token.
 
     Args:
         text: Any text, of any length.
         rules: The families to search for; all of them by default.
+        place: Where the account says it is, if it does: some countries have short numbers.
 
     Returns:
         The redacted text and the spans of the input that were replaced, in order, disjoint.
@@ -78,7 +83,7 @@ def redact_text(text: str, rules: Rules = _ALL) -> tuple[str, list[Span]]:
         >>> redact_text("mail ana@example.com")[0]
         'mail [email]'
     """
-    spans = find_spans(text, rules)
+    spans = find_spans(text, rules, is_short=places.has_short_numbers(place))
     return (apply(text, spans), spans) if spans else (text, [])
 
 
@@ -97,15 +102,22 @@ def apply(text: str, spans: list[Span]) -> str:
     return "".join([*parts, text[done:]])
 
 
-def find_spans(text: str, rules: Rules = _ALL, signs: int = filters.EVERYTHING) -> list[Span]:
+def find_spans(
+    text: str,
+    rules: Rules = _ALL,
+    signs: int = filters.EVERYTHING,
+    *,
+    is_short: bool = False,
+) -> list[Span]:
     """Every contact in a text, disjoint and in order.
 
     Args:
         text: Any text.
         rules: The families to search for.
         signs: What the filter saw (`filters.sort_out`); families without a sign are skipped.
+        is_short: The account is in a place with phone numbers of six to eight digits.
     """
-    scope = _Scope(frozenset(rules.on & tokens().keys()), signs)
+    scope = _Scope(frozenset(rules.on & tokens().keys()), signs, is_short)
     masked = _TOKEN.sub(lambda token: BARRIER * len(token[0]), text)
     spans = [span for span in plain.find(masked) if span[2] in scope.kinds]
     masked = _mask(masked, spans)
@@ -193,7 +205,7 @@ def _families(bare: str, scope: _Scope, after_phone: bool) -> list[tuple[int, in
     if scope.wants("email", filters.EMAIL):
         spans += [(*span, "email") for span in email.find(bare)]
     if scope.wants("phone", filters.PHONE):
-        spans += [(*span, "phone") for span in phone.find(bare, inherited=after_phone)]
+        spans += [(*span, "phone") for span in phone.find(bare, inherited=after_phone, is_short=scope.is_short)]
         spans += [(*span, "phone") for span in spelled.find_between(bare)]
     if scope.wants("phone", filters.SPELLED):
         spans += [(*span, "phone") for span in spelled.find(bare)]

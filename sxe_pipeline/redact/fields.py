@@ -25,9 +25,12 @@ _SURE = ("email", "contact_link", "messenger_id")
 _CONTACT_HANDLE = (
     r"(?i)^[^@\s]+@[^@\s]+\.[a-z]{2,}$"
     r"|^\+?[0-9][0-9()._\- ]{5,}[0-9]$"
-    r"|^\+?[a-z._]{0,8}[0-9](?:[._\-]?[0-9]){8,16}$"
-    r"|(?:g-?mail|hotmail|yahoo|outlook|icloud|protonmail)[._]?(?:com|net|es|fr|de|co)"
-    r"|[a-z0-9][._](?:at|arroba)[._](?:g-?mail|hotmail|yahoo|outlook|icloud|protonmail)"
+    r"|^(?:\+|[a-tv-z._]|u[a-rt-z._]){0,8}[0-9](?:[._\-]?[0-9]){8,16}$"
+    r"|(?:^|[^0-9a-z]|[a-qs-z])[0-9](?:[._\-]?[0-9]){9,14}(?:$|[^0-9])"
+    r"|^(?:call|tel|phone|wa|whatsapp|sms|text|cel|movil|fone|zap)[._\-]?[0-9]{6}"
+    r"|(?:g[._\-]?mail|hotmail|yahoo|outlook|icloud|proton(?:mail)?|yandex|rediffmail|gmx)[._]?(?:dot|punto|ponto|punkt)?[._]?"
+    r"(?:com|net|org|es|fr|de|co|ru|in|uk|br|it)(?:[._]|$)"
+    r"|[a-z0-9][._\-]?(?:at|arroba|arobase)[._\-]?(?:g[._\-]?mail|hotmail|yahoo|outlook|icloud|proton)"
 )
 
 

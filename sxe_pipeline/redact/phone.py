@@ -41,7 +41,7 @@ _WIDE = re.compile(
 )
 
 
-def _accept(text: str, start: int, end: int, inherited: bool, place: str) -> bool:
+def _accept(text: str, start: int, end: int, inherited: bool, is_short: bool) -> bool:
     run = text[start:end]
     digits = "".join(char for char in run if char.isdigit())
     count = len(digits)
@@ -66,7 +66,7 @@ def _accept(text: str, start: int, end: int, inherited: bool, place: str) -> boo
         return False
     if run.startswith("00") and count >= 10:
         return not is_ruled_out(text, start, end)
-    if count < 9 and not (_local_shape(run) or (_short_shape(run) and is_in_reach(text, place))):
+    if count < 9 and not (_local_shape(run) or (_short_shape(run) and (is_short or is_in_reach(text)))):
         return False
     return count <= 15 and not is_other_shape(run) and not is_ruled_out(text, start, end)
 
@@ -85,7 +85,7 @@ def _short_shape(run: str) -> bool:
     return run[0] in "23456789" and not is_other_shape(run) and run.count(",") == 0
 
 
-def _split(text: str, start: int, end: int, inherited: bool, place: str) -> list[tuple[int, int]]:
+def _split(text: str, start: int, end: int, inherited: bool, is_short: bool) -> list[tuple[int, int]]:
     """The numbers in a run that is no single one: cut at the widest separator first."""
     run = text[start:end]
     for cut in _CUTS:
@@ -93,9 +93,9 @@ def _split(text: str, start: int, end: int, inherited: bool, place: str) -> list
             continue
         edges = [0, *(edge for match in cut.finditer(run) for edge in match.span()), len(run)]
         parts = [(start + edges[i], start + edges[i + 1]) for i in range(0, len(edges), 2)]
-        spans = [span for part in parts for span in _weigh(text, *part, inherited, place)]
+        spans = [span for part in parts for span in _weigh(text, *part, inherited, is_short)]
         if spans and len(parts) > 1 and not inherited:
-            spans = [span for part in parts for span in _weigh(text, *part, True, place)]
+            spans = [span for part in parts for span in _weigh(text, *part, True, is_short)]
         return spans
     return []
 
@@ -108,7 +108,7 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _weigh(text: str, start: int, end: int, inherited: bool, place: str) -> list[tuple[int, int]]:
+def _weigh(text: str, start: int, end: int, inherited: bool, is_short: bool) -> list[tuple[int, int]]:
     start, end = _trim(text, start, end)
     count = sum(char.isdigit() for char in text[start:end])
     if count < 6:
@@ -118,14 +118,14 @@ def _weigh(text: str, start: int, end: int, inherited: bool, place: str) -> list
         return []
     wide = _WIDE.search(run)
     if wide and (count > 13 or (_SYMBOL.search(run) and re.search(r"\d\d\d", run))):
-        return _split(text, start, end, inherited, place) or _whole(text, start, end, inherited, place)
-    return _whole(text, start, end, inherited, place) or (
-        _split(text, start, end, inherited, place) if count > 8 else []
+        return _split(text, start, end, inherited, is_short) or _whole(text, start, end, inherited, is_short)
+    return _whole(text, start, end, inherited, is_short) or (
+        _split(text, start, end, inherited, is_short) if count > 8 else []
     )
 
 
-def _whole(text: str, start: int, end: int, inherited: bool, place: str) -> list[tuple[int, int]]:
-    if not _accept(text, start, end, inherited, place):
+def _whole(text: str, start: int, end: int, inherited: bool, is_short: bool) -> list[tuple[int, int]]:
+    if not _accept(text, start, end, inherited, is_short):
         return []
     extended = _EXTENSION.match(text, end)
     while start and text[start - 1] in "+([0":
@@ -144,18 +144,18 @@ def unmask_lookalikes(text: str) -> str:
     return _LOOKALIKE.sub(swap, text)
 
 
-def find(text: str, *, inherited: bool = False, place: str = "") -> list[tuple[int, int]]:
+def find(text: str, *, inherited: bool = False, is_short: bool = False) -> list[tuple[int, int]]:
     """Phone numbers in a skeleton, as spans.
 
     Args:
         text: A skeleton.
         inherited: The text follows directly on a phone number that was found.
-        place: Where the account says it is, as a skeleton: some places have short numbers.
+        is_short: The account is in a place with short numbers.
     """
     digits = blank_objects(unmask_lookalikes(text))
     spans: list[tuple[int, int]] = []
     for run in _RUN.finditer(digits):
         start, end = run.span()
         is_next = inherited and start <= 5 and not any(char.isalpha() for char in digits[:start])
-        spans += _weigh(digits, start, end, is_next, place)
+        spans += _weigh(digits, start, end, is_next, is_short)
     return spans

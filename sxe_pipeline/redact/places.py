@@ -21,16 +21,20 @@ def _places() -> re.Pattern[str]:
     return re.compile(f"{bounded(names | traded)}|{'|'.join(sorted(flags))}")
 
 
-def is_in_reach(text: str, place: str = "") -> bool:
-    """Whether a short number in this text is likely a phone number.
+def is_in_reach(text: str) -> bool:
+    """Whether a skeleton names a place with short numbers, or a trade that takes orders."""
+    return _places().search(text) is not None
+
+
+@lru_cache(maxsize=65536)
+def has_short_numbers(place: str | None) -> bool:
+    """Whether an account's own place has phone numbers of six to eight digits.
 
     Args:
-        text: A skeleton.
-        place: Where the account says it is.
+        place: As the account states it; null is nowhere.
+
+    Example:
+        >>> has_short_numbers("Oslo, Norge"), has_short_numbers("Austin, TX")
+        (True, False)
     """
-    return _places().search(text) is not None or bool(place and _is_short_place(place))
-
-
-@lru_cache(maxsize=4096)
-def _is_short_place(place: str) -> bool:
-    return _places().search(skeleton(place)[0]) is not None
+    return place is not None and is_in_reach(skeleton(place)[0])

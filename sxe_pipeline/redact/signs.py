@@ -161,7 +161,7 @@ def messengers() -> tuple[str, ...]:
     odd = one_of({word for word in listed if len(word) == 1 or not word[0].isalnum()})
     return (
         rf"(?i:(?:^|[^a-z])(?:{strong})(?:[^a-z]|$))|(?i:{dense})",
-        rf"(?i:(?:^|[^a-z])(?:{weak})(?: ?(?:id|user|name|pin|is)?[ ]{{0,2}}(?:[:@=\->|/(~#•–—]|[^\x00-\x7f])|[ \n]{{1,3}}(?:[a-z]{{1,8}}:? ){{0,2}}@?[a-z.]{{0,20}}[0-9_]|[^\x00-\x7f]|[0-9]))"
+        rf"(?i:(?:^|[^a-z])(?:{weak})(?: ?(?:id|user|name|pin|is)?[ ]{{0,2}}(?:[:@=\->|/(~#•–—]|[^\x00-\x7f])|[ \n]{{1,3}}(?:[a-z]{{1,8}}:? ){{0,2}}@?[a-z.]{{0,20}}(?:[0-9_]|[a-z]\.[a-z])|[^\x00-\x7f]|[0-9]))"
         r"|(?i:(?: (?:on|en|em|auf|sur|su|via|at|no|op|w) |[(\[|/\-:] ?|[^\x00-\x7f] )(?:signal|tg|kik|whatsapp|discord|skype)(?:$|[^a-z]))"
         rf"|(?i:(?:{odd})[^\p{{L}}]{{0,6}}[a-z0-9_])"
         r"|(?i:wxid_|live:|\.cid\.|@[a-z0-9._\-]+:[a-z0-9\-]+\.|05[a-f0-9]{30}|(?:session|tox)[ :=\-id]*[a-f0-9]{40}|[a-z0-9_.]#[0-9]{4})",
