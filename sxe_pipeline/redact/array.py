@@ -27,9 +27,7 @@ class Redacted:
     kinds: pa.ListArray
 
 
-def redact_array(
-    texts: pa.Array, rules: Rules = _ALL, places: pa.Array | None = None
-) -> Redacted:
+def redact_array(texts: pa.Array, rules: Rules = _ALL, places: pa.Array | None = None) -> Redacted:
     """Replace every contact in a column by its token.
 
     Args:

@@ -96,7 +96,9 @@ def _with_tld(text: str, end: int, first: str, provider: float) -> Domain | None
     for _ in range(5):
         dot = lists.dot.match(text, end)
         label = _LABEL.match(text, dot.end()) if dot else None
-        weight = _dot_weight(str(dot.lastgroup), dot[0], label[0], provider) if dot and label else None
+        weight = (
+            _dot_weight(str(dot.lastgroup), dot[0], label[0], provider) if dot and label else None
+        )
         if weight is None:
             dot = lists.odd_dot.match(text, end)
             label = _LABEL.match(text, dot.end()) if dot else None

@@ -66,9 +66,7 @@ class _Scope:
         return bool(self.signs & sign) and kind in self.kinds
 
 
-def redact_text(
-    text: str, rules: Rules = _ALL, place: str | None = None
-) -> tuple[str, list[Span]]:
+def redact_text(text: str, rules: Rules = _ALL, place: str | None = None) -> tuple[str, list[Span]]:
     """Replace every contact in one text by its token.
 
     Args:
@@ -187,9 +185,7 @@ def _search_piece(piece: str, scope: _Scope, after_phone: bool) -> list[tuple[in
     return [(s.start, s.end, s.kind) for s in _merge(spans)]
 
 
-def _addresses(
-    piece: str, bare: str, offsets: Sequence[int] | None
-) -> list[tuple[int, int, str]]:
+def _addresses(piece: str, bare: str, offsets: Sequence[int] | None) -> list[tuple[int, int, str]]:
     """Web addresses that carry a contact, as spans of the piece."""
     if offsets is None:
         return urls.find(bare, piece)
@@ -205,7 +201,10 @@ def _families(bare: str, scope: _Scope, after_phone: bool) -> list[tuple[int, in
     if scope.wants("email", filters.EMAIL):
         spans += [(*span, "email") for span in email.find(bare)]
     if scope.wants("phone", filters.PHONE):
-        spans += [(*span, "phone") for span in phone.find(bare, inherited=after_phone, is_short=scope.is_short)]
+        spans += [
+            (*span, "phone")
+            for span in phone.find(bare, inherited=after_phone, is_short=scope.is_short)
+        ]
         spans += [(*span, "phone") for span in spelled.find_between(bare)]
     if scope.wants("phone", filters.SPELLED):
         spans += [(*span, "phone") for span in spelled.find(bare)]

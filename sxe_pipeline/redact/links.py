@@ -28,7 +28,9 @@ _DIALLED = frozenset(
     )
 )
 _ADDRESSED = frozenset(("mailto", "xmpp"))
-_ACTIONS = "send|chat|user|msg|message|conversation|add|invite|talk|profile|call|resolve|join|im|contact"
+_ACTIONS = (
+    "send|chat|user|msg|message|conversation|add|invite|talk|profile|call|resolve|join|im|contact"
+)
 """What a link of a program does when it opens a talk; a listed scheme needs no such word."""
 _BEFORE = r"(?<![\w.@\-])(?:(?:https?\s?:)?\s?//\s?)?(?:(?:www|m|web|app|api|mobile)\.){0,2}"
 

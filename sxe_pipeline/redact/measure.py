@@ -123,11 +123,15 @@ def _offsets(part: dict[str, Any], row: dict[str, Any]) -> dict[str, int]:
 
 
 def _covered(row: dict[str, Any]) -> float:
-    """The share of a contact's letters and digits that spans cover; of a number's digits alone."""
+    """The share of a contact's letters and digits that spans cover; of a number its digits alone,
+    of a web address what stands in its last part."""
     told = [i for i in range(row["start"], row["end"]) if row["text"][i].isalnum()]
     digits = [i for i in told if row["text"][i].isdigit()]
     if row.get("kind") == "phone" and len(digits) > 5:
         told = digits
+    if row.get("kind") == "url":
+        edge = max(row["text"].rfind(sign, row["start"], row["end"]) for sign in "=#/")
+        told = [i for i in told if i > edge] or told
     hit = sum(any(s["start"] <= i < s["end"] for s in row["spans"]) for i in told)
     return hit / len(told) if told else 0.0
 

@@ -9,7 +9,8 @@ Ids in a form of their own need no name.
 import re
 from functools import lru_cache
 
-from sxe_pipeline.redact.ruleset import bounded, words
+from sxe_pipeline.redact.ruleset import alternation, bounded, words
+from sxe_pipeline.redact.skeleton import skeleton
 
 _HANDLE = r"(?:live:\.?)?(?P<handle>@?[a-z0-9_][a-z0-9_.\-+]{2,40}(?:#\d{4})?)(?![\w/])"
 _OWN_FORM = re.compile(
@@ -18,23 +19,27 @@ _OWN_FORM = re.compile(
     r"|(?:session|tox)(?:\s?id)?\s?[:=\-]?\s?[a-f0-9]{60,80})(?![a-z0-9])"
 )
 _TAGGED = re.compile(r"(?<![\w@#])[a-z0-9_.]{2,32}#\d{4}(?!\d)")
+
+
+def _fold(word: str) -> str:
+    """A word as it stands in a skeleton."""
+    return skeleton(word)[0]
+
+
 _IS = (
     r"(?:is|id|es|e|est|ist|as|at|a|to|me at|me|us at|username|user name|user|nick(?:name)?|name"
-    r"|handle|account|acc|pin|no|号|號|帳號|账号|アカウント|아이디|ไอดี|ид|айди|ник)"
+    rf"|handle|account|acc|pin|no|号|號|帳號|账号|アカウント|아이디|ไอดี|{_fold('ид')}|{_fold('айди')}|{_fold('ник')})"
 )
 _BETWEEN = (
     rf"(?P<between>[\s/&,|+·•]{{0,3}}(?:{_IS}(?![^\W\d_]))?"
     rf"[\s:=@\-_>→👉➡*|.(\[~'\"#•/–—\ufe0f]{{0,6}}(?:(?:is|id|es|@)\s?[:=]?\s?)?)"
 )
 _SIGN = re.compile(
-    r"id|号|號|user|name|nick|handle|[:@=~]|->|→|👉|➡|帳號|账号|アカウント|아이디|ไอดี|pin|ид|айди|ник"
+    r"id|号|號|user|name|nick|handle|[:@=~]|->|→|👉|➡|帳號|账号|アカウント|아이디|ไอดี|pin"
+    rf"|{_fold('ид')}|{_fold('айди')}|{_fold('ник')}"
 )
 _LIST_SIGN = re.compile(r"[|•·/,\n&+]")
 _SAID = re.compile(r"(?:^|\s)(?:is|es|e|est|ist|as|at|me|us at|to|a)\s\Z|\A\s?[\-–—(\[]\s?\Z")
-_SPOKEN = re.compile(
-    r"(?:\bon|\bvia|\bmy|\bmi|\bmeu|\bmein|\bpor|\bno|\bauf|\bsur|\badd me|\bfind me|\bhmu|\bв|\bмой|\bmon"
-    r"|\bper|\bpelo|\bin|\bop|\bpå|\bna)(?:\s\w{2,8})?\s\Z"
-)
 
 
 @lru_cache(maxsize=1)
@@ -43,10 +48,16 @@ def _named() -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=1)
+def _spoken() -> re.Pattern[str]:
+    """A sentence that goes on with a messenger: 'find me on', 'пиши в'."""
+    return re.compile(rf"(?<![^\W_])(?:{alternation(words('on_words'))})(?:\s\w{{2,8}})?\s\Z")
+
+
+@lru_cache(maxsize=1)
 def _name_after() -> re.Pattern[str]:
     return re.compile(
         r"(?<![\w@./])(?P<handle>@?[a-z0-9_][a-z0-9_.\-]{3,40})"
-        r"\s{0,2}(?:\s(?:on|en|em|auf|sur|su|w|в|на|via|at|no|op|på)\s|[(\[|/\-–—•:]\s?|\s)\s?(?:my\s)?"
+        rf"\s{{0,2}}(?:\s(?:{alternation(words('on_words'))})\s|[(\[|/\-–—•:]\s?|\s)\s?(?:my\s)?"
         rf"(?P<name>{bounded(words('messengers') - words('ordinary_messengers') | {'signal', 'tg', 'kik'})})"
         r"\s?(?:only|too|pls)?(?=\Z|[)\]\n|•.,;!/\-–—✨]|\s[^\w\s]|\s\Z)"
     )
@@ -77,8 +88,11 @@ def _looks_like_id(handle: str) -> bool:
     bare = handle.strip(".-_+")
     if not bare or bare.lstrip("@") in _everyday():
         return False
-    return bare[0] == "@" or "_" in bare or "." in bare.strip(".") or (
-        any(char.isdigit() for char in bare) and any(char.isalpha() for char in bare)
+    return (
+        bare[0] == "@"
+        or "_" in bare
+        or "." in bare.strip(".")
+        or (any(char.isdigit() for char in bare) and any(char.isalpha() for char in bare))
     )
 
 
@@ -96,9 +110,11 @@ def _is_id(text: str, match: re.Match[str]) -> bool:
         return False
     if bare.isdigit() and name not in words("numbered_messengers"):
         return "@" in between or handle[0] == "@" or _by_digits(name, between)
-    signed = _SIGN.search(between) is not None or name.endswith((" id", "lineid", " pin", "号", "號"))
+    signed = _SIGN.search(between) is not None or name.endswith(
+        (" id", "lineid", " pin", "号", "號")
+    )
     spoken = text[max(0, match.start() - 24) : match.start()]
-    said = _SAID.search(between) is not None or _SPOKEN.search(spoken) is not None
+    said = _SAID.search(between) is not None or _spoken().search(spoken) is not None
     marked = _looks_like_id(handle) or (bare.isdigit() and len(bare) > 4)
     if name in words("ordinary_messengers"):
         if marked and between:
@@ -129,5 +145,3 @@ def _alone(text: str, end: int) -> bool:
     """Whether the handle ends its part of the text: after a word of a sentence more words follow."""
     rest = text[end : end + 4].lstrip(" ")
     return not rest or not (rest[0].isalnum() or rest[0] in "'’")
-
-

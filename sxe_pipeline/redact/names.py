@@ -12,8 +12,12 @@ from sxe_pipeline.redact.ruleset import Rules
 
 _RULES = Rules().without("postal_address").without("messenger_id").without("link_hub")
 _JOINTS = re.compile(r"[_/\\]+")
-_DIALLED = re.compile(r"\+|\(|\d\s\d+\s\d|(?<!\d)\d{3}[-.]\d{3}[-.]\d{4}(?!\d)|[^\W\d_]{2,}[\s.:-]{0,2}\d")
-_CALLED = re.compile(r"(?i:tel|phone|call|whats|wa|mobil|cell?|celular|handy|sms|fon|тел)[^a-zа-я]{0,3}\Z")
+_DIALLED = re.compile(
+    r"\+|\(|\d\s\d+\s\d|(?<!\d)\d{3}[-.]\d{3}[-.]\d{4}(?!\d)|[^\W\d_]{2,}[\s.:-]{0,2}\d"
+)
+_CALLED = re.compile(
+    r"(?i:tel|phone|call|whats|wa|mobil|cell?|celular|handy|sms|fon|тел)[^a-zа-я]{0,3}\Z"
+)
 
 
 def holds_contact(name: str) -> bool:

@@ -7,20 +7,22 @@ overrules all of it.
 """
 
 import re
+from functools import lru_cache
 
 from sxe_pipeline.redact.context import context, is_in_name, is_ruled_out
 from sxe_pipeline.redact.places import is_in_reach
-from sxe_pipeline.redact.shapes import blank_objects, is_date, is_measured, is_other_shape, is_position
+from sxe_pipeline.redact.ruleset import alternation, words
+from sxe_pipeline.redact.shapes import (
+    blank_objects,
+    is_date,
+    is_measured,
+    is_other_shape,
+    is_position,
+)
 
 _RUN = re.compile(r"\d(?:[^0-9a-z\ue000%°$€£₹¥₽]{0,5}\d){5,}")
-_LOOKALIKE = re.compile(
-    r"(?<![a-z0-9])(?:[0-9oli][0-9oilsb]{6,17}|[0-9oli]{2,6})(?![a-z0-9])"
-)
+_LOOKALIKE = re.compile(r"(?<![a-z0-9])(?:[0-9oli][0-9oilsb]{6,17}|[0-9oli]{2,6})(?![a-z0-9])")
 _LETTERS = str.maketrans("oilsb", "01158")
-_EXTENSION = re.compile(
-    r"[\s,;]{0,3}(?:ext|extension|extn|x|д[оo]б|внутр?|anexo|interno|int|ramal|durchwahl|dw|poste|toestel|anknytning|wewn|dahili"
-    r"|linka|mell|内线|內線|内線|#)[.:=]{0,2}\s?\d{1,6}(?!\d)"
-)
 _CUTS = tuple(
     re.compile(cut)
     for cut in (
@@ -59,14 +61,14 @@ def _accept(text: str, start: int, end: int, inherited: bool, is_short: bool) ->
     if is_in_name(text, start):
         return False
     if around.evidence > 0:
-        return not is_date(run) and (
-            count > 6 or not re.search(r"[/:]|\A\d\d \d\d \d\d\Z", run)
-        )
+        return not is_date(run) and (count > 6 or not re.search(r"[/:]|\A\d\d \d\d \d\d\Z", run))
     if digits in _RISING[0] or (digits in _RISING[1] and count < 10):
         return False
     if run.startswith("00") and count >= 10:
         return not is_ruled_out(text, start, end)
-    if count < 9 and not (_local_shape(run) or (_short_shape(run) and (is_short or is_in_reach(text)))):
+    if count < 9 and not (
+        _local_shape(run) or (_short_shape(run) and (is_short or is_in_reach(text)))
+    ):
         return False
     return count <= 15 and not is_other_shape(run) and not is_ruled_out(text, start, end)
 
@@ -85,7 +87,9 @@ def _short_shape(run: str) -> bool:
     return run[0] in "23456789" and not is_other_shape(run) and run.count(",") == 0
 
 
-def _split(text: str, start: int, end: int, inherited: bool, is_short: bool) -> list[tuple[int, int]]:
+def _split(
+    text: str, start: int, end: int, inherited: bool, is_short: bool
+) -> list[tuple[int, int]]:
     """The numbers in a run that is no single one: cut at the widest separator first."""
     run = text[start:end]
     for cut in _CUTS:
@@ -108,7 +112,9 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _weigh(text: str, start: int, end: int, inherited: bool, is_short: bool) -> list[tuple[int, int]]:
+def _weigh(
+    text: str, start: int, end: int, inherited: bool, is_short: bool
+) -> list[tuple[int, int]]:
     start, end = _trim(text, start, end)
     count = sum(char.isdigit() for char in text[start:end])
     if count < 6:
@@ -117,20 +123,31 @@ def _weigh(text: str, start: int, end: int, inherited: bool, is_short: bool) -> 
     if is_position(run) or (is_measured(run) and context(text, start, inherited).evidence < 1):
         return []
     wide = _WIDE.search(run)
-    if wide and (count > 13 or (_SYMBOL.search(run) and re.search(r"\d\d\d", run))):
-        return _split(text, start, end, inherited, is_short) or _whole(text, start, end, inherited, is_short)
+    if wide and (count > 13 or (_SYMBOL.search(run) and re.search(r"\d\d\d|\d:\d", run))):
+        return _split(text, start, end, inherited, is_short) or _whole(
+            text, start, end, inherited, is_short
+        )
     return _whole(text, start, end, inherited, is_short) or (
         _split(text, start, end, inherited, is_short) if count > 8 else []
     )
 
 
-def _whole(text: str, start: int, end: int, inherited: bool, is_short: bool) -> list[tuple[int, int]]:
+def _whole(
+    text: str, start: int, end: int, inherited: bool, is_short: bool
+) -> list[tuple[int, int]]:
     if not _accept(text, start, end, inherited, is_short):
         return []
-    extended = _EXTENSION.match(text, end)
+    extended = _extension().match(text, end)
     while start and text[start - 1] in "+([0":
         start -= 1
     return [(start, extended.end() if extended else end)]
+
+
+@lru_cache(maxsize=1)
+def _extension() -> re.Pattern[str]:
+    """An extension behind a number: 'ext. 22', ' x22', ' доб. 22'."""
+    name = alternation(words("extension_words"))
+    return re.compile(rf"[\s,;]{{0,3}}(?:{name}|x|#)[.:=]{{0,2}}\s?\d{{1,6}}(?!\d)")
 
 
 def unmask_lookalikes(text: str) -> str:

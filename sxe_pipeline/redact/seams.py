@@ -66,7 +66,10 @@ def redact_seam(first: pa.Array, second: pa.Array, rules: Rules = _ALL) -> Joine
             kinds.append(span.kind)
         heads[row], tails[row] = left, right
     return Joined(
-        _replaced(frame["first"], heads), _replaced(frame["second"], tails), np.array(rows, int), kinds
+        _replaced(frame["first"], heads),
+        _replaced(frame["second"], tails),
+        np.array(rows, int),
+        kinds,
     )
 
 

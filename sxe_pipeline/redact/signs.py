@@ -123,13 +123,17 @@ def number_words() -> tuple[list[str], str, tuple[str, ...]]:
         rf"(?i:[0-9][ ,.\-/]{{0,3}}(?:{one_of(set(dense))})|(?:{one_of(set(dense))})[ ,.\-/]{{0,3}}[0-9])"
         rf"|{_IDEOGRAPHS}"
     )
-    return dense, mixed, (
-        rf"(?i:(?:^|[^a-z])(?:{clear}){gap}(?:{short}|[0-9]){gap}(?:{short}|[0-9])(?:[^a-z]|$))",
-        rf"(?i:(?:^|[^a-z0-9])[0-9]{gap}[0-9]{gap}(?:{clear})(?:[^a-z]|$))"
-        rf"|(?i:(?:{english})(?:{english}|[0-9]))|(?i:[0-9](?:zero|one|two|three|four|five"
-        rf"|six|seven|eight|nine)[0-9])"
-        rf"|(?i:(?:^|[^a-z0-9@])(?:{leet}) (?:{leet}) (?:{leet}|[a-z]+) (?:{leet}|[a-z]+) )"
-        r"|(?i:(?:^|[^a-z])(?:i{1,3}|iv|vi{0,3}|ix)(?:[ \-.,](?:i{1,3}|iv|vi{0,3}|ix)){5})",
+    return (
+        dense,
+        mixed,
+        (
+            rf"(?i:(?:^|[^a-z])(?:{clear}){gap}(?:{short}|[0-9]){gap}(?:{short}|[0-9])(?:[^a-z]|$))",
+            rf"(?i:(?:^|[^a-z0-9])[0-9]{gap}[0-9]{gap}(?:{clear})(?:[^a-z]|$))"
+            rf"|(?i:(?:{english})(?:{english}|[0-9]))|(?i:[0-9](?:zero|one|two|three|four|five"
+            rf"|six|seven|eight|nine)[0-9])"
+            rf"|(?i:(?:^|[^a-z0-9@])(?:{leet}) (?:{leet}) (?:{leet}|[a-z]+) (?:{leet}|[a-z]+) )"
+            r"|(?i:(?:^|[^a-z])(?:i{1,3}|iv|vi{0,3}|ix)(?:[ \-.,](?:i{1,3}|iv|vi{0,3}|ix)){5})",
+        ),
     )
 
 

@@ -166,7 +166,9 @@ def find_between(text: str) -> list[tuple[int, int]]:
 def _separated() -> re.Pattern[str]:
     """Groups of digits with the name of a separator between them: '415 dash 555 dash 0134'."""
     name = alternation(words("separator_words"))
-    return re.compile(rf"(?<![\d.,])\d{{1,6}}(?:\s{{0,2}}(?:{name})\s{{0,2}}\d{{1,6}}){{1,}}(?![\d.,])")
+    return re.compile(
+        rf"(?<![\d.,])\d{{1,6}}(?:\s{{0,2}}(?:{name})\s{{0,2}}\d{{1,6}}){{1,}}(?![\d.,])"
+    )
 
 
 def _are_groups(run: str) -> bool:
@@ -174,6 +176,8 @@ def _are_groups(run: str) -> bool:
     between = re.findall(r"[a-z]+", run)
     digits = sum(char.isdigit() for char in run)
     counted = words("units_after") | words("counted_words")
+    if len(set(between)) == len(between) and max(map(len, between)) < 3:
+        return False
     if any(is_date(group) for group in re.findall(r"\d{4}", run)):
         return False
     return 8 <= digits <= 15 and len(set(between)) <= 2 and not counted.intersection(between)

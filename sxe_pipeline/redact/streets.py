@@ -7,6 +7,8 @@ by word lists are in `address`.
 import re
 from functools import lru_cache
 
+from sxe_pipeline.redact.address import NO_ADDRESS
+
 _CAP = r"[A-ZÀ-ÞĀ-ŽƠƯĐİẠ-ỹА-ЯЁІЇЄҐΑ-Ω][^\W\d_]{0,24}(?:[.'’\-][^\W\d_]{0,20})?"
 _CAPS = rf"{_CAP}(?:[\s\-]{_CAP}){{0,3}}"
 _SIDE = rf"(?:,?\s{_CAP}){{0,2}}(?:,\s?{_CAP}(?:[\s\-]{_CAP})?){{0,2}}(?:[\s,\-]{{1,3}}\d{{3,6}}(?!\d))?"
@@ -70,9 +72,7 @@ _LATIN_AMERICAN = (
     rf"(?:\d{{1,2}}\sde\s)?(?:{_CAP}\s){{1,4}}(?:#|No\.?\s?)?\d{{1,5}}(?:-[A-Z0-9]{{1,3}})?,?\s(?:Col(?:\.|onia)|Fracc(?:\.|ionamiento)|Barrio|Urb(?:\.|anización)|Colonia)\s{_CAPS}(?:,\s{_CAPS})?"
     rf"|(?:Privada|Priv\.|Prol\.|Calzada|Cerrada|Callejón|Jirón|Jr\.)\s(?:\d{{1,2}}\sde\s)?(?:{_CAP}\s){{1,4}}(?:#|No\.?\s?)?\d{{1,5}}(?:-[A-Z])?"
 )
-_INDONESIAN = (
-    rf"(?:Perumahan|Perum\.?|Komplek|Kompleks|Ruko|Komp\.|Apartemen|Griya|Gang|Gg\.)\s(?:{_CAP}\s){{1,4}}(?:(?:Blok|Blk|No|Kav|RT|RW)\.?\s?[A-Z]{{0,2}}\d{{0,4}}[,/\s]{{0,2}}){{1,5}}"
-)
+_INDONESIAN = rf"(?:Perumahan|Perum\.?|Komplek|Kompleks|Ruko|Komp\.|Apartemen|Griya|Gang|Gg\.)\s(?:{_CAP}\s){{1,4}}(?:(?:Blok|Blk|No|Kav|RT|RW)\.?\s?[A-Z]{{0,2}}\d{{0,4}}[,/\s]{{0,2}}){{1,5}}"
 _JAPANESE_LATIN = rf"(?<!\d)\d{{1,3}}-\d{{1,3}}(?:-\d{{1,3}})?,?\s{_CAP}(?:,\s?{_CAP}(?:-(?:ku|shi|cho|machi|dori))?){{1,3}}"
 _THAI = r"\d{1,4}(?:/\d{1,4})?\s?(?:หมู่|ม\.|ถนน|ถ\.|ซอย|ซ\.)\s?[\u0e00-\u0e7f0-9]{1,30}(?:\s?(?:แขวง|เขต|ตำบล|ต\.|อำเภอ|อ\.|จังหวัด|จ\.)\s?[\u0e00-\u0e7f]{1,30}){0,3}(?:\s\d{5})?"
 _OTHER_SCRIPTS = (
@@ -93,7 +93,10 @@ _FORMS = (
     (r"Mah|Cad|Sok|Bulv|Sk\.|Cd\.", _TURKISH),
     (r"[\u1ea0-\u1ef9ơưđĐ]", _VIETNAMESE),
     (r"Brgy|Barangay|Bgy|Purok|Subd|Lo?t\.? ", _PHILIPPINE),
-    (r"(?i:house|plot|flat|shop|villa|door|qtr|quarter|office)|[HDF]\.? ?[Nn#]|\d/[A-Z0-9]", _SOUTH_ASIAN),
+    (
+        r"(?i:house|plot|flat|shop|villa|door|qtr|quarter|office)|[HDF]\.? ?[Nn#]|\d/[A-Z0-9]",
+        _SOUTH_ASIAN,
+    ),
     (
         r"(?<=[\w.] )(?:Street|St|Road|Rd|Avenue|Ave|Close|Crescent|Lane|Drive|Way|Court|Estate"
         r"|Boulevard|Lu|Jie|Dajie|Marg|Nagar|Layout|Salai)\b",
@@ -123,6 +126,6 @@ def find(text: str) -> list[tuple[int, int]]:
             start, end = found.span()
             while end > start and text[end - 1] in " ,|-–،\n":
                 end -= 1
-            if any(map(str.isdigit, text[start:end])):
+            if any(map(str.isdigit, text[start:end])) and not NO_ADDRESS.search(found[0]):
                 spans.append((start, end))
     return spans

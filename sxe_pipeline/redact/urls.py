@@ -31,7 +31,9 @@ def _called() -> re.Pattern[str]:
     """A word of calling, then digits: '/call/4155550134', '?tel=4155550134', 'call-me-415...'."""
     spoken = {word for word in words("phone_words") if len(word) > 1 and " " not in word}
     word = alternation(spoken | words("link_phone_words"))
-    return re.compile(rf"(?<![a-z])(?:{word})(?:[/=\-_:.+?\s]|me|us|now|no){{0,5}}(?<!id=)\d(?:[\s.()\-]?\d){{6,14}}(?!\d)")
+    return re.compile(
+        rf"(?<![a-z])(?:{word})(?:[/=\-_:.+?\s]|me|us|now|no){{0,5}}(?<!id=)\d(?:[\s.()\-]?\d){{6,14}}(?!\d)"
+    )
 
 
 def find(text: str, raw: str | None = None) -> list[tuple[int, int, str]]:

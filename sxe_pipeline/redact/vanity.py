@@ -22,4 +22,6 @@ def find(text: str) -> list[tuple[int, int]]:
     """Vanity numbers in a raw text, as spans."""
     spans = [found.span() for found in _DIALLED.finditer(text)]
     spans += [found.span("number") for found in _LOCAL.finditer(text)]
-    return [(start, end) for start, end in spans if sum(map(str.isalnum, text[start:end])) >= _LEAST]
+    return [
+        (start, end) for start, end in spans if sum(map(str.isalnum, text[start:end])) >= _LEAST
+    ]

@@ -174,11 +174,15 @@ def _placed(rng: random.Random, kind: str, lead: str, contact: str, after: str, 
 
 
 def covered(row: Row, spans: list[tuple[int, int]]) -> float:
-    """The share of a contact's letters and digits that spans cover; of a number's digits alone."""
+    """The share of a contact's letters and digits that spans cover; of a number its digits alone, of
+    a web address what stands in its last part."""
     told = [i for i in range(row.start, row.end) if row.text[i].isalnum()]
     digits = [i for i in told if row.text[i].isdigit()]
     if row.kind == "phone" and len(digits) > 5:
         told = digits
+    if row.kind == "url":
+        edge = max(row.text.rfind(sign, row.start, row.end) for sign in "=#/")
+        told = [i for i in told if i > edge] or told
     told = told or list(range(row.start, row.end))
     return sum(any(start <= i < end for start, end in spans) for i in told) / len(told)
 
