@@ -18,7 +18,7 @@ from sxe_pipeline.redact.skeleton import skeleton
 EMAIL, PHONE, SPELLED, LINKS, MESSENGER, ADDRESS, DECODE, UNUSUAL = (1 << bit for bit in range(8))
 EVERYTHING = 255
 _OTHER_SCRIPT = r"[\x{0370}-\x{1fff}\x{2e80}-\x{d7ff}]"
-_DIGIT, _PATH = "[0-9]", "[/#]|[0-9]{9}"
+_DIGIT, _PATH = "[0-9]", "[/#]|[0-9]{7}"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from sxe_pipeline.redact.stream import redact_lines
 
 _FRESH = {"email": 0.90, "phone": 0.90, "messenger": 0.80, "url": 0.85, "street": 0.60}
 _LOOKALIKES = 3 / 112
+_TEXT_KEYS = ("description", "biography", "signature", "bio")
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,15 @@ def goals(folder: Path) -> Iterator[Goal]:
 
     Args:
         folder: Holds `truth/pii_adversarial.jsonl` (the listed ways), `truth/pii_fresh.jsonl` (ways
-            drawn anew, see `sxe_pipeline_tests.redact.ways`), `truth/pii_real_bios.jsonl`; each optional.
+            drawn anew, see `sxe_pipeline_tests.redact.ways`), `truth/pii_real_bios.jsonl` and
+            profiles in `tables`; each optional.
     """
     for name, measure in _SETS.items():
         path = folder / "truth" / name
         if path.is_file():
             yield from measure([line for line in path.read_bytes().splitlines() if line.strip()])
+    if texts := real_texts(folder):
+        yield from _left_over(texts)
 
 
 def _listed(lines: list[bytes]) -> Iterator[Goal]:
@@ -68,15 +72,35 @@ def _listed(lines: list[bytes]) -> Iterator[Goal]:
     alarms = [bool(row["spans"]) for row in rows if not row["label"]]
     yield Goal("listed ways, flagged", sum(flagged), len(flagged), 0.999)
     yield Goal("listed look-alikes, false alarms", sum(alarms), len(alarms), 0.003, least=False)
-    yield from _left_over([row["redacted"] for row in rows if not row["label"]])
 
 
-def _left_over(redacted: list[str]) -> Iterator[Goal]:
-    """What the second detector says of redacted texts that hold no contact."""
-    verdicts = scan_array(pa.array(redacted, pa.string()))
+def real_texts(folder: Path) -> list[str]:
+    """The distinct profile texts in the JSON Lines of `folder/tables`, sorted."""
+    found: set[str] = set()
+    for path in sorted((folder / "tables").glob("*.jsonl")):
+        for line in path.read_bytes().splitlines():
+            found.update(_profile_texts(json.loads(line)))
+    return sorted(found)
+
+
+def _profile_texts(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in _TEXT_KEYS and isinstance(inner, str) and inner:
+                yield inner
+            else:
+                yield from _profile_texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _profile_texts(inner)
+
+
+def _left_over(texts: list[str]) -> Iterator[Goal]:
+    """What the second detector says of real texts once they are redacted."""
+    verdicts = scan_array(redact_array(pa.array(texts, pa.string())).texts)
     for verdict, most in (("shape", 0.01), ("certain", 0.0002)):
         seen = pc.sum(pc.equal(verdicts, verdict)).as_py() or 0
-        yield Goal(f"second detector, '{verdict}' on clean texts", seen, len(redacted), most, False)
+        yield Goal(f"second detector, '{verdict}' on real texts", seen, len(texts), most, False)
 
 
 def _fresh(lines: list[bytes]) -> Iterator[Goal]:

@@ -57,7 +57,10 @@ _BESIDE = (
     rf"|(?:^|[\n|•/]\s?)[a-z0-9._]{{7,30}} ?(?:on|via|auf|en|em|[^\x00-\x7f]|[\-|(]) ?(?:{_MESSENGER})(?:$|[^a-z])"
 )
 _SYMBOLS = r"[\[({<«*~|_/]\s?\p{L}{1,12}\s?[\])}>»*~|_/]\s?[\p{L}\p{Nd}-]{2,30}\s?[\[({<«*~|_/]\s?\p{L}{1,12}\s?[\])}>»*~|_/]\s?(?:com|net|org|[a-z]{2}\b)"
-_ENDS = r"[a-z0-9]\s(?:com|net|org)(?:$|[^\p{L} ]| [^\p{L}])|\p{L}\s?(?:\.|•|·)\s?(?:com|net|org)(?:$|[^\p{L}.])"
+_ENDS = (
+    r"[a-z0-9]\s(?:com|net|org)(?:$|[^\p{L} ]| [^\p{L}])"
+    r"|\p{L}(?:\s\.\s?|\.\s|\s?[•·]\s?)(?:com|net|org)(?:$|[^\p{L}.])"
+)
 
 
 def scan_array(texts: pa.Array) -> pa.StringArray:
