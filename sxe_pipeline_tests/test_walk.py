@@ -149,7 +149,7 @@ def test_with_all_rules_on_the_plant_is_nowhere(place, hidden):
 
 
 def test_a_rule_switched_off_makes_leaks_rise_and_the_check_fail(place, hidden, monkeypatch):
-    half_blind = Detectors(redact_array=lambda texts: redact_array(texts, BLIND))
+    half_blind = Detectors(redact_array=lambda texts, places: redact_array(texts, BLIND, places))
     monkeypatch.setattr(observe, "Detectors", lambda: half_blind)
 
     run = place.run("tier1_intake", DAYS[2])
@@ -162,7 +162,7 @@ def test_a_rule_switched_off_makes_leaks_rise_and_the_check_fail(place, hidden, 
 
 def test_with_rule_and_scan_off_the_plant_is_found(place, hidden, monkeypatch):
     blind = Detectors(
-        redact_array=lambda texts: redact_array(texts, BLIND),
+        redact_array=lambda texts, places: redact_array(texts, BLIND, places),
         scan_array=lambda texts: pa.nulls(len(texts), pa.string()),
     )
     monkeypatch.setattr(observe, "Detectors", lambda: blind)

@@ -26,9 +26,17 @@ def _trying() -> tuple[click.Command, ...]:
 
 
 def _building() -> tuple[click.Command, ...]:
-    from sxe_pipeline.cli import build, landing, tier1
+    from sxe_pipeline.cli import build, evaluate, landing, tier1
 
-    return tier1.ingest, landing.landing, build.build, tier1.market, tier1.redact, tier1.label
+    return (
+        tier1.ingest,
+        landing.landing,
+        build.build,
+        tier1.market,
+        tier1.redact,
+        tier1.label,
+        evaluate.evaluate,
+    )
 
 
 def _asking() -> tuple[click.Command, ...]:
@@ -81,7 +89,7 @@ SECTIONS = (
     Section("Try it out", ("demo", "ui"), _trying),
     Section(
         "Build lead cards",
-        ("ingest", "landing", "build", "market", "redact", "label"),
+        ("ingest", "landing", "build", "market", "redact", "label", "eval"),
         _building,
     ),
     Section("Ask for contact data", ("request", "enrich"), _asking),

@@ -18,10 +18,12 @@ from sxe_pipeline.errors import BadInput, NotFound, StoreUnavailable
 from sxe_pipeline.ingest import naming
 from sxe_pipeline.ingest.collection import COLLECTION, MAPPING, SIZE_LIMIT, declared
 from sxe_pipeline.ingest.mapping import mappings
+from sxe_pipeline.redact import holds_contact
 from sxe_pipeline.store import functions
 from sxe_pipeline.store.objects import Entry, Objects
 
 _LONGEST = 300
+_NAMED_LIKE_A_CONTACT = "its name holds contact data; rename its folder"
 
 
 def note(
@@ -50,6 +52,9 @@ def note(
     problems: dict[str, str] = {}
     said: list[dict[str, Any]] = []
     for name in names:
+        if holds_contact(name):
+            problems[name] = _NAMED_LIKE_A_CONTACT
+            continue
         try:
             described = _described(landing, found, name)
             mapping = _mapping(landing, found, name)
@@ -58,7 +63,8 @@ def note(
             continue
         said.append({"collection": name, "mapping_sha256": mapping} | described)
     functions.call_function(conn, "ingest.declare_collections", Jsonb(said), now, actor)
-    functions.call_function(conn, "ingest.set_aside", problems, actor)
+    shown = {naming.shown(name): problem for name, problem in problems.items()}
+    functions.call_function(conn, "ingest.set_aside", shown, actor)
     return problems
 
 
@@ -75,7 +81,8 @@ def _mapping(landing: Objects, found: Mapping[str, Entry], name: str) -> str | N
     for key in dict.fromkeys((naming.key_in(landing.url, name, MAPPING), MAPPING)):
         text = _text(landing, found, key)
         if text is not None:
-            mappings(text)
+            if any(holds_contact(form.name) for form in mappings(text).forms):
+                raise BadInput(f"{MAPPING}: a shape's name holds contact data; give it another")
             return hashlib.sha256(text).hexdigest()
     return None
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.ingest import given, naming
+from sxe_pipeline.redact import holds_contact
 from sxe_pipeline.store.disk import local_path
 from sxe_pipeline.store.objects import Objects
 
@@ -70,6 +71,7 @@ def land(
                 "JSON Lines, JSON, CSV or Parquet into it"
             )
         found += inside
+    _refuse_contacts(found)
     # Before the files: none of them may be read without what its collection says of itself.
     declared = [
         _declare(landing, f"{name}/{file.name}", _bytes_of(file), dry_run)
@@ -87,6 +89,18 @@ def land(
         progress(1)
     collections = sorted({each.collection for each in found})
     return Landed(new, collections, frozenset(keys), sum(declared), unreadable)
+
+
+def _refuse_contacts(found: Sequence[given.Given]) -> None:
+    """A name is kept in the clear: in paths, tables, events. Rows are redacted, names are not."""
+    named = sum(
+        any(map(holds_contact, {each.collection, *each.folders, each.file.name})) for each in found
+    )
+    if named:
+        raise BadInput(
+            f"{named} files have a name, a folder or a collection that holds contact data; rename "
+            "those, or name the collection with --collection"
+        )
 
 
 def key_of(collection: str, folders: Sequence[str], name: str, data: bytes, day: date) -> str:

@@ -11,6 +11,7 @@ from datetime import date
 from urllib.parse import unquote, urlsplit
 
 from sxe_pipeline.ingest.collection import COLLECTION, MAPPING
+from sxe_pipeline.redact import holds_contact
 from sxe_pipeline.schema.tables import FIRST_DAY
 
 DECLARATIONS = (COLLECTION, MAPPING)
@@ -85,6 +86,11 @@ def key_in(landing_url: str, collection: str, name: str) -> str:
 def hashed(collection: str) -> str:
     """A collection in an audit event, by hash: a folder's name is written by strangers."""
     return hashlib.sha256(collection.encode()).hexdigest()[:32]
+
+
+def shown(collection: str) -> str:
+    """A collection as it may be stored and printed: one named like a contact only by its hash."""
+    return f"unnamed-{hashed(collection)[:12]}" if holds_contact(collection) else collection
 
 
 def is_day(folder: str) -> bool:

@@ -86,13 +86,11 @@ def _reader(
     caption = _safe(columns.compiled("bio", entry.get("caption", []), quirks))
     hashtags = _safe(columns.compiled("interests", entry.get("hashtags", []), quirks))
     gives = stated.compiled({"hashtags": entry["hashtags"]} if "hashtags" in entry else {})
-    unless: match.Condition = lambda record: False
-    if "unless" in entry:
-        unless = match.compiled(entry["unless"])
+    unless = match.compiled(entry["unless"]) if "unless" in entry else None
 
     def read(record: dict[str, Any]) -> Iterator[Post]:
         post_id = _post_id(of_id(record))
-        if post_id is None or unless(record):
+        if post_id is None or (unless and unless(record)):
             return
         text = caption(record)
         tags = list(_tags(hashtags(record) or []))

@@ -20,7 +20,7 @@ from psycopg.types.json import Jsonb
 from sxe_pipeline.errors import NotFound, StoreUnavailable
 from sxe_pipeline.ingest import declarations, naming
 from sxe_pipeline.ops import versions
-from sxe_pipeline.redact import RULESET_VERSION
+from sxe_pipeline.redact import RULESET_VERSION, holds_contact
 from sxe_pipeline.schema.landed import LandedDay, LandingFile, files_digest
 from sxe_pipeline.settings import Pace
 from sxe_pipeline.store import functions
@@ -31,6 +31,7 @@ _FILES_A_CALL = 1_000
 _OF_SOCIAL = ("observe", "day", "redaction", "posts")
 _SOURCES = ("ingest", "redact", "schema", *(f"social/{name}.py" for name in _OF_SOCIAL))
 """What reads and redacts a row."""
+_NAMED = "their names hold contact data; rename these files or their folders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,9 @@ def register(
         unknown = list(_unknown(conn, files, again))
         aside = Counter(naming.collection_of(landing.url, e.key) for e in unknown)
         unknown = [e for e in unknown if naming.collection_of(landing.url, e.key) not in problems]
+        telling = {entry.key for entry in unknown if holds_contact(entry.key)}
+        named = Counter(naming.collection_of(landing.url, key) for key in telling)
+        unknown = [entry for entry in unknown if entry.key not in telling]
         fresh: dict[tuple[str, str], Fresh] = {}
         unreadable, tried = 0, 0
         for entry in _within(unknown, limit_files, limit_bytes, now):
@@ -128,8 +132,8 @@ def register(
     left = len(unknown) - tried
     unreadable += landing.unlisted
     set_aside = tuple(
-        SetAside(name, words, aside[name]) for name, words in sorted(problems.items())
-    )
+        SetAside(naming.shown(name), words, aside[name]) for name, words in sorted(problems.items())
+    ) + tuple(SetAside(name, _NAMED, files) for name, files in sorted(named.items()))
     seen = (
         len(files)
         + landing.unlisted

@@ -15,7 +15,7 @@ _SMALL = (
 )
 _NAME = (
     rf"(?:(?:{_SMALL}\s){{0,3}}(?:d['’]|l['’])?(?:{_CAP}|\d{{1,2}}(?:st|nd|rd|th|er"
-    rf"|de)?)[\s,]{{1,3}})"
+    rf"|(?=\sde\s)))[\s,]{{1,3}})"
 )
 _NUMBER = (
     r"(?:n(?:[º°o]|ro|um|úm)?\.?\s?|No\.?\s?|NO\.?\s?|N[º°]\.?\s?|#\s?)?(?:(?<=,\s)"
@@ -31,7 +31,7 @@ _CORE = (
 _ANY_CASE = frozenset(
     ("calle", "carrera", "cra", "rua", "rue", "jl", "jln", "jalan", "ул", "улица")
 )
-_NO_ADDRESS = re.compile(r"Jump Street|Ave Maria|Via Appia|Wall Street|Abbey Road|Sesame Street")
+NO_ADDRESS = re.compile(r"Jump Street|Ave Maria|Via Appia|Wall Street|Abbey Road|Sesame Street")
 _NEEDS_TAIL = frozenset(
     ("berg", "hof", "gate", "tie", "veg", "vei", "ring", "markt", "torg", "gade", "pfad", "str")
 )
@@ -130,6 +130,6 @@ def find(text: str) -> list[tuple[int, int]]:
             end = match.end()
             while end > match.start() and text[end - 1] in " ,|-–":
                 end -= 1
-            if not _NO_ADDRESS.search(match[0]):
+            if not NO_ADDRESS.search(match[0]):
                 spans.append((match.start(), end))
     return spans

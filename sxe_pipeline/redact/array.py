@@ -5,11 +5,13 @@ Belongs here: the vectorised path. Its result is that of `redact_text` for each 
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from sxe_pipeline.redact import filters, plain
 from sxe_pipeline.redact.exact import apply, find_spans
+from sxe_pipeline.redact.places import has_short_numbers
 from sxe_pipeline.redact.ruleset import BARRIER, TOKENS, Rules, tokens
 
 _ALL = Rules()
@@ -25,25 +27,47 @@ class Redacted:
     kinds: pa.ListArray
 
 
-def redact_array(texts: pa.Array, rules: Rules = _ALL) -> Redacted:
+def redact_array(texts: pa.Array, rules: Rules = _ALL, places: pa.Array | None = None) -> Redacted:
     """Replace every contact in a column by its token.
 
     Args:
         texts: Strings; null stays null.
         rules: The families to search for; all of them by default.
+        places: Where each account says it is, null where it does not; some have short numbers.
 
     Returns:
         As many rows as came in. A null text has count 0 and no kinds.
     """
+    if places is None:
+        return _redacted(texts, rules, is_short=False)
+    is_short = np.array([has_short_numbers(place) for place in places.to_pylist()], dtype=bool)
+    if not is_short.any():
+        return _redacted(texts, rules, is_short=False)
+    rows = [np.flatnonzero(~is_short), np.flatnonzero(is_short)]
+    parts = [
+        _redacted(texts.take(pa.array(some)), rules, is_short=short)
+        for some, short in zip(rows, (False, True), strict=True)
+    ]
+    order = pa.array(np.argsort(np.concatenate(rows)))
+    return Redacted(
+        texts=pa.concat_arrays([part.texts for part in parts]).take(order),
+        counts=pa.concat_arrays([part.counts for part in parts]).take(order),
+        kinds=pa.concat_arrays([part.kinds for part in parts]).take(order),
+    )
+
+
+def _redacted(texts: pa.Array, rules: Rules, *, is_short: bool) -> Redacted:
     column = pl.Series("text", pl.Series(texts).cast(pl.String))
-    unique = column.unique(maintain_order=True).drop_nulls().to_frame()
-    hits = unique.filter(filters.signs("text") > 0)
-    raw = hits["text"].to_list()
-    cleaned, kinds = _replace_plain(hits, rules)
-    bits = filters.sort_out(cleaned.str.replace_many(list(TOKENS), [BARRIER] * len(TOKENS)))
+    unique = column.unique(maintain_order=True).drop_nulls()
+    shown = filters.signs(unique)
+    rows = np.flatnonzero(shown)
+    hits = unique.gather(rows)
+    raw = hits.to_list()
+    cleaned, kinds = _replace_plain(hits.to_frame(), rules)
+    bits = _sort_out_again(hits, cleaned, shown[rows])
     clean = cleaned.to_list()
-    for index in bits.cast(pl.Boolean).arg_true().to_list():
-        spans = find_spans(clean[index], rules, bits[index])
+    for index in np.flatnonzero(bits).tolist():
+        spans = find_spans(clean[index], rules, int(bits[index]), is_short=is_short)
         if spans:
             clean[index] = apply(clean[index], spans)
             kinds[index] += [span.kind for span in spans]
@@ -54,6 +78,15 @@ def redact_array(texts: pa.Array, rules: Rules = _ALL) -> Redacted:
         [clean[index] for index in changed],
         [kinds[index] for index in changed],
     )
+
+
+def _sort_out_again(raw: pl.Series, cleaned: pl.Series, shown: np.ndarray) -> np.ndarray:
+    """Signs of cleaned texts: those of a text that nothing was replaced in are known."""
+    masked = cleaned.str.replace_many(list(TOKENS), [BARRIER] * len(TOKENS))
+    changed = np.flatnonzero((masked != raw).to_numpy())
+    if len(changed):
+        shown[changed] = filters.signs(masked.gather(changed))
+    return filters.sort_out(masked, shown)
 
 
 def _replace_plain(hits: pl.DataFrame, rules: Rules) -> tuple[pl.Series, list[list[str]]]:

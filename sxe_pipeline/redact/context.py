@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
+from sxe_pipeline.redact.places import is_in_reach
 from sxe_pipeline.redact.ruleset import words
 
 _WORD = re.compile(r"[^\W\d_]+(?:[.'&-][^\W\d_]+){0,3}\.?")
@@ -98,7 +99,7 @@ def context(text: str, start: int, inherited: bool = False) -> Context:
     plus = bare.endswith("+") or bool(re.search(r"(?<!\d)\+\s?\(?\Z", before))
     if any(mark in before[-5:] for mark in _marks()):
         return Context(1, plus)
-    if any(before.rstrip(" :.-").endswith(word) for word in _dense("phone_words")):
+    if before.rstrip(" :.-").endswith(_dense("phone_words")):
         return Context(1, plus)
     matches = list(_WORD.finditer(before))
     edge = len(before)
@@ -151,7 +152,7 @@ def is_ruled_out(text: str, start: int, end: int) -> bool:
     chunk = text[max(floor, start - 200) : start]
     if (
         chunk.endswith((",,", "@", "_"))
-        or (chunk.endswith("#") and "#" not in text[start:end])
+        or (chunk.endswith("#") and "#" not in text[start:end] and not is_in_reach(text))
         or text[max(0, start - 3) : start].rstrip().endswith("=")
     ):
         return True

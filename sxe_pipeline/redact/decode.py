@@ -8,9 +8,10 @@ import base64
 import binascii
 import codecs
 import re
+from functools import lru_cache
 
 from sxe_pipeline.redact import email, phone, spelled
-from sxe_pipeline.redact.ruleset import words
+from sxe_pipeline.redact.ruleset import alternation, plain_tlds, words
 
 _APART = re.compile(
     r"(?<![^\s])[^\s\ue000](?:(?P<gap> {1,3}|[-_*|~/,]|\.)[^\s\ue000])(?:(?P=gap)[^\s\ue000]){5,}"
@@ -36,6 +37,13 @@ def find_separated(text: str) -> list[tuple[int, int, str]]:
     return spans
 
 
+@lru_cache(maxsize=1)
+def _backwards() -> re.Pattern[str]:
+    """An address of any host that begins with the end of its domain."""
+    ends = alternation(tld[::-1] for tld in plain_tlds() | words("country", "tlds") if len(tld) > 1)
+    return re.compile(rf"(?<![\w.@-])(?:{ends})\.(?:[^\W_][\w-]{{0,40}}\.?){{1,3}}@[\w.+-]{{1,64}}")
+
+
 def find_reversed(text: str) -> list[tuple[int, int]]:
     """Addresses in rot13 or backwards, as spans of the skeleton."""
     spans = []
@@ -46,6 +54,8 @@ def find_reversed(text: str) -> list[tuple[int, int]]:
     if _names_provider(backwards):
         size = len(text)
         spans += [(size - end, size - start) for start, end in email.find(backwards)]
+    elif "@" in text:
+        spans += [match.span() for match in _backwards().finditer(text)]
     return spans
 
 

@@ -96,10 +96,16 @@ def _with_tld(text: str, end: int, first: str, provider: float) -> Domain | None
     for _ in range(5):
         dot = lists.dot.match(text, end)
         label = _LABEL.match(text, dot.end()) if dot else None
+        weight = (
+            _dot_weight(str(dot.lastgroup), dot[0], label[0], provider) if dot and label else None
+        )
+        if weight is None:
+            dot = lists.odd_dot.match(text, end)
+            label = _LABEL.match(text, dot.end()) if dot else None
+            weight = _odd_weight(dot[0], label[0], provider) if dot and label else None
         if dot is None or label is None:
             break
-        kind, name = str(dot.lastgroup), label[0]
-        weight = _dot_weight(kind, dot[0], name, provider)
+        kind, name = _kind(dot), label[0]
         if weight is None:
             break
         score = max(score, weight) if best is None else score
@@ -110,6 +116,20 @@ def _with_tld(text: str, end: int, first: str, provider: float) -> Domain | None
         if ends:
             best = Domain(end, score + _provider_score(first, True), spelled, False)
     return best
+
+
+def _kind(dot: re.Match[str]) -> str:
+    """How a DOT is written; one of a word that nobody listed counts as a word."""
+    return str(dot.lastgroup) if dot.lastgroup not in (None, "mark") else "word"
+
+
+def _odd_weight(raw: str, name: str, provider: float) -> float | None:
+    """How much a word that nobody listed speaks for a DOT: the top level behind it has to."""
+    if name not in lexicon().plain_tlds:
+        return None
+    if raw.isspace() or raw[0].isspace() and raw[-1].isspace() and raw.strip().isalpha():
+        return 2.0 if provider else None
+    return 2.0 if provider else 1.5
 
 
 def _dot_weight(kind: str, raw: str, name: str, provider: float) -> float | None:

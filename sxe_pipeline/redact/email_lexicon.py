@@ -8,9 +8,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sxe_pipeline.redact.ruleset import alternation, words
+from sxe_pipeline.redact.ruleset import alternation, plain_tlds, words
 
 _OPEN, _CLOSE, _SYMBOL = r"[\[({<|]", r"[\])}>|]", r"[~_*/|\-=+.:]"
+_WORD = r"\s?[^\W\d_]{1,14}(?:\s[^\W\d_]{1,10}){0,2}\s?"
+"""A word that nobody listed: what stands around it has to say that it is AT or DOT."""
 PREPOSITIONS = frozenset(("on", "via", "en", "em", "bei", "auf", "su", "chez", "w", "at", "@"))
 
 
@@ -22,15 +24,18 @@ class Lexicon:
     dot: re.Pattern[str]
     provider: re.Pattern[str]
     named: re.Pattern[str]
+    after: re.Pattern[str]
+    odd_dot: re.Pattern[str]
     spelled_local: re.Pattern[str]
-    reversed: re.Pattern[str]
     sure: frozenset[str]
     known: frozenset[str]
     weak: frozenset[str]
     tlds: frozenset[str]
     mailbox: frozenset[str]
+    mailbox_ends: tuple[str, ...]
     never_local: frozenset[str]
     never_domain: frozenset[str]
+    plain_tlds: frozenset[str]
     bare_at: frozenset[str]
 
 
@@ -41,18 +46,21 @@ def lexicon() -> Lexicon:
     bracketed = alternation(at_words | words("bracket_at_words"))
     at, dot = alternation(at_words), alternation(dot_words)
     sure, known = words("unambiguous_providers"), words("providers")
-    tlds = words("country", "tlds") | words("generic", "tlds")
+    tlds = words("country", "tlds") | words("generic", "tlds") | words("spelled", "tlds")
     spelled = (
         r"g(?:ee)?[\s.\-_]?mail|hot[\s\-_]?mail|out[\s\-_]?look|i[\s\-_]?cloud|ya[\s\-_]?hoo"
         r"|proton[\s\-_]?mail"
     )
-    reversed_tlds = "|".join(sorted((t[::-1] for t in tlds if len(t) > 1), key=len, reverse=True))
+    name = rf"(?:{spelled}|{alternation(sure | known)})"
+    end = rf"(?:\s{{0,2}}(?:[.,]|[\[({{<]?(?:{dot})[\])}}>]?|\s)\s{{0,2}}(?:com|net|co))?"
     return Lexicon(
         at=re.compile(
             rf"(?P<bracket>\s{{0,3}}{_OPEN}\s{{0,2}}(?:{bracketed})\s{{0,2}}{_CLOSE}\s{{0,3}})"
             rf"|(?P<symbol>\s?{_SYMBOL}{{1,3}}(?:{at}){_SYMBOL}{{1,3}}\s?)"
             r"|(?P<sign>\s{0,3}@{1,2}\s{0,3}(?![tṭ]\s))"
             rf"|(?P<word>\s{{1,3}}(?:{at}|{'|'.join(PREPOSITIONS - {'@'})})\s{{1,3}})"
+            rf"|(?P<odd>\s?(?:{_OPEN}{{1,2}}{_WORD}{_CLOSE}{{1,2}}"
+            rf"|(?P<odd_mark>[~_*/|]){_WORD}(?P=odd_mark))\s?)"
             r"|(?P<emoji>(?<=\w)\s?[^\w\s!-~\u00a1-\u00bf\u2000-\u206f\ue000]{1,3}\s?(?=[a-z0-9]))"
         ),
         dot=re.compile(
@@ -64,16 +72,22 @@ def lexicon() -> Lexicon:
         ),
         provider=re.compile(rf"(?:{spelled}|{alternation(sure | known)})"),
         named=re.compile(
-            rf"(?<![^\W_])(?P<name>{spelled}|{alternation(sure | known)})"
-            r"\s{0,2}(?:\s(?:is|id)\s|[:=>]|-{1,2}>?|→|👉|➡)\s{0,2}(?P<local>\w[\w.+-]{2,40})"
-            r"|(?<![\w@])(?P<before>\w[\w.+-]{2,40})\s{0,2}[\[(]\s?"
-            rf"(?P<host>{spelled}|{alternation(sure | known)})\s?[\])]"
+            rf"(?<![^\W_])[\[(@]?(?P<name>{name}){end}[\])]?"
+            r"\s{0,2}(?:(?:user(?:name)?|name|id|account|addy)\s{0,2})?"
+            r"(?:\s(?:is|es|id|ist|est)\s|[:=>|/]|-{1,2}>?|→|👉|➡|,|(?<=[\])])|(?<=user)|(?<=username))"
+            r"\s{0,2}(?:(?:my\s)?(?:user)?name(?:\sis)?\s|user\s|i\sam\s)?(?P<local>\w[\w.+-]{2,40})"
+        ),
+        after=re.compile(
+            r"(?<![\w@.])(?P<local>\w[\w.+-]{2,40})"
+            r"(?:\s{0,2}[\[(#|/+\-–—,:;~•]{1,2}\s{0,2}|\s{0,2},?\s(?:that'?s|it'?s|is|on|w/)\s(?:my\s)?)"
+            rf"(?P<name>{name})(?![^\W_])(?:{end}\s?[\])])?"
+        ),
+        odd_dot=re.compile(
+            rf"\s?(?:{_OPEN}{{1,2}}{_WORD}{_CLOSE}{{1,2}}|(?P<mark>[~_*/|]){_WORD}(?P=mark))\s?"
+            r"|\s{1,3}[^\W\d_]{2,12}\s{1,3}"
         ),
         spelled_local=re.compile(
             rf"(?:[^\W_]{{1,30}}\s{{0,2}}(?:[\[(]\.[\])]|[\[(]?(?:{dot}|-)[\])]?)\s{{0,2}})\Z"
-        ),
-        reversed=re.compile(
-            rf"(?<![\w.@-])(?:{reversed_tlds})\.(?:[^\W_][\w-]{{0,40}}\.?){{1,3}}@[\w.+-]{{1,64}}"
         ),
         sure=sure,
         known=known,
@@ -82,7 +96,9 @@ def lexicon() -> Lexicon:
             ("mail", "live", "web", "me", "hey", "mac", "orange", "inbox", "terra", "bol")
         ),
         mailbox=words("mailbox_words"),
+        mailbox_ends=tuple(word for word in words("mailbox_words") if len(word) > 3),
         never_local=words("never_local"),
         never_domain=words("never_domain"),
+        plain_tlds=plain_tlds(),
         bare_at=words("bare_at_words"),
     )

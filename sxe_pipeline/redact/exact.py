@@ -6,6 +6,7 @@ text finds the same pieces and changes nothing.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sxe_pipeline.redact import (
@@ -16,8 +17,12 @@ from sxe_pipeline.redact import (
     links,
     messenger,
     phone,
+    places,
     plain,
     spelled,
+    streets,
+    urls,
+    vanity,
 )
 from sxe_pipeline.redact.ruleset import BARRIER, TOKENS, Rules, tokens
 from sxe_pipeline.redact.skeleton import skeleton
@@ -35,7 +40,8 @@ _RANK = {
     "messenger_id": 4,
     "postal_address": 5,
 }
-_UNUSUAL = re.compile(r"[A-Za-z0-9+/_-]{16}|[0-9A-Fa-f]{2}[ :][0-9A-Fa-f]{2}[ :]|\\x")
+_UNUSUAL = re.compile(r"[A-Za-z0-9+/_-]{12}|[0-9A-Fa-f]{2}[ :][0-9A-Fa-f]{2}[ :]|\\x")
+_DIGIT = re.compile("[0-9]")
 _ALL = Rules()
 
 
@@ -50,21 +56,23 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Which kinds the rules and the policy search for, and which signs the filter saw."""
+    """Which kinds are searched for, which signs the filter saw, whether numbers are short here."""
 
     kinds: frozenset[str]
     signs: int
+    is_short: bool
 
     def wants(self, kind: str, sign: int) -> bool:
         return bool(self.signs & sign) and kind in self.kinds
 
 
-def redact_text(text: str, rules: Rules = _ALL) -> tuple[str, list[Span]]:
+def redact_text(text: str, rules: Rules = _ALL, place: str | None = None) -> tuple[str, list[Span]]:
     """Replace every contact in one text by its token.
 
     Args:
         text: Any text, of any length.
         rules: The families to search for; all of them by default.
+        place: Where the account says it is, if it does: some countries have short numbers.
 
     Returns:
         The redacted text and the spans of the input that were replaced, in order, disjoint.
@@ -73,7 +81,7 @@ def redact_text(text: str, rules: Rules = _ALL) -> tuple[str, list[Span]]:
         >>> redact_text("mail ana@example.com")[0]
         'mail [email]'
     """
-    spans = find_spans(text, rules)
+    spans = find_spans(text, rules, is_short=places.has_short_numbers(place))
     return (apply(text, spans), spans) if spans else (text, [])
 
 
@@ -92,15 +100,22 @@ def apply(text: str, spans: list[Span]) -> str:
     return "".join([*parts, text[done:]])
 
 
-def find_spans(text: str, rules: Rules = _ALL, signs: int = filters.EVERYTHING) -> list[Span]:
+def find_spans(
+    text: str,
+    rules: Rules = _ALL,
+    signs: int = filters.EVERYTHING,
+    *,
+    is_short: bool = False,
+) -> list[Span]:
     """Every contact in a text, disjoint and in order.
 
     Args:
         text: Any text.
         rules: The families to search for.
         signs: What the filter saw (`filters.sort_out`); families without a sign are skipped.
+        is_short: The account is in a place with phone numbers of six to eight digits.
     """
-    scope = _Scope(frozenset(rules.on & tokens().keys()), signs)
+    scope = _Scope(frozenset(rules.on & tokens().keys()), signs, is_short)
     masked = _TOKEN.sub(lambda token: BARRIER * len(token[0]), text)
     spans = [span for span in plain.find(masked) if span[2] in scope.kinds]
     masked = _mask(masked, spans)
@@ -158,11 +173,23 @@ def _search_piece(piece: str, scope: _Scope, after_phone: bool) -> list[tuple[in
     spans = [span for span in _families(bare, scope, after_phone) if span[1] > span[0]]
     if offsets is not None:
         spans = [(offsets[start], offsets[end], kind) for start, end, kind in spans]
-    if scope.wants("postal_address", filters.ADDRESS) and any(map(str.isdigit, piece)):
-        spans += [(start, end, "postal_address") for start, end in address.find(piece)]
+    if scope.wants("postal_address", filters.ADDRESS) and _DIGIT.search(piece):
+        found = address.find(piece) + streets.find(piece)
+        spans += [(start, end, "postal_address") for start, end in found]
+    if scope.wants("phone", filters.PHONE):
+        spans += [(start, end, "phone") for start, end in vanity.find(piece)]
+    if scope.wants("contact_link", filters.LINKS):
+        spans += [s for s in _addresses(piece, bare, offsets) if s[2] in scope.kinds]
     if scope.signs & filters.DECODE and _UNUSUAL.search(piece):
         spans += [span for span in decode.find_encoded(piece) if span[2] in scope.kinds]
     return [(s.start, s.end, s.kind) for s in _merge(spans)]
+
+
+def _addresses(piece: str, bare: str, offsets: Sequence[int] | None) -> list[tuple[int, int, str]]:
+    """Web addresses that carry a contact, as spans of the piece."""
+    if offsets is None:
+        return urls.find(bare, piece)
+    return [(offsets[start], offsets[end], kind) for start, end, kind in urls.find(bare)]
 
 
 def _families(bare: str, scope: _Scope, after_phone: bool) -> list[tuple[int, int, str]]:
@@ -174,7 +201,10 @@ def _families(bare: str, scope: _Scope, after_phone: bool) -> list[tuple[int, in
     if scope.wants("email", filters.EMAIL):
         spans += [(*span, "email") for span in email.find(bare)]
     if scope.wants("phone", filters.PHONE):
-        spans += [(*span, "phone") for span in phone.find(bare, inherited=after_phone)]
+        spans += [
+            (*span, "phone")
+            for span in phone.find(bare, inherited=after_phone, is_short=scope.is_short)
+        ]
         spans += [(*span, "phone") for span in spelled.find_between(bare)]
     if scope.wants("phone", filters.SPELLED):
         spans += [(*span, "phone") for span in spelled.find(bare)]

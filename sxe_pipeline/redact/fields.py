@@ -8,23 +8,35 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from sxe_pipeline.redact import filters, urls
 from sxe_pipeline.redact.exact import find_spans
 from sxe_pipeline.redact.ruleset import hosts
+from sxe_pipeline.redact.skeleton import skeleton
 
 _URL = re.compile(
     r"^\s*(?:(?P<scheme>[a-z][a-z0-9+.\-]*):)?(?://)?(?:[^/@\s]*@)?(?:www\.)?(?P<host>[^/?#\s:]*)(?P<rest>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 _WEB = ("http", "https", "")
+_SURE = ("email", "contact_link", "messenger_id")
+_SIGNS = filters.EMAIL | filters.LINKS | filters.MESSENGER | filters.DECODE | filters.UNUSUAL
+_ODD_LINK = r"(?i)^\s*[a-z][a-z0-9+.\-]*:|^\s*$|%|\n"
+"""A link that is not judged by its signs alone: of another scheme, blank, with escapes."""
+_WEB_LINK = r"(?i)^\s*https?://[^%\n]*$"
 _CONTACT_HANDLE = (
     r"(?i)^[^@\s]+@[^@\s]+\.[a-z]{2,}$"
     r"|^\+?[0-9][0-9()._\- ]{5,}[0-9]$"
-    r"|^\+?[a-z._]{0,8}[0-9](?:[._\-]?[0-9]){8,16}$"
-    r"|(?:g-?mail|hotmail|yahoo|outlook|icloud|protonmail)[._]?(?:com|net|es|fr|de|co)"
-    r"|[a-z0-9][._](?:at|arroba)[._](?:g-?mail|hotmail|yahoo|outlook|icloud|protonmail)"
+    r"|^(?:\+|[a-tv-z._]|u[a-rt-z._]){0,8}[0-9](?:[._\-]?[0-9]){8,16}$"
+    r"|(?:^|[^0-9a-z]|[a-qs-z])[0-9](?:[._\-]?[0-9]){9,14}(?:$|[^0-9])"
+    r"|^(?:call|tel|phone|wa|whatsapp|sms|text|cel|movil|fone|zap)[._\-]?[0-9]{6}"
+    r"|(?:g[._\-]?mail|hotmail|yahoo|outlook|icloud|proton(?:mail)?|yandex|rediffmail|gmx)[._]?(?:dot|punto|ponto|punkt)?[._]?"
+    r"(?:com|net|org|es|fr|de|co|ru|in|uk|br|it)(?:[._]|$)"
+    r"|[a-z0-9][._\-]?(?:at|arroba|arobase)[._\-]?(?:g[._\-]?mail|hotmail|yahoo|outlook|icloud|proton)"
 )
 
 
@@ -47,21 +59,42 @@ def redact_links(links: pa.ListArray) -> RedactedLinks:
     Returns:
         As many rows as came in; `hubs` is the first hub's host or null.
     """
-    kept_rows: list[list[str] | None] = []
-    hubs: list[str | None] = []
-    kinds: list[list[str]] = []
-    for row in links.to_pylist():
-        verdicts = [_judge(link) for link in row or [] if link is not None]
-        hub = next((host for _, host, _ in verdicts if host), None)
-        kept_rows.append(None if row is None else [link for link, _, _ in verdicts if link])
-        hubs.append(hub)
-        kinds.append([kind for _, _, kind in verdicts if kind])
+    flat = links.flatten()
+    asked = _asked(flat)
+    verdicts = {at: _judge(flat[at].as_py()) for at in asked.tolist()}
+    if not any(hub or kind for _, hub, kind in verdicts.values()) and not flat.null_count:
+        nothing = pa.array(np.zeros(len(links), np.int32))
+        none = pa.array([[]], pa.list_(pa.string())).take(nothing)
+        return RedactedLinks(links, pa.nulls(len(links), pa.string()), nothing, none)
+    parents = pc.list_parent_indices(links).to_pylist()
+    kept_rows: list[list[str] | None] = [[] if row.is_valid else None for row in links]
+    hubs: list[str | None] = [None] * len(links)
+    kinds: list[list[str]] = [[] for _ in range(len(links))]
+    for at, (row, link) in enumerate(zip(parents, flat.to_pylist(), strict=True)):
+        left, hub, kind = verdicts.get(at, (link, None, None))
+        kept = kept_rows[row]
+        if left and kept is not None:
+            kept.append(left)
+        hubs[row] = hubs[row] or hub
+        kinds[row] += [kind] if kind else []
     return RedactedLinks(
         links=pa.array(kept_rows, pa.list_(pa.string())),
         hubs=pa.array(hubs, pa.string()),
         counts=pa.array([len(row) for row in kinds], pa.int32()),
         kinds=pa.array([sorted(set(row)) for row in kinds], pa.list_(pa.string())),
     )
+
+
+def _asked(links: pa.StringArray) -> np.ndarray:
+    """The positions of links that show a sign of a contact; the others are kept as they are."""
+    texts = pl.Series("text", pl.Series(links).cast(pl.String)).fill_null("")
+    unique = texts.unique(maintain_order=True)
+    plain = unique.str
+    odd = plain.contains(_ODD_LINK) & ~plain.contains(_WEB_LINK)
+    signs = (filters.signs(unique) & _SIGNS).astype(bool)
+    shown = pl.DataFrame({"text": unique, "shown": signs | odd.to_numpy()})
+    joined = texts.to_frame().join(shown, on="text", how="left", maintain_order="left")
+    return np.flatnonzero(joined["shown"].to_numpy() & np.asarray(links.is_valid()))
 
 
 @lru_cache(maxsize=65536)
@@ -80,14 +113,11 @@ def _judge(link: str) -> tuple[str | None, str | None, str | None]:
         if _same_host(host, "", name):
             bare = rest.strip("/?#") == ""
             return name, name, None if bare else "link_hub"
-    plain = unquote(link)
-    spans = [span for span in find_spans(plain) if span.kind != "link_hub"]
-    sure = [span for span in spans if span.kind in ("email", "contact_link", "messenger_id")]
-    if sure or (
-        spans and re.search(r"(?:phone|tel|whatsapp|mobile|number)=?/?\W*\d{7}", plain.lower())
-    ):
-        return None, None, (sure or spans)[0].kind
-    return link, None, None
+    kind = urls.carried(skeleton(link)[0]) or urls.coded(link)
+    if kind:
+        return None, None, kind
+    spans = [span for span in find_spans(unquote(link)) if span.kind in _SURE]
+    return (None, None, spans[0].kind) if spans else (link, None, None)
 
 
 def _is_host(scheme: str) -> bool:

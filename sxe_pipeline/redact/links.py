@@ -12,7 +12,7 @@ _DOT = (
     r"(?:\s{0,2}[.,]\s{0,2}|\s{0,2}[\[({<]\s{0,2}(?:\.|dot|punto|ponto|point|punkt|d0t)\s{0,2}[\])}>]\s{0,2}"
     r"|\s{1,2}(?:dot|punto|ponto|point|punkt)\s{1,2}|[_\-~*|](?:dot|punto)[_\-~*|])"
 )
-_PATH = r"(?:\s?[/?#]\s?|\s(?:slash|barra)\s)[^\s\ue000\[\]|\"<>]{1,200}"
+_PATH = r"\.?(?::\d{1,5})?(?:\s?[/?#]\s?|\s(?:slash|barra)\s)[^\s\ue000\[\]|\"<>]{1,200}"
 _DIALLED = frozenset(
     (
         "tel",
@@ -28,7 +28,11 @@ _DIALLED = frozenset(
     )
 )
 _ADDRESSED = frozenset(("mailto", "xmpp"))
-_BEFORE = r"(?<![\w.@\-])(?:https?\s?:\s?//\s?)?(?:www\.)?"
+_ACTIONS = (
+    "send|chat|user|msg|message|conversation|add|invite|talk|profile|call|resolve|join|im|contact"
+)
+"""What a link of a program does when it opens a talk; a listed scheme needs no such word."""
+_BEFORE = r"(?<![\w.@\-])(?:(?:https?\s?:)?\s?//\s?)?(?:(?:www|m|web|app|api|mobile)\.){0,2}"
 
 
 def _dotted(host: str) -> str:
@@ -47,7 +51,9 @@ def _schemes() -> re.Pattern[str]:
     dialled, addressed = "|".join(sorted(_DIALLED, key=len, reverse=True)), "|".join(_ADDRESSED)
     return re.compile(
         rf"(?<![a-z])(?:(?P<dialled>(?:{dialled}):(?://)?[+\d(][^\s\ue000]{{3,60}})"
-        rf"|(?:{addressed}):\s?(?://)?[^\s\ue000\[]{{3,200}}|(?:{other})://[^\s\ue000\[]{{2,200}})"
+        rf"|(?:{addressed}):\s?(?://)?[^\s\ue000\[]{{3,200}}|skype:[^\s\ue000\[]{{2,60}}\?(?:chat|call|add)"
+        rf"|(?:{other})://[^\s\ue000\[]{{2,200}}"
+        rf"|(?!https?://)[a-z][a-z0-9+\-]{{1,20}}://(?:{_ACTIONS})[/?][^\s\ue000\[]{{2,200}})"
     )
 
 

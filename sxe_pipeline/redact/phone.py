@@ -7,44 +7,22 @@ overrules all of it.
 """
 
 import re
+from functools import lru_cache
 
 from sxe_pipeline.redact.context import context, is_in_name, is_ruled_out
+from sxe_pipeline.redact.places import is_in_reach
+from sxe_pipeline.redact.ruleset import alternation, words
+from sxe_pipeline.redact.shapes import (
+    blank_objects,
+    is_date,
+    is_measured,
+    is_other_shape,
+    is_position,
+)
 
 _RUN = re.compile(r"\d(?:[^0-9a-z\ue000%°$€£₹¥₽]{0,5}\d){5,}")
-_LOOKALIKE = re.compile(
-    r"(?<![a-z0-9])(?:[0-9oli][0-9oilsb]{6,17}|[0-9o][0-9oli]{1,4}[0-9o])(?![a-z0-9])"
-)
+_LOOKALIKE = re.compile(r"(?<![a-z0-9])(?:[0-9oli][0-9oilsb]{6,17}|[0-9oli]{2,6})(?![a-z0-9])")
 _LETTERS = str.maketrans("oilsb", "01158")
-_YEAR = r"(?:1[5-9]|20)\d\d"
-_DAY_MONTH = r"(?:(?:0?[1-9]|1[0-2]){0}[0-3]?\d|[0-3]?\d{0}(?:0?[1-9]|1[0-2]))"
-_DATE = re.compile(
-    "|".join(
-        rf"(?<![\d{sep}]){_DAY_MONTH.format('[' + sep + ']')}[{sep}](?:{_YEAR}|\d\d)(?!\d"
-        rf"|[{sep}]\d)"
-        for sep in ("/", ".", r"\-", "_")
-    )
-    + rf"|(?<!\d){_YEAR}\s?[-./年]\s?(?:0?[1-9]|1[0-2])\s?[-./月]\s?[0-3]?\d(?!\d|[-./]\d)"
-)
-_YEARS = re.compile(rf"{_YEAR}(?:[^\d]{{1,5}}(?:{_YEAR}|\d\d(?!\d)))*\Z")
-_SHAPES = re.compile(
-    r"(?:"
-    r"\d{1,2}\.\d{5,}"
-    r"|\d{1,3}\.\d{3,}\s?[,;/]\s?-?\d{1,3}\.\d{3,}"
-    r"|(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}"
-    r"|(?:\d{1,2}/\d{1,3}[\s,;|]*)+"
-    r"|[1-9]\d{0,2}(?:,\d{3})+(?:\.\d\d)?|[1-9]\d{0,2}(?:\.\d{3})+,\d\d|[1-9]\d?(?:,\d\d)+,\d{3}"
-    r"|\d{1,2}[:.]\d\d\s?-\s?\d{1,2}[:.]\d\d(?:[\s,/&|]+\d{1,2}[:.]\d\d\s?-\s?\d{1,2}[:.]\d\d)*"
-    r"|(?:\d{1,2}:\d\d[\s\-,/&|]*)+"
-    r"|(?:0?[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])(?:19|20)\d\d|(?:19|20)\d\d(?:0[1-9]|1[0-2])[0-3]\d"
-    r"|[1-9]\d\d/[1-9]\d\d/[1-9]\d\d|[1-9]\d{0,2}(?:\s000){2,}"
-    r"|(?:[0-3]\d){2}\d\d/(?:[0-3]\d){2}\d\d"
-    r"|\d{6}(?:\s?#\d{6})+|[01](?:\D?[01])+"
-    r"|(?:\d{1,3}-\d{1,3}(?:-\d{1,3})?[\s,;|]+)+\d{1,3}-\d{1,3}(?:-\d{1,3})?"
-    r")\Z"
-)
-_EXTENSION = re.compile(
-    r"[\s,;]{0,2}(?:ext|extension|extn|x|д[оo]б|anexo|interno|ramal|durchwahl|poste)[.:]?\s?\d{1,6}"
-)
 _CUTS = tuple(
     re.compile(cut)
     for cut in (
@@ -65,20 +43,7 @@ _WIDE = re.compile(
 )
 
 
-def _is_other_shape(run: str) -> bool:
-    """Whether it is a date, years, a price, decimals, a time, a fraction, a score or a colour."""
-    if "^" in run or " = " in run or _SHAPES.match(run) or _YEARS.match(run):
-        return True
-    rest = _DATE.sub(" ", run)
-    if rest != run and sum(char.isdigit() for char in rest) < 7:
-        return True
-    years = re.findall(rf"(?<!\d){_YEAR}(?!\d)", run)
-    return (len(years) > 1 and sum(char.isdigit() for char in run) - 4 * len(years) < 3) or (
-        ("'" in run or '"' in run) and re.search(r"\d['\"]\s?\d", run) is not None
-    )
-
-
-def _accept(text: str, start: int, end: int, inherited: bool) -> bool:
+def _accept(text: str, start: int, end: int, inherited: bool, is_short: bool) -> bool:
     run = text[start:end]
     digits = "".join(char for char in run if char.isdigit())
     count = len(digits)
@@ -87,6 +52,8 @@ def _accept(text: str, start: int, end: int, inherited: bool) -> bool:
     around = context(text, start, inherited)
     if around.plus and count >= 7:
         return True
+    if text[end : end + 1] == "@" and count > 7:
+        return True
     if around.evidence < 0 and not (around.is_postal and count > 9):
         return False
     if len(set(digits)) < 2 or digits.endswith("000000"):
@@ -94,19 +61,19 @@ def _accept(text: str, start: int, end: int, inherited: bool) -> bool:
     if is_in_name(text, start):
         return False
     if around.evidence > 0:
-        return not (_YEARS.match(run) or _DATE.fullmatch(run)) and (
-            count > 6 or not re.search(r"[/:]|\A\d\d \d\d \d\d\Z", run)
-        )
-    if digits in _RISING[0] or digits in _RISING[1]:
+        return not is_date(run) and (count > 6 or not re.search(r"[/:]|\A\d\d \d\d \d\d\Z", run))
+    if digits in _RISING[0] or (digits in _RISING[1] and count < 10):
         return False
     if run.startswith("00") and count >= 10:
         return not is_ruled_out(text, start, end)
-    if count < 9 and not _local_shape(text, start, run):
+    if count < 9 and not (
+        _local_shape(run) or (_short_shape(run) and (is_short or is_in_reach(text)))
+    ):
         return False
-    return count <= 15 and not _is_other_shape(run) and not is_ruled_out(text, start, end)
+    return count <= 15 and not is_other_shape(run) and not is_ruled_out(text, start, end)
 
 
-def _local_shape(text: str, start: int, run: str) -> bool:
+def _local_shape(run: str) -> bool:
     """Whether seven or eight digits without a phone word are grouped like a phone number."""
     if run.startswith("0") and re.fullmatch(
         r"0\d{1,3}[-\s/]\d{5,6}|0\d{2}[-\s]\d{3}[-\s]\d{2,3}", run
@@ -115,7 +82,14 @@ def _local_shape(text: str, start: int, run: str) -> bool:
     return len(run) > 12 and re.fullmatch(r"(?:\d[^\d]{1,3}){6,}\d", run) is not None
 
 
-def _split(text: str, start: int, end: int, inherited: bool) -> list[tuple[int, int]]:
+def _short_shape(run: str) -> bool:
+    """Whether seven or eight digits may be a whole number where numbers are that short."""
+    return run[0] in "23456789" and not is_other_shape(run) and run.count(",") == 0
+
+
+def _split(
+    text: str, start: int, end: int, inherited: bool, is_short: bool
+) -> list[tuple[int, int]]:
     """The numbers in a run that is no single one: cut at the widest separator first."""
     run = text[start:end]
     for cut in _CUTS:
@@ -123,9 +97,9 @@ def _split(text: str, start: int, end: int, inherited: bool) -> list[tuple[int, 
             continue
         edges = [0, *(edge for match in cut.finditer(run) for edge in match.span()), len(run)]
         parts = [(start + edges[i], start + edges[i + 1]) for i in range(0, len(edges), 2)]
-        spans = [span for part in parts for span in _weigh(text, *part, inherited)]
+        spans = [span for part in parts for span in _weigh(text, *part, inherited, is_short)]
         if spans and len(parts) > 1 and not inherited:
-            spans = [span for part in parts for span in _weigh(text, *part, True)]
+            spans = [span for part in parts for span in _weigh(text, *part, True, is_short)]
         return spans
     return []
 
@@ -138,27 +112,42 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _weigh(text: str, start: int, end: int, inherited: bool) -> list[tuple[int, int]]:
+def _weigh(
+    text: str, start: int, end: int, inherited: bool, is_short: bool
+) -> list[tuple[int, int]]:
     start, end = _trim(text, start, end)
     count = sum(char.isdigit() for char in text[start:end])
     if count < 6:
         return []
     run = text[start:end]
+    if is_position(run) or (is_measured(run) and context(text, start, inherited).evidence < 1):
+        return []
     wide = _WIDE.search(run)
-    if wide and (count > 13 or (_SYMBOL.search(run) and re.search(r"\d\d\d", run))):
-        return _split(text, start, end, inherited) or _whole(text, start, end, inherited)
-    return _whole(text, start, end, inherited) or (
-        _split(text, start, end, inherited) if count > 8 else []
+    if wide and (count > 13 or (_SYMBOL.search(run) and re.search(r"\d\d\d|\d:\d", run))):
+        return _split(text, start, end, inherited, is_short) or _whole(
+            text, start, end, inherited, is_short
+        )
+    return _whole(text, start, end, inherited, is_short) or (
+        _split(text, start, end, inherited, is_short) if count > 8 else []
     )
 
 
-def _whole(text: str, start: int, end: int, inherited: bool) -> list[tuple[int, int]]:
-    if not _accept(text, start, end, inherited):
+def _whole(
+    text: str, start: int, end: int, inherited: bool, is_short: bool
+) -> list[tuple[int, int]]:
+    if not _accept(text, start, end, inherited, is_short):
         return []
-    extended = _EXTENSION.match(text, end)
+    extended = _extension().match(text, end)
     while start and text[start - 1] in "+([0":
         start -= 1
     return [(start, extended.end() if extended else end)]
+
+
+@lru_cache(maxsize=1)
+def _extension() -> re.Pattern[str]:
+    """An extension behind a number: 'ext. 22', ' x22', ' доб. 22'."""
+    name = alternation(words("extension_words"))
+    return re.compile(rf"[\s,;]{{0,3}}(?:{name}|x|#)[.:=]{{0,2}}\s?\d{{1,6}}(?!\d)")
 
 
 def unmask_lookalikes(text: str) -> str:
@@ -172,17 +161,18 @@ def unmask_lookalikes(text: str) -> str:
     return _LOOKALIKE.sub(swap, text)
 
 
-def find(text: str, *, inherited: bool = False) -> list[tuple[int, int]]:
+def find(text: str, *, inherited: bool = False, is_short: bool = False) -> list[tuple[int, int]]:
     """Phone numbers in a skeleton, as spans.
 
     Args:
         text: A skeleton.
         inherited: The text follows directly on a phone number that was found.
+        is_short: The account is in a place with short numbers.
     """
-    digits = unmask_lookalikes(text)
+    digits = blank_objects(unmask_lookalikes(text))
     spans: list[tuple[int, int]] = []
     for run in _RUN.finditer(digits):
         start, end = run.span()
         is_next = inherited and start <= 5 and not any(char.isalpha() for char in digits[:start])
-        spans += _weigh(digits, start, end, is_next)
+        spans += _weigh(digits, start, end, is_next, is_short)
     return spans

@@ -15,8 +15,8 @@ from sxe_pipeline import contracts_root
 from sxe_pipeline.redact.skeleton import skeleton
 
 FAMILIES = ("email", "phone", "contact_link", "messenger_id", "postal_address", "link_hub")
-_CODE_REVISION = "1"
-_FILES = ("policy", "words", "numbers", "hosts", "tlds")
+_CODE_REVISION = "2"
+_FILES = ("policy", "words", "numbers", "hosts", "tlds", "places")
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,20 @@ def raw_words(name: str, file: str = "words") -> frozenset[str]:
     return words(name, file) | written
 
 
+_ALSO_WORDS = frozenset(
+    "ad ai al am an ar as at be by ca cd de do eg en es et ga go he hr id ie il im in io is it "
+    "la li lo ma me mg ml mm ms mu my na ne no nu om pa pe pm ps re sa se si so st su ta te to tv "
+    "um us vi we".split()
+)
+
+
+@lru_cache(maxsize=1)
+def plain_tlds() -> frozenset[str]:
+    """Ends of a domain that are no word of a language: they speak for one after any DOT."""
+    generic = frozenset(("com", "net", "org", "edu"))
+    return words("country", "tlds").difference(_ALSO_WORDS) | words("spelled", "tlds") | generic
+
+
 @cache
 def hosts(name: str) -> tuple[str, ...]:
     """Host names or schemes, longest first."""
@@ -95,7 +109,10 @@ def bounded(listed: Iterable[str]) -> str:
     if spaced:
         parts.append(rf"(?<![^\W_])(?:{alternation(spaced)})(?![^\W\d_])")
     if dense:
-        parts.append(f"(?:{alternation(dense)})")
+        ended = [word for word in dense if word[-1].isascii() and word[-1].isalpha()]
+        parts.append(f"(?:{alternation(set(dense) - set(ended)) or '(?!)'})")
+        if ended:
+            parts.append(rf"(?:{alternation(ended)})(?![^\W\d_])")
     return f"(?:{'|'.join(parts)})"
 
 

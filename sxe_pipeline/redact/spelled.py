@@ -7,17 +7,22 @@ import re
 from functools import lru_cache
 
 from sxe_pipeline.redact.context import context
-from sxe_pipeline.redact.ruleset import words
+from sxe_pipeline.redact.ruleset import alternation, words
+from sxe_pipeline.redact.shapes import is_date
 
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_CHUNK = re.compile(
+_LETTER = (
     r"[^\s!-/:-@\[-`{-~\u00a1-\u00bf\u2000-\u206f\u2190-\u2bff\u3000-\u3004\u3008-\u303f"
-    r"\ue000\U0001f000-\U0001faff]+"
+    r"\ue000\U0001f000-\U0001faff]"
 )
+_CHUNK = re.compile(rf"{_LETTER}+(?:'{_LETTER}+)?")
 _LEET = str.maketrans("013457@$", "oieastas")
 _JOINERS = frozenset(("and", "y", "then", "e", "und", "et"))
 _BETWEEN = re.compile(
     r"(?<![\da-z])\d(?:[^\da-z\n\ue000]{0,2}[a-z]{1,9}[^\da-z\n\ue000]{0,2}\d){6,}(?!\d)"
+)
+_GROUPS = re.compile(
+    r"(?<![\da-z.,:/\-])\d{1,5}(?:[^\da-z\n\ue000]{1,3}[a-z]{2,9}[^\da-z\n\ue000]{1,3}\d{1,5}){2,}(?![\da-z:/])"
 )
 _MORSE = re.compile(r"[.\-]{5}(?:[\s/|]{1,3}[.\-]{5}){6,}")
 _ROMAN = {
@@ -131,6 +136,8 @@ def _judge(text: str, run: list[tuple[int, int, str, bool]]) -> list[tuple[int, 
     enough = 6 if evidence else 7
     if len(digits) < enough or len(set(digits)) < 3 or digits in "01234567890 9876543210":
         return []
+    if spelled * 4 < len(run) and any(len(token[2]) > 1 and not token[3] for token in run):
+        return []
     if not glued and (clear < 2 or spelled < 2 or clear * 3 < spelled) and len(run) < 9:
         return []
     return [(run[0][0], run[-1][1])]
@@ -146,4 +153,31 @@ def find_between(text: str) -> list[tuple[int, int]]:
             word in words("units_after") for word in between
         ):
             spans.append(match.span())
+    spans += [match.span() for match in _GROUPS.finditer(text) if _are_groups(match[0])]
+    spans += [
+        match.span()
+        for match in _separated().finditer(text)
+        if 7 <= sum(char.isdigit() for char in match[0]) <= 15
+    ]
     return spans
+
+
+@lru_cache(maxsize=1)
+def _separated() -> re.Pattern[str]:
+    """Groups of digits with the name of a separator between them: '415 dash 555 dash 0134'."""
+    name = alternation(words("separator_words"))
+    return re.compile(
+        rf"(?<![\d.,])\d{{1,6}}(?:\s{{0,2}}(?:{name})\s{{0,2}}\d{{1,6}}){{1,}}(?![\d.,])"
+    )
+
+
+def _are_groups(run: str) -> bool:
+    """Whether groups of digits with a word after each are one number: the words say nothing."""
+    between = re.findall(r"[a-z]+", run)
+    digits = sum(char.isdigit() for char in run)
+    counted = words("units_after") | words("counted_words")
+    if len(set(between)) == len(between) and max(map(len, between)) < 3:
+        return False
+    if any(is_date(group) for group in re.findall(r"\d{4}", run)):
+        return False
+    return 8 <= digits <= 15 and len(set(between)) <= 2 and not counted.intersection(between)

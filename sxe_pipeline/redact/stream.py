@@ -40,7 +40,7 @@ def redact_lines(
     while block := list(islice(numbered, batch)):
         rows = [_parse(number, line, field) for number, line in block]
         texts = pl.Series([row.get(field) or "" for row in rows], dtype=pl.String)
-        for row, signs in zip(rows, filters.sort_out(texts).to_list(), strict=True):
+        for row, signs in zip(rows, filters.sort_out(texts).tolist(), strict=True):
             text = row.get(field)
             spans = find_spans(text, rules, signs) if text and signs else []
             row["redacted"] = apply(str(text), spans) if spans else text

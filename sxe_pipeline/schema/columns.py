@@ -5,6 +5,8 @@ Here: the column, its classes, a rule over whole rows. Which columns a table has
 
 * `text`: words of somebody, or of nobody knows whom: redacted, and looked at by the second detector
 * `link`: an address on the web: redacted as a link, and looked at by the second detector
+* `name`: what people call a collection or a shape: refused at the door where it holds a contact,
+  and looked at by the second detector
 * `id`: names a thing and says nothing else of it
 * `label`: a word out of a closed list of this engine
 * `count`: a number of things
@@ -23,6 +25,7 @@ _WORDS = frozenset({"string"})
 CLASSES = {
     "text": _WORDS,
     "link": _WORDS,
+    "name": _WORDS,
     "id": _WORDS | _NUMBERS,
     "label": _WORDS,
     "count": _NUMBERS,
@@ -83,8 +86,8 @@ class Column:
 
     @property
     def may_hold_contacts(self) -> bool:
-        """Whether it or anything below it is text or a link."""
-        return any(column.handling in ("text", "link") for _, column in self.walk())
+        """Whether it or anything below it is text, a link or a name."""
+        return any(column.handling in ("text", "link", "name") for _, column in self.walk())
 
 
 @dataclass(frozen=True, slots=True)

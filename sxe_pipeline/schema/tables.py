@@ -27,10 +27,10 @@ def strings(name: str, class_: str) -> Column:
 
 
 _SOURCE = (
-    required("collection", "string", "ours"),
+    required("collection", "string", "name"),
     required("file_sha256", "string", "id"),
     required("row", "int64", "id"),
-    required("shape", "string", "ours"),
+    required("shape", "string", "name"),
 )
 
 _ACCOUNT = (
@@ -132,10 +132,10 @@ QUARANTINE = Table(
     "social/quarantine",
     (
         _LANDED_DAY,
-        required("collection", "string", "ours"),
+        required("collection", "string", "name"),
         required("file_sha256", "string", "id"),
         required("row", "int64", "id"),
-        Column("shape", "string", "ours"),
+        Column("shape", "string", "name"),
         required("reason", "string", "label"),
     ),
 )
@@ -166,7 +166,7 @@ PROFILE = Table(
     (
         *_ACCOUNT,
         strings("handles", "text"),
-        strings("collections", "ours"),
+        strings("collections", "name"),
         *_PUBLIC,
         strings("post_hashtags", "text"),
         strings("post_terms", "text"),

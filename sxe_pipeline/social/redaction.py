@@ -27,6 +27,10 @@ _HANDLE = "handle"
 """The one text that is no prose: what is left of a redacted handle would be somebody else's."""
 _APART = frozenset({_HANDLE, posts.COLUMN})
 """Columns that are handled by rules of their own: of a caption only clean terms are left."""
+_PLACE = "location"
+"""Where an account says it is: in some places phone numbers are short."""
+_SEAMS = (("display_name", "bio"), ("bio", "location"))
+"""Texts that are shown one after the other: a contact may begin in one and end in the next."""
 _KINDS = pa.list_(pa.field("element", pa.string(), nullable=False))
 _KEY = r"^(?:id:[0-9]+|handle:(?s:.+))$"
 _CERTAIN, _SHAPE = 2, 1
@@ -36,8 +40,9 @@ _CERTAIN, _SHAPE = 2, 1
 class Detectors:
     """The rules in force. A test switches one off by handing in another function."""
 
-    redact_array: Callable[[pa.Array], redact.Redacted] = redact.redact_array
+    redact_array: Callable[..., redact.Redacted] = redact.redact_array
     redact_links: Callable[[pa.Array], redact.RedactedLinks] = redact.redact_links
+    redact_seam: Callable[[pa.Array, pa.Array], redact.Joined] = redact.redact_seam
     contact_shaped: Callable[[pa.Array], pa.Array] = redact.contact_shaped
     scan_array: Callable[[pa.Array], pa.Array] = scan.scan_array
     ruleset_version: str = redact.RULESET_VERSION
@@ -126,13 +131,15 @@ def _check_handles(columns: dict[str, pa.Array], detectors: Detectors) -> pa.Arr
 
 def _redacted(columns: dict[str, pa.Array], rows: int, detectors: Detectors) -> dict[str, pa.Array]:
     """Every column that may hold contact data without it, and what the row says of that."""
-    redaction = _Redaction(rows, detectors)
+    redaction = _Redaction(rows, detectors, columns[_PLACE])
     every = np.arange(rows)
     clean = {
         column.name: redaction.clean(column, columns[column.name], every)
         for column in LANDED_ROW.columns
         if column.may_hold_contacts and column.name not in _APART
     }
+    for first, second in _SEAMS:
+        clean[first], clean[second] = redaction.join(clean[first], clean[second])
     kinds = [sorted(redaction.kinds.get(row, ())) for row in range(rows)]
     return clean | {
         "link_hub": pa.array(redaction.hubs, pa.string()),
@@ -145,8 +152,9 @@ def _redacted(columns: dict[str, pa.Array], rows: int, detectors: Detectors) -> 
 class _Redaction:
     """Cleans column after column, and keeps per row what went: how many, which kinds, which hub."""
 
-    def __init__(self, rows: int, detectors: Detectors) -> None:
+    def __init__(self, rows: int, detectors: Detectors, places: pa.Array) -> None:
         self._detectors = detectors
+        self._places = places
         self.counts = np.zeros(rows, dtype=np.int64)
         self.kinds: dict[int, set[str]] = defaultdict(set)
         self.hubs: list[str | None] = [None] * rows
@@ -172,10 +180,19 @@ class _Redaction:
             left = self._links(alone, rows, alone.type).to_pylist()
             return pa.array([links[0] if links else None for links in left], values.type)
         if column.handling == "text":
-            redacted = self._detectors.redact_array(values)
+            places = self._places.take(pa.array(rows))
+            redacted = self._detectors.redact_array(values, places=places)
             self._tally(rows, redacted.counts, redacted.kinds)
             return redacted.texts
         return values
+
+    def join(self, first: pa.Array, second: pa.Array) -> tuple[pa.Array, pa.Array]:
+        """Two columns that are shown one after the other, without what crosses their border."""
+        joined = self._detectors.redact_seam(first, second)
+        for row, kind in zip(joined.rows.tolist(), joined.kinds, strict=True):
+            self.counts[row] += 1
+            self.kinds[row].add(kind)
+        return joined.first, joined.second
 
     def _links(self, lists: pa.Array, rows: np.ndarray, kind: pa.DataType) -> pa.Array:
         redacted = self._detectors.redact_links(lists)

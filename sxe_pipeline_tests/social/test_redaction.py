@@ -73,7 +73,7 @@ def test_texts_and_links_inside_of_structs_inside_of_lists_are_redacted(posts):
 
 @pytest.mark.parametrize("planted", [post(ADDRESS), post(tags=["rye", ADDRESS])])
 def test_the_second_detector_looks_as_deep(posts, planted):
-    def unredacted(texts):
+    def unredacted(texts, places=None):
         nothing = pa.array([0] * len(texts), pa.int32())
         return Redacted(texts, nothing, pa.nulls(len(texts), pa.list_(pa.string())))
 

@@ -57,7 +57,7 @@ def run(dsn: str, tier1: str, landing: str, day: date, *switches: str) -> None:
     from sxe_pipeline.social.redaction import Detectors
     from sxe_pipeline.store import objects, sql
 
-    def unredacted(texts: pa.Array) -> Redacted:
+    def unredacted(texts: pa.Array, places: pa.Array) -> Redacted:
         kinds = pa.nulls(len(texts), pa.list_(pa.string()))
         return Redacted(texts, pa.array([0] * len(texts), pa.int32()), kinds)
 

@@ -1,0 +1,53 @@
+"""The local part of an e-mail address: where it begins, and how much it looks like one.
+
+Belongs here: what stands before an AT. What stands after it is in `email_domain`.
+"""
+
+import re
+
+from sxe_pipeline.redact.email_lexicon import lexicon
+
+_REACH = 64
+_EXTRA = frozenset("._+-'%&")
+_CLOSING = {")": "(", "]": "[", "}": "{", ">": "<"}
+_LONGEST_LIST = 80
+_MARKED = re.compile(r"[\d._+\-]")
+
+
+def local_start(text: str, end: int) -> int:
+    """Where the local part that ends there begins; bounded, so that a long run costs no more."""
+    start = end
+    floor = max(0, end - _REACH)
+    while start > floor and (text[start - 1].isalnum() or text[start - 1] in _EXTRA):
+        start -= 1
+    while start < end and text[start] in ".'%&-":
+        start += 1
+    return start
+
+
+def listed_start(text: str, end: int) -> int:
+    """Where the names in a bracket before an AT begin: '{ana,tom}@', 'ana[nospam]@'.
+
+    Args:
+        text: A skeleton.
+        end: One past the bracket.
+
+    Returns:
+        `end` where no such bracket ends there.
+    """
+    if text[end - 1 : end] not in _CLOSING:
+        return end
+    opening = text.rfind(_CLOSING[text[end - 1]], max(0, end - _LONGEST_LIST), end)
+    inside = text[opening + 1 : end - 1]
+    if opening < 0 or "\n" in inside or "@" in inside or not inside.strip():
+        return end
+    return local_start(text, opening)
+
+
+def local_score(local: str) -> float:
+    """How much a part of a skeleton looks like the name of a mailbox."""
+    lists = lexicon()
+    bare = local.strip("._-'")
+    if _MARKED.search(bare) or bare in lists.mailbox or bare.endswith(lists.mailbox_ends):
+        return 1.5
+    return 0.5 if len(bare) > 2 else 0.0

@@ -1,0 +1,27 @@
+"""Phone numbers with letters for digits: '1-800-FLOWERS', '0800 REISEN'.
+
+Belongs here: letters of a dial. Works on the raw text, because capitals are evidence here.
+"""
+
+import re
+
+_PREFIX = r"(?:8(?:00|33|44|55|66|77|88)|900)"
+_LETTERS = r"(?=[A-Z0-9\-]*[A-Z]{3})[A-Z0-9]{2,9}(?:[\- ][A-Z0-9]{2,7}){0,2}"
+_DIALLED = re.compile(
+    rf"(?<![\w.])(?:\+?1[\s.\-]{{0,2}}\(?{_PREFIX}\)?[\s.\-]{{0,2}}(?:{_LETTERS}|[a-z]{{7}})"
+    rf"|\(?(?:{_PREFIX}|0(?:800|808|500|508|900)|1[38]00|13)\)?[\s.\-]{{1,2}}{_LETTERS})(?!\w)"
+)
+_LOCAL = re.compile(
+    r"(?i:(?<!\w)(?:call|dial|text|ring|phone|tel)[:.]?\s{1,2})"
+    rf"(?P<number>\(?\d{{3}}\)?[\s.\-]{{1,2}}{_LETTERS})(?!\w)"
+)
+_LEAST = 9
+
+
+def find(text: str) -> list[tuple[int, int]]:
+    """Vanity numbers in a raw text, as spans."""
+    spans = [found.span() for found in _DIALLED.finditer(text)]
+    spans += [found.span("number") for found in _LOCAL.finditer(text)]
+    return [
+        (start, end) for start, end in spans if sum(map(str.isalnum, text[start:end])) >= _LEAST
+    ]
