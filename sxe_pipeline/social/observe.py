@@ -23,6 +23,7 @@ from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.landed import Landed, LandingFile, Reject, files_digest
 from sxe_pipeline.schema.tables import LANDED_ROW, OBSERVATION, QUARANTINE
 from sxe_pipeline.social import kept, tally
+from sxe_pipeline.social.newer_rules import redact_stored
 from sxe_pipeline.social.redaction import Detectors, redact_rows, unredactable
 from sxe_pipeline.store import tables
 
@@ -136,7 +137,7 @@ def observe(
                 counts,
                 written,
                 (files_digest(ordered), inputs),
-                stream.detectors,
+                stream,
                 now=now,
                 actor=actor,
             )
@@ -170,6 +171,8 @@ class _Day:
     ) -> None:
         self.detectors = detectors
         self.tally = tally.Tally(files)
+        self.found_again = 0
+        self.keeps_counts = False
         self._day, self._read, self._spool, self._progress = day, read, spool, progress
         self._fresh = [file for file in files if not file.is_kept]
         self._kept = {(f.collection, f.file_sha256) for f in files if f.is_kept}
@@ -178,27 +181,34 @@ class _Day:
 
     def write(self, conn: psycopg.Connection, root: str) -> tuple[int, int]:
         """Overwrite the day's partition of both tables; their versions are not named yet."""
-        self._take_over(tally.counted(conn, self._day))
-        stored = {
-            name: kept.rows(conn, root, table, self._day, self._kept)
-            for name, table in ((TABLE, OBSERVATION), (QUARANTINE_TABLE, QUARANTINE))
-        }
-        batches = self._observations(stored[TABLE], stored[QUARANTINE_TABLE])
+        self._take_over(tally.counted(conn, self._day), _rejects_expired(conn, self._day))
+        rejected = () if self.keeps_counts else self._kept
+        batches = self._observations(
+            kept.rows(conn, root, OBSERVATION, self._day, self._kept),
+            kept.rows(conn, root, QUARANTINE, self._day, rejected),
+        )
         observations = pa.RecordBatchReader.from_batches(OBSERVATION.schema, batches)
         version = tables.write(conn, root, TABLE, observations, days=[self._day])
         self._spool.seek(0)
         quarantine = pa.ipc.open_stream(self._spool)
         return version, tables.write(conn, root, QUARANTINE_TABLE, quarantine, days=[self._day])
 
-    def _take_over(self, before: Mapping[tuple[str, str], tally.FileCount]) -> None:
+    def _take_over(
+        self, before: Mapping[tuple[str, str], tally.FileCount], rejects_expired: bool
+    ) -> None:
         lost = self._kept - before.keys()
         if lost:
             raise LandingGone(
                 f"{len(lost)} files of {self._day} expired before they were ever observed; take "
                 f"them out: `sxe landing withdraw {min(sha for _, sha in lost)[:12]} --reason TEXT`"
             )
+        self.keeps_counts = rejects_expired and not self._fresh
         for name in self._kept:
             self.tally.keep(name, before[name])
+            if self.keeps_counts:  # rows of the quarantine are gone, their numbers stay
+                self.tally.keep_reasons(name, before[name])
+                self._reasons.update(before[name].reasons)
+                self._input_count += before[name].reasons.total()
 
     def counts(self) -> DayCounts:
         """What became of the input.
@@ -231,8 +241,12 @@ class _Day:
                 self._input_count += rejects.num_rows
                 self.tally.quarantined(rejects, is_kept=True)
                 self._quarantine(spool, rejects)
-            for rows in kept_rows:
-                self._input_count += rows.num_rows
+            for stored in kept_rows:
+                self._input_count += stored.num_rows
+                rows, rejects, found = redact_stored(stored, self._day, self.detectors)
+                self.found_again += found
+                self.tally.quarantined(rejects, is_kept=True)
+                self._quarantine(spool, rejects)
                 self.tally.observed(rows, is_kept=True)
                 yield self._observed(rows)
             for rows in _in_batches(self._rows(spool)):
@@ -348,12 +362,20 @@ def _made_from(conn: psycopg.Connection, day: dt.date, inputs: str) -> DayCounts
     return replace(DayCounts(*row), is_new=False) if row else None
 
 
+def _rejects_expired(conn: psycopg.Connection, day: dt.date) -> bool:
+    found = conn.execute(
+        "select quarantine_expired_at is not null from social.day_count where landed_day = %s",
+        [day],
+    ).fetchone()
+    return bool(found and found[0])
+
+
 def _record(
     conn: psycopg.Connection,
     counts: DayCounts,
     versions: tuple[int, int],
     made_from: tuple[str, str],
-    detectors: Detectors,
+    stream: _Day,
     *,
     now: dt.datetime,
     actor: str,
@@ -363,15 +385,20 @@ def _record(
     conn.execute(
         "insert into social.day_count (landed_day, input_count, observation_count, "
         "quarantine_count, reasons, open_count, leak_count, files_digest, inputs, "
-        "ruleset_version, counted_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "ruleset_version, counted_at, redacted_again_at) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, "
+        "case when %s then clock_timestamp() end) "
         "on conflict (landed_day) do update set input_count = excluded.input_count, "
         "observation_count = excluded.observation_count, "
         "quarantine_count = excluded.quarantine_count, reasons = excluded.reasons, "
         "open_count = excluded.open_count, leak_count = excluded.leak_count, "
         "files_digest = excluded.files_digest, inputs = excluded.inputs, "
         "ruleset_version = excluded.ruleset_version, "
-        "observations_expired_at = null, quarantine_expired_at = null, "
-        "counted_at = excluded.counted_at",
+        "observations_expired_at = null, quarantine_expired_at = "
+        "case when %s then social.day_count.quarantine_expired_at end, "
+        "counted_at = excluded.counted_at, "
+        "redacted_again_at = "
+        "coalesce(excluded.redacted_again_at, social.day_count.redacted_again_at)",
         [
             day,
             counts.input_count,
@@ -381,8 +408,10 @@ def _record(
             counts.open_count,
             counts.leak_count,
             *made_from,
-            detectors.ruleset_version,
+            stream.detectors.ruleset_version,
             now,
+            stream.found_again > 0,
+            stream.keeps_counts,
         ],
     )
     return audit.record(
@@ -396,6 +425,7 @@ def _record(
         quarantine_count=counts.quarantine_count,
         open_count=counts.open_count,
         leak_count=counts.leak_count,
+        found_again_count=stream.found_again,
         observations_version=versions[0],
         quarantine_version=versions[1],
     )

@@ -19,6 +19,7 @@ FROZEN = {
     1000: "b6afbce4c2f2dd32e87b496c48bb2ec3a84258ee5232290761cacbab8aba69d4",
     1001: "8ca202c654ebb6ed009ff599fadf2fe14954b8f6dd35352ea2803d2658bbd49b",
     1002: "0956ce8705430bc7d1630348cd125d1136874918629dab333007d5ddc55f4a9b",
+    1003: "310484f36da0a1fef2ae55d10a542053210d67ce9f8b771edb356e651e452fa3",
 }
 """A revision never changes once it has landed: add another one instead of editing it."""
 
