@@ -60,7 +60,8 @@ def test_what_older_rules_left_is_taken_out_of_the_stored_rows(tier, database):
     assert tier.ask("select redacted_again_at is not null from social.day_count") == [(True,)]
     with psycopg.connect(database.dsn("postgres")) as conn:
         events = conn.execute(
-            "select convert_from(payload, 'utf8')::jsonb->'found_again_count' from audit.event "
+            "select jsonb_path_query("
+            "convert_from(payload, 'utf8')::jsonb, '$.**.found_again_count') from audit.event "
             "where kind = 'observations.written'"
         ).fetchall()
     assert sorted(events) == [(0,), (1,)]
