@@ -186,8 +186,8 @@ def day_of(conn: psycopg.Connection, day: date) -> LandedDay:
 def pending_days(conn: psycopg.Connection, pace: Pace) -> list[PendingDay]:
     """The days that were not observed as they are registered now, oldest first.
 
-    A day of which a file has expired, or is set aside, is pending only where its files changed: it
-    cannot be read again for a new rule.
+    A day of which a file has expired, or is set aside, is pending only where its files or the
+    redaction rules changed: for those its stored rows are gone through again, for nothing else.
 
     Args:
         conn: The social tier's login.
@@ -223,11 +223,12 @@ def _days(
         "and f.registered_at <= clock_timestamp() - make_interval(secs => %s), "
         "p.problem is not null, exists (select from social.file_count n "
         "where (n.collection, n.file_sha256, n.landed_day) "
-        "= (f.collection, f.file_sha256, f.landed_day)) "
+        "= (f.collection, f.file_sha256, f.landed_day)), "
+        "c.ruleset_version = %s or c.observations_expired_at is not null "
         "from ingest.landing_file f left join ingest.collection p using (collection) "
         f"left join social.day_count c using (landed_day) {where} "
         "order by f.landed_day, f.collection, f.file_sha256",
-        [pace.settle, pace.settle_at_most, *given],
+        [pace.settle, pace.settle_at_most, RULESET_VERSION, *given],
     )
     found = []
     for day, of_day in groupby(rows, key=itemgetter(0)):
@@ -244,8 +245,9 @@ def _days(
         if not files and inputs is None and not any(row[5] for row in listed):
             continue
         landed = LandedDay(day, files, _inputs(files, mappings))
-        # For a new rule or mapping a file that cannot be read again is no reason to begin.
-        is_kept = any(file.is_kept for file in files)
+        # A new mapping is no reason to begin with files that cannot be read again. New redaction
+        # rules are: they go through the stored rows.
+        is_kept = any(file.is_kept for file in files) and listed[0][13]
         is_same = inputs == landed.inputs or (is_kept and digest == files_digest(files))
         is_coming = any(row[9] for row in listed) and not any(row[10] for row in listed)
         found.append(_Day(landed, is_same, is_coming))

@@ -19,6 +19,7 @@ from sxe_pipeline.errors import ContractBroken, LandingGone, NotFound, SxeError,
 from sxe_pipeline.schema.landed import Landed, LandingFile, Reject
 from sxe_pipeline.schema.tables import LANDED_ROW, OBSERVATION, QUARANTINE
 from sxe_pipeline.social import kept, tally
+from sxe_pipeline.social.newer_rules import redact_stored
 from sxe_pipeline.social.redaction import Detectors, redact_rows, unredactable
 from sxe_pipeline.store import tables
 
@@ -65,6 +66,8 @@ class Day:
     ) -> None:
         self.detectors = detectors
         self.tally = tally.Tally(files)
+        self.found_again = 0
+        self.keeps_counts = False
         self._day, self._read, self._spool, self._progress = day, read, spool, progress
         self._fresh = [file for file in files if not file.is_kept]
         self._kept = {(f.collection, f.file_sha256) for f in files if f.is_kept}
@@ -73,27 +76,34 @@ class Day:
 
     def write(self, conn: psycopg.Connection, root: str) -> tuple[int, int]:
         """Overwrite the day's partition of both tables; their versions are not named yet."""
-        self._take_over(tally.counted(conn, self._day))
-        stored = {
-            name: kept.rows(conn, root, table, self._day, self._kept)
-            for name, table in ((OBSERVATION.name, OBSERVATION), (QUARANTINE.name, QUARANTINE))
-        }
-        batches = self._observations(stored[OBSERVATION.name], stored[QUARANTINE.name])
+        self._take_over(tally.counted(conn, self._day), _rejects_expired(conn, self._day))
+        rejected = () if self.keeps_counts else self._kept
+        batches = self._observations(
+            kept.rows(conn, root, OBSERVATION, self._day, self._kept),
+            kept.rows(conn, root, QUARANTINE, self._day, rejected),
+        )
         observations = pa.RecordBatchReader.from_batches(OBSERVATION.schema, batches)
         version = tables.write(conn, root, OBSERVATION.name, observations, days=[self._day])
         self._spool.seek(0)
         quarantine = pa.ipc.open_stream(self._spool)
         return version, tables.write(conn, root, QUARANTINE.name, quarantine, days=[self._day])
 
-    def _take_over(self, before: Mapping[tuple[str, str], tally.FileCount]) -> None:
+    def _take_over(
+        self, before: Mapping[tuple[str, str], tally.FileCount], rejects_expired: bool
+    ) -> None:
         lost = self._kept - before.keys()
         if lost:
             raise LandingGone(
                 f"{len(lost)} files of {self._day} expired before they were ever observed; take "
                 f"them out: `sxe landing withdraw {min(sha for _, sha in lost)[:12]} --reason TEXT`"
             )
+        self.keeps_counts = rejects_expired and not self._fresh
         for name in self._kept:
             self.tally.keep(name, before[name])
+            if self.keeps_counts:  # rows of the quarantine are gone, their numbers stay
+                self.tally.keep_reasons(name, before[name])
+                self._reasons.update(before[name].reasons)
+                self._input_count += before[name].reasons.total()
 
     def counts(self) -> DayCounts:
         """What became of the input.
@@ -127,8 +137,12 @@ class Day:
                 self._input_count += rejects.num_rows
                 self.tally.quarantined(rejects, is_kept=True)
                 self._quarantine(spool, rejects)
-            for rows in kept_rows:
-                self._input_count += rows.num_rows
+            for stored in kept_rows:
+                self._input_count += stored.num_rows
+                rows, rejects, found = redact_stored(stored, self._day, self.detectors)
+                self.found_again += found
+                self.tally.quarantined(rejects, is_kept=True)
+                self._quarantine(spool, rejects)
                 self.tally.observed(rows, is_kept=True)
                 yield self._observed(rows)
             for rows in _in_batches(self._rows(spool)):
@@ -158,6 +172,14 @@ class Day:
         if batch.num_rows:
             self._reasons.update(batch.column("reason").to_pylist())
             spool.write_batch(batch)
+
+
+def _rejects_expired(conn: psycopg.Connection, day: dt.date) -> bool:
+    found = conn.execute(
+        "select quarantine_expired_at is not null from social.day_count where landed_day = %s",
+        [day],
+    ).fetchone()
+    return bool(found and found[0])
 
 
 def _pieces(file: LandingFile, read: Read) -> Iterator[Landed]:

@@ -83,7 +83,7 @@ def observe(
                 counts,
                 written,
                 (files_digest(ordered), inputs),
-                stream.detectors,
+                stream,
                 now=now,
                 actor=actor,
             )
@@ -116,7 +116,7 @@ def _record(
     counts: DayCounts,
     versions: tuple[int, int],
     made_from: tuple[str, str],
-    detectors: Detectors,
+    stream: Day,
     *,
     now: dt.datetime,
     actor: str,
@@ -126,15 +126,20 @@ def _record(
     conn.execute(
         "insert into social.day_count (landed_day, input_count, observation_count, post_count, "
         "quarantine_count, reasons, open_count, leak_count, files_digest, inputs, "
-        "ruleset_version, counted_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "ruleset_version, counted_at, redacted_again_at) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, "
+        "case when %s then clock_timestamp() end) "
         "on conflict (landed_day) do update set input_count = excluded.input_count, "
         "observation_count = excluded.observation_count, post_count = excluded.post_count, "
         "quarantine_count = excluded.quarantine_count, reasons = excluded.reasons, "
         "open_count = excluded.open_count, leak_count = excluded.leak_count, "
         "files_digest = excluded.files_digest, inputs = excluded.inputs, "
         "ruleset_version = excluded.ruleset_version, "
-        "observations_expired_at = null, quarantine_expired_at = null, "
-        "counted_at = excluded.counted_at",
+        "observations_expired_at = null, quarantine_expired_at = "
+        "case when %s then social.day_count.quarantine_expired_at end, "
+        "counted_at = excluded.counted_at, "
+        "redacted_again_at = "
+        "coalesce(excluded.redacted_again_at, social.day_count.redacted_again_at)",
         [
             day,
             counts.input_count,
@@ -145,8 +150,10 @@ def _record(
             counts.open_count,
             counts.leak_count,
             *made_from,
-            detectors.ruleset_version,
+            stream.detectors.ruleset_version,
             now,
+            stream.found_again > 0,
+            stream.keeps_counts,
         ],
     )
     return audit.record(
@@ -161,6 +168,7 @@ def _record(
         quarantine_count=counts.quarantine_count,
         open_count=counts.open_count,
         leak_count=counts.leak_count,
+        found_again_count=stream.found_again,
         observations_version=versions[0],
         quarantine_version=versions[1],
     )

@@ -61,13 +61,45 @@ def evidence(own_posts: pa.Array, detectors: "Detectors") -> pa.Array:
         "hashtags": _lists(_hashtags(tags, detectors), is_tagged),
         "terms": _lists(_terms(plain, detectors), plain.to_arrow().is_valid()),
     }
+    return _as_lists(own_posts, said)
+
+
+def again(own_posts: pa.Array, detectors: "Detectors") -> tuple[pa.Array, np.ndarray]:
+    """Drop from stored posts the words in which the rules in force see a contact.
+
+    Args:
+        own_posts: The column of observations.
+        detectors: The redaction rules in force.
+
+    Returns:
+        The column without these words, and for each of its rows whether one went.
+    """
+    posts = pc.list_flatten(own_posts)
+    rows = np.asarray(pc.list_parent_indices(own_posts))
+    is_changed = np.zeros(len(own_posts), dtype=bool)
+    said = {name: pc.struct_field(posts, name) for name in ("post_id", "posted_at")}
+    for name in ("hashtags", "terms"):
+        words = pl.Series(name, pc.struct_field(posts, name), dtype=pl.List(pl.String))
+        distinct = words.explode().drop_nulls().unique().to_arrow().cast(pa.string())
+        marked = pl.Series(distinct.filter(_is_marked(distinct, detectors)), dtype=pl.String)
+        left = words
+        if len(marked):
+            left = words.list.eval(pl.element().filter(~pl.element().is_in(marked.implode())))
+            went = (left.list.len() < words.list.len()).fill_null(False)
+            is_changed[rows[went.to_numpy()]] = True
+        said[name] = left.to_arrow().cast(pa.list_(pa.string()))
+    return _as_lists(own_posts, said), is_changed
+
+
+def _as_lists(like: pa.Array, said: dict[str, pa.Array]) -> pa.Array:
+    """Posts in lists as long as those of `like`."""
     kind = _TYPE.value_type
     items = pa.StructArray.from_arrays(
         [said[field.name].cast(field.type) for field in kind], fields=list(kind)
     )
-    lengths = pc.fill_null(pc.list_value_length(own_posts), 0).to_numpy(zero_copy_only=False)
+    lengths = pc.fill_null(pc.list_value_length(like), 0).to_numpy(zero_copy_only=False)
     offsets = pa.array(np.concatenate(([0], np.cumsum(lengths))), pa.int32())
-    mask = own_posts.is_null() if own_posts.null_count else None
+    mask = like.is_null() if like.null_count else None
     return pa.ListArray.from_arrays(offsets, items, type=_TYPE, mask=mask)
 
 
@@ -129,18 +161,23 @@ def _kept(words: pl.DataFrame, longest: int, most: int, detectors: "Detectors") 
         word.str.len_chars().is_between(2, longest) & ~word.str.contains(r"\p{N}")
     ).unique(maintain_order=True)
     distinct = sized["word"].unique(maintain_order=True).to_arrow().cast(pa.string())
-    is_marked = pc.or_(
-        pc.greater(detectors.redact_array(distinct).counts, 0),
-        pc.or_(
-            detectors.scan_array(distinct).is_valid(),
-            pc.fill_null(detectors.contact_shaped(distinct), False),
-        ),
-    )
-    clean = pl.Series("word", distinct.filter(pc.invert(is_marked)), dtype=pl.String)
+    is_clean = pc.invert(_is_marked(distinct, detectors))
+    clean = pl.Series("word", distinct.filter(is_clean), dtype=pl.String)
     return (
         sized.join(clean.to_frame(), on="word", how="semi", maintain_order="left")
         .group_by("post", maintain_order=True)
         .agg(word.head(most).sort())
+    )
+
+
+def _is_marked(words: pa.Array, detectors: "Detectors") -> pa.Array:
+    """Whether any detector sees a contact in a word that stands alone."""
+    return pc.or_(
+        pc.greater(detectors.redact_array(words).counts, 0),
+        pc.or_(
+            detectors.scan_array(words).is_valid(),
+            pc.fill_null(detectors.contact_shaped(words), False),
+        ),
     )
 
 

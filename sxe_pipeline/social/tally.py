@@ -69,6 +69,12 @@ class Tally:
             kept = self._files[name]
             kept.filled, kept.nulled, kept.refused = before.filled, before.nulled, before.refused
 
+    def keep_reasons(self, name: _Name, before: FileCount) -> None:
+        """Take over how many rows of a file went to quarantine: they expired."""
+        kept = self._files[name]
+        kept.reasons.update(before.reasons)
+        kept.input_count += before.reasons.total()
+
     def observed(self, batch: pa.RecordBatch, *, is_kept: bool = False) -> None:
         """Count observations by file; `is_kept`: these were not read but stored before."""
         for name, rows, posts, filled in _by_file(batch):

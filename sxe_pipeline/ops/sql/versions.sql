@@ -61,12 +61,15 @@ begin
     end if;
 end $$;
 
--- Versions whose grace is over, those that a killed upkeep marked included.
+-- Versions whose grace is over, those that a killed upkeep marked included. What was made before
+-- newer rules found contact data in stored rows has no grace.
 create or replace function ops.mark_versions(_table text, _until timestamptz)
 returns setof bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     update ops.version set dropping_since = clock_timestamp()
-    where table_name = _table and superseded_at <= _until and dropping_since is null;
+    where table_name = _table and dropping_since is null and (superseded_at <= _until
+        or superseded_at is not null
+        and named_at < (select max(redacted_again_at) from social.day_count));
     return query select version from ops.version
     where table_name = _table and dropping_since is not null;
 end $$;
