@@ -13,7 +13,14 @@ import psycopg
 from sxe_pipeline import audit, logs
 from sxe_pipeline.errors import BadInput, NotFound, StoreUnavailable
 from sxe_pipeline.ingest import naming
-from sxe_pipeline.ingest.collection import COLLECTION, MAPPING, SIZE_LIMIT, Declared, declared
+from sxe_pipeline.ingest.collection import (
+    COLLECTION,
+    MAPPING,
+    SIZE_LIMIT,
+    Declared,
+    declared,
+    loaded,
+)
 from sxe_pipeline.ingest.mapping import mappings
 from sxe_pipeline.redact import holds_contact
 from sxe_pipeline.store.objects import Entry, Objects
@@ -75,7 +82,8 @@ def _mapping(landing: Objects, found: Mapping[str, Entry], name: str) -> str | N
     for key in dict.fromkeys((naming.key_in(landing.url, name, MAPPING), MAPPING)):
         text = _text(landing, found, key)
         if text is not None:
-            if any(holds_contact(form.name) for form in mappings(text)):
+            mappings(text)
+            if any(holds_contact(shape["name"]) for shape in loaded(MAPPING, text)["shapes"]):
                 raise BadInput(f"{MAPPING}: a shape's name holds contact data; give it another")
             return hashlib.sha256(text).hexdigest()
     return None

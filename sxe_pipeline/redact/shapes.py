@@ -1,5 +1,7 @@
-"""Digits that are something else by their shape: decimals, prices, years, dates, hours, machine
-addresses, book and object numbers, coordinates, scores.
+"""Digits that are something else by their shape.
+
+Decimals, prices, years, dates, hours, machine addresses, book and object numbers, coordinates,
+scores.
 
 Belongs here: what a run of digits looks like. What the words around it say is in `context`; whether
 a run is a phone number is weighed in `phone`.
