@@ -56,7 +56,7 @@ def lexicon() -> Lexicon:
     return Lexicon(
         at=re.compile(
             rf"(?P<bracket>\s{{0,3}}{_OPEN}\s{{0,2}}(?:{bracketed})\s{{0,2}}{_CLOSE}\s{{0,3}})"
-            rf"|(?P<symbol>\s?{_SYMBOL}{{1,3}}(?:{at}){_SYMBOL}{{1,3}}\s?)"
+            rf"|(?P<symbol>\s?{_SYMBOL}{{1,3}}\s?(?:{at})\s?{_SYMBOL}{{1,3}}\s?)"
             r"|(?P<sign>\s{0,3}@{1,2}\s{0,3}(?![tṭ]\s))"
             rf"|(?P<word>\s{{1,3}}(?:{at}|{'|'.join(PREPOSITIONS - {'@'})})\s{{1,3}})"
             rf"|(?P<odd>\s?(?:{_OPEN}{{1,2}}{_WORD}{_CLOSE}{{1,2}}"
