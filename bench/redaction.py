@@ -25,6 +25,7 @@ from sxe_pipeline.redact import RULESET_VERSION, redact_array, redact_links, red
 from sxe_pipeline.redact.measure import real_texts
 from sxe_pipeline.redact.stream import redact_lines
 
+
 def recall(truth: Path, saved: Path | None = None) -> None:
     """Print flagged and span recall per kind, then the false alarms; save them where asked."""
     lines = (truth / "pii_adversarial.jsonl").read_bytes().splitlines()
@@ -83,7 +84,13 @@ def speed(data: Path, rows: int) -> None:
     redact_array(texts)
     print(f"{rows / (time.process_time() - began):,.0f} bios/s of CPU, {rows:,} distinct texts")
     _peers(texts)
-    hosts = ("example.com/p", "bread.example/blog", "linktr.ee/x", "youtube.com/@x", "wa.me/4477009")
+    hosts = (
+        "example.com/p",
+        "bread.example/blog",
+        "linktr.ee/x",
+        "youtube.com/@x",
+        "wa.me/4477009",
+    )
     links = pa.array([[f"https://{hosts[i % 5]}{_word(i)}"] for i in range(rows)])
     began = time.process_time()
     redact_links(links)

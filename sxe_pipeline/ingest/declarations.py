@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from sxe_pipeline import logs
 from sxe_pipeline.errors import BadInput, NotFound, StoreUnavailable
 from sxe_pipeline.ingest import naming
-from sxe_pipeline.ingest.collection import COLLECTION, MAPPING, SIZE_LIMIT, declared
+from sxe_pipeline.ingest.collection import COLLECTION, MAPPING, SIZE_LIMIT, declared, loaded
 from sxe_pipeline.ingest.mapping import mappings
 from sxe_pipeline.redact import holds_contact
 from sxe_pipeline.store import functions
@@ -81,7 +81,8 @@ def _mapping(landing: Objects, found: Mapping[str, Entry], name: str) -> str | N
     for key in dict.fromkeys((naming.key_in(landing.url, name, MAPPING), MAPPING)):
         text = _text(landing, found, key)
         if text is not None:
-            if any(holds_contact(form.name) for form in mappings(text).forms):
+            mappings(text)
+            if any(holds_contact(shape["name"]) for shape in loaded(MAPPING, text)["shapes"]):
                 raise BadInput(f"{MAPPING}: a shape's name holds contact data; give it another")
             return hashlib.sha256(text).hexdigest()
     return None

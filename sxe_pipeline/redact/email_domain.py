@@ -127,7 +127,7 @@ def _odd_weight(raw: str, name: str, provider: float) -> float | None:
     """How much a word that nobody listed speaks for a DOT: the top level behind it has to."""
     if name not in lexicon().plain_tlds:
         return None
-    if raw.isspace() or raw[0].isspace() and raw[-1].isspace() and raw.strip().isalpha():
+    if raw.isspace() or (raw[0].isspace() and raw[-1].isspace() and raw.strip().isalpha()):
         return 2.0 if provider else None
     return 2.0 if provider else 1.5
 

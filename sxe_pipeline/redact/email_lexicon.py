@@ -56,12 +56,13 @@ def lexicon() -> Lexicon:
     return Lexicon(
         at=re.compile(
             rf"(?P<bracket>\s{{0,3}}{_OPEN}\s{{0,2}}(?:{bracketed})\s{{0,2}}{_CLOSE}\s{{0,3}})"
-            rf"|(?P<symbol>\s?{_SYMBOL}{{1,3}}(?:{at}){_SYMBOL}{{1,3}}\s?)"
+            rf"|(?P<symbol>\s?{_SYMBOL}{{1,3}}\s?(?:{at})\s?{_SYMBOL}{{1,3}}\s?)"
             r"|(?P<sign>\s{0,3}@{1,2}\s{0,3}(?![tṭ]\s))"
             rf"|(?P<word>\s{{1,3}}(?:{at}|{'|'.join(PREPOSITIONS - {'@'})})\s{{1,3}})"
             rf"|(?P<odd>\s?(?:{_OPEN}{{1,2}}{_WORD}{_CLOSE}{{1,2}}"
             rf"|(?P<odd_mark>[~_*/|]){_WORD}(?P=odd_mark))\s?)"
-            r"|(?P<emoji>(?<=\w)\s?[^\w\s!-~\u00a1-\u00bf\u2000-\u206f\ue000]{1,3}\s?(?=[a-z0-9]))"
+            r"|(?P<emoji>(?<=\w)\s?[^\w\s!-~\u00a1-\u00bf\u2000-\u206f\ue000]{1,3}\s?(?=[a-"
+            r"z0-9]))"
         ),
         dot=re.compile(
             r"(?P<glued>\.{1,2}(?=\w)|,\.(?=\w))|(?P<comma>[,;](?=\w))"
@@ -74,12 +75,15 @@ def lexicon() -> Lexicon:
         named=re.compile(
             rf"(?<![^\W_])[\[(@]?(?P<name>{name}){end}[\])]?"
             r"\s{0,2}(?:(?:user(?:name)?|name|id|account|addy)\s{0,2})?"
-            r"(?:\s(?:is|es|id|ist|est)\s|[:=>|/]|-{1,2}>?|→|👉|➡|,|(?<=[\])])|(?<=user)|(?<=username))"
-            r"\s{0,2}(?:(?:my\s)?(?:user)?name(?:\sis)?\s|user\s|i\sam\s)?(?P<local>\w[\w.+-]{2,40})"
+            r"(?:\s(?:is|es|id|ist|est)\s|[:=>|/]|-{1,2}>?|→|👉|➡|,|(?<=[\])])|(?<=user)"
+            r"|(?<=username))"
+            r"\s{0,2}(?:(?:my\s)?(?:user)?name(?:\sis)?\s|user\s"
+            r"|i\sam\s)?(?P<local>\w[\w.+-]{2,40})"
         ),
         after=re.compile(
             r"(?<![\w@.])(?P<local>\w[\w.+-]{2,40})"
-            r"(?:\s{0,2}[\[(#|/+\-–—,:;~•]{1,2}\s{0,2}|\s{0,2},?\s(?:that'?s|it'?s|is|on|w/)\s(?:my\s)?)"
+            r"(?:\s{0,2}[\[(#|/+\-–—,:;~•]{1,2}\s{0,2}|\s{0,2},?\s(?:that'?s|it'?s|is|on"
+            r"|w/)\s(?:my\s)?)"
             rf"(?P<name>{name})(?![^\W_])(?:{end}\s?[\])])?"
         ),
         odd_dot=re.compile(

@@ -50,9 +50,9 @@ def _by_provider(text: str) -> list[tuple[int, int]]:
                 spans.append((start, domain.end))
         elif before.isspace():
             edge = len(text[: match.start()].rstrip()) if match.start() < 4 else match.start() - 1
-            start = _before_blank(text, edge, domain.score, domain.spelled)
-            if start is not None:
-                spans.append((start, domain.end))
+            local = _before_blank(text, edge, domain.score, domain.spelled)
+            if local is not None:
+                spans.append((local, domain.end))
     return spans
 
 

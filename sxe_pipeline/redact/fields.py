@@ -19,7 +19,8 @@ from sxe_pipeline.redact.ruleset import hosts
 from sxe_pipeline.redact.skeleton import skeleton
 
 _URL = re.compile(
-    r"^\s*(?:(?P<scheme>[a-z][a-z0-9+.\-]*):)?(?://)?(?:[^/@\s]*@)?(?:www\.)?(?P<host>[^/?#\s:]*)(?P<rest>.*)$",
+    r"^\s*(?:(?P<scheme>[a-z][a-z0-9+.\-]*):)?(?://)?(?:[^/@\s]*@)?(?:www\.)?(?P<host>[^/?#"
+    r"\s:]*)(?P<rest>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 _WEB = ("http", "https", "")
@@ -34,9 +35,11 @@ _CONTACT_HANDLE = (
     r"|^(?:\+|[a-tv-z._]|u[a-rt-z._]){0,8}[0-9](?:[._\-]?[0-9]){8,16}$"
     r"|(?:^|[^0-9a-z]|[a-qs-z])[0-9](?:[._\-]?[0-9]){9,14}(?:$|[^0-9])"
     r"|^(?:call|tel|phone|wa|whatsapp|sms|text|cel|movil|fone|zap)[._\-]?[0-9]{6}"
-    r"|(?:g[._\-]?mail|hotmail|yahoo|outlook|icloud|proton(?:mail)?|yandex|rediffmail|gmx)[._]?(?:dot|punto|ponto|punkt)?[._]?"
+    r"|(?:g[._\-]?mail|hotmail|yahoo|outlook|icloud|proton(?:mail)?|yandex|rediffmail"
+    r"|gmx)[._]?(?:dot|punto|ponto|punkt)?[._]?"
     r"(?:com|net|org|es|fr|de|co|ru|in|uk|br|it)(?:[._]|$)"
-    r"|[a-z0-9][._\-]?(?:at|arroba|arobase)[._\-]?(?:g[._\-]?mail|hotmail|yahoo|outlook|icloud|proton)"
+    r"|[a-z0-9][._\-]?(?:at|arroba|arobase)[._\-]?(?:g[._\-]?mail|hotmail|yahoo|outlook"
+    r"|icloud|proton)"
 )
 
 

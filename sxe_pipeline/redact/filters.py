@@ -79,8 +79,8 @@ def signs(texts: pl.Series) -> np.ndarray:
             bits[question.asks(texts).to_numpy()] |= question.bit
             continue
         if question.gate not in passed:
-            rows = texts.str.contains(question.gate).arg_true()
-            passed[question.gate] = rows.to_numpy(), texts.gather(rows)
+            inside = texts.str.contains(question.gate).arg_true()
+            passed[question.gate] = inside.to_numpy(), texts.gather(inside)
         rows, some = passed[question.gate]
         bits[rows[question.asks(some).to_numpy()]] |= question.bit
     return bits

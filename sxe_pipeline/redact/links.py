@@ -9,7 +9,8 @@ from functools import lru_cache
 from sxe_pipeline.redact.ruleset import hosts
 
 _DOT = (
-    r"(?:\s{0,2}[.,]\s{0,2}|\s{0,2}[\[({<]\s{0,2}(?:\.|dot|punto|ponto|point|punkt|d0t)\s{0,2}[\])}>]\s{0,2}"
+    r"(?:\s{0,2}[.,]\s{0,2}|\s{0,2}[\[({<]\s{0,2}(?:\.|dot|punto|ponto|point|punkt"
+    r"|d0t)\s{0,2}[\])}>]\s{0,2}"
     r"|\s{1,2}(?:dot|punto|ponto|point|punkt)\s{1,2}|[_\-~*|](?:dot|punto)[_\-~*|])"
 )
 _PATH = r"\.?(?::\d{1,5})?(?:\s?[/?#]\s?|\s(?:slash|barra)\s)[^\s\ue000\[\]|\"<>]{1,200}"
@@ -51,7 +52,8 @@ def _schemes() -> re.Pattern[str]:
     dialled, addressed = "|".join(sorted(_DIALLED, key=len, reverse=True)), "|".join(_ADDRESSED)
     return re.compile(
         rf"(?<![a-z])(?:(?P<dialled>(?:{dialled}):(?://)?[+\d(][^\s\ue000]{{3,60}})"
-        rf"|(?:{addressed}):\s?(?://)?[^\s\ue000\[]{{3,200}}|skype:[^\s\ue000\[]{{2,60}}\?(?:chat|call|add)"
+        rf"|(?:{addressed}):\s?(?://)?[^\s\ue000\[]{{3,200}}"
+        rf"|skype:[^\s\ue000\[]{{2,60}}\?(?:chat|call|add)"
         rf"|(?:{other})://[^\s\ue000\[]{{2,200}}"
         rf"|(?!https?://)[a-z][a-z0-9+\-]{{1,20}}://(?:{_ACTIONS})[/?][^\s\ue000\[]{{2,200}})"
     )

@@ -47,7 +47,8 @@ class Goal:
     def __str__(self) -> str:
         sign = ">=" if self.least else "<="
         word = "met   " if self.is_met else "MISSED"
-        return f"{word} {self.name}: {self.hits} of {self.of} = {self.share:.4f} (goal {sign} {self.goal:.4g})"
+        figure = f"{self.hits} of {self.of} = {self.share:.4f}"
+        return f"{word} {self.name}: {figure} (goal {sign} {self.goal:.4g})"
 
 
 def goals(folder: Path) -> Iterator[Goal]:
@@ -147,8 +148,10 @@ def _offsets(part: dict[str, Any], row: dict[str, Any]) -> dict[str, int]:
 
 
 def _covered(row: dict[str, Any]) -> float:
-    """The share of a contact's letters and digits that spans cover; of a number its digits alone,
-    of a web address what stands in its last part."""
+    """The share of a contact that spans cover.
+
+    Letters and digits count; of a number its digits, of a web address what its last part holds.
+    """
     told = [i for i in range(row["start"], row["end"]) if row["text"][i].isalnum()]
     digits = [i for i in told if row["text"][i].isdigit()]
     if row.get("kind") == "phone" and len(digits) > 5:

@@ -14,7 +14,8 @@ from sxe_pipeline.redact.skeleton import skeleton
 
 _HANDLE = r"(?:live:\.?)?(?P<handle>@?[a-z0-9_][a-z0-9_.\-+]{2,40}(?:#\d{4})?)(?![\w/])"
 _OWN_FORM = re.compile(
-    r"(?<![a-z0-9])(?:wxid_[a-z0-9]{6,30}|live:(?:\.cid\.)?[a-z0-9._\-]{4,40}|\.cid\.[a-f0-9]{8,20}"
+    r"(?<![a-z0-9])(?:wxid_[a-z0-9]{6,30}|live:(?:\.cid\.)?[a-z0-9._\-]{4,40}"
+    r"|\.cid\.[a-f0-9]{8,20}"
     r"|@[a-z0-9._\-]{2,40}:[a-z0-9\-]+(?:\.[a-z0-9\-]+){1,3}|05[a-f0-9]{64}"
     r"|(?:session|tox)(?:\s?id)?\s?[:=\-]?\s?[a-f0-9]{60,80})(?![a-z0-9])"
 )
@@ -28,11 +29,12 @@ def _fold(word: str) -> str:
 
 _IS = (
     r"(?:is|id|es|e|est|ist|as|at|a|to|me at|me|us at|username|user name|user|nick(?:name)?|name"
-    rf"|handle|account|acc|pin|no|号|號|帳號|账号|アカウント|아이디|ไอดี|{_fold('ид')}|{_fold('айди')}|{_fold('ник')})"
+    rf"|handle|account|acc|pin|no|号|號|帳號|账号|アカウント|아이디|ไอดี|{_fold('ид')}|{_fold('айди')}"
+    rf"|{_fold('ник')})"
 )
 _BETWEEN = (
     rf"(?P<between>[\s/&,|+·•]{{0,3}}(?:{_IS}(?![^\W\d_]))?"
-    rf"[\s:=@\-_>→👉➡*|.(\[~'\"#•/–—\ufe0f]{{0,6}}(?:(?:is|id|es|@)\s?[:=]?\s?)?)"
+    rf"[\s:=@\-_>→👉➡*|.(\[~'\"#•/–—\ufe0f🏻-🏿]{{0,6}}(?:(?:is|id|es|@)\s?[:=]?\s?)?)"
 )
 _SIGN = re.compile(
     r"id|号|號|user|name|nick|handle|[:@=~]|->|→|👉|➡|帳號|账号|アカウント|아이디|ไอดี|pin"
@@ -58,7 +60,8 @@ def _name_after() -> re.Pattern[str]:
     return re.compile(
         r"(?<![\w@./])(?P<handle>@?[a-z0-9_][a-z0-9_.\-]{3,40})"
         rf"\s{{0,2}}(?:\s(?:{alternation(words('on_words'))})\s|[(\[|/\-–—•:]\s?|\s)\s?(?:my\s)?"
-        rf"(?P<name>{bounded(words('messengers') - words('ordinary_messengers') | {'signal', 'tg', 'kik'})})"
+        rf"(?P<name>"
+        rf"{bounded(words('messengers') - words('ordinary_messengers') | {'signal', 'tg', 'kik'})})"
         r"\s?(?:only|too|pls)?(?=\Z|[)\]\n|•.,;!/\-–—✨]|\s[^\w\s]|\s\Z)"
     )
 
@@ -142,6 +145,6 @@ def _has_equals(between: str) -> bool:
 
 
 def _alone(text: str, end: int) -> bool:
-    """Whether the handle ends its part of the text: after a word of a sentence more words follow."""
+    """Whether the handle ends its part of the text: in a sentence more words follow."""
     rest = text[end : end + 4].lstrip(" ")
     return not rest or not (rest[0].isalnum() or rest[0] in "'’")

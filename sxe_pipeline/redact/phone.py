@@ -50,15 +50,11 @@ def _accept(text: str, start: int, end: int, inherited: bool, is_short: bool) ->
     if not 6 <= count <= 17:
         return False
     around = context(text, start, inherited)
-    if around.plus and count >= 7:
-        return True
-    if text[end : end + 1] == "@" and count > 7:
+    if (around.plus and count >= 7) or (text[end : end + 1] == "@" and count > 7):
         return True
     if around.evidence < 0 and not (around.is_postal and count > 9):
         return False
-    if len(set(digits)) < 2 or digits.endswith("000000"):
-        return False
-    if is_in_name(text, start):
+    if len(set(digits)) < 2 or digits.endswith("000000") or is_in_name(text, start):
         return False
     if around.evidence > 0:
         return not is_date(run) and (count > 6 or not re.search(r"[/:]|\A\d\d \d\d \d\d\Z", run))

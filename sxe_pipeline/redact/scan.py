@@ -17,16 +17,19 @@ _ADDRESS = (
     r"(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*\.[a-z]{2,18}(?:$|[^a-z0-9@_-])"
 )
 _MAILBOX = (
-    r"(?i)[a-z0-9._+\-]{2,64}@(?:gmail|googlemail|hotmail|outlook|live|msn|yahoo|ymail|icloud|proton|protonmail"
+    r"(?i)[a-z0-9._+\-]{2,64}@(?:gmail|googlemail|hotmail|outlook|live|msn|yahoo|ymail"
+    r"|icloud|proton|protonmail"
     r"|gmx|aol|yandex|mail|zoho|qq|163|126|naver|rediffmail)\.[a-z]{2,3}"
 )
 _LINK = (
-    r"(?i)(?:^|[^a-z0-9.@-])(?:mailto:[^\s\[]{3}|(?:tel|sms|callto|facetime):\+?[0-9][0-9() .-]{5}"
+    r"(?i)(?:^|[^a-z0-9.@-])(?:mailto:[^\s\[]{3}|(?:tel|sms|callto"
+    r"|facetime):\+?[0-9][0-9() .-]{5}"
     r"|(?:https?://)?(?:www\.)?(?:wa\.me|api\.whatsapp\.com|chat\.whatsapp\.com|wa\.link|t\.me"
     r"|telegram\.me|m\.me|signal\.me|zalo\.me|line\.me|viber\.me)/[a-z0-9+?#][^\s\[])"
 )
 _LABEL = (
-    r"(?i)(?:^|[^\p{L}])(?:tel|tlf|phone|mobile|mobil|móvil|cell?|celular|whats?app|wpp|telegram|sms|call"
+    r"(?i)(?:^|[^\p{L}])(?:tel|tlf|phone|mobile|mobil|móvil|cell?|celular|whats?app|wpp"
+    r"|telegram|sms|call"
     r"|llamar|teléfono|telefono|telefon|fono|fax|hotline|тел|телефон|جوال|هاتف|واتساب|电话|手机)"
 )
 _LABELLED = _LABEL + r"[^0-9\p{L}\[\]]{0,6}[0-9](?:[ ().\-]{0,2}[0-9]){8,14}(?:$|[^0-9])"
@@ -40,8 +43,11 @@ _HALF = (
 )
 
 
-_UNSEEN = r"[\x{00ad}\x{034f}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{feff}\x{0300}-\x{036f}]"
-_TOKEN = r"\[(?:email|phone|link|messenger|address)\]"
+_UNSEEN = (
+    r"[\x{00ad}\x{034f}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{feff}"
+    r"\x{0300}-\x{036f}]"
+)
+_MARKER = r"\[(?:email|phone|link|messenger|address)\]"
 _PROVIDER = (
     r"gmail|hotmail|yahoo|icloud|protonmail|rediffmail|(?:at|arroba)outlook|outlook(?:com|dot)"
 )
@@ -50,13 +56,19 @@ _DENSE = (
     r"|(?:\p{Nd}[^\p{Nd}\p{L}\n]{1,6}){7}\p{Nd}|(?:\p{Nd}{1,5} \p{L}{2,9} ){2,}\p{Nd}{1,5}"
     r"|(?:\p{Nd}{2,5}\n){2,}\p{Nd}{2,5}|\p{Nd}{2,4}(?:[/,*_~]\p{Nd}{1,4}){2,3}"
 )
-_MESSENGER = r"telegram|whatsapp|wechat|weixin|skype|viber|\bkik\b|discord|threema|kakao|\bzalo\b|\btg\b|\bqq\b|signal"
-_BESIDE = (
-    rf"(?:{_MESSENGER})[^\p{{L}}\p{{Nd}}\[\]]{{0,4}}(?:(?:id|is|es|as|a|user|username|me at|at)[^\p{{L}}\p{{Nd}}\[\]]{{1,3}})?"
-    r"[a-z][a-z0-9._]{7,30}(?:$|[^a-z0-9 ]| [^a-z])"
-    rf"|(?:^|[\n|•/]\s?)[a-z0-9._]{{7,30}} ?(?:on|via|auf|en|em|[^\x00-\x7f]|[\-|(]) ?(?:{_MESSENGER})(?:$|[^a-z])"
+_MESSENGER = (
+    r"telegram|whatsapp|wechat|weixin|skype|viber|\bkik\b|discord|threema|kakao|\bzalo\b|\btg\b"
+    r"|\bqq\b|signal"
 )
-_SYMBOLS = r"[\[({<«*~|_/]\s?\p{L}{1,12}\s?[\])}>»*~|_/]\s?[\p{L}\p{Nd}-]{2,30}\s?[\[({<«*~|_/]\s?\p{L}{1,12}\s?[\])}>»*~|_/]\s?(?:com|net|org|[a-z]{2}\b)"
+_BESIDE = (
+    rf"(?:{_MESSENGER})[^\p{{L}}\p{{Nd}}\[\]]{{0,4}}(?:(?:id|is|es|as|a|user|username"
+    rf"|me at|at)[^\p{{L}}\p{{Nd}}\[\]]{{1,3}})?"
+    r"[a-z][a-z0-9._]{7,30}(?:$|[^a-z0-9 ]| [^a-z])"
+    rf"|(?:^|[\n|•/]\s?)[a-z0-9._]{{7,30}} ?(?:on|via|auf|en|em|[^\x00-\x7f]|[\-"
+    rf"|(]) ?(?:{_MESSENGER})(?:$|[^a-z])"
+)
+_HIDDEN = r"[\[({<«*~|_/]\s?\p{L}{1,12}\s?[\])}>»*~|_/]"
+_SYMBOLS = rf"{_HIDDEN}\s?[\p{{L}}\p{{Nd}}-]{{2,30}}\s?{_HIDDEN}\s?(?:com|net|org|[a-z]{{2}}\b)"
 _ENDS = (
     r"[a-z0-9]\s(?:com|net|org)(?:$|[^\p{L} ]| [^\p{L}])"
     r"|\p{L}(?:\s\.\s?|\.\s|\s?[•·]\s?)(?:com|net|org)(?:$|[^\p{L}.])"
@@ -75,7 +87,7 @@ def scan_array(texts: pa.Array) -> pa.StringArray:
     raw = pl.Series("text", pl.Series(texts).cast(pl.String))
     frame = raw.to_frame().select(pl.col("text").str.normalize("NFKC").alias("plain"))
     plain = pl.col("plain").str
-    bare = plain.replace_all(_UNSEEN, "").str.replace_all(_TOKEN, " ").str.to_lowercase()
+    bare = plain.replace_all(_UNSEEN, "").str.replace_all(_MARKER, " ").str.to_lowercase()
     judged = frame.with_columns(bare.alias("bare")).select(
         pl.when(
             plain.contains(_ADDRESS)

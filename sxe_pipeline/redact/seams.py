@@ -86,6 +86,7 @@ def _borders() -> tuple[str, str]:
     called = raw_words("phone_words") | raw_words("messengers")
     providers = raw_words("unambiguous_providers") | {"yahoo", "outlook"}
     return (
-        rf"(?i:[0-9+@][^\p{{L}}0-9]{{0,4}}$|(?:^|[^a-z])(?:{one_of(joints | called | providers)})[^\p{{L}}0-9]{{0,4}}$)",
+        rf"(?i:[0-9+@][^\p{{L}}0-9]{{0,4}}$|(?:^|[^a-z])(?:"
+        rf"{one_of(joints | called | providers)})[^\p{{L}}0-9]{{0,4}}$)",
         rf"(?i:^[^\p{{L}}0-9]{{0,3}}(?:@[a-z]|(?:{one_of(joints)})[^a-z]))",
     )

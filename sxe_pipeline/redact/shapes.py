@@ -1,5 +1,7 @@
-"""Digits that are something else by their shape: decimals, prices, years, dates, hours, machine
-addresses, book and object numbers, coordinates, scores.
+"""Digits that are something else by their shape.
+
+Decimals, prices, years, dates, hours, machine addresses, book and object numbers, coordinates,
+scores.
 
 Belongs here: what a run of digits looks like. What the words around it say is in `context`; whether
 a run is a phone number is weighed in `phone`.
@@ -41,6 +43,7 @@ _SHAPES = re.compile(
 )
 _DECIMAL = re.compile(r"-?\d{1,4}\.\d{1,8}|-?\d{1,3},\d{1,2}")
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+(?:[.,]\d\d)?")
+_ROUND = re.compile(r"[1-9]\d{0,2}00")
 _PRECISE = re.compile(r"-?\d{1,3}\.\d{3,}")
 _BETWEEN = re.compile(r"\s{0,2}[/;|–]\s{0,2}|\s{0,2}-\s{0,2}|,\s{1,2}|\s{1,2}")
 _OBJECT = re.compile(
@@ -74,10 +77,10 @@ def is_other_shape(run: str) -> bool:
 
 
 def is_measured(run: str) -> bool:
-    """Whether every part of the run is a decimal, or every part a number in groups of three."""
+    """Whether every part of the run is a decimal, or in groups of three, or round."""
     parts = [part for part in _BETWEEN.split(run) if part]
     return len(parts) > 1 and any(
-        all(form.fullmatch(part) for part in parts) for form in (_DECIMAL, _GROUPED)
+        all(form.fullmatch(part) for part in parts) for form in (_DECIMAL, _GROUPED, _ROUND)
     )
 
 

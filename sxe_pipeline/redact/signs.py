@@ -11,11 +11,12 @@ from functools import lru_cache
 from sxe_pipeline.redact.ruleset import hosts, plain_tlds, raw_words, words
 
 _WORD = r"[^\x00-@\[-`{-\x7f]"
-"""A letter of any script: ASCII letters, and everything that is no ASCII. `\\p{L}` compiles to far more."""
+"""A letter: of ASCII, or anything that is no ASCII. `\\p{L}` compiles to far more."""
 _SIDE = r"[\[({<|~_*/\-.=+ \n\])}>（【「『«‹《〔）】」』»›》〕]"
 _OPEN, _CLOSE = r"[\[({<|~_*/（【「『«‹《〔]", r"[\])}>|~_*/）】」』»›》〕]"
 _AT = (
-    r"(?i:[a-z0-9_)\]}>.\-]@|[a-z0-9_.\-)\]}>] {1,3}@ {0,2}[a-z0-9\-]+ ?(?:\.|[\[({<（【] ?[.。] ?[\])}>）】] ?)[a-z]"
+    r"(?i:[a-z0-9_)\]}>.\-]@|[a-z0-9_.\-)\]}>] {1,3}@ {0,2}[a-z0-9\-]+ ?(?:\."
+    r"|[\[({<（【] ?[.。] ?[\])}>）】] ?)[a-z]"
     r"|@ {0,2}[a-z0-9\-]+ \. ?[a-z]|@ {1,2}[a-z0-9\-]+\.|\n@[a-z0-9\-]+\.|@\n)"
     r"|[\[({<] ?@ ?[\])}>]|\p{L}@|@[^\x00-\x7f]|\n[.]|[A-Za-z0-9] @t "
     r"|[A-Za-z0-9](?:\p{So}\x{fe0f}?| ?[✉📧📩📨📬📫💌🌀🅰🐌]\x{fe0f}? ?)[A-Za-z0-9\-]+[.][A-Za-z]{2}"
@@ -29,24 +30,30 @@ DIGITS = (
     r"|(?:[0-9][^0-9A-Za-z]{0,2}[A-Za-z]{1,9}[^0-9a-zA-Z]{0,2}){6}[0-9]",
     r"(?:[0-9][^0-9A-Za-z]{0,5}){5}[0-9]",
     r"(?:[0-9]{1,5}[^0-9A-Za-z]{1,3}[A-Za-z]{2,9}[^0-9A-Za-z]{1,3}){2}[0-9]"
-    r"|(?:8(?:00|33|44|55|66|77|88)|900|0(?:508|808|900|500)|1[38]00|13)\)?[ .\-]{0,2}[A-Za-z0-9]{0,6}[A-Za-z]{3}"
-    r"|(?i:call|dial|text|ring|phone|tel)[:.]? {1,2}\(?[0-9]{3}\)?[ .\-]{1,2}[A-Z0-9]{0,6}[A-Z]{3}",
+    r"|(?:8(?:00|33|44|55|66|77|88)|900|0(?:508|808|900|500)|1[38]00"
+    r"|13)\)?[ .\-]{0,2}[A-Za-z0-9]{0,6}[A-Za-z]{3}"
+    r"|(?i:call|dial|text|ring|phone|tel)[:.]? {1,2}\(?[0-9]{3}\)?[ .\-]{1,2}[A-Z0-9]{0,6}["
+    r"A-Z]{3}",
 )
 UNUSUAL_CHARS = (
     r"%[0-9a-fA-F]{2}|[A-Za-z][。｡・·‧․∙⸱][A-Za-z]|&#|&(?:commat|period|amp);"
     r"|\\[ux][0-9a-fA-F{]|=(?:40|2E)[A-Za-z]|"
     r"[０-９Ａ-Ｚａ-ｚ＠．：／＋\x{1D400}-\x{1D7FF}\x{2460}-\x{24FF}\x{2776}-\x{2793}\x{2070}-\x{209C}"
-    r"\x{20E3}\x{1F100}-\x{1F1E5}\x{E0020}-\x{E007E}\x{2800}-\x{28FF}\x{1F550}-\x{1F55B}\x{2680}-\x{2685}﹫ⓐ➕⁄∕]"
+    r"\x{20E3}\x{1F100}-\x{1F1E5}\x{E0020}-\x{E007E}\x{2800}-\x{28FF}\x{1F550}-\x{1F55B}\x{"
+    r"2680}-\x{2685}﹫ⓐ➕⁄∕]"
     r"|(?:\p{Nd}[^\p{L}]{0,4}){6}\p{Nd}"
-    r"|[ -~][\x{200b}-\x{200f}\x{00ad}\x{2060}-\x{2064}\x{202a}-\x{202e}\x{feff}\x{034f}\x{180e}]+[ -~]"
-    r"|[!-~][\x{0300}-\x{036f}\x{20d0}-\x{20df}\x{20e1}-\x{20ff}]|[a-z][\x{0430}-\x{045f}\x{03b1}-\x{03c9}]|[\x{0430}-\x{045f}\x{03b1}-\x{03c9}][a-z]"
+    r"|[ -~][\x{200b}-\x{200f}\x{00ad}\x{2060}-\x{2064}\x{202a}-\x{202e}\x{feff}\x{034f}\x{"
+    r"180e}]+[ -~]"
+    r"|[!-~][\x{0300}-\x{036f}\x{20d0}-\x{20df}\x{20e1}-\x{20ff}]"
+    r"|[a-z][\x{0430}-\x{045f}\x{03b1}-\x{03c9}]|[\x{0430}-\x{045f}\x{03b1}-\x{03c9}][a-z]"
 )
 _HAN = "[〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖]"
 _IDEOGRAPHS = rf"{_HAN}(?:[^\p{{L}}]{{0,3}}{_HAN}){{5}}"
 ENCODED = (
     r"(?:^|[^A-Za-z0-9+/=_.\-@#:])[A-Za-z0-9+/_\-]{3,}[a-z0-9][A-Z][A-Za-z0-9+/_\-]{6,}={0,2}(?:$"
     r"|[^A-Za-z0-9+/=_\-@])"
-    r"|(?:[0-9A-Fa-f]{2}[ :]){6}|(?:^|[^0-9A-Za-z#])(?:0x)?[0-9a-fA-F]{14,}|(?:[A-Za-z0-9@.][ \-_.*|~/,]{1,3}){8}"
+    r"|(?:[0-9A-Fa-f]{2}[ :]){6}|(?:^|[^0-9A-Za-z#])(?:0x)?[0-9a-fA-F]{14,}"
+    r"|(?:[A-Za-z0-9@.][ \-_.*|~/,]{1,3}){8}"
     r"|(?i:liamg|liamtoh|oohay|kooltuo|duolci|tznvy|ubgznvy|lnubb|bhgybbx|vpybhq)"
     r"|[.\-]{5}[ /|]+[.\-]{5}"
 )
@@ -56,10 +63,12 @@ _SHORT_LINK = (
     r"|(?i:(?:^|[^a-z])(?:tel|telprompt|sms|smsto|mms|callto|facetime|facetime-audio"
     r"|sips?):[+0-9(/])"
     r"|(?i:mailto:|xmpp:|skype:|(?:^|[^a-z])(?:[a-gi-z]|h[a-su-z])[a-z0-9+\-]*://)"
-    r"|(?i:(?:^|[^a-z0-9])[a-z]{1,4}\.(?:me|ee|id|to|at|cc|im|be|st|re|ke|bio|my|dog|gg)\.?(?::[0-9]+)? ?[/#?]|link ?tree ?[:/])"
+    r"|(?i:(?:^|[^a-z0-9])[a-z]{1,4}\.(?:me|ee|id|to|at|cc|im|be|st|re|ke|bio|my|dog"
+    r"|gg)\.?(?::[0-9]+)? ?[/#?]|link ?tree ?[:/])"
 )
 CARRIED = (
-    r"(?i:[a-z0-9]\.[a-z]{2,18}\.?(?::[0-9]{1,5})?[/?#][^ \n]*(?:@[a-z0-9\-]+\.|%40|%2b|%3a|%25|\+[0-9]"
+    r"(?i:[a-z0-9]\.[a-z]{2,18}\.?(?::[0-9]{1,5})?[/?#][^ \n]*(?:@[a-z0-9\-]+\.|%40|%2b"
+    r"|%3a|%25|\+[0-9]"
     r"|[0-9][0-9().\- ]{5}[0-9]|[=/][a-z0-9_\-]{16}|[a-z]\.[a-z]{2,5}[/?#:]))"
     r"|(?i:[a-z]?//[^ /\n]*(?:@|[0-9]{7})|[0-9]{7}[0-9]*\.[a-z])",
 )
@@ -93,9 +102,12 @@ def address_of_mail() -> tuple[tuple[str, ...], str, str]:
             f"{_PROVIDER}|{foreign}",
             rf"(?i:{_OPEN} ?(?:{bracketed}) ?{_CLOSE})|(?i:{one_of(sure)})"
             rf"|(?i:{_SIDE}(?:{one_of(at)}){_SIDE}{{1,3}}[a-z0-9\-]{{2,}}\.[a-z]{{2}})",
-            rf"(?i:[\[({{<（【] ?{odd} ?[\])}}>）】] ?[^ \n]{{1,40}} ?[\[({{<（【] ?{_WORD}{{1,14}} ?[\])}}>）】] ?[a-z]{{2}})",
-            rf"(?i:{_OPEN} ?{odd} ?{_CLOSE}{{1,2}} ?[^ \n]{{1,40}} ?{_OPEN}{{1,2}} ?{_WORD}{{1,14}} ?{_CLOSE}{{1,2}} ?(?:{ends})(?:[^a-z]|$))",
-            rf"(?i:(?:^|[^a-z0-9])(?:{one_of(words('providers'))})[ \[({{<|*_~/]{{1,3}}{_WORD}{{1,14}}[ \])}}>|*_~/]{{1,3}}(?:{ends})(?:[^a-z]|$))",
+            rf"(?i:[\[({{<（【] ?{odd} ?[\])}}>）】] ?[^ \n]{{1,40}} ?[\[({{<（【] ?{_WORD}{{1,14"
+            rf"}} ?[\])}}>）】] ?[a-z]{{2}})",
+            rf"(?i:{_OPEN} ?{odd} ?{_CLOSE}{{1,2}} ?[^ \n]{{1,40}} ?{_OPEN}{{1,2}} ?{_WORD}"
+            rf"{{1,14}} ?{_CLOSE}{{1,2}} ?(?:{ends})(?:[^a-z]|$))",
+            rf"(?i:(?:^|[^a-z0-9])(?:{one_of(words('providers'))})[ \[({{<"
+            rf"|*_~/]{{1,3}}{_WORD}{{1,14}}[ \])}}>|*_~/]{{1,3}}(?:{ends})(?:[^a-z]|$))",
         ),
         rf"(?i:{_SIDE}(?:{one_of(at)}){_SIDE})",
         rf"(?i:{_SIDE}(?:{one_of(dot)}){_SIDE})",
@@ -120,14 +132,16 @@ def number_words() -> tuple[list[str], str, tuple[str, ...]]:
     gap = r"[ ,.\-_*/|\n]{1,3}"
     leet = r"[a-z0-9@$]*[0-9@$][a-z][a-z0-9@$]*|[a-z][0-9@$][a-z0-9@$]*"
     mixed = (
-        rf"(?i:[0-9][ ,.\-/]{{0,3}}(?:{one_of(set(dense))})|(?:{one_of(set(dense))})[ ,.\-/]{{0,3}}[0-9])"
+        rf"(?i:[0-9][ ,.\-/]{{0,3}}(?:{one_of(set(dense))})"
+        rf"|(?:{one_of(set(dense))})[ ,.\-/]{{0,3}}[0-9])"
         rf"|{_IDEOGRAPHS}"
     )
     return (
         dense,
         mixed,
         (
-            rf"(?i:(?:^|[^a-z])(?:{clear}){gap}(?:{short}|[0-9]){gap}(?:{short}|[0-9])(?:[^a-z]|$))",
+            rf"(?i:(?:^|[^a-z])(?:{clear}){gap}(?:{short}|[0-9]){gap}(?:{short}"
+            rf"|[0-9])(?:[^a-z]|$))",
             rf"(?i:(?:^|[^a-z0-9])[0-9]{gap}[0-9]{gap}(?:{clear})(?:[^a-z]|$))"
             rf"|(?i:(?:{english})(?:{english}|[0-9]))|(?i:[0-9](?:zero|one|two|three|four|five"
             rf"|six|seven|eight|nine)[0-9])"
@@ -165,10 +179,14 @@ def messengers() -> tuple[str, ...]:
     odd = one_of({word for word in listed if len(word) == 1 or not word[0].isalnum()})
     return (
         rf"(?i:(?:^|[^a-z])(?:{strong})(?:[^a-z]|$))|(?i:{dense})",
-        rf"(?i:(?:^|[^a-z])(?:{weak})(?: ?(?:id|user|name|pin|is)?[ ]{{0,2}}(?:[:@=\->|/(~#•–—]|[^\x00-\x7f])|[ \n]{{1,3}}(?:[a-z]{{1,8}}:? ){{0,2}}@?[a-z.]{{0,20}}(?:[0-9_]|[a-z]\.[a-z])|[^\x00-\x7f]|[0-9]))"
-        r"|(?i:(?: (?:on|en|em|auf|sur|su|via|at|no|op|w) |[(\[|/\-:] ?|[^\x00-\x7f] )(?:signal|tg|kik|whatsapp|discord|skype)(?:$|[^a-z]))"
+        rf"(?i:(?:^|[^a-z])(?:{weak})(?: ?(?:id|user|name|pin|is)?[ ]{{0,2}}(?:[:@=\->"
+        rf"|/(~#•–—]|[^\x00-\x7f])|[ \n]{{1,3}}(?:[a-z]{{1,8}}:? ){{0,2}}@?[a-z.]{{0,20}}(?"
+        rf":[0-9_]|[a-z]\.[a-z])|[^\x00-\x7f]|[0-9]))"
+        r"|(?i:(?: (?:on|en|em|auf|sur|su|via|at|no|op|w) |[(\[|/\-:] ?"
+        r"|[^\x00-\x7f] )(?:signal|tg|kik|whatsapp|discord|skype)(?:$|[^a-z]))"
         rf"|(?i:(?:{odd})[^\p{{L}}]{{0,6}}[a-z0-9_])"
-        r"|(?i:wxid_|live:|\.cid\.|@[a-z0-9._\-]+:[a-z0-9\-]+\.|05[a-f0-9]{30}|(?:session|tox)[ :=\-id]*[a-f0-9]{40}|[a-z0-9_.]#[0-9]{4})",
+        r"|(?i:wxid_|live:|\.cid\.|@[a-z0-9._\-]+:[a-z0-9\-]+\.|05[a-f0-9]{30}|(?:session"
+        r"|tox)[ :=\-id]*[a-f0-9]{40}|[a-z0-9_.]#[0-9]{4})",
     )
 
 
@@ -197,13 +215,21 @@ def streets() -> tuple[str, ...]:
         r"|[0-9]{2,6} (?:[A-Z0-9|][^ ]* )+[A-Z]{2}(?:[^A-Za-z]|$)"
         r"|[0-9](?: ?bis| ?ter)?,? (?i:rue|avenue|ave?|bl?d|blvd|boulevard|chemin|place|all"
         r"|impasse|quai|cours|route|square|passage|rua|via)[. ]",
-        r"(?i:house|plot|flat|shop|villa|door|quarter|office|h\.? ?no|d\.? ?no|door no|blk|block|sector|singapore"
-        r"|street|road|avenue|boulevard|apt|apartment|suite|ste|unit|psc|[afd]po|cmr)[ .:#\-,]{1,3}(?:n?o?\.? ?#?)?[^ ]{0,6}[0-9]"
+        r"(?i:house|plot|flat|shop|villa|door|quarter|office|h\.? ?no|d\.? ?no|door no|blk"
+        r"|block|sector|singapore"
+        r"|street|road|avenue|boulevard|apt|apartment|suite|ste|unit|psc|[afd]po"
+        r"|cmr)[ .:#\-,]{1,3}(?:n?o?\.? ?#?)?[^ ]{0,6}[0-9]"
         r"|[AFD]PO[ ,]{1,2}A[AEP]|[0-9]/[A-Z0-9]{1,3},? [A-Z0-9]",
-        r"(?:大道|[路街巷弄段村]|胡同|新村|小区|花园|广场|大厦).{0,3}[0-9]|[로길동면읍대구군시도] ?[0-9]|(?:شارع|طريق|ميدان|كورنيش|ش\.|خیابان|بلوار|کوچه|گلی|سڑک) "
-        r"|(?:[Уу]л|[Пп]р|[Пп]ер|[Бб]ул|[Шш]оссе|[Нн]аб|[Пп]л|[Вв]ул|[Мм]кр|УЛ|улиц|переул|тупик|проезд|Тупик|Проезд)|(?:Mah|Cad|Sok|Bulv|Sk\.|Cd\.)"
-        r"|(?i:đường|phố|ngõ|ngách|hẻm|kiệt|phường|quận|huyện|thành phố|tp\.|p\. ?[0-9]|q\. ?[0-9])|(?:Brgy|Barangay|Bgy|Purok|Subd)"
-        r"|(?:Col\.|Colonia|Fracc|Barrio|Urb|Privada|Priv\.|Prol|Calzada|Cerrada|Callejón|Jirón|Jr\.)|(?:Perum|Komp|Ruko|Apartemen|Griya|Gang|Gg\.)"
-        r"|[0-9]-[0-9]{1,3},? [A-ZÀ-Þ]|(?:หมู่|ม\.|ถนน|ถ\.|ซอย|ซ\.)|(?:רחוב|רח'|שדרות|שד'|דרך)|(?:δός|εωφ)|(?:मकान|प्लॉट|दुकान|फ्लैट|गली|বাড়ি|বাসা|রোড|সড়ক)"
+        r"(?:大道|[路街巷弄段村]|胡同|新村|小区|花园|广场|大厦).{0,3}[0-9]"
+        r"|[로길동면읍대구군시도] ?[0-9]|(?:شارع|طريق"
+        r"|ميدان|كورنيش|ش\.|خیابان|بلوار|کوچه|گلی|سڑک) "
+        r"|(?:[Уу]л|[Пп]р|[Пп]ер|[Бб]ул|[Шш]оссе|[Нн]аб|[Пп]л|[Вв]ул|[Мм]кр|УЛ|улиц|переул"
+        r"|тупик|проезд|Тупик|Проезд)|(?:Mah|Cad|Sok|Bulv|Sk\.|Cd\.)"
+        r"|(?i:đường|phố|ngõ|ngách|hẻm|kiệt|phường|quận|huyện|thành phố|tp\.|p\. ?[0-9]"
+        r"|q\. ?[0-9])|(?:Brgy|Barangay|Bgy|Purok|Subd)"
+        r"|(?:Col\.|Colonia|Fracc|Barrio|Urb|Privada|Priv\.|Prol|Calzada|Cerrada|Callejón"
+        r"|Jirón|Jr\.)|(?:Perum|Komp|Ruko|Apartemen|Griya|Gang|Gg\.)"
+        r"|[0-9]-[0-9]{1,3},? [A-ZÀ-Þ]|(?:หมู่|ม\.|ถนน|ถ\.|ซอย|ซ\.)|(?:רחוב|רח'|שדרות|שד'"
+        r"|דרך)|(?:δός|εωφ)|(?:मकान|प्लॉट|दुकान|फ्लैट|गली|বাড়ি|বাসা|রোড|সড়ক)"
         r"|(?: utca| u\.| út| tér| krt| körút| köz| sor) [0-9]",
     )

@@ -14,11 +14,13 @@ from sxe_pipeline.redact import email, links
 from sxe_pipeline.redact.ruleset import alternation, words
 
 _ADDRESS = re.compile(
-    r"(?<![\w.@\-])(?:https?://|//)?[^\s\ue000/?#|<>\[\]\"]{0,80}[a-z0-9]\.[a-z]{2,18}\.?(?::\d{1,5})?"
+    r"(?<![\w.@\-])(?:https?://|//)?[^\s\ue000/?#|<>\[\]\"]{0,80}[a-z0-9]\.[a-z]{2,18}\.?(?"
+    r"::\d{1,5})?"
     r"(?:[/?#][^\s\ue000|<>\"]{1,1000})?"
 )
 _MAIL = re.compile(
-    r"(?<![\w@.+\-])[a-z0-9][a-z0-9._+\-]{0,63}@[a-z0-9\-]{1,63}(?:\.[a-z0-9\-]{1,63}){0,4}\.[a-z]{2,18}(?![\w@])"
+    r"(?<![\w@.+\-])[a-z0-9][a-z0-9._+\-]{0,63}@[a-z0-9\-]{1,63}(?:\.[a-z0-9\-]{1,63}){0,4}"
+    r"\.[a-z]{2,18}(?![\w@])"
 )
 _PLUS = re.compile(r"[=/+\s:#-]\+\s?\d(?:[\s.()\-]?\d){6,14}(?!\d)")
 _NUMBERED_HOST = re.compile(r"(?:www\.)?\d{9,15}\.")
@@ -32,7 +34,8 @@ def _called() -> re.Pattern[str]:
     spoken = {word for word in words("phone_words") if len(word) > 1 and " " not in word}
     word = alternation(spoken | words("link_phone_words"))
     return re.compile(
-        rf"(?<![a-z])(?:{word})(?:[/=\-_:.+?\s]|me|us|now|no){{0,5}}(?<!id=)\d(?:[\s.()\-]?\d){{6,14}}(?!\d)"
+        rf"(?<![a-z])(?:{word})(?:[/=\-_:.+?\s]|me|us|now|no|[npqt]=|num=|to=){{0,5}}(?<!id=)\d(?:[\s.()\-]?"
+        rf"\d){{6,14}}(?!\d)"
     )
 
 

@@ -1,4 +1,4 @@
-"""Contacts that hide elsewhere than in one text: in names, over two fields, in handles, by place."""
+"""Contacts that hide elsewhere than in one text: names, two fields, handles, a place."""
 
 import pyarrow as pa
 import pytest
@@ -70,9 +70,9 @@ def test_eight_digits_are_a_number_where_the_account_says_that_numbers_are_short
 
     assert redacted.texts.to_pylist() == ["cakes [phone]", texts[1], texts[2]]
     assert redacted.counts.to_pylist() == [1, 0, 0]
-    assert [redact_text(text, place=place)[0] for text, place in zip(texts, places, strict=True)] == (
-        redacted.texts.to_pylist()
-    )
+    assert [
+        redact_text(text, place=place)[0] for text, place in zip(texts, places, strict=True)
+    ] == (redacted.texts.to_pylist())
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_adversarial_contacts_are_flagged_and_look_alikes_are_not() -> None:
     flagged = [bool(row["spans"]) for row in rows if row["label"]]
     alarms = [bool(row["spans"]) for row in rows if not row["label"]]
 
-    assert sum(flagged) / len(flagged) >= 0.998
+    assert sum(flagged) / len(flagged) >= 0.999
     assert sum(alarms) / len(alarms) <= 0.003
 
 
@@ -48,6 +48,6 @@ def test_contacts_in_real_bios_go_and_traps_stay() -> None:
             if "start" in trap:
                 kept.append(_covered(row, trap["start"], trap["end"]) == 0)
 
-    assert sum(found["email"]) / len(found["email"]) >= 0.995
-    assert sum(found["phone"]) / len(found["phone"]) >= 0.975
-    assert sum(kept) / len(kept) >= 0.93
+    assert sum(found["email"]) / len(found["email"]) == 1
+    assert sum(found["phone"]) / len(found["phone"]) >= 0.985
+    assert sum(kept) / len(kept) >= 0.95

@@ -7,6 +7,6 @@ for. Does not belong here: anything of the product. The rules and this grammar s
 that a word somebody forgot there is not forgotten here as well.
 """
 
-from sxe_pipeline_tests.redact.ways.compose import KINDS, Row, contacts, harmless, hard_lookalikes
+from sxe_pipeline_tests.redact.ways.compose import KINDS, Row, contacts, hard_lookalikes, harmless
 
 __all__ = ["KINDS", "Row", "contacts", "hard_lookalikes", "harmless"]

@@ -174,8 +174,10 @@ def _placed(rng: random.Random, kind: str, lead: str, contact: str, after: str, 
 
 
 def covered(row: Row, spans: list[tuple[int, int]]) -> float:
-    """The share of a contact's letters and digits that spans cover; of a number its digits alone, of
-    a web address what stands in its last part."""
+    """The share of a contact that spans cover.
+
+    Letters and digits count; of a number its digits, of a web address what its last part holds.
+    """
     told = [i for i in range(row.start, row.end) if row.text[i].isalnum()]
     digits = [i for i in told if row.text[i].isdigit()]
     if row.kind == "phone" and len(digits) > 5:

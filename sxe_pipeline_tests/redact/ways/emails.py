@@ -180,7 +180,8 @@ def no_spam(rng: random.Random, who: Person, lang: Language) -> str:
 def cut_short(rng: random.Random, who: Person, lang: Language) -> str:
     """The end of the domain cut or spelled as people say it."""
     name = rng.choice(["gmail", "hotmail", "yahoo", "outlook"])
-    return f"{who.local}@{name}{rng.choice(['', '.c', '.co', '.con', ',com', ' com', '..com', 'dotcom', '-com'])}"
+    end = rng.choice(["", ".c", ".co", ".con", ",com", " com", "..com", "dotcom", "-com"])
+    return f"{who.local}@{name}{end}"
 
 
 def link(rng: random.Random, who: Person, lang: Language) -> str:

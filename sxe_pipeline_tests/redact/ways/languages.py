@@ -1,408 +1,43 @@
 """How languages say AT, DOT, com, the digits and the words before a contact.
 
-One row a language. `frames` are lead-ins as people write them in a bio; `{}` is the contact.
+The words stand in `languages.yaml`, one block a language.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
 
 
 @dataclass(frozen=True)
 class Language:
-    """Words of one language; a language may lack some."""
+    """Words of one language; a language may lack digits."""
 
     name: str
-    at: tuple[str, ...] = ()
-    dot: tuple[str, ...] = ()
-    com: tuple[str, ...] = ("com",)
-    gmail: tuple[str, ...] = ("gmail",)
-    mail: tuple[str, ...] = field(default=("e-mail",))
-    phone: tuple[str, ...] = field(default=("tel",))
-    digits: tuple[str, ...] = ()
+    at: tuple[str, ...]
+    dot: tuple[str, ...]
+    com: tuple[str, ...]
+    gmail: tuple[str, ...]
+    mail: tuple[str, ...]
+    phone: tuple[str, ...]
+    digits: tuple[str, ...]
 
 
-def _of(
-    name: str,
-    at: str,
-    dot: str,
-    mail: str,
-    phone: str,
-    digits: str = "",
-    com: str = "com",
-    gmail: str = "gmail",
-) -> Language:
-    def split(text: str) -> tuple[str, ...]:
-        return tuple(part.strip() for part in text.split("|") if part.strip())
+def _listed(words: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in words.split("|") if word.strip())
 
-    return Language(
-        name,
-        split(at),
-        split(dot),
-        split(com),
-        split(gmail),
-        split(mail),
-        split(phone),
-        tuple(digits.split()),
+
+def _languages() -> tuple[Language, ...]:
+    blocks = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    return tuple(
+        Language(
+            name,
+            *(_listed(said.get(part, part)) for part in ("at", "dot", "com", "gmail")),
+            *(_listed(said[part]) for part in ("mail", "phone")),
+            tuple(said.get("digits", "").split()),
+        )
+        for name, said in blocks.items()
     )
 
 
-LANGUAGES = (
-    _of(
-        "en",
-        "at|AT",
-        "dot|DOT|period",
-        "email me|write to me:|bookings",
-        "call|text me|phone|cell",
-        "zero one two three four five six seven eight nine",
-    ),
-    _of(
-        "es",
-        "arroba",
-        "punto",
-        "escríbeme|correo:|contacto",
-        "llámame al|móvil|cel:|tel.",
-        "cero uno dos tres cuatro cinco seis siete ocho nueve",
-    ),
-    _of(
-        "pt",
-        "arroba",
-        "ponto",
-        "meu e-mail:|contato|escreva para",
-        "ligue|celular|fone|zap",
-        "zero um dois três quatro cinco seis sete oito nove",
-    ),
-    _of(
-        "fr",
-        "arobase|chez",
-        "point",
-        "écris-moi|courriel :|contact",
-        "appelle|portable|tél",
-        "zéro un deux trois quatre cinq six sept huit neuf",
-    ),
-    _of(
-        "de",
-        "ät|at|klammeraffe",
-        "punkt",
-        "schreib an|Anfragen|Mail:",
-        "Handy|ruf an|Telefon",
-        "null eins zwei drei vier fünf sechs sieben acht neun",
-    ),
-    _of(
-        "it",
-        "chiocciola",
-        "punto",
-        "scrivimi|contatti",
-        "chiamami|cellulare|cell.",
-        "zero uno due tre quattro cinque sei sette otto nove",
-    ),
-    _of(
-        "nl",
-        "apenstaartje|at",
-        "punt",
-        "mail naar|contact",
-        "bel|mobiel",
-        "nul een twee drie vier vijf zes zeven acht negen",
-    ),
-    _of(
-        "pl",
-        "małpa",
-        "kropka",
-        "napisz|kontakt:",
-        "zadzwoń|komórka|tel",
-        "zero jeden dwa trzy cztery pięć sześć siedem osiem dziewięć",
-    ),
-    _of(
-        "cs",
-        "zavináč",
-        "tečka",
-        "pište na|kontakt",
-        "volejte|mobil",
-        "nula jedna dva tři čtyři pět šest sedm osm devět",
-    ),
-    _of(
-        "sk",
-        "zavináč",
-        "bodka",
-        "napíšte|kontakt",
-        "volajte|mobil",
-        "nula jeden dva tri štyri päť šesť sedem osem deväť",
-    ),
-    _of(
-        "hu",
-        "kukac",
-        "pont",
-        "írj|kapcsolat",
-        "hívj|telefon",
-        "nulla egy kettő három négy öt hat hét nyolc kilenc",
-    ),
-    _of(
-        "ro",
-        "arond|la",
-        "punct",
-        "scrie-mi|contact",
-        "sună|telefon",
-        "zero unu doi trei patru cinci șase șapte opt nouă",
-    ),
-    _of(
-        "bg",
-        "кльомба|ет",
-        "точка",
-        "пиши на|имейл",
-        "обади се|телефон",
-        "нула едно две три четири пет шест седем осем девет",
-    ),
-    _of(
-        "ru",
-        "собака|собачка",
-        "точка",
-        "пишите|почта:",
-        "звоните|тел",
-        "ноль один два три четыре пять шесть семь восемь девять",
-        "ком|ru|com",
-        "гмейл|джимейл|gmail",
-    ),
-    _of(
-        "uk",
-        "равлик|собачка",
-        "крапка",
-        "пишіть|пошта",
-        "телефонуйте|тел",
-        "нуль один два три чотири п'ять шість сім вісім дев'ять",
-    ),
-    _of(
-        "sr",
-        "majmunsko a|et",
-        "tačka",
-        "pišite|kontakt",
-        "zovite|telefon",
-        "nula jedan dva tri četiri pet šest sedam osam devet",
-    ),
-    _of(
-        "sv",
-        "snabel-a|at",
-        "punkt",
-        "skriv till|kontakt",
-        "ring|mobil",
-        "noll ett två tre fyra fem sex sju åtta nio",
-    ),
-    _of(
-        "da",
-        "snabel-a",
-        "punktum",
-        "skriv|kontakt",
-        "ring på|mobil",
-        "nul en to tre fire fem seks syv otte ni",
-    ),
-    _of(
-        "no",
-        "krøllalfa",
-        "punktum",
-        "skriv til|kontakt",
-        "ring|mobil",
-        "null en to tre fire fem seks sju åtte ni",
-    ),
-    _of(
-        "fi",
-        "ät|miukumauku",
-        "piste",
-        "kirjoita|yhteys",
-        "soita|puh",
-        "nolla yksi kaksi kolme neljä viisi kuusi seitsemän kahdeksan yhdeksän",
-    ),
-    _of(
-        "tr",
-        "et|kuyruklu a",
-        "nokta",
-        "yaz|iletişim",
-        "ara|tel",
-        "sıfır bir iki üç dört beş altı yedi sekiz dokuz",
-    ),
-    _of(
-        "el",
-        "παπάκι|ατ",
-        "τελεία",
-        "γράψε|επικοινωνία",
-        "κάλεσε|τηλ|κινητό",
-        "μηδέν ένα δύο τρία τέσσερα πέντε έξι επτά οκτώ εννέα",
-        "κομ|com",
-        "gmail|τζιμέιλ",
-    ),
-    _of(
-        "he",
-        "שטרודל|כרוכית",
-        "נקודה",
-        "כתבו ל|מייל",
-        "התקשרו|נייד",
-        "אפס אחת שתיים שלוש ארבע חמש שש שבע שמונה תשע",
-        "קום|com",
-        "ג'ימייל|gmail",
-    ),
-    _of(
-        "ar",
-        "آت|أت",
-        "نقطة|دوت",
-        "راسلني|ايميل",
-        "اتصل|جوال|واتس",
-        "صفر واحد اثنين ثلاثة أربعة خمسة ستة سبعة ثمانية تسعة",
-        "كوم|com",
-        "جيميل|gmail",
-    ),
-    _of(
-        "fa",
-        "ات|ادساین",
-        "نقطه|دات",
-        "ایمیل|تماس",
-        "تماس|موبایل|شماره",
-        "صفر یک دو سه چهار پنج شش هفت هشت نه",
-        "کام|com",
-        "جیمیل|gmail",
-    ),
-    _of(
-        "ur",
-        "ایٹ",
-        "ڈاٹ",
-        "ای میل",
-        "فون|موبائل",
-        "صفر ایک دو تین چار پانچ چھ سات آٹھ نو",
-        "کام|com",
-        "جی میل|gmail",
-    ),
-    _of(
-        "hi",
-        "एट|ऐट",
-        "डॉट",
-        "ईमेल|लिखें",
-        "फ़ोन|कॉल करें|व्हाट्सएप",
-        "शून्य एक दो तीन चार पांच छह सात आठ नौ",
-        "कॉम|com",
-        "जीमेल|gmail",
-    ),
-    _of(
-        "bn",
-        "অ্যাট|এট",
-        "ডট",
-        "ইমেইল",
-        "ফোন|কল করুন",
-        "শূন্য এক দুই তিন চার পাঁচ ছয় সাত আট নয়",
-        "কম|com",
-        "জিমেইল|gmail",
-    ),
-    _of(
-        "ta",
-        "அட்|ஆட்",
-        "டாட்|புள்ளி",
-        "மின்னஞ்சல்",
-        "அழைக்க|தொலைபேசி",
-        "பூஜ்ஜியம் ஒன்று இரண்டு மூன்று நான்கு ஐந்து ஆறு ஏழு எட்டு ஒன்பது",
-        "காம்|com",
-        "ஜிமெயில்|gmail",
-    ),
-    _of(
-        "te",
-        "యట్|ఎట్",
-        "డాట్",
-        "ఈమెయిల్",
-        "ఫోన్",
-        "సున్నా ఒకటి రెండు మూడు నాలుగు ఐదు ఆరు ఏడు ఎనిమిది తొమ్మిది",
-        "కామ్|com",
-        "జీమెయిల్|gmail",
-    ),
-    _of(
-        "th",
-        "แอท|แอด",
-        "จุด|ดอท",
-        "อีเมล|ติดต่อ",
-        "โทร|เบอร์",
-        "ศูนย์ หนึ่ง สอง สาม สี่ ห้า หก เจ็ด แปด เก้า",
-        "คอม|com",
-        "จีเมล|gmail",
-    ),
-    _of(
-        "vi",
-        "a còng|a móc",
-        "chấm",
-        "liên hệ|mail",
-        "gọi|sđt|zalo",
-        "không một hai ba bốn năm sáu bảy tám chín",
-    ),
-    _of(
-        "id",
-        "at|et",
-        "titik",
-        "email ke|hubungi",
-        "telp|hp|wa",
-        "nol satu dua tiga empat lima enam tujuh delapan sembilan",
-    ),
-    _of(
-        "ms",
-        "alias|di",
-        "titik|noktah",
-        "emel",
-        "telefon|hubungi",
-        "kosong satu dua tiga empat lima enam tujuh lapan sembilan",
-    ),
-    _of(
-        "tl",
-        "at",
-        "tuldok",
-        "mag-email sa",
-        "tawagan|cp no.",
-        "sero isa dalawa tatlo apat lima anim pito walo siyam",
-    ),
-    _of(
-        "sw",
-        "at",
-        "nukta|doti",
-        "barua pepe",
-        "piga simu|simu",
-        "sifuri moja mbili tatu nne tano sita saba nane tisa",
-    ),
-    _of(
-        "zh", "艾特|圈a|小老鼠", "点|點", "邮箱|联系", "电话|手机", "零 一 二 三 四 五 六 七 八 九"
-    ),
-    _of(
-        "ja",
-        "アット|アットマーク",
-        "ドット",
-        "メール|連絡",
-        "電話|携帯",
-        "ゼロ いち に さん よん ご ろく なな はち きゅう",
-        "コム|com",
-        "ジーメール|gmail",
-    ),
-    _of(
-        "ko",
-        "골뱅이|앳",
-        "닷|점",
-        "메일|문의",
-        "전화|연락처",
-        "공 일 이 삼 사 오 육 칠 팔 구",
-        "컴|com",
-        "지메일|gmail",
-    ),
-    _of("ka", "ეთ", "წერტილი", "მომწერეთ", "დარეკეთ|ტელ"),
-    _of("hy", "շնիկ|ետ", "կետ", "գրեք", "զանգեք|հեռ"),
-    _of(
-        "lt",
-        "eta",
-        "taškas",
-        "rašykite",
-        "skambinkite|tel",
-        "nulis vienas du trys keturi penki šeši septyni aštuoni devyni",
-    ),
-    _of(
-        "lv",
-        "et",
-        "punkts",
-        "rakstiet",
-        "zvaniet|tālr",
-        "nulle viens divi trīs četri pieci seši septiņi astoņi deviņi",
-    ),
-    _of(
-        "hr",
-        "manki|et",
-        "točka",
-        "pišite na",
-        "nazovite|mob",
-        "nula jedan dva tri četiri pet šest sedam osam devet",
-    ),
-)
+LANGUAGES = _languages()

@@ -145,7 +145,8 @@ def sentence(rng: random.Random, who: Person, num: Number) -> str:
 def with_number(rng: random.Random, who: Person, num: Number) -> str:
     """A messenger and a phone number."""
     service = rng.choice([*NAMES[:12], *FOREIGN[:22]])
-    return f"{service}{rng.choice(JOINTS)}\0{rng.choice([num.national, num.international, num.digits])}"
+    joint = rng.choice(JOINTS)
+    return f"{service}{joint}\0{rng.choice([num.national, num.international, num.digits])}"
 
 
 def special_id(rng: random.Random, who: Person, num: Number) -> str:

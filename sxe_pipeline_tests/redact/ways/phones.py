@@ -25,6 +25,7 @@ _SEPARATORS = (
     "‑",
     "\u00a0",
 )
+_BANKS = ("ybl", "okaxis", "paytm", "upi", "oksbi", "ibl", "apl", "axl", "okhdfcbank")
 _EMOJI = "🌸🔥✨💖⭐🍀🎈🦋🐝👉"
 _SPEAKING = tuple(language for language in LANGUAGES if language.digits)
 
@@ -149,7 +150,7 @@ def payment(rng: random.Random, num: Number, lang: Language) -> str:
     digits = num.digits
     return rng.choice(
         [
-            f"{digits}@{rng.choice(['ybl', 'okaxis', 'paytm', 'upi', 'oksbi', 'ibl', 'apl', 'axl', 'okhdfcbank'])}",
+            f"{digits}@{rng.choice(_BANKS)}",
             f"upi {digits}",
             f"Pix: {digits}",
             f"Bizum {digits}",

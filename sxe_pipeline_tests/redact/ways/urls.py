@@ -45,7 +45,8 @@ def query(rng: random.Random, who: Person, num: Number) -> str:
             ("redirect", quote(quote(f"https://t.me/{who.handle}", safe=""), safe="")),
         ]
     )
-    return f"{_site(rng)}/{rng.choice(['', 'go', 'c', 'contact', 'l.php'])}?{rng.choice(['', 'utm_source=ig&', 'id=4&'])}{key}={value}"
+    site, page = _site(rng), rng.choice(["", "go", "c", "contact", "l.php"])
+    return f"{site}/{page}?{rng.choice(['', 'utm_source=ig&', 'id=4&'])}{key}={value}"
 
 
 def path(rng: random.Random, who: Person, num: Number) -> str:

@@ -6,24 +6,139 @@ Numbers are drawn from plans of many countries, so many could be somebody's. The
 import random
 from dataclasses import dataclass
 
-FIRST = (
-    "lena marco ana priya kwame yuki olga tomas ines farid mina jorge astrid dmitri chloe "
-    "hassan noor pedro freya kofi mei rahul sofia emre linh arjun zofia bence eero maria"
-).split()
-LAST = (
-    "okafor silva jansen novak haddad tanaka petrov larsen moreau costa weber rossi kaya "
-    "nguyen sharma kim lopez brandt eriksen mbeki santos fischer duarte ivanova popescu"
-).split()
-NOUNS = (
-    "studio bakes paints yoga films beats nails tattoo realty fitness lashes vlogs design "
-    "coffee garden travel music foto crafts kitchen"
-).split()
-MAILBOX = (
-    "gmail.com gmail.com gmail.com hotmail.com outlook.com yahoo.com icloud.com proton.me "
-    "protonmail.com gmx.de web.de mail.ru yandex.ru qq.com 163.com naver.com orange.fr libero.it "
-    "yahoo.co.jp yahoo.com.br hotmail.es live.com aol.com uol.com.br seznam.cz wp.pl rediffmail.com"
-).split()
-OWN_TLD = "com com com net org io co de fr es it nl pl ru com.br co.uk in jp shop me studio".split()
+FIRST = [
+    "lena",
+    "marco",
+    "ana",
+    "priya",
+    "kwame",
+    "yuki",
+    "olga",
+    "tomas",
+    "ines",
+    "farid",
+    "mina",
+    "jorge",
+    "astrid",
+    "dmitri",
+    "chloe",
+    "hassan",
+    "noor",
+    "pedro",
+    "freya",
+    "kofi",
+    "mei",
+    "rahul",
+    "sofia",
+    "emre",
+    "linh",
+    "arjun",
+    "zofia",
+    "bence",
+    "eero",
+    "maria",
+]
+LAST = [
+    "okafor",
+    "silva",
+    "jansen",
+    "novak",
+    "haddad",
+    "tanaka",
+    "petrov",
+    "larsen",
+    "moreau",
+    "costa",
+    "weber",
+    "rossi",
+    "kaya",
+    "nguyen",
+    "sharma",
+    "kim",
+    "lopez",
+    "brandt",
+    "eriksen",
+    "mbeki",
+    "santos",
+    "fischer",
+    "duarte",
+    "ivanova",
+    "popescu",
+]
+NOUNS = [
+    "studio",
+    "bakes",
+    "paints",
+    "yoga",
+    "films",
+    "beats",
+    "nails",
+    "tattoo",
+    "realty",
+    "fitness",
+    "lashes",
+    "vlogs",
+    "design",
+    "coffee",
+    "garden",
+    "travel",
+    "music",
+    "foto",
+    "crafts",
+    "kitchen",
+]
+MAILBOX = [
+    "gmail.com",
+    "gmail.com",
+    "gmail.com",
+    "hotmail.com",
+    "outlook.com",
+    "yahoo.com",
+    "icloud.com",
+    "proton.me",
+    "protonmail.com",
+    "gmx.de",
+    "web.de",
+    "mail.ru",
+    "yandex.ru",
+    "qq.com",
+    "163.com",
+    "naver.com",
+    "orange.fr",
+    "libero.it",
+    "yahoo.co.jp",
+    "yahoo.com.br",
+    "hotmail.es",
+    "live.com",
+    "aol.com",
+    "uol.com.br",
+    "seznam.cz",
+    "wp.pl",
+    "rediffmail.com",
+]
+OWN_TLD = [
+    "com",
+    "com",
+    "com",
+    "net",
+    "org",
+    "io",
+    "co",
+    "de",
+    "fr",
+    "es",
+    "it",
+    "nl",
+    "pl",
+    "ru",
+    "com.br",
+    "co.uk",
+    "in",
+    "jp",
+    "shop",
+    "me",
+    "studio",
+]
 
 
 @dataclass(frozen=True)
