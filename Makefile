@@ -46,11 +46,13 @@ coverage: $(DEV) ## all tests again, and which lines none of them reaches; below
 mutate: $(DEV) ## small faults put into copies of ROOMS, MUTANTS of each by SEED: which does no test notice?
 	@$(BIN)/python -m sxe_pipeline_tests.mutation $(ROOMS) --mutants $(MUTANTS) --seed $(SEED) $(ARGS)
 
-check: $(DEV) ## format, lint, types, walls, Dagster definitions
+check: $(DEV) ## format, lint, types, walls, files of a deployment, Dagster definitions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/hadolint deploy/Dockerfile
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.compose-spec deploy/compose.yaml
 	@$(BIN)/sxe contracts check
 	@$(BIN)/sxe env -- $(BIN)/dg check defs
 
