@@ -63,7 +63,7 @@ format: $(DEV) ## put the code into shape
 golden: $(DEV) ## the catalogue in the tree anew, after an edit of SQL
 	@$(BIN)/python -m sxe_pipeline_tests.store.golden
 
-platform: $(DEV) ## a managed Postgres with TLS and PgBouncer (packages of the system), and the whole road in containers that are lost; PLATFORM_KILLS=100
+platform: $(DEV) ## a managed Postgres with TLS and PgBouncer (packages of the system), the whole road in containers that are lost, a restore; PLATFORM_KILLS=100 PLATFORM_PROFILES=150000
 	@$(BIN)/python -m pytest -q -m "platform or not platform" sxe_pipeline_tests/local/test_managed*.py $(ARGS)
 
 month: $(DEV) ## past days, hostile landings and kills at random, and nobody mends anything; ARGS="--days 6 --kills 12 --seed 7"

@@ -61,7 +61,7 @@ def _logins(given: Settings, name: str) -> Iterator[Check]:
     process, databases, closed = PROCESSES[name], set(), []
     for login, variable in DATABASES.items():
         dsn = getattr(given, login)
-        if variable not in (*process.needs, *process.may) or dsn is None:
+        if variable not in process.holds or dsn is None:
             continue
         title = f"login {login.removesuffix('_dsn')}"
         try:

@@ -21,6 +21,8 @@ READY_S = 90
 STOP_S = 12
 WATCH_S = 5
 """Between two looks at whether the code servers can still be reached."""
+LONGEST_PAUSE_S = 30
+"""Before one that ends again and again is started once more."""
 
 Address = Path | tuple[str, int]
 """Where a code server listens: a Unix socket, or an interface and a port."""
@@ -48,7 +50,11 @@ class Stop:
 
 
 def code_server(location: str, address: Address) -> list[str]:
-    """The command line of the server of a code location."""
+    """The command line of the server of a code location.
+
+    One that cannot load its definitions, as while the database fails over, ends and is started
+    anew; with `--lazy-load-user-code` it would answer that one error for ever.
+    """
     if isinstance(address, Path):
         where = ["--socket", str(address)]
     else:
@@ -56,7 +62,7 @@ def code_server(location: str, address: Address) -> list[str]:
     return [
         *("-m", "dagster", "api", "grpc", *where),
         *("--module-name", "sxe_pipeline.definitions", "--attribute", location),
-        *("--location-name", location, "--lazy-load-user-code"),
+        *("--location-name", location),
     ]
 
 
@@ -111,6 +117,7 @@ class Child:
         self, start: "Callable[[], subprocess.Popen[bytes]]", is_reached: Callable[[], bool] | None
     ) -> None:
         self._start, self._is_reached = start, is_reached
+        self._pause_s = 0.5
         self.begin()
 
     def begin(self) -> None:
@@ -126,9 +133,9 @@ class Child:
 
     def is_lost(self) -> bool:
         """Whether it ended, or cannot be reached although it could, or should have been by now."""
-        if self.process.poll() is not None:
-            return True
         now = time.monotonic()
+        if self.process.poll() is not None:
+            return self._is_due(now)
         if self._is_reached is None or (self._was_reached and now - self._looked_at < WATCH_S):
             return False
         self._looked_at = now
@@ -136,6 +143,15 @@ class Child:
         is_lost = not is_reached and (self._was_reached or now - self._begun_at > READY_S)
         self._was_reached = is_reached
         return is_lost
+
+    def _is_due(self, now: float) -> bool:
+        """Whether one that ended is started anew: at once, unless it just was."""
+        self._was_reached = False
+        lived_s = now - self._begun_at
+        if lived_s < self._pause_s:
+            return False
+        self._pause_s = 0.5 if lived_s > READY_S else min(2 * self._pause_s, LONGEST_PAUSE_S)
+        return True
 
     def end(self, until: float) -> None:
         """Wait for its end, which was asked for; later than that it is killed."""

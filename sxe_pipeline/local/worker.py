@@ -123,7 +123,7 @@ def told(settings: Settings, kind: str, home: Path) -> dict[str, str]:
         home: DAGSTER_HOME.
     """
     process = PROCESSES.get(kind) or PROCESSES["web"]
-    known = environment.inherited((*process.needs, *process.may))
+    known = environment.inherited(process.holds)
     dsn = settings.need("dagster_dsn")
     return known | {
         "DAGSTER_HOME": str(home),

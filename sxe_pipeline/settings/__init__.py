@@ -6,7 +6,7 @@ Every name is optional; unset means the embedded default below `SXE_HOME`. A val
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -389,7 +389,7 @@ def _seconds(env: Mapping[str, str], variable: str, faults: list[str]) -> float:
     return seconds
 
 
-def inherited(names: tuple[str, ...] = ()) -> dict[str, str]:
+def inherited(names: Collection[str] = ()) -> dict[str, str]:
     """A copy of this process's environment for a child, without any SXE or Dagster login or secret.
 
     Args:

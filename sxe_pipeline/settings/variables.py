@@ -126,11 +126,16 @@ class Process:
     may: tuple[str, ...] = ()
 
     @property
-    def foreign(self) -> frozenset[str]:
-        """Logins and secrets that this process may not be told."""
+    def holds(self) -> frozenset[str]:
+        """Logins and secrets of its own, and the identities of its stores."""
         own = {*self.needs, *self.may}
         of_stores = {name for name, store in STORE_SECRETS.items() if store in own}
-        return frozenset({*DATABASES.values(), *SECRETS} - own - of_stores)
+        return frozenset(own | of_stores)
+
+    @property
+    def foreign(self) -> frozenset[str]:
+        """Logins and secrets that this process may not be told."""
+        return frozenset({*DATABASES.values(), *SECRETS} - self.holds)
 
 
 PROCESSES = {

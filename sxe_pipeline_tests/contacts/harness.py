@@ -39,6 +39,18 @@ POINTS = (
 MOST_ROUNDS = 25
 
 
+def paid_twice(stats):
+    """(provider, identity) that an emulator charged for in more than one call."""
+    asked = Counter(
+        (call["provider"], identity)
+        for call in stats["calls"]
+        if call["kind"] == "paid" and call["mode"] not in FREE_MODES
+        for identity in set(call["asked"])
+        if identity in stats["charges"][call["provider"]]
+    )
+    return [who for who, times in asked.items() if times > 1]
+
+
 def as_minted(n):
     """A card under an id as the engine gives them, so that its values can be handed over."""
     name = f"ne{n}"
@@ -227,18 +239,6 @@ class Harness:
         calls = self.emulator.stats()["calls"]
         return any(c["provider"] == provider and c["mode"] == "overcharge" for c in calls)
 
-    def paid_twice(self):
-        """(provider, identity) that was charged for in more than one call."""
-        charges = self.emulator.stats()["charges"]
-        asked = Counter(
-            (call["provider"], identity)
-            for call in self.paid_calls()
-            if call["mode"] not in FREE_MODES
-            for identity in set(call["asked"])
-            if identity in charges[call["provider"]]
-        )
-        return [who for who, times in asked.items() if times > 1]
-
     def assert_nothing_is_unaccounted(self):
         """Every account is right, and the provider took no more than the gate knows of."""
         self.world.assert_books_are_right()
@@ -246,7 +246,7 @@ class Harness:
             # What is taken beyond the price is booked as soon as somebody can have learned of it.
             if not (self.open_calls() and self.was_dishonest(provider)):
                 assert self.charged_micros(provider) <= sum(self.world.money(provider)), provider
-        assert self.paid_twice() == []
+        assert paid_twice(self.emulator.stats()) == []
 
     def assert_all_is_over(self):
         """Nothing reserved, nothing live, and what can be counted was counted exactly."""

@@ -1,4 +1,7 @@
-"""Object storage on a socket: it answers as services do, wrongly by the name of a bucket."""
+"""Object storage on a socket: it answers as services do, wrongly by the name of a bucket.
+
+Here: buckets, whom each identity may reach. Not here: signatures, which nobody checks.
+"""
 
 import contextlib
 import http.server
@@ -21,6 +24,20 @@ READ_ONLY, WRITE_ONLY, OLD, CARELESS = "read-only", "write-only", "old", "carele
 
 class _Bucket(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+
+    def parse_request(self):
+        return super().parse_request() and self._is_let_in()
+
+    def _is_let_in(self):
+        """An identity reaches the buckets that are its own; without any, everybody reaches all."""
+        name = re.search("Credential=([^/]+)/", self.headers.get("authorization") or "")
+        identity, (bucket, _) = name and name[1], self._place()
+        if self.server.identities is None or bucket in self.server.identities.get(identity, ()):
+            return True
+        self.server.turned_away.append((identity, bucket))
+        self.close_connection = True
+        self._refuse(403, "AccessDenied")
+        return False
 
     def do_PUT(self):
         data = self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -45,7 +62,8 @@ class _Bucket(http.server.BaseHTTPRequestHandler):
             return self._refuse(403, "AccessDenied")
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
         if "list-type" in query:
-            return self._list(bucket, query.get("prefix", [""])[0])
+            after = query.get("start-after", [""])[0]
+            return self._list(bucket, query.get("prefix", [""])[0], after)
         if (bucket, key) not in self.server.objects:
             return self._refuse(404, "NoSuchKey")
         return self._part(self.server.objects[bucket, key])
@@ -72,12 +90,13 @@ class _Bucket(http.server.BaseHTTPRequestHandler):
         bucket, _, key = path.removeprefix("/").partition("/")
         return bucket, key
 
-    def _list(self, bucket, prefix):
+    def _list(self, bucket, prefix, after):
+        stored = list(self.server.objects.items())  # others write meanwhile
         rows = "".join(
             f"<Contents><Key>{key}</Key><Size>{len(data)}</Size><ETag>e</ETag>"
             "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
-            for (at, key), data in sorted(self.server.objects.items())
-            if at == bucket and key.startswith(prefix)
+            for (at, key), data in sorted(stored)
+            if at == bucket and key.startswith(prefix) and key > after
         )
         self._answer(200, f"<ListBucketResult>{rows}</ListBucketResult>".encode())
 
@@ -109,24 +128,46 @@ class _Bucket(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Storage:
+    """A running service.
+
+    Attributes:
+        objects: (bucket, key) -> bytes.
+        turned_away: (identity, bucket) of every request to a bucket that is not the identity's.
+        place: The variables that say where it is; `identity` adds who asks.
+    """
+
+    def __init__(self, server):
+        self.objects, self.turned_away = server.objects, server.turned_away
+        self.place = {
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def identity(self, name, prefix="AWS"):
+        """The variables of an identity, for every store or, by the prefix, for one."""
+        return {f"{prefix}_ACCESS_KEY_ID": name, f"{prefix}_SECRET_ACCESS_KEY": "secret"}
+
+
 @contextlib.contextmanager
-def serving():
-    """The variables of an S3 client, and what is stored: (bucket, key) -> bytes."""
+def storage(identities=None):
+    """A service whose identities (name -> buckets) reach their own buckets only."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Bucket)
-    server.objects = {}
+    server.objects, server.identities, server.turned_away = {}, identities, []
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    variables = {
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
     try:
-        yield variables, server.objects
+        yield Storage(server)
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextlib.contextmanager
+def serving():
+    """The variables of an S3 client, and what is stored: (bucket, key) -> bytes."""
+    with storage() as started:
+        yield started.place | started.identity("key"), started.objects

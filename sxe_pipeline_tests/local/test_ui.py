@@ -135,6 +135,42 @@ def test_a_code_server_that_is_cut_off_right_after_its_start_is_lost(monkeypatch
         child.end(time.monotonic())
 
 
+def test_a_child_that_ends_again_and_again_is_started_with_a_growing_pause(monkeypatch):
+    clock = iter(range(0, 10_000, 4))
+    monkeypatch.setattr(family.time, "monotonic", lambda: next(clock))
+    begun = []
+
+    def start():
+        begun.append(subprocess.Popen(["true"]))
+        begun[-1].wait()
+        return begun[-1]
+
+    child = family.Child(start, lambda: True)
+    looks = []
+    for _ in range(100):
+        looks.append(child.is_lost())
+        if looks[-1]:
+            child.begin()
+
+    pauses = [len(few) for few in "".join(".x"[look] for look in looks).split("x")][:-1]
+    assert pauses[0] == 0  # at once
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 30 // 4
+    assert not child.answered
+
+
+def test_a_code_server_without_its_database_ends_instead_of_answering_an_error_for_ever(tmp_path):
+    nowhere = "postgresql+psycopg2://sxe_dagster:none@127.0.0.1:1/none"
+    (tmp_path / "dagster.yaml").write_text(f"storage:\n  postgres:\n    postgres_url: {nowhere}\n")
+    address = tmp_path / "socket"
+    told = environment(tmp_path) | {"DAGSTER_HOME": str(tmp_path), "DAGSTER_STORAGE_URL": nowhere}
+
+    server = family.start(family.code_server("social_tier", address), told, log=tmp_path / "log")
+
+    assert server.wait(90) != 0
+    assert not family.listens(address)
+
+
 def test_a_code_server_that_never_answers_is_lost_once_it_should_have(monkeypatch):
     child = family.Child(lambda: subprocess.Popen(["sleep", "60"]), lambda: False)
     try:

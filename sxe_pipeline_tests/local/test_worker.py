@@ -131,6 +131,15 @@ def test_d09_each_child_of_a_container_knows_what_is_its_own(tmp_path, monkeypat
     assert held["daemon"] == {dagster}
     assert {dagster, "SXE_SOCIAL_DATABASE_URL", "SXE_SIGNING_KEY"} <= held["social"]
     assert {dagster, "SXE_CONTACTS_DATABASE_URL", "SXE_KEYSET"} <= held["contact"]
+    identities = {
+        kind: {name.removesuffix("_SECRET_ACCESS_KEY") for name in names if "SECRET_ACC" in name}
+        for kind, names in held.items()
+    }
+    assert identities == {
+        "daemon": set(),
+        "social": {"SXE_LANDING_STORE", "SXE_TIER1_STORE", "SXE_HANDOFF_STORE"},
+        "contact": {"SXE_CONTACT_HANDOFF_STORE"},
+    }
     assert held["social"] & held["contact"] == {dagster, "SXE_SIGNING_KEY"}
 
 

@@ -8,6 +8,7 @@ right, and the findings are printed; the exit code is 1 where something is not.
 
 import argparse
 import contextlib
+import itertools
 import os
 import random
 import shutil
@@ -152,14 +153,22 @@ class Month:
                 for name in (s.name for s in tier.schedules or ()):
                     at = morning + timedelta(hours=4)
                     for wanted in runs.schedule_tick(tier, instance, name, at):
-                        launched = self.engine.launch(
-                            wanted.job, wanted.partition, dict(wanted.tags)
-                        )
-                        self.say(f"night of {day}: {wanted.job} {'' if launched else 'lost'}")
+                        tries = self._launch(wanted)
+                        self.say(f"night of {day}: {wanted.job}, try {tries}")
         except Exception as error:  # noqa: BLE001 - the database may have just been killed
             self.say(f"night of {day}: the tick died ({type(error).__name__})")
             with self._connected() as conn, contextlib.suppress(psycopg.Error):
                 work.ask(conn, work.NIGHT, {day.isoformat(): day.isoformat()}, self.settings.pace)
+
+    def _launch(self, wanted: Any) -> int:
+        """As the scheduler does, whose tick stays open until somebody took the run."""
+        for tries in itertools.count(1):
+            if self.engine.launch(wanted.job, wanted.partition, dict(wanted.tags)):
+                return tries
+            if tries > QUIET_S / 2:
+                raise SystemExit(f"nobody takes {wanted.job} any more")
+            time.sleep(2)
+        raise AssertionError
 
     def _wait(self, seconds: float) -> None:
         """Until everything that landed is observed, or so long."""
@@ -218,7 +227,7 @@ class Month:
         ):
             self.faults.append(f"{kind} {subject} is not done: {outcome}, {reason}")
         self._judge_tables()
-        self._judge_batches()
+        self._judge_batches(counted)
         self._judge_screen(counted)
         self._judge_waits()
 
@@ -250,7 +259,7 @@ class Month:
         if disk > SWOLLEN * live:
             self.faults.append(f"Tier 1 takes {disk / live:.1f} times its live bytes")
 
-    def _judge_batches(self) -> None:
+    def _judge_batches(self, counted: dict[Any, int]) -> None:
         folders = [m.parent for m in (self.home / "handoff").rglob("manifest.json")]
         key = self.home / "keys" / "signing.pub"
         bad = [
@@ -267,6 +276,9 @@ class Month:
         self.say(f"{len(folders)} batches, {len(bad)} do not verify, {published} named")
         if bad or published != len(folders):
             self.faults.append(f"{len(bad)} batches do not verify, {published} of {len(folders)}")
+        nights = {day for (day,) in self._rows("select distinct day from handoff.batch")}
+        for day in sorted(day for day, count in counted.items() if count and day not in nights):
+            self.faults.append(f"{day}: the night published nothing")
 
     def _judge_screen(self, counted: dict[Any, int]) -> None:
         for day, count in sorted(counted.items()):

@@ -35,7 +35,8 @@ class Landing:
         root: The folder.
         rng: Of the seed.
         expected: Landing day -> records of all its files, as the reader counts them.
-        written: Files that were landed,
+        written: Files that were landed.
+        pages: Pages that were made.
         aside: The days and records of files that wait until their collection is mended.
     """
 
@@ -43,6 +44,7 @@ class Landing:
     rng: random.Random
     expected: Counter[date] = field(default_factory=Counter)
     written: int = 0
+    pages: int = 0
     aside: list[tuple[date, int]] = field(default_factory=list)
 
     def put(self, day: date, name: str, content: bytes, collection: str = "makers") -> None:
@@ -56,9 +58,14 @@ class Landing:
         self.written += 1
 
     def people(self, count: int) -> bytes:
-        """A page of `count` invented people of X, some of them seen before."""
+        """A page of `count` invented people of X, some of them seen before; no two are alike.
+
+        The same bytes again would be the same file, which counts once.
+        """
         users = [self.rng.randrange(600) for _ in range(count)]
-        return json.dumps({"data": [self._person(n) for n in users]}).encode()
+        self.pages += 1
+        page = {"data": [self._person(n) for n in users], "meta": {"next_token": str(self.pages)}}
+        return json.dumps(page).encode()
 
     def _person(self, number: int) -> dict[str, object]:
         return {
