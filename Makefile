@@ -46,11 +46,13 @@ coverage: $(DEV) ## all tests again, and which lines none of them reaches; below
 mutate: $(DEV) ## small faults put into copies of ROOMS, MUTANTS of each by SEED: which does no test notice?
 	@$(BIN)/python -m sxe_pipeline_tests.mutation $(ROOMS) --mutants $(MUTANTS) --seed $(SEED) $(ARGS)
 
-check: $(DEV) ## format, lint, types, walls, Dagster definitions
+check: $(DEV) ## format, lint, types, walls, files of a deployment, Dagster definitions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/hadolint deploy/Dockerfile
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.compose-spec deploy/compose.yaml
 	@$(BIN)/sxe contracts check
 	@$(BIN)/sxe env -- $(BIN)/dg check defs
 
@@ -61,7 +63,7 @@ format: $(DEV) ## put the code into shape
 golden: $(DEV) ## the catalogue in the tree anew, after an edit of SQL
 	@$(BIN)/python -m sxe_pipeline_tests.store.golden
 
-platform: $(DEV) ## a managed Postgres with TLS and PgBouncer (packages of the system), and the whole road in containers that are lost; PLATFORM_KILLS=100
+platform: $(DEV) ## a managed Postgres with TLS and PgBouncer (packages of the system), the whole road in containers that are lost, a restore; PLATFORM_KILLS=100 PLATFORM_PROFILES=150000
 	@$(BIN)/python -m pytest -q -m "platform or not platform" sxe_pipeline_tests/local/test_managed*.py $(ARGS)
 
 month: $(DEV) ## past days, hostile landings and kills at random, and nobody mends anything; ARGS="--days 6 --kills 12 --seed 7"

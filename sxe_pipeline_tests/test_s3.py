@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import pyarrow as pa
 import pytest
+import yaml
 
 from sxe_pipeline import definitions, settings
 from sxe_pipeline.handoff import sign, verify
 from sxe_pipeline.local import attach, runs, variables
+from sxe_pipeline.local.run_logs import RunLogs
 from sxe_pipeline.ops import upkeep
 from sxe_pipeline.store import objects, sql, tables
 from sxe_pipeline.store import upkeep as tables_upkeep
@@ -72,7 +74,11 @@ def bucket(monkeypatch):
 def place(processes, bucket, tmp_path, monkeypatch):
     for name in (*settings.DATABASES.values(), "SXE_SIGNING_KEY", "SXE_POLICY_FILE"):
         monkeypatch.delenv(name, raising=False)
-    urls = {variable: f"s3://{BUCKETS[folder]}/at" for variable, folder in settings.STORES.values()}
+    urls = {
+        variable: f"s3://{BUCKETS[folder]}/at"
+        for variable, folder in settings.STORES.values()
+        if folder
+    }
     given = settings.load({"SXE_HOME": str(tmp_path / "home"), "SXE_SETTLE_S": "0", **urls})
     with attach.attached(given, "social", "dagster") as held:
         home = variables.dagster_home(held.settings)
@@ -117,6 +123,36 @@ def test_a_day_on_buckets_is_a_verified_batch(bucket, place):
     prefix = verify.Prefix(objects.Objects(given.handoff_url), f"lead_card/v0/{batches[0][0]}")
     seen = verify.verify(prefix, sign.of_settings(given).public_key)
     assert seen.row_count == 8
+
+
+PRINTED = "ana.writes@protonmail.com read 20 rows\n"
+RUN = ["a-run", "compute_logs", "a-step"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:boto.*", "ignore::ResourceWarning")
+def test_what_a_run_printed_is_kept_without_contact_data(bucket, monkeypatch):
+    bucket.create_bucket(Bucket="sxe-run-logs")
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(f"AWS_{name}")
+        monkeypatch.setenv(f"SXE_RUN_LOG_STORE_{name}", "of-the-logs")
+    monkeypatch.setenv("SXE_RUN_LOG_STORE_URL", "s3://sxe-run-logs/engine")
+
+    manager = RunLogs.from_config_value(None, {})
+    with manager.capture_logs(RUN):
+        sys.stdout.write(PRINTED)
+        sys.stdout.flush()
+
+    [entry] = bucket.list_objects_v2(Bucket="sxe-run-logs")["Contents"]
+    body = bucket.get_object(Bucket="sxe-run-logs", Key=entry["Key"])["Body"].read()
+    assert entry["Key"] == "engine/storage/a-run/compute_logs/a-step.out", "no empty stderr"
+    assert body == manager.get_log_data(RUN).stdout == b"[email] read 20 rows\n"
+
+
+def test_a_process_that_names_no_bucket_keeps_nothing_of_what_it_printed():
+    config = yaml.safe_load(variables.deploy_file("dagster.yaml").read_text())
+
+    assert config["compute_logs"] == {"module": RunLogs.__module__, "class": RunLogs.__name__}
+    assert RunLogs.from_config_value(None, config_value={}).get_log_data(RUN).stdout is None
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:boto.*", "ignore::ResourceWarning")

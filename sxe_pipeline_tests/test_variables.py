@@ -54,6 +54,19 @@ def test_what_a_process_needs_and_no_more_is_taken(given, process):
     assert settings.load(given, process).is_production
 
 
+def test_what_runs_print_may_be_kept_by_the_social_side_in_a_bucket_alone():
+    kept = {
+        "SXE_RUN_LOG_STORE_URL": "s3://five",
+        "SXE_RUN_LOG_STORE_ACCESS_KEY_ID": "hunter2",
+        "SXE_RUN_LOG_STORE_SECRET_ACCESS_KEY": "hunter2",
+    }
+
+    assert faults(SOCIAL | kept, "social") == []
+    assert len(faults(CONTACT | kept, "contact")) == 2, "its identity is another process's"
+    [sentence] = faults({"SXE_RUN_LOG_STORE_URL": "file:///srv"})
+    assert "must start with s3://" in sentence
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
@@ -88,6 +101,12 @@ def test_what_a_process_needs_and_no_more_is_taken(given, process):
             id="a login of the contact tier",
         ),
         pytest.param({"SXE_KEYSET": "sxe-keyset:hunter2"}, ["another process"], id="the keyset"),
+        pytest.param(
+            {"SXE_RUN_LOG_STORE_URL": "file:///srv"}, ["folder of this machine"], id="logs here"
+        ),
+        pytest.param(
+            {"SXE_RUN_LOG_STORE_URL": "s3://one"}, ["are one bucket"], id="logs beside landing"
+        ),
         pytest.param({"SXE_ENV": "prod"}, ["SXE_ENV is development or production"], id="mode"),
     ],
 )

@@ -17,9 +17,9 @@ import psycopg
 
 from sxe_pipeline.errors import SxeError
 from sxe_pipeline.local import attach
-from sxe_pipeline.ops import continuity, days
+from sxe_pipeline.ops import continuity, days, versions
 from sxe_pipeline.settings import DATABASES, Settings
-from sxe_pipeline.store import catalogue, disk, objects, roles, sql
+from sxe_pipeline.store import catalogue, disk, objects, roles, sql, upkeep
 
 FREE_BYTES = 2 * 1024**3
 
@@ -133,8 +133,9 @@ def one_database(count: int) -> Check:
 
 
 def walls(settings: Settings) -> Iterator[Check]:
-    """What the social tier must not be able to do, and landed days that it leaves out."""
+    """What the social tier must not be able to do, what it lost, and landed days it leaves out."""
     yield _continuity(settings)
+    yield _tier1(settings)
     yield _first_day(settings)
     yield _refused(settings, "audit is append-only", "update audit.event set actor = actor")
     yield _refused(settings, "no way into Dagster's tables", "select 1 from dagster.runs limit 1")
@@ -176,6 +177,21 @@ def _continuity(settings: Settings) -> Check:
         return Check(title, "ok", "the database is the one that its stores remember")
     seen = f"restored or failed over, and behind what was done: {', '.join(doubts)}"
     return Check(title, "fail", seen, "look at it: `sxe recover --dry-run`")
+
+
+def _tier1(settings: Settings) -> Check:
+    """Whether the store has every version of Tier 1 that the database names, file by file."""
+    title = "tier 1"
+    try:
+        with sql.connect(settings.need("social_dsn")) as conn:
+            named = versions.stored(conn)
+        lost = [n for n, found in named.items() if not upkeep.holds(settings.tier1_url, n, found)]
+    except (psycopg.Error, SxeError) as error:
+        return Check(title, "warn", words(error), "mend what it names, then look again")
+    if not lost:
+        return Check(title, "ok", f"the store holds all {len(named)} tables that are named")
+    seen = f"the store lacks the named version, or files of it, of {', '.join(lost)}"
+    return Check(title, "fail", seen, "look what landing brings back: `sxe recover --dry-run`")
 
 
 def _first_day(settings: Settings) -> Check:

@@ -185,6 +185,10 @@ class Family:
             child.process.terminate()
             child.end(time.monotonic() + STOP_S)
 
+    def renew(self, name: str) -> None:
+        """End a child; `revive` starts it anew, with the environment of then."""
+        self._children[name].process.terminate()
+
     def revive(self) -> None:
         """Start anew what is lost."""
         for child in self._children.values():

@@ -15,16 +15,21 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from datetime import date
 from http import HTTPStatus
 from pathlib import Path
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import BadInput, StoreUnavailable
 from sxe_pipeline.local import attach, contact, family, variables
+from sxe_pipeline.ops import days
 from sxe_pipeline.ops.engine import Engine
 from sxe_pipeline.ops.sensors import LOCATIONS
 from sxe_pipeline.settings import Settings
-from sxe_pipeline.store import disk
+from sxe_pipeline.store import disk, sql
+
+OLDER_S = 15.0
+"""How often it is looked whether an older day landed than the first one that is shown."""
 
 
 def serve(
@@ -103,7 +108,28 @@ def serve(
             kin.wait_until(functools.partial(_answers, port), home / "web.log")
             if not stop.asked:
                 say(f"http://127.0.0.1:{port}/?token={token}")
-            _until_asked(stop, held, kin, engine, daemon, say)
+            older = functools.partial(show_older_days, given, environments["social_tier"], kin)
+            is_moving = settings.first_day is None and not is_read_only
+            _until_asked(stop, held, kin, engine, daemon, say, older if is_moving else None)
+
+
+def show_older_days(given: Settings, social: dict[str, str], kin: family.Family) -> None:
+    """Start the social code server anew where an older day landed than the first that it shows.
+
+    Not while it has runs under way, which would end with it.
+
+    Args:
+        given: With the social tier's login.
+        social: The environment of that code server, which its next start takes.
+        kin: Holds it.
+    """
+    shown = social.get("SXE_FIRST_DAY")
+    with sql.connect(given.need("social_dsn")) as conn:
+        oldest = days.oldest(conn)
+    is_older = shown is not None and oldest is not None and oldest < date.fromisoformat(shown)
+    if oldest and is_older and not kin.runs("social_tier"):
+        social["SXE_FIRST_DAY"] = oldest.isoformat()
+        kin.renew("social_tier")
 
 
 def _until_asked(
@@ -113,12 +139,16 @@ def _until_asked(
     engine: Engine | None,
     daemon: "Callable[[], subprocess.Popen[bytes]]",
     say: Callable[[str], None],
+    older: Callable[[], None] | None,
 ) -> None:
     """Keep everything up; the daemon, while this is the engine that works."""
-    stands_by = False
+    stands_by, looked_at = False, time.monotonic()
     while not stop.asked:
         with contextlib.suppress(StoreUnavailable):  # as with a full disk: tried again
             held.keep_up()
+            if older and time.monotonic() - looked_at > OLDER_S:
+                looked_at = time.monotonic()
+                older()
         if engine and engine.works():
             kin.start("daemon", daemon)
             stands_by = False

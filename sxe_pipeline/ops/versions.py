@@ -104,6 +104,17 @@ def named(conn: psycopg.Connection, table: str) -> Named | None:
     return Named(*row) if row else None
 
 
+def stored(conn: psycopg.Connection) -> dict[str, int]:
+    """The version that readers open of every table that lies in the Tier 1 store."""
+    return dict(
+        conn.execute(
+            # Candidates are rows of the gate; their versions only count them.
+            "select table_name, version from ops.version where superseded_at is null "
+            "and table_name <> 'cards/enrichment_candidates' order by table_name"
+        ).fetchall()
+    )
+
+
 def is_current(found: Named | None, inputs: str, newest_day: date | None = None) -> bool:
     """Whether a table need not be made anew: the same inputs, and no day that changes it came."""
     if found is None or found.inputs != inputs:

@@ -46,6 +46,7 @@ __all__ = [
     "misspelt",
     "object_store",
     "of_machine",
+    "run_log_store",
 ]
 """The names of variables are `variables`'; whoever reads settings reads them here."""
 
@@ -208,7 +209,7 @@ class Settings:
 
     def under(self, home: Path) -> "Settings":
         """The same settings with every embedded default moved below another home."""
-        stores = {name: StoreUrl((home / f).as_uri()) for name, (_, f) in STORES.items()}
+        stores = {name: StoreUrl((home / f).as_uri()) for name, (_, f) in STORES.items() if f}
         return dataclasses.replace(self, home=home, stores=stores)
 
 
@@ -254,8 +255,11 @@ def _read(env: Mapping[str, str], process: str | None) -> tuple[Settings, list[s
         faults += variables.unfit(env, variables.PROCESSES[process] if process else None)
     stores = {}
     for name, (variable, folder) in STORES.items():
-        if url := env.get(variable) or ("" if is_production else (home / folder).as_uri()):
+        default = "" if is_production or folder is None else (home / folder).as_uri()
+        if url := env.get(variable) or default:
             stores[name] = _store_url(env, variable, url, faults)
+    if not is_production and not stores.get("run_log_url", "s3:").startswith("s3:"):
+        faults.append(f"{STORES['run_log_url'][0]} must start with s3://; correct it")
     faults += variables.overheard(env.get(ALERT_WEBHOOK) or "")
     _engine_limits(env, faults)
     faults += variables.unopenable("SXE_HOME", str(home))
@@ -317,6 +321,22 @@ def _engine_limits(env: Mapping[str, str], faults: list[str]) -> EngineLimits:
     if spill and not spill.is_dir():
         faults.append("SXE_SPILL_DIR is no folder; make it, or correct it")
     return EngineLimits(memory or None, spill)
+
+
+def run_log_store() -> StoreUrl | None:
+    """Where this process keeps what its runs print; None: nowhere.
+
+    Read when Dagster opens its instance, whoever does that.
+
+    Raises:
+        BadConfig: Its identity is half an identity.
+    """
+    variable, faults = STORES["run_log_url"][0], list[str]()
+    url = os.environ.get(variable)
+    found = _store_url(os.environ, variable, url, faults) if url else None
+    if faults:
+        raise BadConfig("\n".join(faults))
+    return found
 
 
 def misspelt() -> list[str]:

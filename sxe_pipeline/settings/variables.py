@@ -25,13 +25,14 @@ DATABASES = {
 }
 """Five logins to one database: field of `Settings` -> environment variable."""
 
-STORES = {
+STORES: dict[str, tuple[str, str | None]] = {
     "landing_url": ("SXE_LANDING_STORE_URL", "landing"),
     "tier1_url": ("SXE_TIER1_STORE_URL", "tier1"),
     "handoff_url": ("SXE_HANDOFF_STORE_URL", "handoff"),
     "contact_handoff_url": ("SXE_CONTACT_HANDOFF_STORE_URL", "contact_handoff"),
+    "run_log_url": ("SXE_RUN_LOG_STORE_URL", None),
 }
-"""Property of `Settings` -> (environment variable, folder of the embedded default)."""
+"""Property of `Settings` -> (environment variable, folder of the embedded default, if any)."""
 
 OF_A_STORE = {
     "ACCESS_KEY_ID": "AWS_ACCESS_KEY_ID",
@@ -127,8 +128,9 @@ class Process:
     @property
     def holds(self) -> frozenset[str]:
         """Logins and secrets of its own, and the identities of its stores."""
-        of_stores = {name for name, store in STORE_SECRETS.items() if store in self.needs}
-        return frozenset({*self.needs, *self.may, *of_stores})
+        own = {*self.needs, *self.may}
+        of_stores = {name for name, store in STORE_SECRETS.items() if store in own}
+        return frozenset(own | of_stores)
 
     @property
     def foreign(self) -> frozenset[str]:
@@ -149,7 +151,7 @@ PROCESSES = {
             *(STORES[name][0] for name in ("landing_url", "tier1_url", "handoff_url")),
             "SXE_SIGNING_KEY",
         ),
-        (ALERT_WEBHOOK,),
+        (ALERT_WEBHOOK, STORES["run_log_url"][0]),
     ),
     "contact": Process(
         "sxe_contacts",

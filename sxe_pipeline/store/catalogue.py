@@ -121,8 +121,8 @@ def require_fit(conn: psycopg.Connection) -> None:
         raise BadConfig("this database was migrated by another package; run `sxe migrate`")
     if seen != catalogue:
         raise Refused(
-            "the database's functions, tables or grants were changed by hand since its last "
-            "migration; `sxe migrate` puts back what it can and names the rest"
+            "the database's functions, tables or grants were changed by hand, or restored from a "
+            "dump, since its last migration; `sxe migrate` puts back what it can and names the rest"
         )
 
 

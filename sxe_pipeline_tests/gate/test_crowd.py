@@ -6,6 +6,7 @@ suite; `SXE_TEST_CROWD_S=600` goes on for ten minutes, `SXE_TEST_CROWD_SEED` tak
 """
 
 import dataclasses
+import itertools
 import os
 import random
 import time
@@ -23,6 +24,8 @@ WORKERS = 16
 SECONDS = float(os.environ.get("SXE_TEST_CROWD_S", "15"))
 SEED = int(os.environ.get("SXE_TEST_CROWD_SEED", "20261129"))
 CARDS = 40
+KIN = 8
+"""At most so many cards were ever one with each other, or all of them would be in the end."""
 AMPLE = 10**12
 
 
@@ -31,17 +34,16 @@ class Driver:
 
     def __init__(self, world, dice):
         self.world, self.dice, self.did = world, dice, Counter()
-        self.cards = world.cards(CARDS)
-        self.gone, self.suppressed, self.merged = set(), set(), {}
-        self.kin = {card: {card} for card in self.cards}
-        self.one = {card: {card} for card in self.cards}
-        for card in self.cards:
-            self.are_one(card, card)
+        self.cards, self.kin, self.one = [], {}, {}
+        self.gone, self.suppressed, self.merged = set(), set(), set()
+        self.numbers = itertools.count()
+        self.arrive(CARDS)
         self.acts = {
             self.ask: 16,
+            self.arrive: 4,
             self.move_a_cap: 4,
             self.resolve: 4,
-            self.open_again: 4,
+            self.open_again: 6,
             self.put_away_or_bring_back: 4,
             self.change_inputs: 3,
             self.merge: 2,
@@ -62,8 +64,27 @@ class Driver:
             self.world.social.rollback()
             self.did["refused"] += 1
 
+    def arrive(self, count=5):
+        """New cards, and the oldest ones go for good."""
+        made = self.world.cards(count, prefix=f"n{next(self.numbers)}")
+        self.cards += made
+        for card in made:
+            self.kin[card], self.one[card] = {card}, {card}
+            self.are_one(card, card)
+        for card in self.cards[: -2 * CARDS]:
+            del self.world.known[card]
+        self.cards = self.cards[-2 * CARDS :]
+
+    def some(self, but=()):
+        """Those of the cards that are not in some set."""
+        return [card for card in self.cards if card not in but]
+
+    def is_rare(self, marked, share):
+        """Whether few of the cards are in a set."""
+        return len(marked.intersection(self.cards)) * share < len(self.cards)
+
     def ask(self):
-        here = [card for card in self.cards if card not in self.gone]
+        here = self.some(but=self.gone)
         chosen = self.dice.sample(here, min(len(here), self.dice.randint(1, 12)))
         fields = self.dice.choice([["email"], ["email", "phone"]])
         made = self.world.submit(card_ids=chosen, fields=fields)
@@ -83,9 +104,9 @@ class Driver:
         self.world.owner("insert into outside.refused values (%s)", str(request_id))
 
     def suppress(self):
-        card = self.dice.choice(self.cards)
-        if len(self.suppressed) * 8 > len(self.cards):
+        if not self.is_rare(self.suppressed, 8):
             return
+        card = self.dice.choice(self.cards)
         self.suppressed.add(card)
         suppression.suppress(self.world.api, self.world.tokens["ana"], card, "asked to")
         self.world.owner("insert into outside.refused values (%s) on conflict do nothing", card)
@@ -125,18 +146,18 @@ class Driver:
         self.put_before_the_gate()
 
     def merge(self):
-        lost, kept = self.dice.sample([c for c in self.cards if c not in self.merged], 2)
-        if len(self.merged) * 3 > len(self.cards):
+        lost, kept = self.dice.sample(self.some(but=self.merged), 2)
+        if not self.is_rare(self.merged, 3) or len(self.kin[lost] | self.kin[kept]) > KIN:
             return
         self.world.merge(lost, kept)
-        self.merged[lost] = kept
+        self.merged.add(lost)
         self.are_one(lost, kept)
 
     def split(self):
-        whole = self.dice.choice([c for c in self.cards if c not in self.merged])
-        if len(self.cards) > 2 * CARDS:
+        whole = self.dice.choice(self.some(but=self.merged))
+        if len(self.kin[whole]) >= KIN:
             return
-        part = f"part-{len(self.cards)}"
+        part = f"part-{next(self.numbers)}"
         self.kin[part], self.one[part] = {part}, {part}
         differs = {"domain": f"{part}.example"} if self.dice.random() < 0.5 else {}
         self.world.split(whole, part, **differs)

@@ -1,5 +1,7 @@
 """The doctor looks at everything, and each thing that is wrong comes with what to do."""
 
+import shutil
+
 import pytest
 
 from sxe_pipeline import settings
@@ -7,6 +9,7 @@ from sxe_pipeline.local import doctor, postgres
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.cli.terminal import LOGINS
 from sxe_pipeline_tests.databases import as_owner
+from sxe_pipeline_tests.ops import storing
 
 
 def examine(home, database, **variables):
@@ -66,6 +69,27 @@ def test_a_login_that_is_not_set_may_be_right_for_this_process(tmp_path, databas
 
     assert checks["login admin"].state == "warn"
     assert "SXE_ADMIN_DATABASE_URL" in checks["login admin"].fix
+
+
+@pytest.mark.parametrize("gone", ["the folder", "one file", "the store"])
+def test_a_lost_table_of_tier_1_is_told_with_the_way_back(tmp_path, database, gone):
+    root = (tmp_path / "tier1").as_uri()
+    with sql.connect(database.dsn("sxe_social")) as conn:
+        for name in ("social/profiles", "social/observations"):
+            storing.put(conn, root, storing.A, "a", "b", name=name)
+    sound = examine(tmp_path, database)["tier 1"]
+    folder = tmp_path / "tier1" / "social" / "profiles"
+    if gone == "one file":
+        next(folder.rglob("*.parquet")).unlink()
+    else:
+        shutil.rmtree(folder if gone == "the folder" else tmp_path / "tier1")
+
+    lost = examine(tmp_path, database)["tier 1"]
+
+    assert (sound.state, lost.state) == ("ok", "fail")
+    assert "social/profiles" in lost.seen
+    assert ("social/observations" in lost.seen) == (gone == "the store")
+    assert "sxe recover --dry-run" in lost.fix
 
 
 def test_landed_days_before_the_first_one_are_named(tmp_path, database):

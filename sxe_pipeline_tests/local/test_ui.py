@@ -16,9 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from sxe_pipeline.local import family, ui
 from sxe_pipeline.settings import DATABASES, load
+from sxe_pipeline.store import sql
 
 SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
 LOADED_S = 30
@@ -183,6 +185,66 @@ def test_a_code_server_that_never_answers_is_lost_once_it_should_have(monkeypatc
 def is_listening(path):
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0
+
+
+class Kin:
+    """Children of a UI: how many runs they have, and who was started anew."""
+
+    def __init__(self, runs=0):
+        self.count, self.renewed = runs, []
+
+    def runs(self, name):
+        return self.count
+
+    def renew(self, name):
+        self.renewed.append(name)
+
+
+@pytest.mark.parametrize(
+    ("shown", "landed", "runs", "becomes"),
+    [
+        pytest.param("2026-03-05", "2026-03-02", 0, "2026-03-02", id="an older day landed"),
+        pytest.param("2026-03-05", "2026-03-02", 1, "2026-03-05", id="a run is under way"),
+        pytest.param("2026-03-05", "2026-03-05", 0, "2026-03-05", id="none is older"),
+        pytest.param("2026-03-05", None, 0, "2026-03-05", id="nothing landed"),
+        pytest.param(None, "2026-03-02", 0, None, id="every day is shown"),
+    ],
+)
+def test_a_day_that_lands_older_than_the_first_one_shown_is_shown_too(
+    tmp_path, database, shown, landed, runs, becomes
+):
+    given = load({"SXE_HOME": str(tmp_path), "SXE_SOCIAL_DATABASE_URL": database.dsn("sxe_social")})
+    file = {"collection": "c", "file_sha256": "ab" * 32, "path": "c/x", "byte_count": 1}
+    if landed:
+        with sql.connect(database.dsn("sxe_social")) as conn:
+            files = Jsonb([file | {"landed_day": landed, "is_again": False}])
+            conn.execute("select ingest.register_files(%s, now(), 'test')", [files])
+    social, kin = {"SXE_FIRST_DAY": shown} if shown else {}, Kin(runs)
+
+    for _ in range(2):
+        ui.show_older_days(given, social, kin)
+
+    assert social.get("SXE_FIRST_DAY") == becomes
+    assert kin.renewed == (["social_tier"] if shown != becomes else []), "once"
+
+
+def test_a_child_that_is_renewed_starts_with_the_environment_of_then(monkeypatch):
+    told, environment = [], {"DAY": "1"}
+
+    def start():
+        told.append(environment["DAY"])
+        return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+    with family.family(family.Stop()) as kin:
+        kin.start("a", start)
+        environment["DAY"] = "2"
+        kin.renew("a")
+        end = time.monotonic() + 30
+        while len(told) < 2 and time.monotonic() < end:
+            kin.revive()
+            time.sleep(0.05)
+
+    assert told == ["1", "2"]
 
 
 def test_a14_each_process_holds_the_logins_and_secrets_of_its_tier_alone(tmp_path, monkeypatch):
