@@ -76,13 +76,16 @@ class Mappings:
             name for name in names if name in self._reads or nest.head(name) in self._reads
         )
 
-    def outcomes(self, record: Any, time: Any = None, depth: int = 0) -> Iterator[Mapped | Refused]:
+    def outcomes(
+        self, record: Any, time: Any = None, depth: int = 0, inside: str | None = None
+    ) -> Iterator[Mapped | Refused]:
         """What one record of a file becomes: usually one row; from an envelope as many as it holds.
 
         Args:
             record: A decoded JSON value or a table row.
             time: The time of observation that a wrapper gave.
             depth: How many envelopes the record lies in.
+            inside: The platform of the envelope that it lies in, where that is known.
 
         Yields:
             Rows and refusals in document order, at least one.
@@ -96,7 +99,7 @@ class Mappings:
         try:
             if (flat := self._of_keys(record).nest) is not None:
                 record = flat.apply(record) or record
-            form = self.recognised(record)
+            form = self.recognised(record, inside)
         except Exception:  # noqa: BLE001 - a bad record costs a record, whatever it does to a match
             yield Refused(None, "malformed")
             return
@@ -115,7 +118,7 @@ class Mappings:
         told: set[int] = set()
         for child in _children_of(form, record) if form else ():
             told.add(id(child))
-            yield from self.outcomes(child, time, depth + 1)
+            yield from self.outcomes(child, time, depth + 1, form.platform if form else None)
         if form is None or form.is_search:
             yield from self._search(form, record, time, depth, told)
         elif not told:
@@ -157,11 +160,14 @@ class Mappings:
             otherwise = "error_body" if "error_body" in reasons else min(reasons)
         elif form is not None and (form.otherwise != "not_found" or envelope.is_empty(record)):
             otherwise = form.otherwise
-        yield Refused(form.name if form else None, otherwise)
+        name = form.name if form is not None and otherwise != "unknown_shape" else None
+        yield Refused(name, otherwise)
 
-    def recognised(self, record: dict[str, Any]) -> Form | None:
-        """The first form whose `match` holds."""
+    def recognised(self, record: dict[str, Any], inside: str | None = None) -> Form | None:
+        """The first form whose `match` holds, in an envelope of the platform `inside`."""
         for form, conditions in self._of_keys(record).candidates:
+            if form.is_inner and form.platform != inside:
+                continue
             for condition in conditions:
                 if not condition(record):
                     break

@@ -33,6 +33,7 @@ _FORM_KEYS = frozenset(
         "otherwise",
         "search",
         "nested",
+        "inner",
         "null_words",
         "masked",
     )
@@ -45,8 +46,10 @@ class Form:
 
     `fills` maps a payload to a row, `reason` sends it to quarantine, `children` finds the records
     that an envelope holds; `otherwise` is the reason of an envelope that holds none. `is_search`:
-    every shape is tried at every node of it. `is_nested`: a search may meet it. `reads` names the
-    top-level keys that it looks at, `searches` those below which it looks at everything.
+    every shape is tried at every node of it. `is_nested`: a search may meet it. `is_inner`: it is
+    tried inside of an envelope of its own platform only. `reads` names the top-level keys that it
+    looks at, `enters` those below which it looks further, `searches` those below which it looks at
+    everything.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Form:
     otherwise: str = "not_a_profile"
     is_search: bool = False
     is_nested: bool = True
+    is_inner: bool = False
     mapped: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
     enters: frozenset[str] = frozenset()
@@ -111,7 +115,7 @@ def _form(entry: Mapping[str, Any], platform: Any) -> Form:
             raise ValueError(f"shape {name}: {reason!r} is none of {', '.join(REASONS)}")
     matches = match.compiled(entry["match"])
     form = {"name": name, "platform": platform, "matches": matches, **_looks(entry)}
-    form["is_nested"] = entry.get("nested", True) is True
+    form |= {"is_nested": entry.get("nested", True), "is_inner": entry.get("inner", False)}
     if "columns" in entry:
         if platform not in PLATFORMS:
             raise ValueError(f"shape {name}: platform is one of {', '.join(PLATFORMS)}")
