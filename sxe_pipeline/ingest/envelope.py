@@ -39,8 +39,8 @@ def nodes(
     known: Callable[[dict[str, Any]], Form | None],
     time: Any,
     told: AbstractSet[int] = frozenset(),
-) -> Iterator[tuple[dict[str, Any], Form, Any]]:
-    """Every nested object that is known, never one inside another.
+) -> Iterator[tuple[Any, Form | None, Any]]:
+    """Every nested object that is known, never one inside another, and what stands among such.
 
     Args:
         record: The answer; it is not looked at itself.
@@ -49,29 +49,57 @@ def nodes(
         told: Nodes that are passed by, with all in them, by identity.
 
     Yields:
-        The object, what it is, and the time that holds for it, in document order.
+        The object, what it is (None: its neighbours in a list are known, it is not), and the time
+        that holds for it, in document order.
     """
-    stack: list[tuple[Any, Any]] = [(record, time)]
-    is_root = True
+    stack = _inside(record, time, known, told)
     for _ in range(FIND_LIMIT):
         if not stack:
             return
-        node, outer = stack.pop()
-        if type(node) is dict:
-            form = None if is_root else known(node)
-            is_root = False
-            if form is not None:
-                yield node, form, time_of(node, outer)
-                continue
-            outer = time_of(node, outer)
-            children = [value for key, value in node.items() if key not in _BESIDES]
+        node, form, outer, is_record = stack.pop()
+        if form is not None:
+            yield node, form, time_of(node, outer)
+        elif is_record:
+            yield node, None, outer
         else:
-            children = node
-        stack.extend(
-            (child, outer)
-            for child in reversed(children)
-            if type(child) in (dict, list) and id(child) not in told
-        )
+            stack += _inside(node, outer, known, told)
+
+
+def _inside(
+    node: Any,
+    outer: Any,
+    known: Callable[[dict[str, Any]], Form | None],
+    told: AbstractSet[int],
+) -> list[tuple[Any, Form | None, Any, bool]]:
+    """What stands directly in a node, last first: it, what it is, its time, whether it is a record.
+
+    Where one element of a list is known, all are records: nothing among them gets lost. So are the
+    objects under the keys of a map, where several are known.
+    """
+    if type(node) is dict:
+        outer = time_of(node, outer)
+        children = [value for key, value in node.items() if key not in _BESIDES]
+    else:
+        children = node
+    forms = [
+        known(child) if type(child) is dict and id(child) not in told else None
+        for child in children
+    ]
+    count = len(forms) - forms.count(None)
+    is_map = type(node) is list or (count > 1 and all(type(child) is dict for child in children))
+    is_told = any(id(child) in told for child in children) if told else False
+    are_records = is_map and bool(count) and not is_told
+    return [
+        (child, form, outer, are_records)
+        for child, form in zip(reversed(children), reversed(forms), strict=True)
+        if id(child) not in told and _may_hold(child, are_records)
+    ]
+
+
+def _may_hold(child: Any, are_records: bool) -> bool:
+    if are_records:
+        return child is not None and child != {}
+    return type(child) in (dict, list)
 
 
 def is_empty(node: Any) -> bool:

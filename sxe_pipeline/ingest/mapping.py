@@ -149,19 +149,15 @@ class Mappings:
         try:
             for node, inner, observed in envelope.nodes(record, met, time, told):
                 is_found = True
-                yield from self._outcomes_of(inner, node, observed, depth + 1)
+                if inner is None:
+                    yield from self.outcomes(node, observed, depth + 1)
+                else:
+                    yield from self._outcomes_of(inner, node, observed, depth + 1)
         except Exception:  # noqa: BLE001 - what was found before stays
             yield Refused(None, "malformed")
             return
-        if is_found:
-            return
-        otherwise = "unknown_shape"
-        if reasons:
-            otherwise = "error_body" if "error_body" in reasons else min(reasons)
-        elif form is not None and (form.otherwise != "not_found" or envelope.is_empty(record)):
-            otherwise = form.otherwise
-        name = form.name if form is not None and otherwise != "unknown_shape" else None
-        yield Refused(name, otherwise)
+        if not is_found:
+            yield _nothing(form, record, reasons)
 
     def recognised(self, record: dict[str, Any], inside: str | None = None) -> Form | None:
         """The first form whose `match` holds, in an envelope of the platform `inside`."""
@@ -194,6 +190,16 @@ class Mappings:
             return None
         settled = ((form, form.matches.settled(record.keys())) for form in self.forms)
         return _Known(tuple((form, left) for form, left in settled if left is not None), found)
+
+
+def _nothing(form: Form | None, record: dict[str, Any], reasons: set[str]) -> Refused:
+    """Why an answer holds nobody, given the reasons that a search met in it."""
+    otherwise = "unknown_shape"
+    if reasons:
+        otherwise = "error_body" if "error_body" in reasons else min(reasons)
+    elif form is not None and (form.otherwise != "not_found" or envelope.is_empty(record)):
+        otherwise = form.otherwise
+    return Refused(form.name if form and otherwise != "unknown_shape" else None, otherwise)
 
 
 def _children_of(form: Form, record: dict[str, Any]) -> Iterator[Any]:
