@@ -37,6 +37,7 @@ def time_of(record: dict[str, Any], outer: Any) -> Any:
 def nodes(
     record: dict[str, Any],
     known: Callable[[dict[str, Any]], Form | None],
+    nested: Callable[[dict[str, Any]], dict[str, Any]],
     time: Any,
     told: AbstractSet[int] = frozenset(),
 ) -> Iterator[tuple[Any, Form | None, Any]]:
@@ -45,6 +46,7 @@ def nodes(
     Args:
         record: The answer; it is not looked at itself.
         known: What an object is; None to look inside it.
+        nested: An object with its joined keys taken apart.
         time: The time of observation that holds for all of it.
         told: Nodes that are passed by, with all in them, by identity.
 
@@ -52,7 +54,7 @@ def nodes(
         The object, what it is (None: its neighbours in a list are known, it is not), and the time
         that holds for it, in document order.
     """
-    stack = _inside(record, time, known, told)
+    stack = _inside(record, time, known, nested, told)
     for _ in range(FIND_LIMIT):
         if not stack:
             return
@@ -62,13 +64,14 @@ def nodes(
         elif is_record:
             yield node, None, outer
         else:
-            stack += _inside(node, outer, known, told)
+            stack += _inside(node, outer, known, nested, told)
 
 
 def _inside(
     node: Any,
     outer: Any,
     known: Callable[[dict[str, Any]], Form | None],
+    nested: Callable[[dict[str, Any]], dict[str, Any]],
     told: AbstractSet[int],
 ) -> list[tuple[Any, Form | None, Any, bool]]:
     """What stands directly in a node, last first: it, what it is, its time, whether it is a record.
@@ -81,18 +84,19 @@ def _inside(
         children = [value for key, value in node.items() if key not in _BESIDES]
     else:
         children = node
-    forms = [
-        known(child) if type(child) is dict and id(child) not in told else None
-        for child in children
-    ]
+    are_told = [id(child) in told for child in children] if told else ()
+    is_told = any(are_told)
+    if is_told:
+        children = [c for c, is_past in zip(children, are_told, strict=True) if not is_past]
+    children = [nested(child) if type(child) is dict else child for child in children]
+    forms = [known(child) if type(child) is dict else None for child in children]
     count = len(forms) - forms.count(None)
     is_map = type(node) is list or (count > 1 and all(type(child) is dict for child in children))
-    is_told = any(id(child) in told for child in children) if told else False
     are_records = is_map and bool(count) and not is_told
     return [
         (child, form, outer, are_records)
         for child, form in zip(reversed(children), reversed(forms), strict=True)
-        if id(child) not in told and _may_hold(child, are_records)
+        if _may_hold(child, are_records)
     ]
 
 

@@ -73,7 +73,9 @@ class Mappings:
         if not self._searches.isdisjoint(names):
             return frozenset(names)
         return frozenset(
-            name for name in names if name in self._reads or nest.head(name) in self._reads
+            name
+            for name in names
+            if name in self._reads or not self._reads.isdisjoint(nest.steps_of(name))
         )
 
     def outcomes(
@@ -97,8 +99,7 @@ class Mappings:
             yield Refused(None, "unknown_shape")
             return
         try:
-            if (flat := self._of_keys(record).nest) is not None:
-                record = flat.apply(record) or record
+            record = self._nested(record)
             form = self.recognised(record, inside)
         except Exception:  # noqa: BLE001 - a bad record costs a record, whatever it does to a match
             yield Refused(None, "malformed")
@@ -147,7 +148,7 @@ class Mappings:
             return None
 
         try:
-            for node, inner, observed in envelope.nodes(record, met, time, told):
+            for node, inner, observed in envelope.nodes(record, met, self._nested, time, told):
                 is_found = True
                 if inner is None:
                     yield from self.outcomes(node, observed, depth + 1)
@@ -158,6 +159,11 @@ class Mappings:
             return
         if not is_found:
             yield _nothing(form, record, reasons)
+
+    def _nested(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record with its joined keys taken apart, where it has any."""
+        flat = self._of_keys(record).nest
+        return record if flat is None else flat.apply(record) or record
 
     def recognised(self, record: dict[str, Any], inside: str | None = None) -> Form | None:
         """The first form whose `match` holds, in an envelope of the platform `inside`."""
