@@ -35,7 +35,7 @@ def time_of(record: dict[str, Any], outer: Any) -> Any:
 
 
 def nodes(
-    record: dict[str, Any],
+    record: Any,
     known: Callable[[dict[str, Any]], Form | None],
     nested: Callable[[dict[str, Any]], dict[str, Any]],
     time: Any,

@@ -95,8 +95,11 @@ class Mappings:
         if record is paths.UNREAD:
             yield Refused(None, "malformed")
             return
-        if type(record) is not dict or depth > _MAX_NESTING:
+        if type(record) not in (dict, list) or depth > _MAX_NESTING:
             yield Refused(None, "unknown_shape")
+            return
+        if type(record) is list:
+            yield from self._search(None, record, time, depth, set())
             return
         try:
             record = self._nested(record)
@@ -126,7 +129,7 @@ class Mappings:
             yield Refused(form.name, form.otherwise)
 
     def _search(
-        self, form: Form | None, record: dict[str, Any], time: Any, depth: int, told: set[int]
+        self, form: Form | None, record: Any, time: Any, depth: int, told: set[int]
     ) -> Iterator[Mapped | Refused]:
         """What every shape makes of every node; where none makes anything, why there is nothing.
 
@@ -198,7 +201,7 @@ class Mappings:
         return _Known(tuple((form, left) for form, left in settled if left is not None), found)
 
 
-def _nothing(form: Form | None, record: dict[str, Any], reasons: set[str]) -> Refused:
+def _nothing(form: Form | None, record: Any, reasons: set[str]) -> Refused:
     """Why an answer holds nobody, given the reasons that a search met in it."""
     otherwise = "unknown_shape"
     if reasons:

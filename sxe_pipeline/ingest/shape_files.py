@@ -21,6 +21,9 @@ PLATFORMS = ("x", "threads", "tiktok")
 SHIPPED = ("table", "x", "threads", "tiktok", "other")
 
 _READING = ("match", "columns", "records", "find")
+_BY_PATH = frozenset(("is", "like"))
+"""Conditions whose paths are keys; what stands under them are values."""
+_NO_PATHS = frozenset(("as", "map", "value", "column_wise"))
 _FORM_KEYS = frozenset(
     (
         "name",
@@ -146,19 +149,21 @@ def _looks(entry: Mapping[str, Any]) -> dict[str, frozenset[str]]:
 
 
 def _heads(node: Any, *, deep: bool = False) -> Iterator[str]:
-    """The first key of every path below a node (deep: that goes on); other texts do no harm."""
+    """The first key of every path below a node (deep: of those that go on)."""
     if isinstance(node, str):
         with suppress(ValueError):
             steps = paths.parse(node)
             if len(steps) > 1 or not deep:
                 yield str(steps[0])
-    elif isinstance(node, Mapping):
-        for name, inner in node.items():
-            yield from _heads(name, deep=deep)
-            yield from _heads(inner, deep=deep)
     elif isinstance(node, list):
         for inner in node:
             yield from _heads(inner, deep=deep)
+    elif isinstance(node, Mapping):
+        for name, inner in node.items():
+            if name in _BY_PATH and isinstance(inner, Mapping):
+                yield from _heads(list(inner), deep=deep)
+            elif name not in _NO_PATHS:
+                yield from _heads(inner, deep=deep)
 
 
 def _fills(entry: Mapping[str, Any]) -> tuple[tuple[int, columns.Fill], ...]:
