@@ -12,7 +12,7 @@ from sxe_pipeline.ingest.paths import FIND_LIMIT
 
 TIMES = ("commit_date", "fetched_at", "timestamp")
 """A wrapper's own time of observation, in this order."""
-PLACES = frozenset(
+HOLDERS = frozenset(
     (
         *("data", "user", "users", "userInfo", "user_list", "userList", "profile", "profiles"),
         *("followers", "followings", "following", "members", "accounts", "people", "authors"),
@@ -107,7 +107,7 @@ def _may_hold(child: Any, are_records: bool) -> bool:
 
 
 def is_empty(node: Any) -> bool:
-    """Whether an answer has places for what was asked for, and nothing in any of them.
+    """Whether an answer has keys for what was asked for, and nothing under any of them.
 
     Example:
         >>> is_empty({"data": {"users": []}, "status": "ok"}), is_empty({"data": {"shop": 1}})
@@ -118,8 +118,8 @@ def is_empty(node: Any) -> bool:
             return True
         if type(node) is not dict:
             return False
-        places = [value for key, value in node.items() if key in PLACES]
-        if len(places) != 1:
-            return bool(places) and not any(places)
-        [node] = places
+        holders = [value for key, value in node.items() if key in HOLDERS]
+        if len(holders) != 1:
+            return bool(holders) and not any(holders)
+        [node] = holders
     return False

@@ -140,7 +140,7 @@ def _looks(entry: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     if entry.get("find"):
         searches = frozenset(_heads(entry["match"]))
     elif entry.get("search"):
-        searches = envelope.PLACES.intersection(_heads(entry["match"].get("any", ())))
+        searches = envelope.HOLDERS.intersection(_heads(entry["match"].get("any", ())))
     return {
         "reads": frozenset(_heads(parts)),
         "enters": searches.union(_heads(parts, deep=True)),
