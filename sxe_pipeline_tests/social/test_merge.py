@@ -279,6 +279,19 @@ def test_sightings_stored_before_columns_were_noted_give_what_they_hold():
     assert (row["bio"], row["follower_count"], row["display_name"]) == ("baker", 7, "Ana")
 
 
+def test_an_account_that_was_seen_in_two_thousand_ways_is_one_row():
+    """Whoever writes payloads chooses their keys: what that costs must not grow with its square."""
+    chance = random.Random(7)
+    rows = []
+    for number in range(2_000):
+        gives = [name for name in (*COLUMNS, "region", "category") if chance.random() < 0.5]
+        noise = [f"column_{number}", *gives]
+        said = {name: f"{name} {number}" for name in ("bio", "location") if name in gives}
+        rows.append(seen("id:1", row=number, observed_at=at(number), given=noise, **said))
+
+    assert shown(merged(rows)) == expected(rows)
+
+
 @pytest.mark.parametrize("second", ["id:1", "id:2"])
 def test_a_fold_gives_its_columns_and_takes_them_back_when_it_is_undone(second):
     rows = [
