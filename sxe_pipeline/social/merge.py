@@ -132,7 +132,7 @@ create temp table evidence as
 with recent as (
     select * from posts qualify row_number() over (
         partition by platform, account_key
-        order by coalesce(posted_at, observed_at) desc, post_id desc
+        order by least(coalesce(posted_at, observed_at), observed_at) desc, post_id desc
     ) <= {NEWEST_POSTS}
 ), words as (
     select platform, account_key, 'tag' as kind, unnest(hashtags) as word from recent
@@ -150,6 +150,7 @@ select platform, account_key, read_post_count, post_hashtags, post_terms
 from (select platform, account_key, count(*) as read_post_count from recent group by all)
 left join ordered using (platform, account_key)
 """
+"""What more posts use comes first. No post is newer than the sighting that showed it."""
 
 _OWN = {
     "platform": "newest.platform",

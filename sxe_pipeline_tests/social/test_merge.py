@@ -186,10 +186,13 @@ def test_each_post_is_there_once_whatever_arrives_first(rows, chance):
 
 def test_the_newest_hundred_posts_speak_for_their_author_over_all_days():
     rows = [
-        seen("id:1", row=n, day=n % 3, own_posts=[post(str(n), [f"t{n}"], ["all"], posted=n)])
+        seen("id:1", row=n, day=n % 3, observed_at=at(200))
+        | {"own_posts": [post(str(n), [f"t{n}"], ["all"], posted=n)]}
         for n in range(130)
     ]
     rows.append(seen("id:1", row=200, own_posts=[post("old", ["old"], [], posted=-5)]))
+    # A post that says it is of next year is no newer than the sighting that shows it.
+    rows.append(seen("id:1", row=201, observed_at=at(-9), own_posts=[post("x", ["x"], posted=9e3)]))
 
     row = merged(rows)["id:1"]
 

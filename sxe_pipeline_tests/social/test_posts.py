@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,6 +75,26 @@ def test_a_caption_in_which_the_second_detector_still_sees_something_says_nothin
     found = said(f"rye #bread {ADDRESS}", None, Detectors(redact_array=blind))
 
     assert found == (None, None)
+
+
+def marks_rye(texts):
+    """A redactor that takes one word for a contact, where it stands alone."""
+    hits = pc.equal(texts, "rye")
+    kinds = pa.array([["email"] if hit else [] for hit in hits.to_pylist()], pa.list_(pa.string()))
+    return Redacted(texts, hits.cast(pa.int32()), kinds)
+
+
+@pytest.mark.parametrize(
+    "detectors",
+    [
+        Detectors(redact_array=marks_rye),
+        Detectors(scan_array=lambda t: pc.if_else(pc.equal(t, "rye"), "shape", None)),
+        Detectors(contact_shaped=lambda t: pc.equal(t, "rye")),
+    ],
+    ids=["the redactor", "the second detector", "the rule of handles"],
+)
+def test_a_word_that_is_marked_where_it_stands_alone_goes(detectors):
+    assert said("my rye bread", ["rye", "tea"], detectors) == (["tea"], ["bread", "my"])
 
 
 def test_lists_stay_as_long_as_they_were():
