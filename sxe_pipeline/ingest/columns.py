@@ -14,12 +14,17 @@ from sxe_pipeline.schema.tables import LANDED_ROW
 
 Fill = Callable[[dict[str, Any]], Any]
 
-COMPUTED = frozenset({"collection", "file_sha256", "row", "shape", "platform", "account_key"})
+COMPUTED = frozenset(
+    {
+        *("collection", "file_sha256", "row", "shape", "platform", "account_key"),
+        *("given", "is_post", "own_posts"),
+    }
+)
 MAPPABLE = tuple(name for name in LANDED_ROW.names if name not in COMPUTED)
 """Every column that a shape file may fill, in the order of `LANDED_ROW`; nothing else lands."""
 _STRICT = frozenset(("platform_id", "handle", "observed_at"))
 """A bad value in the first place that holds one is never made up for by another place."""
-LISTS = tuple(column.name for column in LANDED_ROW.columns if column.kind == "list")
+LISTS = tuple(c.name for c in LANDED_ROW.columns if c.kind == "list" and c.name in MAPPABLE)
 
 _CONTACT_PART = re.compile(r"e-?mail|phone|whats-?app|telegram|viber|wechat", re.IGNORECASE)
 _CONTACT_WORDS = frozenset(

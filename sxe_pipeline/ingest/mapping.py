@@ -5,7 +5,7 @@ files and bytes (`records`), batches (`read`).
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from sxe_pipeline.ingest import columns, envelope, nest, paths
 from sxe_pipeline.ingest.collection import MAPPING, loaded
 from sxe_pipeline.ingest.match import Condition
 from sxe_pipeline.ingest.plain import LostDigits
+from sxe_pipeline.ingest.posts import Post
 from sxe_pipeline.ingest.shape_files import Form, forms_of, shipped
 
 _MAX_NESTING = 6
@@ -30,13 +31,18 @@ _LISTS = frozenset(columns.MAPPABLE.index(name) for name in columns.LISTS)
 class Mapped:
     """One record's row: values in the order of `columns.MAPPABLE`, the time still as written.
 
-    `unread` names the columns whose value was there and could not be read: they are null.
+    `unread` names the columns whose value was there and could not be read: they are null. `given`
+    are the columns of which the payload says something, be it that there is nothing. `posts` are
+    posts of the account, null where it is no matter of posts; `is_post`: the record was one itself.
     """
 
     form: Form
     values: list[Any]
     time: Any
     unread: tuple[str, ...] = ()
+    given: frozenset[str] = frozenset()
+    posts: Sequence[Post] | None = None
+    is_post: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +123,26 @@ class Mappings:
             return
         time = envelope.time_of(record, time)
         if form is not None and form.fills is not None:
-            yield _row(form, record, time)
+            yield _with_posts(_row(form, record, time), form, record)
             return
         told: set[int] = set()
-        for child in _children_of(form, record) if form else ():
-            told.add(id(child))
-            yield from self.outcomes(child, time, depth + 1, form.platform if form else None)
+        if form is not None:
+            yield from self._inside(form, record, time, depth, told)
         if form is None or form.is_search:
             yield from self._search(form, record, time, depth, told)
         elif not told:
             yield Refused(form.name, form.otherwise)
+
+    def _inside(
+        self, form: Form, record: dict[str, Any], time: Any, depth: int, told: set[int]
+    ) -> Iterator[Mapped | Refused]:
+        """What the children of an envelope become; notes them in `told`, by identity."""
+        author = form.posts.author(record) if form.posts else None
+        for child in _children_of(form, record):
+            told.add(id(child))
+            for outcome in self.outcomes(child, time, depth + 1, form.platform):
+                is_authors = author is not None and child is author
+                yield _with_posts(outcome, form, record) if is_authors else outcome
 
     def _search(
         self, form: Form | None, record: Any, time: Any, depth: int, told: set[int]
@@ -219,6 +235,14 @@ def _children_of(form: Form, record: dict[str, Any]) -> Iterator[Any]:
         yield paths.UNREAD
 
 
+def _with_posts(outcome: Mapped | Refused, form: Form, record: dict[str, Any]) -> Mapped | Refused:
+    """The row of an account with the posts that the payload holds of it."""
+    if form.posts is None or isinstance(outcome, Refused):
+        return outcome
+    found = form.posts.read(record)
+    return replace(outcome, posts=found or None, is_post=form.posts.is_row(record))
+
+
 def _row(form: Form, record: dict[str, Any], time: Any) -> Mapped | Refused:
     found: list[Any] = [None] * len(columns.MAPPABLE)
     unread: tuple[int, ...] = ()
@@ -234,15 +258,17 @@ def _row(form: Form, record: dict[str, Any], time: Any) -> Mapped | Refused:
             is_id_lost = is_id_lost or (at == _ID and type(why) is LostDigits)
     if time is None:
         time = found[_OBSERVED]
+    given = form.gives(record)
     if not unread:
-        return Mapped(form, found, time)
+        return Mapped(form, found, time, given=given)
     names = tuple(columns.MAPPABLE[at] for at in unread)
     # An id that lost its digits names nobody: the handle is the key then, where there is one.
     is_handle_key = is_id_lost and found[_HANDLE] is not None
     strict = {*names} - {"platform_id"} if is_handle_key else names
     if column := key_column(strict, found[_ID]):
         return Refused(form.name, "bad_value", column)
-    return Mapped(form, found, time, names)
+    # A value that cannot be read is no statement that there is none.
+    return Mapped(form, found, time, names, given.difference(names))
 
 
 def key_column(unread: Collection[str], platform_id: str | None) -> str | None:

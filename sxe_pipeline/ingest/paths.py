@@ -86,6 +86,12 @@ def many(path: str) -> Callable[[Any], Iterator[Any]]:
     return lambda record: _walk(record, steps)
 
 
+def first(choices: list[str]) -> Getter:
+    """A function that gives the value at the first of some paths that leads to one."""
+    gets = [one(path) for path in choices]
+    return lambda record: next((v for get in gets if (v := get(record)) is not None), None)
+
+
 def _each(steps: list[str]) -> Callable[[Any], Iterator[Any]]:
     """`many` for the common case: keys, every element, keys."""
     at = steps.index("*")

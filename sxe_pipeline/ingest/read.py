@@ -5,17 +5,18 @@ Here: `read_file`, the account key, the rule for observation times, Arrow batche
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 
-from sxe_pipeline.ingest import columns, times
+from sxe_pipeline.ingest import columns, stated, times
 from sxe_pipeline.ingest.faults import Fault
 from sxe_pipeline.ingest.mapping import Mapped, Mappings, Refused, key_column
 from sxe_pipeline.ingest.plain import BadValue, plain
+from sxe_pipeline.ingest.posts import Post
 from sxe_pipeline.ingest.records import records
 from sxe_pipeline.ingest.rounding import Rounding
 from sxe_pipeline.ingest.shape_files import Form
@@ -28,8 +29,18 @@ _OBSERVED = columns.MAPPABLE.index("observed_at")
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCK_SKEW = timedelta(days=1)
 _KINDS = tuple(LANDED_ROW.schema.field(name).type for name in columns.MAPPABLE)
-_Mark = tuple[int, str, str, str]
-"""Row number, shape, platform and account key."""
+
+
+class _Mark(NamedTuple):
+    """What is known of a row beside the columns that were mapped."""
+
+    row: int
+    shape: str
+    platform: str
+    account_key: str
+    given: frozenset[str]
+    is_post: bool
+    own_posts: Sequence[Post] | None
 
 
 @dataclass(slots=True)
@@ -67,10 +78,12 @@ class _Pending:
         if self.rounding.doubts(found[_ID], found[_HANDLE]):
             self.doubtful.append(len(self.rows))
         self.rows.append(found)
-        self.marks.append((self.row, outcome.form.name, outcome.form.platform, key))
-        if outcome.form is not self.form:
-            self.form = outcome.form
-            self.mapped |= outcome.form.mapped
+        form = outcome.form
+        said = outcome.given, outcome.is_post, outcome.posts
+        self.marks.append(_Mark(self.row, form.name, form.platform, key, *said))
+        if form is not self.form:
+            self.form = form
+            self.mapped |= form.mapped
         if outcome.unread:
             self.nulled.update(outcome.unread)
 
@@ -81,17 +94,18 @@ class _Pending:
         """
         gone = set()
         for at in self.doubtful:
-            found, (row, shape, platform, _) = self.rows[at], self.marks[at]
+            found, mark = self.rows[at], self.marks[at]
             if not self.rounding.is_lost(found[_ID]):
                 continue
             found[_ID] = None
             key = account_key(None, found[_HANDLE])
             if key is None:
-                self.rejects.append(Reject(row, shape, "bad_value", "platform_id"))
+                self.rejects.append(Reject(mark.row, mark.shape, "bad_value", "platform_id"))
                 gone.add(at)
                 continue
             self.nulled["platform_id"] += 1
-            self.marks[at] = (row, shape, platform, key)
+            given = mark.given - {"platform_id"}
+            self.marks[at] = mark._replace(account_key=key, given=given)
         self.doubtful = []
         if gone:
             self.rows = [found for at, found in enumerate(self.rows) if at not in gone]
@@ -138,28 +152,29 @@ class _Pending:
             for at in bad:
                 found[at] = [] if columns.MAPPABLE[at] in columns.LISTS else None
             if column := key_column(unread, found[_ID]):
-                self.rejects.append(Reject(mark[0], mark[1], "bad_value", column))
+                self.rejects.append(Reject(mark.row, mark.shape, "bad_value", column))
                 continue
             self.nulled.update(unread)
             self.rows.append(found)
-            self.marks.append(mark)
+            self.marks.append(mark._replace(given=mark.given.difference(unread)))
 
     def _batch(self) -> pa.RecordBatch:
         count = len(self.rows)
         if not count:
             return _EMPTY
-        row, shape, platform, key = zip(*self.marks, strict=True)
+        marked = dict(zip(_Mark._fields, zip(*self.marks, strict=True), strict=True))
+        given = marked.pop("given")
         found: dict[str, Any] = {
             "collection": [self.collection] * count,
             "file_sha256": [self.file_sha256] * count,
-            "row": row,
-            "shape": shape,
-            "platform": platform,
-            "account_key": key,
+            **marked,
             **dict(zip(columns.MAPPABLE, zip(*self.rows, strict=True), strict=True)),
         }
-        arrays = [pa.array(found[column.name], type=column.type) for column in LANDED_ROW.schema]
-        return pa.RecordBatch.from_arrays(arrays, schema=LANDED_ROW.schema)
+        kinds = {column.name: column.type for column in LANDED_ROW.schema if column.name in found}
+        arrays = {name: pa.array(found[name], type=kind) for name, kind in kinds.items()}
+        arrays["given"] = stated.written(given, arrays)
+        ordered = [arrays[name] for name in LANDED_ROW.names]
+        return pa.RecordBatch.from_arrays(ordered, schema=LANDED_ROW.schema)
 
 
 def _fits(value: Any, kind: pa.DataType) -> bool:

@@ -28,7 +28,8 @@ from sxe_pipeline.store.objects import Entry, Objects
 
 _CHUNK = 1 << 20
 _FILES_A_CALL = 1_000
-_SOURCES = ("ingest", "redact", "schema", "social/observe.py", "social/redaction.py")
+_OF_SOCIAL = ("observe", "day", "redaction", "posts")
+_SOURCES = ("ingest", "redact", "schema", *(f"social/{name}.py" for name in _OF_SOCIAL))
 """What reads and redacts a row."""
 
 

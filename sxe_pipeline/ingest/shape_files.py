@@ -14,13 +14,14 @@ from typing import Any
 
 import yaml
 
-from sxe_pipeline.ingest import columns, envelope, match, paths
+from sxe_pipeline.ingest import columns, envelope, match, paths, stated
+from sxe_pipeline.ingest.posts import Posts, of_shape
 from sxe_pipeline.schema.tables import REASONS
 
 PLATFORMS = ("x", "threads", "tiktok")
 SHIPPED = ("table", "x", "threads", "tiktok", "other")
 
-_READING = ("match", "columns", "records", "find")
+_READING = ("match", "columns", "records", "find", "post", "posts", "author")
 _BY_PATH = frozenset(("is", "like"))
 """Conditions whose paths are keys; what stands under them are values."""
 _NO_PATHS = frozenset(("as", "map", "value", "column_wise"))
@@ -37,6 +38,9 @@ _FORM_KEYS = frozenset(
         "search",
         "nested",
         "inner",
+        "post",
+        "posts",
+        "author",
         "null_words",
         "masked",
     )
@@ -52,7 +56,8 @@ class Form:
     every shape is tried at every node of it. `is_nested`: a search may meet it. `is_inner`: it is
     tried inside of an envelope of its own platform only. `reads` names the top-level keys that it
     looks at, `enters` those below which it looks further, `searches` those below which it looks at
-    everything.
+    everything. The `posts` of a payload are those of its row, or of the one child of an envelope
+    that wrote them.
     """
 
     name: str
@@ -66,6 +71,8 @@ class Form:
     is_nested: bool = True
     is_inner: bool = False
     mapped: frozenset[str] = frozenset()
+    gives: stated.Gives = lambda record: frozenset()
+    posts: Posts | None = None
     reads: frozenset[str] = frozenset()
     enters: frozenset[str] = frozenset()
     searches: frozenset[str] = frozenset()
@@ -117,12 +124,19 @@ def _form(entry: Mapping[str, Any], platform: Any) -> Form:
         if reason is not None and reason not in REASONS:
             raise ValueError(f"shape {name}: {reason!r} is none of {', '.join(REASONS)}")
     matches = match.compiled(entry["match"])
+    quirks = columns.Quirks(entry.get("null_words", ()), entry.get("masked"))
     form = {"name": name, "platform": platform, "matches": matches, **_looks(entry)}
+    form["posts"] = of_shape(entry, quirks)
     form |= {"is_nested": entry.get("nested", True), "is_inner": entry.get("inner", False)}
     if "columns" in entry:
         if platform not in PLATFORMS:
             raise ValueError(f"shape {name}: platform is one of {', '.join(PLATFORMS)}")
-        return Form(**form, fills=_fills(entry), mapped=frozenset(entry["columns"]))
+        return Form(
+            **form,
+            fills=_fills(entry["columns"], quirks),
+            mapped=frozenset(entry["columns"]),
+            gives=stated.compiled(entry["columns"]),
+        )
     if "reason" in entry:
         return Form(**form, reason=entry["reason"])
     return Form(
@@ -166,12 +180,10 @@ def _heads(node: Any, *, deep: bool = False) -> Iterator[str]:
                 yield from _heads(inner, deep=deep)
 
 
-def _fills(entry: Mapping[str, Any]) -> tuple[tuple[int, columns.Fill], ...]:
-    quirks = columns.Quirks(entry.get("null_words", ()), entry.get("masked"))
-    fills = {
-        column: columns.compiled(column, source, quirks)
-        for column, source in entry["columns"].items()
-    }
+def _fills(
+    entries: Mapping[str, Any], quirks: columns.Quirks
+) -> tuple[tuple[int, columns.Fill], ...]:
+    fills = {name: columns.compiled(name, source, quirks) for name, source in entries.items()}
     for listing in columns.LISTS:
         fills.setdefault(listing, lambda record: [])
     return tuple((columns.MAPPABLE.index(column), fill) for column, fill in fills.items())
@@ -185,7 +197,9 @@ def _children(entry: Mapping[str, Any]) -> Callable[[dict[str, Any]], Iterator[A
 
     def children(record: dict[str, Any]) -> Iterator[Any]:
         if finds:
-            yield from paths.find(record, lambda node: any(test(node) for test in finds))
+            # Below the record: a post may hold another one that it quotes.
+            below = list(record.values())
+            yield from paths.find(below, lambda node: any(test(node) for test in finds))
         for every in lists:
             yield from (child for child in every(record) if child is not None and child != {})
 

@@ -73,20 +73,60 @@ _REDACTION = (
 _OBSERVED_AT = required("observed_at", TIMESTAMP, "time")
 _LANDED_DAY = required("landed_day", "date32", "time")
 
-LANDED_ROW = Table("landed_row", (*_SOURCE, *_ACCOUNT, _OBSERVED_AT, *_PUBLIC))
+_GIVEN = Column("given", "list", children=(required("element", "string", "ours"),))
+"""The columns that the payload's shape gives; where nobody noted it (null): those it fills."""
+
+_IS_POST = Column("is_post", "boolean", "flag")
+"""Whether the input row was a post, which is a sighting of its author; null is a profile."""
+
+
+def _own_posts(*said: Column) -> Column:
+    """The posts of the account that a row is or carries; null where it is no matter of posts."""
+    post = (required("post_id", "string", "id"), Column("posted_at", TIMESTAMP, "time"), *said)
+    struct = Column("element", "struct", nullable=False, children=post)
+    return Column("own_posts", "list", children=(struct,))
+
+
+_HASHTAGS = Column("hashtags", "list", children=(required("element", "string", "text"),))
+_TERMS = Column("terms", "list", children=(required("element", "string", "text"),))
+
+LANDED_ROW = Table(
+    "landed_row",
+    (
+        *_SOURCE,
+        *_ACCOUNT,
+        _OBSERVED_AT,
+        *_PUBLIC,
+        _GIVEN,
+        _IS_POST,
+        _own_posts(_HASHTAGS, Column("caption", "string", "text")),
+    ),
+)
 """One sighting of one account, mapped from its payload and NOT yet redacted: in memory only, never
 stored. `row` counts the records of its file from 1. `account_key` is `id:<digits>` or
 `handle:<casefolded>`. `links` holds every link of the profile (bio links, website, link fields) in
 order of appearance; `interests` the topics the owner chose on the platform. Null always means: the
-payload did not say. `category_kind` is 'creator' or 'business'."""
+payload did not say. `category_kind` is 'creator' or 'business'. `given` tells an empty column that
+counts (the account has no bio) from one that the payload never speaks of (a search hit)."""
 
 OBSERVATION = Table(
     "social/observations",
-    (_LANDED_DAY, *_SOURCE, *_ACCOUNT, _OBSERVED_AT, *_PUBLIC, *_REDACTION),
+    (
+        _LANDED_DAY,
+        *_SOURCE,
+        *_ACCOUNT,
+        _OBSERVED_AT,
+        *_PUBLIC,
+        *_REDACTION,
+        _GIVEN,
+        _IS_POST,
+        _own_posts(_HASHTAGS, _TERMS),
+    ),
 )
 """`social/observations`: a landed row after redaction. `handle` is null where it was shaped like
 contact data. `is_scan_open`: the second detector still sees a contact *shape* in the row.
-`link_hub` names the link-in-bio service (linktr.ee ...) whose path was removed."""
+`link_hub` names the link-in-bio service (linktr.ee ...) whose path was removed. Of a caption only
+its `terms` are kept: distinct words in alphabetical order; null where nothing is known of it."""
 
 QUARANTINE = Table(
     "social/quarantine",
@@ -128,6 +168,9 @@ PROFILE = Table(
         strings("handles", "text"),
         strings("collections", "ours"),
         *_PUBLIC,
+        strings("post_hashtags", "text"),
+        strings("post_terms", "text"),
+        required("read_post_count", "int64", "ours"),
         *_REDACTION,
         required("observation_count", "int64", "ours"),
         required("first_seen_at", TIMESTAMP, "time"),
@@ -135,9 +178,27 @@ PROFILE = Table(
         _LANDED_DAY,
     ),
 )
-"""`social/profiles`: the newest observation of each (platform, account_key). `handles` is the
+"""`social/profiles`: the observations of each (platform, account_key), merged column by column: the
+newest one wins among those that give the column. `observed_at` and `landed_day` are the newest
+sighting's; what `_REDACTION` says is of all that the row is made of. `handles` is the
 history, oldest first, each spelling once. A handle-keyed account that folded into an id-keyed one
-is no row of its own; its sightings count in the survivor's."""
+is no row of its own; its sightings count in the survivor's. `post_hashtags` and `post_terms` are
+those of the `read_post_count` newest known posts, 100 at most; the most used come first."""
+
+POST_TERMS = Table(
+    "social/post_terms",
+    (
+        required("platform", "string", "label"),
+        required("account_key", "string", "id"),
+        required("post_id", "string", "id"),
+        Column("posted_at", TIMESTAMP, "time"),
+        strings("hashtags", "text"),
+        strings("terms", "text"),
+        _OBSERVED_AT,
+    ),
+)
+"""`social/post_terms`: each post of an account once, as the newest sighting that knows it says.
+`hashtags` are lower case without '#'. `posted_at` is null where no payload gave it."""
 
 IDENTITY = Table(
     "social/identities",
@@ -173,4 +234,4 @@ POOL = Table(
 )
 """`cards/audience_pools`: one row per market x pool x persona x tribe x country."""
 
-TABLES = (LANDED_ROW, OBSERVATION, QUARANTINE, PROFILE, IDENTITY, POOL)
+TABLES = (LANDED_ROW, OBSERVATION, QUARANTINE, PROFILE, POST_TERMS, IDENTITY, POOL)

@@ -73,6 +73,7 @@ def day_shown(conn: psycopg.Connection, day: date) -> Mapping[str, Any]:
     numbers = {
         "input_rows": counted.input_count,
         "observations": counted.observation_count,
+        "post_sightings": counted.post_count,
         "quarantined": counted.quarantine_count,
         "scan_open": counted.open_count,
         "leaks": counted.leak_count,
@@ -102,7 +103,7 @@ def current_profiles(
     settings: dg.ResourceParam[Settings],
     run_lease: dg.ResourceParam[RunLease],
 ) -> dg.MaterializeResult[None]:
-    """One row per account: the newest sighting wins, handle-keyed accounts fold."""
+    """One row per account, merged column by column, and its posts; handle-keyed accounts fold."""
     with run_lease.connect() as conn:
         written = profiles.rebuild(
             conn,

@@ -7,11 +7,13 @@ guards before a write (`redaction`, `observe`).
 from datetime import date
 
 import psycopg
+import pyarrow.dataset as ds
 
 from sxe_pipeline.ops import versions
 from sxe_pipeline.privacy import leaks
 from sxe_pipeline.schema.tables import OBSERVATION
 from sxe_pipeline.social import observe
+from sxe_pipeline.social.day import DayCounts
 from sxe_pipeline.store import tables
 
 COUNTS = "counts_add_up"
@@ -27,14 +29,14 @@ def newest_leak_count(conn: psycopg.Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def counts_of(conn: psycopg.Connection, day: date) -> observe.DayCounts:
+def counts_of(conn: psycopg.Connection, day: date) -> DayCounts:
     """What became of the input of a day, as it was counted; zeros where it was never observed."""
     row = conn.execute(
-        "select input_count, observation_count, quarantine_count, reasons, open_count, leak_count "
-        "from social.day_count where landed_day = %s",
+        "select input_count, observation_count, post_count, quarantine_count, reasons, open_count, "
+        "leak_count from social.day_count where landed_day = %s",
         [day],
     ).fetchone()
-    return observe.DayCounts(day, *(row or (0, 0, 0, {}, 0, 0)))
+    return DayCounts(day, *(row or (0, 0, 0, 0, {}, 0, 0)))
 
 
 def observation_count(conn: psycopg.Connection) -> int:
@@ -59,6 +61,8 @@ def no_contact_data(conn: psycopg.Connection, root: str) -> versions.Verdict:
 def counts_add_up(conn: psycopg.Connection, root: str) -> versions.Verdict:
     """Whether every input row of every observed day is in exactly one of the two named tables.
 
+    Sightings that were posts are counted apart: as many are among the observations as were read.
+
     Args:
         conn: The social tier's login, in a transaction.
         root: URL of the Tier 1 store.
@@ -68,7 +72,8 @@ def counts_add_up(conn: psycopg.Connection, root: str) -> versions.Verdict:
         # What retention took out of a table is not in it; the day keeps its counts.
         "select o.version, q.version, count(c), coalesce(sum(c.input_count "
         "- case when c.observations_expired_at is null then 0 else c.observation_count end "
-        "- case when c.quarantine_expired_at is null then 0 else c.quarantine_count end), 0) "
+        "- case when c.quarantine_expired_at is null then 0 else c.quarantine_count end), 0), "
+        "coalesce(sum(c.post_count) filter (where c.observations_expired_at is null), 0) "
         "from ops.version o "
         "left join ops.version q on q.table_name = %s and q.superseded_at is null "
         "left join social.day_count c on true "
@@ -77,7 +82,7 @@ def counts_add_up(conn: psycopg.Connection, root: str) -> versions.Verdict:
     ).fetchone()
     if row is None:
         return versions.Verdict(True, {})
-    observed, quarantined, days, expected = row
+    observed, quarantined, days, expected, posts = row
 
     def judge() -> versions.Verdict:
         named = {observe.TABLE: observed, observe.QUARANTINE_TABLE: quarantined}
@@ -86,10 +91,24 @@ def counts_add_up(conn: psycopg.Connection, root: str) -> versions.Verdict:
             for name, version in named.items()
             if version is not None
         )
-        numbers = {"input_rows": int(expected), "stored_rows": stored, "days": int(days)}
-        return versions.Verdict(stored == int(expected), numbers)
+        stored_posts = _post_rows(tables.Snapshot(observe.TABLE, observed, root))
+        numbers = {
+            "input_rows": int(expected),
+            "stored_rows": stored,
+            "post_rows": int(posts),
+            "stored_post_rows": stored_posts,
+            "days": int(days),
+        }
+        return versions.Verdict(stored == int(expected) and stored_posts == int(posts), numbers)
 
     return versions.verdict(conn, observe.TABLE, observed, COUNTS, judge)
+
+
+def _post_rows(observations: tables.Snapshot) -> int:
+    """How many observations were posts; none where nobody told them apart yet."""
+    if "is_post" not in observations.schema.names:
+        return 0
+    return int(observations.dataset().count_rows(filter=ds.field("is_post")))
 
 
 def require_sound(conn: psycopg.Connection, root: str) -> None:

@@ -17,14 +17,24 @@ from psycopg.types.json import Jsonb
 from sxe_pipeline import audit
 from sxe_pipeline.errors import Refused
 from sxe_pipeline.schema.lead_card import LEAD_CARD
-from sxe_pipeline.schema.tables import IDENTITY, OBSERVATION, POOL, PROFILE, QUARANTINE
+from sxe_pipeline.schema.tables import (
+    IDENTITY,
+    OBSERVATION,
+    POOL,
+    POST_TERMS,
+    PROFILE,
+    QUARANTINE,
+)
 from sxe_pipeline.store import functions, tables, upkeep
 from sxe_pipeline.store.objects import Objects
 
 LOST = "lost"
 """What a day was made from that must be built again."""
 
-_FLOW = (OBSERVATION.name, QUARANTINE.name, PROFILE.name, IDENTITY.name, LEAD_CARD.name, POOL.name)
+_FLOW = (
+    *(OBSERVATION.name, QUARANTINE.name, PROFILE.name, POST_TERMS.name),
+    *(IDENTITY.name, LEAD_CARD.name, POOL.name),
+)
 _BY_DAY = {OBSERVATION.name: "observations_expired_at", QUARANTINE.name: "quarantine_expired_at"}
 
 

@@ -20,10 +20,13 @@ from sxe_pipeline.redact import scan
 from sxe_pipeline.schema import arrow
 from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.tables import LANDED_ROW, OBSERVATION, QUARANTINE
+from sxe_pipeline.social import posts
 from sxe_pipeline.social.networks import INGESTED
 
 _HANDLE = "handle"
 """The one text that is no prose: what is left of a redacted handle would be somebody else's."""
+_APART = frozenset({_HANDLE, posts.COLUMN})
+"""Columns that are handled by rules of their own: of a caption only clean terms are left."""
 _KINDS = pa.list_(pa.field("element", pa.string(), nullable=False))
 _KEY = r"^(?:id:[0-9]+|handle:(?s:.+))$"
 _CERTAIN, _SHAPE = 2, 1
@@ -66,6 +69,7 @@ def redact_rows(
         raise ContractBroken("a batch is not in the landed_row schema; the reader must return that")
     columns = {name: batch.column(name) for name in batch.schema.names}
     is_leak = _check_handles(columns, detectors)
+    columns[posts.COLUMN] = posts.evidence(columns[posts.COLUMN], detectors)
     columns |= _redacted(columns, batch.num_rows, detectors)
     verdicts = _verdicts(columns, batch.num_rows, detectors)
     is_leak = pc.or_(is_leak, pa.array(verdicts == _CERTAIN))
@@ -127,7 +131,7 @@ def _redacted(columns: dict[str, pa.Array], rows: int, detectors: Detectors) -> 
     clean = {
         column.name: redaction.clean(column, columns[column.name], every)
         for column in LANDED_ROW.columns
-        if column.may_hold_contacts and column.name != _HANDLE
+        if column.may_hold_contacts and column.name not in _APART
     }
     kinds = [sorted(redaction.kinds.get(row, ())) for row in range(rows)]
     return clean | {
@@ -193,7 +197,7 @@ class _Redaction:
 def _verdicts(columns: dict[str, pa.Array], rows: int, detectors: Detectors) -> np.ndarray:
     """What the second detector says of each row: 0, `_SHAPE` or `_CERTAIN`."""
     worst = np.zeros(rows, dtype=np.int8)
-    for column in LANDED_ROW.columns:
+    for column in OBSERVATION.columns:
         for leaf in arrow.leaves(column, columns[column.name]) if column.may_hold_contacts else ():
             if leaf.column.may_hold_contacts:
                 answers = detectors.scan_array(leaf.values)

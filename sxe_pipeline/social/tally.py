@@ -20,7 +20,10 @@ from sxe_pipeline.schema.tables import LANDED_ROW
 
 FILE = ("collection", "file_sha256")
 _Name = tuple[str, str]
-_NOT_MAPPED = {*FILE, "row", "shape", "platform", "account_key", "observed_at"}
+_NOT_MAPPED = {
+    *(*FILE, "row", "shape", "platform", "account_key", "observed_at"),
+    *("given", "is_post", "own_posts"),
+}
 FILLABLE = tuple(name for name in LANDED_ROW.names if name not in _NOT_MAPPED)
 """The columns whose filling says something of a mapping: `observed_at` never is empty."""
 
@@ -29,12 +32,14 @@ FILLABLE = tuple(name for name in LANDED_ROW.names if name not in _NOT_MAPPED)
 class FileCount:
     """What became of one file; `input_count` = observations + the reasons of quarantine.
 
-    `filled`: column -> observations that hold a value, for the columns that its shapes map;
-    `nulled`: rows whose value could not be read; `refused`: rows that this column's value cost.
+    `post_count`: observations that were posts, sightings of their author; `filled`: column ->
+    observations that hold a value, for the columns that its shapes map; `nulled`: rows whose value
+    could not be read; `refused`: rows that this column's value cost.
     """
 
     input_count: int = 0
     observation_count: int = 0
+    post_count: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     filled: Counter[str] = field(default_factory=Counter)
     nulled: Counter[str] = field(default_factory=Counter)
@@ -66,9 +71,10 @@ class Tally:
 
     def observed(self, batch: pa.RecordBatch, *, is_kept: bool = False) -> None:
         """Count observations by file; `is_kept`: these were not read but stored before."""
-        for name, rows, filled in _by_file(batch):
+        for name, rows, posts, filled in _by_file(batch):
             count = self._files[name]
             count.observation_count += rows
+            count.post_count += posts
             if is_kept:
                 count.input_count += rows
             else:
@@ -110,6 +116,7 @@ class Tally:
                 day,
                 count.input_count,
                 count.observation_count,
+                count.post_count,
                 count.reasons.total(),
                 *map(Jsonb, (count.reasons, count.filled, count.nulled, count.refused)),
             )
@@ -118,11 +125,12 @@ class Tally:
         with conn.cursor() as cursor:
             cursor.executemany(
                 "insert into social.file_count (collection, file_sha256, landed_day, input_count, "
-                "observation_count, quarantine_count, reasons, filled, nulled, refused) "
-                "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+                "observation_count, post_count, quarantine_count, reasons, filled, nulled, "
+                "refused) "
+                "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
                 "on conflict (collection, file_sha256) do update set "
                 "landed_day = excluded.landed_day, input_count = excluded.input_count, "
-                "observation_count = excluded.observation_count, "
+                "observation_count = excluded.observation_count, post_count = excluded.post_count, "
                 "quarantine_count = excluded.quarantine_count, reasons = excluded.reasons, "
                 "filled = excluded.filled, nulled = excluded.nulled, refused = excluded.refused",
                 rows,
@@ -132,24 +140,27 @@ class Tally:
 def counted(conn: psycopg.Connection, day: dt.date) -> Mapping[_Name, FileCount]:
     """What is known of the files of a day, by collection and hash."""
     rows = conn.execute(
-        "select collection, file_sha256, input_count, observation_count, reasons, filled, nulled, "
-        "refused from social.file_count where landed_day = %s",
+        "select collection, file_sha256, input_count, observation_count, post_count, reasons, "
+        "filled, nulled, refused from social.file_count where landed_day = %s",
         [day],
     )
     return {
-        (collection, sha): FileCount(inputs, seen, *map(Counter, counts))
-        for collection, sha, inputs, seen, *counts in rows
+        (collection, sha): FileCount(inputs, seen, posts, *map(Counter, counts))
+        for collection, sha, inputs, seen, posts, *counts in rows
     }
 
 
-def _by_file(batch: pa.RecordBatch) -> Iterator[tuple[_Name, int, dict[str, int]]]:
+def _by_file(batch: pa.RecordBatch) -> Iterator[tuple[_Name, int, int, dict[str, int]]]:
+    """Each file of a batch: its rows, those that are posts, and its filled cells by column."""
     columns = {name: batch.column(name) for name in FILE}
     columns |= {name: _held(batch.column(name)) for name in FILLABLE}
-    asked = [([], "count_all"), *((name, "count") for name in FILLABLE)]
+    columns["is_post"] = batch.column("is_post").cast(pa.int64())
+    asked = [([], "count_all"), ("is_post", "sum"), *((name, "count") for name in FILLABLE)]
     found = pa.table(columns).group_by(FILE, use_threads=False).aggregate(asked)
     for row in found.to_pylist():
         filled = {name: row[f"{name}_count"] for name in FILLABLE}
-        yield (row["collection"], row["file_sha256"]), row["count_all"], filled
+        name = row["collection"], row["file_sha256"]
+        yield name, row["count_all"], row["is_post_sum"] or 0, filled
 
 
 def _held(column: pa.Array) -> pa.Array:

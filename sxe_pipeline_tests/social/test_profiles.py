@@ -11,6 +11,8 @@ import pytest
 
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.social import profiles
+from sxe_pipeline.store import tables
+from sxe_pipeline_tests.social import intake as landed
 from sxe_pipeline_tests.social.landing import DAY, NEXT_DAY, File, sighting
 
 
@@ -90,6 +92,38 @@ def test_a_second_id_with_the_handle_undoes_the_fold(tier):
     tier.observe({NEXT_DAY: [File("b", (sighting("id:2", handle="ANA"),))]})
 
     assert {key for _, key in tier.profiles()} == {"id:1", "id:2", "handle:ana"}
+
+
+THREADS_USER = {"pk": "7", "username": "ana", "full_name": "Ana", "biography": "baker"} | {
+    "follower_count": 9,
+    "bio_links": [{"url": "https://bread.example"}],
+    "fetched_at": "2026-08-01",
+}
+POST_AUTHOR = {"user_pk": "7", "username": "ana", "fetched_at": "2026-08-30"}
+
+
+def test_a_post_author_who_lands_later_erases_nothing_and_may_be_withdrawn(intake):
+    full, fragment = f"net/{landed.DAY}/full.jsonl", f"net/{landed.NEXT_DAY}/posts.jsonl"
+    intake.put(full, json.dumps(THREADS_USER))
+    intake.put(fragment, json.dumps(POST_AUTHOR | {"username": "ana.bakes"}))
+
+    def profile():
+        intake.build()
+        profiles.rebuild(intake.conn, intake.tier1, actor="test", now=datetime.now(UTC))
+        with intake.conn.transaction():
+            stored = tables.snapshot(intake.conn, intake.tier1, profiles.TABLE)
+        [row] = stored.to_table().to_pylist()
+        return row["handle"], row["bio"], row["follower_count"], row["links"]
+
+    links = ["https://bread.example"]
+    assert profile() == ("ana.bakes", "baker", 9, links)
+
+    intake.withdraw(fragment)
+    assert profile() == ("ana", "baker", 9, links)
+
+    intake.put(f"net/{landed.NEXT_DAY}/again.jsonl", json.dumps(POST_AUTHOR))
+    intake.withdraw(full)
+    assert profile() == ("ana", None, None, [])
 
 
 def test_handles_fold_within_their_platform_only(tier):

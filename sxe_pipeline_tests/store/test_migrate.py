@@ -19,6 +19,7 @@ FROZEN = {
     1000: "b6afbce4c2f2dd32e87b496c48bb2ec3a84258ee5232290761cacbab8aba69d4",
     1001: "8ca202c654ebb6ed009ff599fadf2fe14954b8f6dd35352ea2803d2658bbd49b",
     1002: "0956ce8705430bc7d1630348cd125d1136874918629dab333007d5ddc55f4a9b",
+    1003: "fc4d8607b5dba14021b3a9cb45ba18bfa4e0d0ba385f90458d9b7bd5b5d7d6b9",
 }
 """A revision never changes once it has landed: add another one instead of editing it."""
 
