@@ -68,6 +68,7 @@ def landing_list(day: str | None, collection: str | None, as_json: bool) -> None
             "state": each.state + (", expired" if each.is_expired else ""),
             "records": each.input_count,
             "observations": each.observation_count,
+            "posts": each.post_count,
             "quarantine": each.quarantine_count,
             "path": each.path,
         }
@@ -95,6 +96,7 @@ def landing_show(file: str, as_json: bool) -> None:
         "state": found.line.state,
         "records": found.line.input_count,
         "observations": found.line.observation_count,
+        "posts": found.line.post_count,
         "quarantine": found.line.quarantine_count,
         "reasons": found.reasons,
         "columns": [fields_of(each) for each in found.columns],
@@ -118,7 +120,7 @@ def _show_lines(found: "FileReport", withdrawn: str | None) -> Iterator[str]:
         yield "its day was not built with it; run `sxe build`"
         return
     yield f"records: {line.input_count}"
-    yield f"observations: {line.observation_count}"
+    yield f"observations: {line.observation_count}, {line.post_count} of them posts"
     yield f"quarantine: {line.quarantine_count}"
     if found.reasons:
         yield from table([{"reason": r, "rows": n} for r, n in sorted(found.reasons.items())])

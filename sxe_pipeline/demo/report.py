@@ -42,6 +42,7 @@ class Report:
     funnel: dict[tuple[str, str], int] = field(default_factory=dict)
     input_rows: int = 0
     observations: int = 0
+    posts: int = 0
     quarantined: int = 0
     scan_open: int = 0
     leaks: int = 0
@@ -58,9 +59,10 @@ class Report:
 
     def count_day(self, row: Sequence[Any]) -> None:
         """Add one row of `social.day_count`."""
-        inputs, observed, quarantined, scan_open, leaks, reasons = row
+        inputs, observed, posts, quarantined, scan_open, leaks, reasons = row
         self.input_rows += inputs
         self.observations += observed
+        self.posts += posts
         self.quarantined += quarantined
         self.scan_open += scan_open
         self.leaks += leaks
@@ -105,6 +107,7 @@ class Report:
             "stages": [{"stage": n, "seconds": round(s, 2)} for n, s in self.stages],
             "input_rows": self.input_rows,
             "observations": self.observations,
+            "post_sightings": self.posts,
             "quarantined": self.quarantined,
             "reasons": self.reasons,
             "funnel": [
@@ -186,7 +189,8 @@ class Report:
     def _funnel(self) -> Iterator[str]:
         yield f"\n  {'funnel':34}{'all':>9}" + "".join(f"{p:>9}" for p in PLATFORMS)
         yield f"  {'input rows':34}{self.input_rows:>9,}"
-        yield f"  {'sightings stored':34}{self.observations:>9,}"
+        yield f"  {'sightings of profiles':34}{self.observations - self.posts:>9,}"
+        yield f"  {'sightings by posts':34}{self.posts:>9,}"
         yield f"  {'quarantined':34}{self.quarantined:>9,}"
         for stage, title in STAGES:
             by_platform = "".join(f"{self.funnel.get((stage, p), 0):>9,}" for p in PLATFORMS)

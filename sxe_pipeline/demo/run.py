@@ -226,8 +226,8 @@ def _measure(walk: Walk, given: Settings, report: Report) -> None:
         ):
             report.funnel[stage, platform] = value
         for row in conn.execute(
-            "select input_count, observation_count, quarantine_count, open_count, leak_count, "
-            "reasons from social.day_count"
+            "select input_count, observation_count, post_count, quarantine_count, open_count, "
+            "leak_count, reasons from social.day_count"
         ):
             report.count_day(row)
     with (

@@ -12,7 +12,7 @@ from sxe_pipeline.ingest.paths import FIND_LIMIT
 
 TIMES = ("commit_date", "fetched_at", "timestamp")
 """A wrapper's own time of observation, in this order."""
-PLACES = frozenset(
+HOLDERS = frozenset(
     (
         *("data", "user", "users", "userInfo", "user_list", "userList", "profile", "profiles"),
         *("followers", "followings", "following", "members", "accounts", "people", "authors"),
@@ -35,47 +35,79 @@ def time_of(record: dict[str, Any], outer: Any) -> Any:
 
 
 def nodes(
-    record: dict[str, Any],
+    record: Any,
     known: Callable[[dict[str, Any]], Form | None],
+    nested: Callable[[dict[str, Any]], dict[str, Any]],
     time: Any,
     told: AbstractSet[int] = frozenset(),
-) -> Iterator[tuple[dict[str, Any], Form, Any]]:
-    """Every nested object that is known, never one inside another.
+) -> Iterator[tuple[Any, Form | None, Any]]:
+    """Every nested object that is known, never one inside another, and what stands among such.
 
     Args:
         record: The answer; it is not looked at itself.
         known: What an object is; None to look inside it.
+        nested: An object with its joined keys taken apart.
         time: The time of observation that holds for all of it.
         told: Nodes that are passed by, with all in them, by identity.
 
     Yields:
-        The object, what it is, and the time that holds for it, in document order.
+        The object, what it is (None: its neighbours in a list are known, it is not), and the time
+        that holds for it, in document order.
     """
-    stack: list[tuple[Any, Any]] = [(record, time)]
-    is_root = True
+    stack = _inside(record, time, known, nested, told)
     for _ in range(FIND_LIMIT):
         if not stack:
             return
-        node, outer = stack.pop()
-        if type(node) is dict:
-            form = None if is_root else known(node)
-            is_root = False
-            if form is not None:
-                yield node, form, time_of(node, outer)
-                continue
-            outer = time_of(node, outer)
-            children = [value for key, value in node.items() if key not in _BESIDES]
+        node, form, outer, is_record = stack.pop()
+        if form is not None:
+            yield node, form, time_of(node, outer)
+        elif is_record:
+            yield node, None, outer
         else:
-            children = node
-        stack.extend(
-            (child, outer)
-            for child in reversed(children)
-            if type(child) in (dict, list) and id(child) not in told
-        )
+            stack += _inside(node, outer, known, nested, told)
+
+
+def _inside(
+    node: Any,
+    outer: Any,
+    known: Callable[[dict[str, Any]], Form | None],
+    nested: Callable[[dict[str, Any]], dict[str, Any]],
+    told: AbstractSet[int],
+) -> list[tuple[Any, Form | None, Any, bool]]:
+    """What stands directly in a node, last first: it, what it is, its time, whether it is a record.
+
+    Where one element of a list is known, all are records: nothing among them gets lost. So are the
+    objects under the keys of a map, where several are known.
+    """
+    if type(node) is dict:
+        outer = time_of(node, outer)
+        children = [value for key, value in node.items() if key not in _BESIDES]
+    else:
+        children = node
+    are_told = [id(child) in told for child in children] if told else ()
+    is_told = any(are_told)
+    if is_told:
+        children = [c for c, is_past in zip(children, are_told, strict=True) if not is_past]
+    children = [nested(child) if type(child) is dict else child for child in children]
+    forms = [known(child) if type(child) is dict else None for child in children]
+    count = len(forms) - forms.count(None)
+    is_map = type(node) is list or (count > 1 and all(type(child) is dict for child in children))
+    are_records = is_map and bool(count) and not is_told
+    return [
+        (child, form, outer, are_records)
+        for child, form in zip(reversed(children), reversed(forms), strict=True)
+        if _may_hold(child, are_records)
+    ]
+
+
+def _may_hold(child: Any, are_records: bool) -> bool:
+    if are_records:
+        return child is not None and child != {}
+    return type(child) in (dict, list)
 
 
 def is_empty(node: Any) -> bool:
-    """Whether an answer has places for what was asked for, and nothing in any of them.
+    """Whether an answer has keys for what was asked for, and nothing under any of them.
 
     Example:
         >>> is_empty({"data": {"users": []}, "status": "ok"}), is_empty({"data": {"shop": 1}})
@@ -86,8 +118,8 @@ def is_empty(node: Any) -> bool:
             return True
         if type(node) is not dict:
             return False
-        places = [value for key, value in node.items() if key in PLACES]
-        if len(places) != 1:
-            return bool(places) and not any(places)
-        [node] = places
+        holders = [value for key, value in node.items() if key in HOLDERS]
+        if len(holders) != 1:
+            return bool(holders) and not any(holders)
+        [node] = holders
     return False

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sxe_pipeline.ingest.nest import steps_of
 from sxe_pipeline.ingest.tables import Needs
 
 _COMPARED = 200
@@ -52,7 +53,8 @@ def chosen(readings: Sequence[Sequence[Found]], needs: Needs) -> Found | None:
 
 
 def _hits(names: Sequence[str], needs: Needs) -> int:
-    return sum(1 for name in names[:_COMPARED] if name and needs([name]))
+    """How many names somebody needs; joined ones by their first step: addresses are joined, too."""
+    return sum(1 for name in names[:_COMPARED] if not name.isdigit() and needs(steps_of(name)[:1]))
 
 
 def _widest(readings: Sequence[Sequence[Found]]) -> Found | None:

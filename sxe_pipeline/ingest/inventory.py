@@ -23,8 +23,9 @@ from sxe_pipeline.store import tables
 class Line:
     """One file of the register; the counts are null until its day was built with it.
 
-    `state`: registered (not yet built), observed, set_aside (its collection is), withdrawn; of a
-    withdrawn file the counts are those that still stand in Tier 1.
+    `post_count` says how many of the observations were posts. `state`: registered (not yet built),
+    observed, set_aside (its collection is), withdrawn; of a withdrawn file the counts are those
+    that still stand in Tier 1.
     """
 
     landed_day: date
@@ -35,6 +36,7 @@ class Line:
     is_expired: bool
     input_count: int | None
     observation_count: int | None
+    post_count: int | None
     quarantine_count: int | None
 
 
@@ -93,7 +95,8 @@ def lines(
             "case when f.withdrawn_at is not null then 'withdrawn' "
             "when n.file_sha256 is not null then 'observed' "
             "when c.problem is not null then 'set_aside' else 'registered' end, "
-            "f.expired_at is not null, n.input_count, n.observation_count, n.quarantine_count "
+            "f.expired_at is not null, n.input_count, n.observation_count, n.post_count, "
+            "n.quarantine_count "
             "from ingest.landing_file f left join ingest.collection c using (collection) "
             "left join social.file_count n using (collection, file_sha256) "
             "where (%(day)s::date is null or f.landed_day = %(day)s) "

@@ -14,7 +14,7 @@ from sxe_pipeline.ingest import columns, envelope, nest, paths
 from sxe_pipeline.ingest.collection import MAPPING, loaded
 from sxe_pipeline.ingest.match import Condition
 from sxe_pipeline.ingest.plain import LostDigits
-from sxe_pipeline.ingest.posts import Post, Posts
+from sxe_pipeline.ingest.posts import Post
 from sxe_pipeline.ingest.shape_files import Form, forms_of, shipped
 
 _MAX_NESTING = 6
@@ -79,16 +79,21 @@ class Mappings:
         if not self._searches.isdisjoint(names):
             return frozenset(names)
         return frozenset(
-            name for name in names if name in self._reads or nest.head(name) in self._reads
+            name
+            for name in names
+            if name in self._reads or not self._reads.isdisjoint(nest.steps_of(name))
         )
 
-    def outcomes(self, record: Any, time: Any = None, depth: int = 0) -> Iterator[Mapped | Refused]:
+    def outcomes(
+        self, record: Any, time: Any = None, depth: int = 0, inside: str | None = None
+    ) -> Iterator[Mapped | Refused]:
         """What one record of a file becomes: usually one row; from an envelope as many as it holds.
 
         Args:
             record: A decoded JSON value or a table row.
             time: The time of observation that a wrapper gave.
             depth: How many envelopes the record lies in.
+            inside: The platform of the envelope that it lies in, where that is known.
 
         Yields:
             Rows and refusals in document order, at least one.
@@ -96,13 +101,15 @@ class Mappings:
         if record is paths.UNREAD:
             yield Refused(None, "malformed")
             return
-        if type(record) is not dict or depth > _MAX_NESTING:
+        if type(record) not in (dict, list) or depth > _MAX_NESTING:
             yield Refused(None, "unknown_shape")
             return
+        if type(record) is list:
+            yield from self._search(None, record, time, depth, set())
+            return
         try:
-            if (flat := self._of_keys(record).nest) is not None:
-                record = flat.apply(record) or record
-            form = self.recognised(record)
+            record = self._nested(record)
+            form = self.recognised(record, inside)
         except Exception:  # noqa: BLE001 - a bad record costs a record, whatever it does to a match
             yield Refused(None, "malformed")
             return
@@ -116,22 +123,29 @@ class Mappings:
             return
         time = envelope.time_of(record, time)
         if form is not None and form.fills is not None:
-            yield _with_posts(_row(form, record, time), form.posts, record)
+            yield _with_posts(_row(form, record, time), form, record)
             return
         told: set[int] = set()
-        posts = form.posts if form else None
-        author = posts.author(record) if posts else None
-        for child in _children_of(form, record) if form else ():
-            told.add(id(child))
-            for outcome in self.outcomes(child, time, depth + 1):
-                yield _with_posts(outcome, posts if child is author else None, record)
+        if form is not None:
+            yield from self._inside(form, record, time, depth, told)
         if form is None or form.is_search:
             yield from self._search(form, record, time, depth, told)
         elif not told:
             yield Refused(form.name, form.otherwise)
 
+    def _inside(
+        self, form: Form, record: dict[str, Any], time: Any, depth: int, told: set[int]
+    ) -> Iterator[Mapped | Refused]:
+        """What the children of an envelope become; notes them in `told`, by identity."""
+        author = form.posts.author(record) if form.posts else None
+        for child in _children_of(form, record):
+            told.add(id(child))
+            for outcome in self.outcomes(child, time, depth + 1, form.platform):
+                is_authors = author is not None and child is author
+                yield _with_posts(outcome, form, record) if is_authors else outcome
+
     def _search(
-        self, form: Form | None, record: dict[str, Any], time: Any, depth: int, told: set[int]
+        self, form: Form | None, record: Any, time: Any, depth: int, told: set[int]
     ) -> Iterator[Mapped | Refused]:
         """What every shape makes of every node; where none makes anything, why there is nothing.
 
@@ -153,24 +167,28 @@ class Mappings:
             return None
 
         try:
-            for node, inner, observed in envelope.nodes(record, met, time, told):
+            for node, inner, observed in envelope.nodes(record, met, self._nested, time, told):
                 is_found = True
-                yield from self._outcomes_of(inner, node, observed, depth + 1)
+                if inner is None:
+                    yield from self.outcomes(node, observed, depth + 1)
+                else:
+                    yield from self._outcomes_of(inner, node, observed, depth + 1)
         except Exception:  # noqa: BLE001 - what was found before stays
             yield Refused(None, "malformed")
             return
-        if is_found:
-            return
-        otherwise = "unknown_shape"
-        if reasons:
-            otherwise = "error_body" if "error_body" in reasons else min(reasons)
-        elif form is not None and (form.otherwise != "not_found" or envelope.is_empty(record)):
-            otherwise = form.otherwise
-        yield Refused(form.name if form else None, otherwise)
+        if not is_found:
+            yield _nothing(form, record, reasons)
 
-    def recognised(self, record: dict[str, Any]) -> Form | None:
-        """The first form whose `match` holds."""
+    def _nested(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record with its joined keys taken apart, where it has any."""
+        flat = self._of_keys(record).nest
+        return record if flat is None else flat.apply(record) or record
+
+    def recognised(self, record: dict[str, Any], inside: str | None = None) -> Form | None:
+        """The first form whose `match` holds, in an envelope of the platform `inside`."""
         for form, conditions in self._of_keys(record).candidates:
+            if form.is_inner and form.platform != inside:
+                continue
             for condition in conditions:
                 if not condition(record):
                     break
@@ -199,6 +217,16 @@ class Mappings:
         return _Known(tuple((form, left) for form, left in settled if left is not None), found)
 
 
+def _nothing(form: Form | None, record: Any, reasons: set[str]) -> Refused:
+    """Why an answer holds nobody, given the reasons that a search met in it."""
+    otherwise = "unknown_shape"
+    if reasons:
+        otherwise = "error_body" if "error_body" in reasons else min(reasons)
+    elif form is not None and (form.otherwise != "not_found" or envelope.is_empty(record)):
+        otherwise = form.otherwise
+    return Refused(form.name if form and otherwise != "unknown_shape" else None, otherwise)
+
+
 def _children_of(form: Form, record: dict[str, Any]) -> Iterator[Any]:
     """What an envelope holds; where it cannot be taken apart any further, one unread record."""
     try:
@@ -207,13 +235,12 @@ def _children_of(form: Form, record: dict[str, Any]) -> Iterator[Any]:
         yield paths.UNREAD
 
 
-def _with_posts(
-    outcome: Mapped | Refused, posts: Posts | None, record: dict[str, Any]
-) -> Mapped | Refused:
+def _with_posts(outcome: Mapped | Refused, form: Form, record: dict[str, Any]) -> Mapped | Refused:
     """The row of an account with the posts that the payload holds of it."""
-    if posts is None or isinstance(outcome, Refused):
+    if form.posts is None or isinstance(outcome, Refused):
         return outcome
-    return replace(outcome, posts=posts.read(record) or None, is_post=posts.is_row(record))
+    found = form.posts.read(record)
+    return replace(outcome, posts=found or None, is_post=form.posts.is_row(record))
 
 
 def _row(form: Form, record: dict[str, Any], time: Any) -> Mapped | Refused:

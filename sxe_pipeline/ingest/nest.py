@@ -16,6 +16,7 @@ import msgspec
 _STEP = re.compile(r"[./]|\[(?=\d+\])|\](?=$|[./\[])")
 _JOINED = re.compile(r"[./\[]")
 _DEEPEST = 16
+_LONGEST_NAME = 1_000
 _LONGEST_CELL = 1 << 20
 _LONGEST_REPR = 1 << 16
 _CELL_STARTS = ("{", "[")
@@ -28,14 +29,18 @@ class Folded(ValueError):
     """Two keys of one record mean the same place."""
 
 
-def head(name: str) -> str:
-    """The first step of a key.
+def steps_of(name: str) -> list[str]:
+    """The steps that a key was joined from; one where it was not.
 
     Example:
-        >>> head("author/stats/0"), head("name"), head("urls[0].url")
-        ('author', 'name', 'urls')
+        >>> steps_of("author/stats/0"), steps_of("name"), steps_of("urls[0].url")
+        (['author', 'stats', '0'], ['name'], ['urls', '0', 'url'])
     """
-    return _JOINED.split(name, maxsplit=1)[0] if _JOINED.search(name) else name
+    if len(name) > _LONGEST_NAME or not _JOINED.search(name):
+        return [name]
+    steps = [step for step in _STEP.split(name) if step is not None]
+    steps = [step for step in steps if step] if "[" in name else steps
+    return steps if len(steps) <= _DEEPEST and all(steps) else [name]
 
 
 class Nest:
@@ -66,13 +71,13 @@ class Nest:
 
 
 def planned(
-    names: Collection[str], heads: AbstractSet[str], entered: AbstractSet[str]
+    names: Collection[str], keys: AbstractSet[str], entered: AbstractSet[str]
 ) -> Nest | None:
     """How records with these keys are taken apart; None where there is nothing to do.
 
     Args:
         names: The keys of a record.
-        heads: First steps that anybody reads; joined keys of others stay as they are.
+        keys: Those that anybody reads; a joined key without any of them stays as it is.
         entered: Those below which somebody looks: their texts may be JSON.
 
     Raises:
@@ -80,11 +85,9 @@ def planned(
     """
     tree: Tree = {}
     for name in names:
-        if len(name) < 1_000 and _JOINED.search(name) and head(name) in heads:
-            steps = [step for step in _STEP.split(name) if step is not None]
-            steps = [step for step in steps if step] if "[" in name else steps
-            if 1 < len(steps) <= _DEEPEST and all(steps):
-                _plant(tree, steps, name)
+        steps = steps_of(name)
+        if len(steps) > 1 and not keys.isdisjoint(steps):
+            _plant(tree, steps, name)
     cells = tuple(name for name in names if name in entered)
     return Nest(tree, cells) if tree or cells else None
 

@@ -68,7 +68,10 @@ def of_shape(entry: Mapping[str, Any], quirks: columns.Quirks) -> Posts | None:
     read = _reader(said, quirks, of_id)
     author = paths.first(entry.get("author", []))
     if is_row:
-        is_post = lambda record: _post_id(of_id(record)) is not None  # noqa: E731
+
+        def is_post(record: dict[str, Any]) -> bool:
+            return _post_id(of_id(record)) is not None
+
         return Posts(lambda record: list(read(record)), is_post, author)
     every = paths.many(said["in"])
 
@@ -86,11 +89,11 @@ def _reader(
     caption = _safe(columns.compiled("bio", entry.get("caption", []), quirks))
     hashtags = _safe(columns.compiled("interests", entry.get("hashtags", []), quirks))
     gives = stated.compiled({"hashtags": entry["hashtags"]} if "hashtags" in entry else {})
-    unless = match.compiled(entry["unless"]) if "unless" in entry else None
+    unless = _safe(match.compiled(entry["unless"])) if "unless" in entry else lambda record: False
 
     def read(record: dict[str, Any]) -> Iterator[Post]:
         post_id = _post_id(of_id(record))
-        if post_id is None or (unless and unless(record)):
+        if post_id is None or unless(record):
             return
         text = caption(record)
         tags = list(_tags(hashtags(record) or []))

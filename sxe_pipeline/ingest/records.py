@@ -91,6 +91,8 @@ def _kind(first: bytes, name: str) -> str | Fault:
     if first.startswith(b"PAR1"):
         return "parquet"
     text = json_text.begin(first)
+    if kind is None and first.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "csv"  # what spreadsheets call Unicode text
     if kind is None:
         return "json" if text[:1] in (b"{", b"[") else Fault.UNSUPPORTED_FORMAT
     if kind == "csv" and text[:2] in (b'{"', b"[{", b"[\n"):

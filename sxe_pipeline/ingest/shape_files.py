@@ -22,6 +22,9 @@ PLATFORMS = ("x", "threads", "tiktok")
 SHIPPED = ("table", "x", "threads", "tiktok", "other")
 
 _READING = ("match", "columns", "records", "find", "post", "posts", "author")
+_BY_PATH = frozenset(("is", "like"))
+"""Conditions whose paths are keys; what stands under them are values."""
+_NO_PATHS = frozenset(("as", "map", "value", "column_wise"))
 _FORM_KEYS = frozenset(
     (
         "name",
@@ -34,6 +37,7 @@ _FORM_KEYS = frozenset(
         "otherwise",
         "search",
         "nested",
+        "inner",
         "post",
         "posts",
         "author",
@@ -49,10 +53,11 @@ class Form:
 
     `fills` maps a payload to a row, `reason` sends it to quarantine, `children` finds the records
     that an envelope holds; `otherwise` is the reason of an envelope that holds none. `is_search`:
-    every shape is tried at every node of it. `is_nested`: a search may meet it. `gives` says which
-    columns a payload speaks of; its `posts` are those of its row, or of the one child of an
-    envelope that wrote them. `reads` names the top-level keys that it looks at, `enters` those
-    below which it looks further, `searches` those below which it looks at everything.
+    every shape is tried at every node of it. `is_nested`: a search may meet it. `is_inner`: it is
+    tried inside of an envelope of its own platform only. `reads` names the top-level keys that it
+    looks at, `enters` those below which it looks further, `searches` those below which it looks at
+    everything. The `posts` of a payload are those of its row, or of the one child of an envelope
+    that wrote them.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Form:
     otherwise: str = "not_a_profile"
     is_search: bool = False
     is_nested: bool = True
+    is_inner: bool = False
     mapped: frozenset[str] = frozenset()
     gives: stated.Gives = lambda record: frozenset()
     posts: Posts | None = None
@@ -118,10 +124,10 @@ def _form(entry: Mapping[str, Any], platform: Any) -> Form:
         if reason is not None and reason not in REASONS:
             raise ValueError(f"shape {name}: {reason!r} is none of {', '.join(REASONS)}")
     matches = match.compiled(entry["match"])
-    form = {"name": name, "platform": platform, "matches": matches, **_looks(entry)}
-    form["is_nested"] = entry.get("nested", True) is True
     quirks = columns.Quirks(entry.get("null_words", ()), entry.get("masked"))
+    form = {"name": name, "platform": platform, "matches": matches, **_looks(entry)}
     form["posts"] = of_shape(entry, quirks)
+    form |= {"is_nested": entry.get("nested", True), "is_inner": entry.get("inner", False)}
     if "columns" in entry:
         if platform not in PLATFORMS:
             raise ValueError(f"shape {name}: platform is one of {', '.join(PLATFORMS)}")
@@ -148,7 +154,7 @@ def _looks(entry: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     if entry.get("find"):
         searches = frozenset(_heads(entry["match"]))
     elif entry.get("search"):
-        searches = envelope.PLACES.intersection(_heads(entry["match"].get("any", ())))
+        searches = envelope.HOLDERS.intersection(_heads(entry["match"].get("any", ())))
     return {
         "reads": frozenset(_heads(parts)),
         "enters": searches.union(_heads(parts, deep=True)),
@@ -157,19 +163,21 @@ def _looks(entry: Mapping[str, Any]) -> dict[str, frozenset[str]]:
 
 
 def _heads(node: Any, *, deep: bool = False) -> Iterator[str]:
-    """The first key of every path below a node (deep: that goes on); other texts do no harm."""
+    """The first key of every path below a node (deep: of those that go on)."""
     if isinstance(node, str):
         with suppress(ValueError):
             steps = paths.parse(node)
             if len(steps) > 1 or not deep:
                 yield str(steps[0])
-    elif isinstance(node, Mapping):
-        for name, inner in node.items():
-            yield from _heads(name, deep=deep)
-            yield from _heads(inner, deep=deep)
     elif isinstance(node, list):
         for inner in node:
             yield from _heads(inner, deep=deep)
+    elif isinstance(node, Mapping):
+        for name, inner in node.items():
+            if name in _BY_PATH and isinstance(inner, Mapping):
+                yield from _heads(list(inner), deep=deep)
+            elif name not in _NO_PATHS:
+                yield from _heads(inner, deep=deep)
 
 
 def _fills(

@@ -145,7 +145,7 @@ def decoded(column: pa.Array) -> list[Any]:
     try:
         if _is_binary(column.type):
             column = column.cast(pa.binary()).cast(pa.string())
-        return list(column.to_pylist())
+        return list(column.to_pylist(maps_as_pydicts="strict"))
     except Exception:  # noqa: BLE001 - a date beyond the year 9999, no UTF-8, an unknown zone
         return [_cell(column, at) for at in range(len(column))]
 
@@ -160,7 +160,7 @@ def _is_binary(kind: pa.DataType) -> bool:
 
 def _cell(column: pa.Array, at: int) -> Any:
     try:
-        value = column[at].as_py()
+        value = column[at].as_py(maps_as_pydicts="strict")
         return value.decode() if type(value) is bytes else value
     except Exception:  # noqa: BLE001 - as above
         return UNREAD

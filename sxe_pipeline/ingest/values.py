@@ -19,6 +19,8 @@ Transform = Callable[[Any], Any]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ID = re.compile(r"[0-9]{1,24}", re.ASCII)
+_GUARDED = re.compile(r"""(?:'|="|"|=)([0-9]{1,24})"?""", re.ASCII)
+"""How people keep a spreadsheet from rounding digits: '1700.. and ="1700.."."""
 _NO_ID = frozenset({"", "0", "null", "none", "nan"})
 _HANDLE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]{1,64}")
 _TRUE = frozenset(
@@ -34,6 +36,8 @@ _FALSE = frozenset(
     )
 )
 _BLANK = frozenset({"", "null", "none", "nan"})
+_HANDLE_LIKE = re.compile(r"[\w.]+")
+_ADDRESS = re.compile(r"(?:https?://)?([\w-]+(?:\.[\w-]+)+/\S+)", re.IGNORECASE)
 _URL_HANDLE = re.compile(r"https?://[^/\s]+/@?([^/?#\s]+)", re.IGNORECASE)
 _NO_HANDLE = frozenset({"i", "intent", "home", "search", "hashtag", "share", "explore", "t", "p"})
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
@@ -61,6 +65,8 @@ def account_id(value: Any) -> str | None:
     """The platform's own account id as digits; a float has lost digits and is refused."""
     if type(value) is str:
         found = value.strip()
+        if not found.isdigit() and (guarded := _GUARDED.fullmatch(found)):
+            found = guarded[1]
         if _ID.fullmatch(found):
             return found if found != "0" else None
         if found.lower() in _NO_ID:
@@ -90,7 +96,10 @@ def x_base64_user_id(value: Any) -> str | None:
 
 
 def handle(value: Any) -> str | None:
-    """A handle without its `@`; white space, control or zero-width characters are refused."""
+    """A handle without its `@`, also out of the address of its profile.
+
+    White space, control or zero-width characters are refused.
+    """
     if value is None or value != value:
         return None
     if type(value) is int:
@@ -100,6 +109,11 @@ def handle(value: Any) -> str | None:
     found = value.strip(" \t\r\n").removeprefix("@")
     if found.lower() in _BLANK:
         return None
+    if not found.isalnum() and not _HANDLE_LIKE.fullmatch(found):
+        if found.lower() in NOTHING:
+            return None
+        if address := _ADDRESS.fullmatch(found):
+            return url_handle(f"https://{address[1]}")
     if not _HANDLE.fullmatch(found):
         raise BadValue
     return found

@@ -6,8 +6,8 @@ sightings is total (time, file, row), so the order of arrival decides nothing. N
 account is (`ingest` keys the rows), when and where the rows are written (`profiles`).
 
 The wide rows are read once: winners are found on narrow columns and joined back, which needs half
-the memory of a window over whole rows. Only accounts of which an older sighting gives something
-that no newer one gives are put together from several.
+the memory of a window over whole rows. Only accounts that were seen in several ways are put
+together from several rows.
 """
 
 import duckdb
@@ -72,29 +72,26 @@ from told group by platform, account_key
 
 _PARTS = """
 create temp table parts as
-with wider as (
-    select few.set_id, many.set_id as wider_id from sets as few, sets as many
-    where list_has_all(many.given, few.given)
-), several as (
+with several as (
     select told.* from told semi join (
         select platform, account_key from told group by all having count(*) > 1
     ) using (platform, account_key)
+), given as (
+    select platform, account_key, sighting, unnest(sets.given) as name
+    from several join sets using (set_id)
+), won as (
+    select platform, account_key, name, max(sighting) as sighting from given group by all
 )
-select platform, account_key, set_id, sighting from several where not exists (
-    select 1 from several as newer join wider on wider.wider_id = newer.set_id
-    where newer.platform = several.platform and newer.account_key = several.account_key
-        and wider.set_id = several.set_id and newer.sighting > several.sighting
-)
+select platform, account_key, sighting, list(name) as names
+from won where name in ({names}) group by all
 """
-"""What a profile is made of: sightings of which no newer one gives all that they give."""
+"""What the profile of an account that was seen in several ways is made of: sightings, each with the
+columns of which it is the newest giver."""
 
 _MERGED = """
 create temp table merged as
 select parts.platform, parts.account_key, {columns}
-from parts join sets using (set_id) join seen as wide on {found}
-where (parts.platform, parts.account_key) in (
-    select (platform, account_key) from parts group by platform, account_key having count(*) > 1
-)
+from parts join seen as wide on {found}
 group by parts.platform, parts.account_key
 """
 
@@ -135,7 +132,7 @@ create temp table evidence as
 with recent as (
     select * from posts qualify row_number() over (
         partition by platform, account_key
-        order by coalesce(posted_at, observed_at) desc, post_id desc
+        order by least(coalesce(posted_at, observed_at), observed_at) desc, post_id desc
     ) <= {NEWEST_POSTS}
 ), words as (
     select platform, account_key, 'tag' as kind, unnest(hashtags) as word from recent
@@ -153,6 +150,7 @@ select platform, account_key, read_post_count, post_hashtags, post_terms
 from (select platform, account_key, count(*) as read_post_count from recent group by all)
 left join ordered using (platform, account_key)
 """
+"""What more posts use comes first. No post is newer than the sighting that showed it."""
 
 _OWN = {
     "platform": "newest.platform",
@@ -214,7 +212,7 @@ class Merge:
             _KEYED.format(given=given),
             _TOLD,
             _NEWEST,
-            _PARTS,
+            _PARTS.format(names=", ".join(f"'{name}'" for name in _GIVABLE)),
             _MERGED.format(
                 columns=", ".join(f"{value} as {name}" for name, value in _merged().items()),
                 found=_found("parts"),
@@ -258,8 +256,8 @@ def _merged() -> dict[str, str]:
     empty = {c.name for c in PROFILE.columns if c.kind == "list" and not c.nullable}
     merged = dict(_OF_ALL)
     for name in (*_GIVABLE, *_WITH):
-        giver = f"list_contains(sets.given, '{_WITH.get(name, name)}')"
-        newest = f"arg_max_null(wide.{name}, parts.sighting) filter (where {giver})"
+        giver = f"list_contains(parts.names, '{_WITH.get(name, name)}')"
+        newest = f"any_value(wide.{name}) filter (where {giver})"
         merged[name] = f"coalesce({newest}, [])" if name in empty else newest
     return merged
 

@@ -34,6 +34,8 @@ _TAG = f"#{_WORD}"
 _RUNS = r"(\p{Han}+|[\p{Katakana}ー]+)"
 """Scripts without spaces change where a word ends; Hiragana between them is grammar."""
 _LONG_HAN = r"^\p{Han}{5,}$"
+_DIGITS = r"\p{N}|^[〇零一二三四五六七八九十百千万億亿两壹贰叁肆伍陆柒捌玖拾]+$"
+"""Han writes numbers in letters: a word that is nothing else is one."""
 
 
 def evidence(own_posts: pa.Array, detectors: "Detectors") -> pa.Array:
@@ -158,7 +160,7 @@ def _kept(words: pl.DataFrame, longest: int, most: int, detectors: "Detectors") 
     stripped = words.with_columns(pl.col("word").str.strip_chars("_"))
     word = pl.col("word")
     sized = stripped.filter(
-        word.str.len_chars().is_between(2, longest) & ~word.str.contains(r"\p{N}")
+        word.str.len_chars().is_between(2, longest) & ~word.str.contains(_DIGITS)
     ).unique(maintain_order=True)
     distinct = sized["word"].unique(maintain_order=True).to_arrow().cast(pa.string())
     is_clean = pc.invert(_is_marked(distinct, detectors))

@@ -263,3 +263,44 @@ def test_a_workbook_inside_an_archive_lands():
     data = packed({"a.xlsx": workbook([["id", "username", "name"], ["1", "u1", "N"]])})
 
     assert outcome(data, "drop.zip") == (["u1"], [])
+
+
+def rewritten(data: bytes, change: dict[bytes, bytes]) -> bytes:
+    """A workbook whose first sheet says something that no program would."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for member in old.infolist():
+            text = old.read(member)
+            if member.filename == "xl/worksheets/sheet1.xml":
+                for said, instead in change.items():
+                    text = text.replace(said, instead)
+            new.writestr(member.filename, text)
+    return out.getvalue()
+
+
+BOMB = b"<!DOCTYPE w [<!ENTITY a0 'x'>%s]>" % b"".join(
+    b"<!ENTITY a%d '%s'>" % (n, b"&a%d;" % (n - 1) * 10) for n in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({b'r="2"': b'r="99999999999"', b'"A2"': b'"A99999999999"'}, id="a far row"),
+        pytest.param({b'r="C2"': b'r="ZZZZZZZ2"'}, id="a far column"),
+        pytest.param({b"<worksheet": BOMB + b"<worksheet", b">N<": b">&a11;<"}, id="entities"),
+        pytest.param({b"</sheetData>": b""}, id="broken XML"),
+        pytest.param({b'r="B2"': b'r="no reference"'}, id="a cell without an address"),
+    ],
+)
+def test_a_sheet_that_no_program_writes_costs_its_file_at_most(change):
+    data = rewritten(workbook([["id", "username", "name"], ["1", "u1", "N"]]), change)
+
+    tracemalloc.start()
+    rows, rejects = land(packed({"a.xlsx": data, "b.jsonl": user(2)}), "drop.zip")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert rows[-1]["handle"] == "u2", "the neighbour lands"
+    assert {reject.reason for reject in rejects} <= {"malformed", "too_large", "bad_value"}
+    assert peak < 128 << 20

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sxe_pipeline.ingest.counts import count
 from sxe_pipeline.ingest.plain import BadValue, LostDigits, Rounded, plain
 from sxe_pipeline.ingest.times import when
-from sxe_pipeline.ingest.values import account_id, flag
+from sxe_pipeline.ingest.values import account_id, flag, handle
 
 MANY = settings.default.max_examples
 
@@ -184,6 +184,27 @@ def test_an_id_is_strict():
             account_id(lossy)
     with pytest.raises(LostDigits):
         account_id(Rounded(1700000000000000000))
+
+
+@pytest.mark.parametrize("guarded", ["'17", '="17"', '"17"', " 17 ", "=17"])
+def test_an_id_that_was_guarded_from_a_spreadsheet_is_whole(guarded):
+    assert account_id(guarded) == "17"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("@a_b", "a_b"),
+        ("https://www.tiktok.com/@a.b?lang=en", "a.b"),
+        ("x.com/a_b", "a_b"),
+        ("https://x.com/i/user/17", None),
+        ("n/a", None),
+        ("—", None),
+        ("na", "na"),
+    ],
+)
+def test_a_handle_is_a_name_also_where_the_address_of_its_profile_stands(written, meant):
+    assert handle(written) == meant
 
 
 def test_a_yes_of_any_office_program_is_one():

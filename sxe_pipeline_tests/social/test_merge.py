@@ -186,10 +186,13 @@ def test_each_post_is_there_once_whatever_arrives_first(rows, chance):
 
 def test_the_newest_hundred_posts_speak_for_their_author_over_all_days():
     rows = [
-        seen("id:1", row=n, day=n % 3, own_posts=[post(str(n), [f"t{n}"], ["all"], posted=n)])
+        seen("id:1", row=n, day=n % 3, observed_at=at(200))
+        | {"own_posts": [post(str(n), [f"t{n}"], ["all"], posted=n)]}
         for n in range(130)
     ]
     rows.append(seen("id:1", row=200, own_posts=[post("old", ["old"], [], posted=-5)]))
+    # A post that says it is of next year is no newer than the sighting that shows it.
+    rows.append(seen("id:1", row=201, observed_at=at(-9), own_posts=[post("x", ["x"], posted=9e3)]))
 
     row = merged(rows)["id:1"]
 
@@ -277,6 +280,19 @@ def test_sightings_stored_before_columns_were_noted_give_what_they_hold():
     row = merged([full, hit])["id:1"]
 
     assert (row["bio"], row["follower_count"], row["display_name"]) == ("baker", 7, "Ana")
+
+
+def test_an_account_that_was_seen_in_two_thousand_ways_is_one_row():
+    """Whoever writes payloads chooses their keys: what that costs must not grow with its square."""
+    chance = random.Random(7)
+    rows = []
+    for number in range(2_000):
+        gives = [name for name in (*COLUMNS, "region", "category") if chance.random() < 0.5]
+        noise = [f"column_{number}", *gives]
+        said = {name: f"{name} {number}" for name in ("bio", "location") if name in gives}
+        rows.append(seen("id:1", row=number, observed_at=at(number), given=noise, **said))
+
+    assert shown(merged(rows)) == expected(rows)
 
 
 @pytest.mark.parametrize("second", ["id:1", "id:2"])

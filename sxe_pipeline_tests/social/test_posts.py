@@ -1,10 +1,12 @@
 """Of a caption hashtags and clean terms are left; the caption is nowhere, and contacts are not."""
 
+import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,6 +47,7 @@ def said(caption=None, hashtags=None, detectors=None):
         pytest.param(f"call {NUMBER} now", ["call", "now"], id="no numbers"),
         pytest.param("東京カメラを買いました", ["カメラ", "東京"], id="scripts end words"),
         pytest.param("我喜欢编程", ["喜欢", "我喜", "欢编", "编程"], id="long runs in pairs"),
+        pytest.param("三八九二 一三八零零 三昧", ["三昧"], id="no numbers in letters"),
         pytest.param("ﬁne 𝕓𝕣𝕖𝕒𝕕", ["bread", "fine"], id="styled letters"),
         pytest.param("a b " + "x" * 30, [], id="neither letters nor sentences"),
         pytest.param("", [], id="an empty caption says so"),
@@ -74,6 +77,26 @@ def test_a_caption_in_which_the_second_detector_still_sees_something_says_nothin
     found = said(f"rye #bread {ADDRESS}", None, Detectors(redact_array=blind))
 
     assert found == (None, None)
+
+
+def marks_rye(texts):
+    """A redactor that takes one word for a contact, where it stands alone."""
+    hits = pc.equal(texts, "rye")
+    kinds = pa.array([["email"] if hit else [] for hit in hits.to_pylist()], pa.list_(pa.string()))
+    return Redacted(texts, hits.cast(pa.int32()), kinds)
+
+
+@pytest.mark.parametrize(
+    "detectors",
+    [
+        Detectors(redact_array=marks_rye),
+        Detectors(scan_array=lambda t: pc.if_else(pc.equal(t, "rye"), "shape", None)),
+        Detectors(contact_shaped=lambda t: pc.equal(t, "rye")),
+    ],
+    ids=["the redactor", "the second detector", "the rule of handles"],
+)
+def test_a_word_that_is_marked_where_it_stands_alone_goes(detectors):
+    assert said("my rye bread", ["rye", "tea"], detectors) == (["tea"], ["bread", "my"])
 
 
 def test_lists_stay_as_long_as_they_were():
@@ -113,9 +136,13 @@ def test_whatever_is_written_terms_are_clean_words_in_order(around, contact, has
 
     for words in (tags or [], terms or []):
         assert words == sorted(set(words))
-        assert not [w for w in words if "@" in w or any(c.isnumeric() for c in w) or " " in w]
+        assert not [w for w in words if "@" in w or " " in w or any(map(is_digit, w))]
     left = " ".join([*(tags or []), *(terms or [])])
     assert "protonmail" not in left or "protonmail" in " ".join([*around, *hashtags])
+
+
+def is_digit(character):
+    return unicodedata.category(character).startswith("N")
 
 
 def own(key="id:1", hours=0, **said):
