@@ -70,6 +70,7 @@ def test_every_verb_has_help_and_none_is_a_stub():
     assert {name[0] for name in found} == {
         *("demo", "doctor", "env", "down", "ingest", "build", "redact", "label", "market"),
         *(
+            "eval",
             "batch",
             "audit",
             "contracts",

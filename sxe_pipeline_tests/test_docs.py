@@ -26,6 +26,10 @@ DENIED = {"lane", "stranger", "duty", "desk", "slot", "cover", "fingerprint", "r
 GEOGRAPHY = {
     "cards/build.py",
     "cards/places.py",
+    "redact/array.py",
+    "redact/exact.py",
+    "redact/places.py",
+    "social/redaction.py",
     "cards/taxonomy.py",
     "contacts/providers/enformion.py",
     "sandbox/provider_calls.py",

@@ -34,6 +34,8 @@ def _patterns() -> tuple[tuple[str, str], ...]:
 
 
 PLAIN = _patterns()
+_NEEDED = {"email": "@", "phone": "+", "contact_link": "/"}
+"""What each pattern cannot match without; looked for first."""
 COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in PLAIN)
 
 
@@ -41,7 +43,7 @@ def find(text: str) -> list[tuple[int, int, str]]:
     """Plain contacts in a raw text, as (start, end, kind), in the order the vector stage uses."""
     spans: list[tuple[int, int, str]] = []
     for kind, pattern in COMPILED:
-        if (kind == "email" and "@" not in text) or (kind == "phone" and "+" not in text):
+        if _NEEDED[kind] not in text:
             continue
         spans += [(match.start(2), match.end(2), kind) for match in pattern.finditer(text)]
     return spans

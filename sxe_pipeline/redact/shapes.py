@@ -78,6 +78,8 @@ def is_other_shape(run: str) -> bool:
 
 def is_measured(run: str) -> bool:
     """Whether every part of the run is a decimal, or in groups of three, or round."""
+    if "." not in run and "," not in run and "00" not in run:
+        return False
     parts = [part for part in _BETWEEN.split(run) if part]
     return len(parts) > 1 and any(
         all(form.fullmatch(part) for part in parts) for form in (_DECIMAL, _GROUPED, _ROUND)
@@ -86,6 +88,8 @@ def is_measured(run: str) -> bool:
 
 def is_position(run: str) -> bool:
     """Whether the run is a pair of coordinates: no word before it makes it a phone number."""
+    if "." not in run:
+        return False
     parts = [part for part in re.split(r"\s{0,2}[,;/]\s{0,2}|\s{1,2}", run) if part]
     return len(parts) == 2 and all(_PRECISE.fullmatch(part) for part in parts)
 

@@ -15,7 +15,7 @@ _WORD = r"[^\x00-@\[-`{-\x7f]"
 _SIDE = r"[\[({<|~_*/\-.=+ \n\])}>（【「『«‹《〔）】」』»›》〕]"
 _OPEN, _CLOSE = r"[\[({<|~_*/（【「『«‹《〔]", r"[\])}>|~_*/）】」』»›》〕]"
 _AT = (
-    r"(?i:[a-z0-9_)\]}>.\-]@|[a-z0-9_.\-)\]}>] {1,3}@ {0,2}[a-z0-9\-]+ ?(?:\."
+    r"(?i:[a-z0-9_)\]}>.\-]@[^ \n\[]|[a-z0-9_.\-)\]}>] {1,3}@ {0,2}[a-z0-9\-]+ ?(?:\."
     r"|[\[({<（【] ?[.。] ?[\])}>）】] ?)[a-z]"
     r"|@ {0,2}[a-z0-9\-]+ \. ?[a-z]|@ {1,2}[a-z0-9\-]+\.|\n@[a-z0-9\-]+\.|@\n)"
     r"|[\[({<] ?@ ?[\])}>]|\p{L}@|@[^\x00-\x7f]|\n[.]|[A-Za-z0-9] @t "
@@ -28,7 +28,7 @@ _PROVIDER = (
 DIGITS = (
     r"(?:[0-9oOlLiI][^0-9A-Za-z]{0,5}){6}[0-9oOlLiI]|[0-9][0-9oOlLiIsSbB]{6}"
     r"|(?:[0-9][^0-9A-Za-z]{0,2}[A-Za-z]{1,9}[^0-9a-zA-Z]{0,2}){6}[0-9]",
-    r"(?:[0-9][^0-9A-Za-z]{0,5}){5}[0-9]",
+    r"(?:[0-9][^0-9A-Za-z/:]{0,5}){5}[0-9]",
     r"(?:[0-9]{1,5}[^0-9A-Za-z]{1,3}[A-Za-z]{2,9}[^0-9A-Za-z]{1,3}){2}[0-9]"
     r"|(?:8(?:00|33|44|55|66|77|88)|900|0(?:508|808|900|500)|1[38]00"
     r"|13)\)?[ .\-]{0,2}[A-Za-z0-9]{0,6}[A-Za-z]{3}"
@@ -42,15 +42,14 @@ UNUSUAL_CHARS = (
     r"\x{20E3}\x{1F100}-\x{1F1E5}\x{E0020}-\x{E007E}\x{2800}-\x{28FF}\x{1F550}-\x{1F55B}\x{"
     r"2680}-\x{2685}﹫ⓐ➕⁄∕]"
     r"|(?:\p{Nd}[^\p{L}]{0,4}){6}\p{Nd}"
-    r"|[ -~][\x{200b}-\x{200f}\x{00ad}\x{2060}-\x{2064}\x{202a}-\x{202e}\x{feff}\x{034f}\x{"
-    r"180e}]+[ -~]"
+    r"|[ -~][\x{200b}-\x{200f}\x{00ad}\x{2060}-\x{2064}\x{202a}-\x{202e}\x{feff}\x{034f}\x{180e}]"
     r"|[!-~][\x{0300}-\x{036f}\x{20d0}-\x{20df}\x{20e1}-\x{20ff}]"
     r"|[a-z][\x{0430}-\x{045f}\x{03b1}-\x{03c9}]|[\x{0430}-\x{045f}\x{03b1}-\x{03c9}][a-z]"
 )
 _HAN = "[〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖]"
 _IDEOGRAPHS = rf"{_HAN}(?:[^\p{{L}}]{{0,3}}{_HAN}){{5}}"
 ENCODED = (
-    r"(?:^|[^A-Za-z0-9+/=_.\-@#:])[A-Za-z0-9+/_\-]{3,}[a-z0-9][A-Z][A-Za-z0-9+/_\-]{6,}={0,2}(?:$"
+    r"(?:^|[^A-Za-z0-9+/=_.\-@#:])[A-Za-z0-9+/_\-]{3,}[a-z0-9][A-Z][A-Za-z0-9+/_\-]{8,}={0,2}(?:$"
     r"|[^A-Za-z0-9+/=_\-@])"
     r"|(?:[0-9A-Fa-f]{2}[ :]){6}|(?:^|[^0-9A-Za-z#])(?:0x)?[0-9a-fA-F]{14,}"
     r"|(?:[A-Za-z0-9@.][ \-_.*|~/,]{1,3}){8}"
@@ -130,7 +129,7 @@ def number_words() -> tuple[list[str], str, tuple[str, ...]]:
     short = one_of({word for word in listed if word[0] < "\u0250"})
     english = "|".join((*names, "oh"))
     gap = r"[ ,.\-_*/|\n]{1,3}"
-    leet = r"[a-z0-9@$]*[0-9@$][a-z][a-z0-9@$]*|[a-z][0-9@$][a-z0-9@$]*"
+    leet = r"[0-9$][a-z][a-z0-9@$]*|[a-z]+[0-9@$][a-z0-9@$]*"
     mixed = (
         rf"(?i:[0-9][ ,.\-/]{{0,3}}(?:{one_of(set(dense))})"
         rf"|(?:{one_of(set(dense))})[ ,.\-/]{{0,3}}[0-9])"
@@ -155,9 +154,9 @@ def number_words() -> tuple[list[str], str, tuple[str, ...]]:
 def link_names() -> tuple[list[str], tuple[str, ...]]:
     """Hosts as written, and patterns of hosts that are short or hidden."""
     listed = {host.split("/")[0] for name in ("contact_hosts", "link_hubs") for host in hosts(name)}
-    labels = {host.split(".")[0] for host in listed}
-    hidden = one_of({label for label in labels if len(label) > 3} | {"linktree", "link tree"})
     ordinary = {"facebook.com", "instagram.com", "vk.com", "bit.ly", "tinyurl.com", "fb.com"}
+    labels = {host.split(".")[0] for host in listed - ordinary if host.count(".") == 1}
+    hidden = one_of({label for label in labels if len(label) > 3} | {"linktree", "link tree"})
     deep = {host for name in ("contact_hosts", "link_hubs") for host in hosts(name) if "/" in host}
     return (
         sorted({host for host in listed - ordinary if len(host) > 5} | deep | {"fb.me/msg"}),
@@ -181,7 +180,7 @@ def messengers() -> tuple[str, ...]:
         rf"(?i:(?:^|[^a-z])(?:{strong})(?:[^a-z]|$))|(?i:{dense})",
         rf"(?i:(?:^|[^a-z])(?:{weak})(?: ?(?:id|user|name|pin|is)?[ ]{{0,2}}(?:[:@=\->"
         rf"|/(~#•–—]|[^\x00-\x7f])|[ \n]{{1,3}}(?:[a-z]{{1,8}}:? ){{0,2}}@?[a-z.]{{0,20}}(?"
-        rf":[0-9_]|[a-z]\.[a-z])|[^\x00-\x7f]|[0-9]))"
+        rf":[0-9_]|[a-z]\.[a-z])| ?(?:id|username|nick) [a-z0-9]|[^\x00-\x7f]|[0-9]))"
         r"|(?i:(?: (?:on|en|em|auf|sur|su|via|at|no|op|w) |[(\[|/\-:] ?"
         r"|[^\x00-\x7f] )(?:signal|tg|kik|whatsapp|discord|skype)(?:$|[^a-z]))"
         rf"|(?i:(?:{odd})[^\p{{L}}]{{0,6}}[a-z0-9_])"
@@ -207,7 +206,8 @@ def streets() -> tuple[str, ...]:
         rf"|улица)[. /]{{1,2}}(?:[^ \n]+ ){{0,6}}[^ \n]{{0,3}}[0-9]|(?:{endings})\.? [0-9]",
         r"(?i:(?:^|[^a-z])(?:calle|cll?|carrera|cra|cr|kra?|k|av|avenida|avda|ac|ak"
         r"|transversal|transv|tv|tr|diagonal|diag|dg|circular|autopista|mz"
-        r"|manzana)[. ]{0,2}[0-9])|(?i:c/)"
+        r"|manzana)[. ]{0,2}[0-9]{1,3} ?[a-z]{0,3} ?[a-z]{0,5} ?(?:#|n|-))"
+        r"|(?:^|[^\w])[Cc]/ ?[A-ZÀ-Þd]"
         rf"|(?i:(?:^|[^a-z])(?:{boxes}|bp)[^a-z0-9]{{1,4}}(?:n[^a-z]{{1,3}})?[0-9])",
         rf"[0-9][A-Za-z]?,? (?:[A-Z0-9][^ ]* )+(?i:{core})(?:[^a-z]|$)",
         r"[A-Z]{1,2}[0-9]{1,2}[A-Z]? ?[0-9][A-Z]{2}(?:[^A-Za-z0-9]|$)|[A-Z]{2},? [0-9]{5}"
@@ -219,7 +219,7 @@ def streets() -> tuple[str, ...]:
         r"|block|sector|singapore"
         r"|street|road|avenue|boulevard|apt|apartment|suite|ste|unit|psc|[afd]po"
         r"|cmr)[ .:#\-,]{1,3}(?:n?o?\.? ?#?)?[^ ]{0,6}[0-9]"
-        r"|[AFD]PO[ ,]{1,2}A[AEP]|[0-9]/[A-Z0-9]{1,3},? [A-Z0-9]",
+        r"|[AFD]PO[ ,]{1,2}A[AEP]|[0-9]/[A-Z0-9]{1,3},? [A-Z0-9][^\n]*[0-9]{3}",
         r"(?:大道|[路街巷弄段村]|胡同|新村|小区|花园|广场|大厦).{0,3}[0-9]"
         r"|[로길동면읍대구군시도] ?[0-9]|(?:شارع|طريق"
         r"|ميدان|كورنيش|ش\.|خیابان|بلوار|کوچه|گلی|سڑک) "

@@ -73,7 +73,7 @@ def test_such_a_name_is_refused_at_the_door_before_anything_is_copied(
     (given / file).write_text("{}")
     store = Objects((tmp_path / "landing").as_uri())
 
-    with pytest.raises(BadInput, match="1 files have a name.*rename") as refused:
+    with pytest.raises(BadInput, match=r"1 files have a name.*rename") as refused:
         land.land(store, [given], collection=collection, day=date(2026, 11, 29))
 
     assert "jane" not in str(refused.value)
