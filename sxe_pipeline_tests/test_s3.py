@@ -125,8 +125,9 @@ def test_a_day_on_buckets_is_a_verified_batch(bucket, place):
     assert seen.row_count == 8
 
 
-PRINTED = f"ana.writes@protonmail.com read 20 rows\n{'x' * 100_000}\nüber\n"
-KEPT = f"[email] read 20 rows\n{'x' * 400}\nüber\n".encode()
+PRINTED = f"ana.writes@protonmail.com read 20 rows\n{'@ ' * 50_000}\nüber\n"
+KEPT = f"[email] read 20 rows\n{'@ ' * 200}\nüber\n".encode()
+"""Of each piece of a long line that may hold an address, the beginning."""
 RUN = ["a-run", "compute_logs", "a-step"]
 
 
