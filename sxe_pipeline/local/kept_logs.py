@@ -18,6 +18,7 @@ from sxe_pipeline import logs, settings
 from sxe_pipeline.settings import StoreUrl
 
 _ENDS = {"stdout": "out", "stderr": "err"}
+_LONGEST = 1 << 16
 
 
 class KeptLogs(S3ComputeLogManager):
@@ -57,7 +58,15 @@ class KeptLogs(S3ComputeLogManager):
     ) -> None:
         """Take contact data out of what was captured, and upload the rest."""
         captured = self.local_manager.get_captured_local_path(log_key, _ENDS[io_type.value])
-        file = Path(captured)
-        if file.exists():
-            file.write_text(logs.scrub(file.read_text("utf-8", "replace")), "utf-8")
+        if Path(captured).exists():
+            _scrub(Path(captured))
         super().upload_to_cloud_storage(log_key, io_type, partial)
+
+
+def _scrub(file: Path) -> None:
+    """Line by line, as a run may print without end; of a long line the beginning stays."""
+    clean = file.with_suffix(".clean")
+    with file.open(encoding="utf-8", errors="replace") as printed, clean.open("w") as kept:
+        while line := printed.readline(_LONGEST):
+            kept.write(logs.scrub(line))
+    clean.replace(file)

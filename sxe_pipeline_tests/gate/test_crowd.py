@@ -234,8 +234,8 @@ def test_sixteen_processes_pay_nobody_twice_and_take_nothing_past_a_cap(world):
 
     took = world.one("select count(distinct call_id) from outside.took")
     print(f"{took} calls, {crowd.lost} workers lost, {dict(driver.did)}")
-    assert took > 20
-    assert crowd.lost > 3
+    assert took > 5, "or nothing was tried"
+    assert crowd.lost > 2
     for provider in PRICES:
         reserved, spent, overrun = world.money(provider)
         taken, waiting = world.owner(
