@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from typing import IO, Any
 
 from sxe_pipeline import settings as environment
@@ -34,31 +35,42 @@ def variables(settings: Settings) -> dict[str, str]:
     Args:
         settings: With the logins of the contact tier and of Dagster.
     """
-    home = dagster_home(settings)
+    env = reached(settings) | {"SXE_KEYSET": keyset(settings)}
+    if not settings.is_production:
+        env["SXE_SIGNING_KEY"] = sign.contact_file(settings.home).as_uri()
+    elif settings.signing_key:
+        env["SXE_SIGNING_KEY"] = settings.signing_key
+    for name, (address, _, credentials) in PROVIDERS.items():
+        env[address] = settings.provider_urls[name]
+        for key, variable in credentials.items():
+            if value := settings.credentials[name].get(key):
+                env[variable] = value
+    if settings.apollo_sink_url:
+        env["SXE_APOLLO_SINK_URL"] = settings.apollo_sink_url
+    return env
+
+
+def reached(settings: Settings) -> dict[str, str]:
+    """What a process of the contact tier is told that calls nobody and signs nothing.
+
+    Args:
+        settings: With the logins of the contact tier and of Dagster.
+    """
     env = {
         "PATH": "/usr/bin:/bin",
         "PYTHONUTF8": "1",
-        "DAGSTER_HOME": str(home),
+        "DAGSTER_HOME": str(dagster_home(settings)),
         "SXE_CONTACTS_DATABASE_URL": settings.need("contacts_dsn"),
         "DAGSTER_DATABASE_URL": settings.need("dagster_dsn"),
         "DAGSTER_STORAGE_URL": with_driver(settings.need("dagster_dsn"), "psycopg2"),
-        "SXE_KEYSET": keyset(settings),
-        "SXE_SIGNING_KEY": sign.contact_file(settings.home).as_uri(),
         **stores(settings, "contact_handoff_url"),
         **pace(settings),
         **environment.of_machine(),
     }
     if settings.is_production:
         env[ENV] = PRODUCTION
-    for name, (address, _, credentials) in PROVIDERS.items():
-        env[address] = settings.provider_urls[name]
-        for key, variable in credentials.items():
-            if value := settings.credentials[name].get(key):
-                env[variable] = value
     if settings.contact_handoff_url.startswith("s3:"):
         env |= environment.object_store()
-    if settings.apollo_sink_url:
-        env["SXE_APOLLO_SINK_URL"] = settings.apollo_sink_url
     return env
 
 
@@ -85,7 +97,7 @@ def run_once(settings: Settings) -> list[dict[str, Any]]:
     Raises:
         StoreUnavailable: The child could not do its work; its log says why.
     """
-    return _run_child(settings, ONCE)
+    return _run_child(settings, variables, ONCE)
 
 
 def recover(settings: Settings, *, is_dry_run: bool) -> dict[str, Any]:
@@ -101,11 +113,13 @@ def recover(settings: Settings, *, is_dry_run: bool) -> dict[str, Any]:
     Raises:
         StoreUnavailable: The child could not do its work; its log says why.
     """
-    [found] = _run_child(settings, RECOVERY, *(["--dry-run"] if is_dry_run else []))
+    [found] = _run_child(settings, reached, RECOVERY, *(["--dry-run"] if is_dry_run else []))
     return found
 
 
-def _run_child(settings: Settings, module: str, *arguments: str) -> list[dict[str, Any]]:
+def _run_child(
+    settings: Settings, told: Callable[[Settings], dict[str, str]], module: str, *arguments: str
+) -> list[dict[str, Any]]:
     with (
         attach.attached(settings, "contacts", "dagster") as held,
         # Files, not pipes: nobody reads while it is waited for.
@@ -114,7 +128,7 @@ def _run_child(settings: Settings, module: str, *arguments: str) -> list[dict[st
     ):
         child = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
-            env=variables(held.settings),
+            env=told(held.settings),
             cwd="/",
             umask=UMASK,
             pass_fds=held.descriptors,

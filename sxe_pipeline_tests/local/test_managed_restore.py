@@ -122,11 +122,11 @@ def test_after_a_restore_nobody_is_paid_for_again_and_no_suppressed_card_leaves(
 
     # Two persons look, and work goes on.
     looked = json.loads(platform.operator("recover", "--dry-run", "--json").stdout)
-    assert looked["data"]["batches"] == 1
+    assert looked["batches"] == 1
     done = platform.operator(
         "recover", "--reason", "restored the dump", "--json", SXE_TOKEN=tokens["cho"]
     )
-    proposal = json.loads(done.stdout)["data"]["proposal_id"]
+    proposal = json.loads(done.stdout)["proposal_id"]
     done = platform.operator("budget", "confirm", str(proposal), SXE_TOKEN=tokens["dan"])
     assert done.returncode == 0, done.stdout + done.stderr
     for provider in ("apollo", "enformion"):
