@@ -44,7 +44,7 @@ def compiled(entries: Mapping[str, Any]) -> Gives:
             if len(known) >= _MAX_KNOWN_KEY_SETS:
                 known.clear()
             # A flat table writes a nested key as 'user.bio', 'user/bio' or 'user[0].bio'.
-            here = {*keys, *map(nest.head, keys)}
+            here = {*keys, *(nest.steps_of(key)[0] for key in keys)}
             found = frozenset(n for n, first in heads.items() if not first or first & here)
             known[keys] = found
         return found
