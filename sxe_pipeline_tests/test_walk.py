@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pyarrow as pa
 import pytest
@@ -10,7 +11,7 @@ from sxe_pipeline import face
 from sxe_pipeline.demo import dump, search
 from sxe_pipeline.local import runs
 from sxe_pipeline.ops.sensors import range_tags
-from sxe_pipeline.redact import Rules, redact_array
+from sxe_pipeline.redact import Rules, redact_array, redact_seam
 from sxe_pipeline.sandbox import plants
 from sxe_pipeline.social import observe
 from sxe_pipeline.social.redaction import Detectors
@@ -45,6 +46,8 @@ def test_a_file_becomes_a_batch_and_everything_is_said_once(place):
     kinds = dict(place.rows("select kind, count(*) from audit.event group by kind"))
     assert kinds["landing_file.registered"] == 1
     assert kinds["batch.published"] == 1
+    night = runs.run_partition(place.tier, place.instance, "upkeep", None, {})
+    assert night.is_success, "what guards found is attested there"
     uncovered = place.rows(
         "select count(*) from audit.event e left join audit.attested_event c using (event_id) "
         "where c.event_id is null and e.kind <> 'key.created'"
@@ -137,7 +140,11 @@ def left_behind(place, plant):
     return list(search.find([plant], files, tables_of))
 
 
-BLIND = Rules().without("email")
+RULES = Rules().without("email")
+BLIND = {
+    "redact_array": partial(redact_array, rules=RULES),
+    "redact_seam": partial(redact_seam, rules=RULES),
+}
 
 
 def test_with_all_rules_on_the_plant_is_nowhere(place, hidden):
@@ -149,7 +156,7 @@ def test_with_all_rules_on_the_plant_is_nowhere(place, hidden):
 
 
 def test_a_rule_switched_off_makes_leaks_rise_and_the_check_fail(place, hidden, monkeypatch):
-    half_blind = Detectors(redact_array=lambda texts, places: redact_array(texts, BLIND, places))
+    half_blind = Detectors(**BLIND)
     monkeypatch.setattr(observe, "Detectors", lambda: half_blind)
 
     run = place.run("tier1_intake", DAYS[2])
@@ -161,10 +168,7 @@ def test_a_rule_switched_off_makes_leaks_rise_and_the_check_fail(place, hidden, 
 
 
 def test_with_rule_and_scan_off_the_plant_is_found(place, hidden, monkeypatch):
-    blind = Detectors(
-        redact_array=lambda texts, places: redact_array(texts, BLIND, places),
-        scan_array=lambda texts: pa.nulls(len(texts), pa.string()),
-    )
+    blind = Detectors(**BLIND, scan_array=lambda texts: pa.nulls(len(texts), pa.string()))
     monkeypatch.setattr(observe, "Detectors", lambda: blind)
 
     run = place.run("tier1_intake", DAYS[2])

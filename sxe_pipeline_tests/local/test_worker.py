@@ -137,7 +137,10 @@ def test_d09_each_child_of_a_container_knows_what_is_its_own(tmp_path, monkeypat
     }
     assert identities == {
         "daemon": set(),
-        "social": {"SXE_LANDING_STORE", "SXE_TIER1_STORE", "SXE_HANDOFF_STORE"},
+        "social": {
+            *("SXE_LANDING_STORE", "SXE_TIER1_STORE", "SXE_HANDOFF_STORE"),
+            "SXE_RUN_LOG_STORE",
+        },
         "contact": {"SXE_CONTACT_HANDOFF_STORE"},
     }
     assert held["social"] & held["contact"] == {dagster, "SXE_SIGNING_KEY"}
