@@ -70,16 +70,21 @@ class _Parquet:
         if not self._columns:
             yield Fault.MALFORMED
             return
+        count = 0
         for group in range(self._source.num_row_groups):
-            yield from self._group(group)
+            for row in self._group(group):
+                count += 1
+                yield row
+        if count < self._source.metadata.num_rows:
+            yield Fault.MALFORMED
 
-    def _group(self, group: int) -> Iterator[dict[str, Any] | Fault]:
+    def _group(self, group: int) -> Iterator[dict[str, Any]]:
         count = 0
         with suppress(Exception):
             for batch in self._batches(group, self._columns):
                 yield from self._of(batch.num_rows, self._decoded(batch))
                 count += batch.num_rows
-            return
+        # A column whose own count of values is damaged ends early, without any error.
         yield from self._column_by_column(group, count)
 
     def _batches(self, group: int, names: list[str]) -> Iterator[pa.RecordBatch]:
@@ -96,7 +101,7 @@ class _Parquet:
         for at in range(rows):
             yield self._empty | {name: column[at] for name, column in cells.items()}
 
-    def _column_by_column(self, group: int, skip: int) -> Iterator[dict[str, Any] | Fault]:
+    def _column_by_column(self, group: int, skip: int) -> Iterator[dict[str, Any]]:
         """The rest of a row group of which a column cannot be read: the others in step."""
         readers = {
             name: _Column(self._batches(group, [name]), name, skip) for name in self._columns
@@ -108,7 +113,6 @@ class _Parquet:
             # The footer may promise any number of rows: those count that a column really has.
             rows = max((len(found) for found in cells.values()), default=0)
             if not rows:
-                yield Fault.MALFORMED
                 return
             filled = {name: found + [UNREAD] * (rows - len(found)) for name, found in cells.items()}
             yield from self._of(rows, {n: c for n, c in filled.items() if n in self._needed})
