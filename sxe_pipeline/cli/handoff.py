@@ -5,6 +5,7 @@ Here: listing, checking, printing. Not here: publishing (`tier1.build`) and the 
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,36 @@ def batch_list(market: str | None, as_json: bool) -> None:
             for b in batches.list_batches(conn, market=market)
         ]
     answer("batch list", {"rows": rows}, as_json, table(rows))
+
+
+@batch.command("affected")
+@as_json
+def batch_affected(as_json: bool) -> None:
+    """Batches in which the redaction rules in force find contacts; exit 1 where one stands.
+
+    It stands until a later batch of its market holds none: run `sxe build --publish`, and tell
+    whoever fetched it to drop it.
+    """
+    from sxe_pipeline.handoff import affected
+    from sxe_pipeline.store.objects import Objects
+
+    progress.say("reading the batches of older rules")
+    with api_connection() as conn:
+        store = Objects(settings.load().handoff_url)
+        found = affected.affected(conn, store, progress=progress.current().add_rows)
+    rows = [
+        {
+            "contract": one.batch.contract,
+            "market": one.batch.market,
+            "day": one.batch.day.isoformat(),
+            "rows": one.rows,
+            "batch_id": one.batch.batch_id,
+            "replaced_by": one.replaced_by,
+        }
+        for one in found
+    ]
+    answer("batch affected", {"rows": rows}, as_json, table(rows))
+    sys.exit(any(one.replaced_by is None for one in found))
 
 
 @batch.command("verify")
