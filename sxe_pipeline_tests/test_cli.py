@@ -195,7 +195,7 @@ def test_an_unreachable_database_may_be_tried_again(tmp_path):
 
 
 @pytest.mark.usefixtures("processes")
-def test_land_build_publish_and_read_back(tmp_path):
+def test_d15_land_build_publish_and_read_back(tmp_path):
     folder = tmp_path / "makers"
     folder.mkdir()
     people = [
@@ -215,7 +215,8 @@ def test_land_build_publish_and_read_back(tmp_path):
         dry = sxe("ingest", str(folder), "--dry-run", "--json", home=home)
         landed = sxe("ingest", str(folder), "--json", home=home)
         again = sxe("ingest", str(folder), "--json", home=home)
-        built = sxe("build", "--publish", "--json", home=home)
+        built = sxe("build", "--json", home=home)
+        published = sxe("build", "--publish", "--json", home=home)
         idle = sxe("build", home=home)
         markets = sxe("market", "--json", home=home)
         batches = sxe("batch", "list", "--json", home=home)
@@ -228,6 +229,7 @@ def test_land_build_publish_and_read_back(tmp_path):
     assert json.loads(landed.stdout)["registered"] == 1, landed.stderr
     assert (json.loads(again.stdout)["landed"], json.loads(again.stdout)["registered"]) == (0, 0)
     assert built.returncode == 0, built.stderr + built.stdout
+    assert published.returncode == 0, published.stderr + published.stdout
     assert "nothing is pending" in idle.stdout
     assert sum(r["cards"] for r in json.loads(markets.stdout)["rows"]) == 20, markets.stdout
     batch = json.loads(batches.stdout)["rows"][0]

@@ -132,7 +132,7 @@ RUN = ["a-run", "compute_logs", "a-step"]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:boto.*", "ignore::ResourceWarning")
-def test_what_a_run_printed_is_kept_without_contact_data(bucket, monkeypatch):
+def test_d16_what_a_run_printed_is_kept_without_contact_data(bucket, monkeypatch):
     bucket.create_bucket(Bucket="sxe-run-logs")
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
         monkeypatch.delenv(f"AWS_{name}")

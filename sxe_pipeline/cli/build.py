@@ -22,7 +22,7 @@ from sxe_pipeline.settings import Settings
 
 @click.command()
 @click.option("--day", "days", multiple=True, help="Landing day; default: every pending day.")
-@click.option("--publish", is_flag=True, help="Publish the batches of the day as well (tier1_day).")
+@click.option("--publish", is_flag=True, help="Publish the batches of the newest day as well.")
 @dry_run
 @as_json
 def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) -> None:
@@ -30,6 +30,7 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
     with logged_in("social", "dagster") as given:
         progress.say("registering what landed")
         from sxe_pipeline import definitions
+        from sxe_pipeline.handoff import batches
         from sxe_pipeline.ingest import register
         from sxe_pipeline.local import runs
         from sxe_pipeline.store import objects, sql
@@ -45,6 +46,10 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
             wanted = [_landing_day(d, given, now) for d in days] or [
                 p.day for p in register.pending_days(conn, given.pace) if given.builds(p.day)
             ]
+            newest = batches.newest_landed_day(conn) if publish and not days else None
+            # Observed or not: what was built without publishing is published now.
+            if newest and given.builds(newest):
+                wanted = sorted({*wanted, newest})
         stretches = [] if dry_run else runs.stretches(wanted, is_single=publish)
         done = _run(given, job, stretches, now)
     data = {"job": job, "days": [d.isoformat() for d in sorted(wanted)], "runs": done}

@@ -98,7 +98,7 @@ def test_a_folder_of_days_alone_is_one_collection(tmp_path):
     assert {row["collection"] for row in printed(tmp_path / "drop")} == {"drop"}
 
 
-def test_collections_below_a_root_stay_collections_at_both_doors(tmp_path):
+def test_d11_collections_below_a_root_stay_collections_at_both_doors(tmp_path):
     root = tmp_path / "root"
     for name in ("a", "b", "c"):
         put(root, f"{name}/2026-09-01/{name}.jsonl")

@@ -130,7 +130,7 @@ def test_an_empty_landing_folder_is_fine(conn, landing):
 
 
 @pytest.mark.parametrize("text", ["- [", "owner: me", "tribes: makers", "market: No Slug!"])
-def test_a_declaration_that_cannot_be_read_sets_its_own_collection_aside(conn, landing, text):
+def test_a16_a_declaration_that_cannot_be_read_sets_its_own_collection_aside(conn, landing, text):
     put(landing, "one/_collection.yaml", text)
     put(landing, "one/a.jsonl", "1")
     put(landing, "two/b.jsonl", "2")

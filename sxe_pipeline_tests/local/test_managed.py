@@ -53,7 +53,7 @@ def refusal(service, database, home, *arguments, **variables):
     return done.exit_code, lines[0]
 
 
-def test_a_login_through_the_pooler_has_the_settings_of_its_role(service, migrated):
+def test_d07_a_login_through_the_pooler_has_the_settings_of_its_role(service, migrated):
     wanted = {
         "TimeZone": "UTC",
         "search_path": "pg_catalog",

@@ -14,7 +14,7 @@ from sxe_pipeline_tests.local.managed import rows, state, sxe
 pytestmark = pytest.mark.platform
 
 
-def test_five_urls_as_printed_are_all_that_a_migration_needs(tmp_path):
+def test_d06_five_urls_as_printed_are_all_that_a_migration_needs(tmp_path):
     managed.require(managed.POSTGRES / "initdb", managed.PGBOUNCER)
     with managed.serving() as service:
         database = service.new_database()
@@ -42,7 +42,9 @@ def test_five_urls_as_printed_are_all_that_a_migration_needs(tmp_path):
         assert len(rows(service, database, "select * from handoff.signing_key")) == 1
 
 
-def test_roles_of_the_panel_get_their_statements_printed_and_nothing_is_guessed(panel, tmp_path):
+def test_d03_roles_of_the_panel_get_their_statements_printed_and_nothing_is_guessed(
+    panel, tmp_path
+):
     managed.make_roles(panel, *roles.TIERS)
     database = panel.new_database()
 

@@ -107,7 +107,7 @@ def test_a_server_that_took_over_publishes_nothing(conn, database):
     assert caught.value.sqlstate == "SXREF"
 
 
-def test_a_dump_that_is_restored_beside_the_original_is_doubted(database):
+def test_d13_a_dump_that_is_restored_beside_the_original_is_doubted(database):
     with psycopg.connect(database.dsn("postgres")) as conn:
         conn.execute("update ops.server set database_oid = '1'")  # that of the original
 

@@ -112,7 +112,7 @@ def given_up_within(conn, seconds):
     return lost
 
 
-def test_a_killed_run_is_lost_when_its_lease_ends(conn, writer):
+def test_d01_a_killed_run_is_lost_when_its_lease_ends(conn, writer):
     writer.send_signal(signal.SIGKILL)
 
     assert given_up_within(conn, 5) == [RUN]
@@ -154,7 +154,7 @@ def test_a_recheck_holds_until_the_writer_commits(dsn, conn):
             conn.execute("update ops.run set outcome = 'lost', ended_at = clock_timestamp()")
 
 
-def test_a_run_that_never_began_is_lost_after_the_grace(dsn, conn):
+def test_d01_a_run_that_never_began_is_lost_after_the_grace(dsn, conn):
     assert runs.give_up(conn, [OTHER], grace_s=0.4) == []
     time.sleep(0.5)
 

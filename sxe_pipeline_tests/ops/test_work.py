@@ -61,7 +61,7 @@ def test_what_is_not_due_any_more_is_done(conn):
 
 
 @pytest.mark.parametrize("outcome", ["transient", "unexpected", "lost", "ended"])
-def test_what_may_go_better_is_asked_for_again_five_times_and_is_red_then(conn, outcome):
+def test_d02_what_may_go_better_is_asked_for_again_five_times_and_is_red_then(conn, outcome):
     keys = set()
     for attempt in range(1, 6):
         [asked] = ask(conn, {DAY: "a"})

@@ -18,7 +18,7 @@ def spans_of(text):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_most_contacts_of_a_kind_go_however_they_are_written(kind):
+def test_a06_most_contacts_of_a_kind_go_however_they_are_written(kind):
     rows = contacts(SEED, 250, (kind,))
 
     found = [covered(row, spans_of(row.text)) >= 0.6 for row in rows]

@@ -56,7 +56,7 @@ def test_what_machines_put_into_names_is_no_contact(name):
         pytest.param("Lena", None, ("Lena", None), id="nothing behind it"),
     ],
 )
-def test_what_crosses_the_border_of_two_fields_goes_from_both(first, second, stored):
+def test_a05_what_crosses_the_border_of_two_fields_goes_from_both(first, second, stored):
     joined = redact_seam(pa.array([first]), pa.array([second], pa.string()))
 
     assert (joined.first[0].as_py(), joined.second[0].as_py()) == stored

@@ -46,7 +46,7 @@ def test_what_lies_in_the_landing_store_under_such_a_name_waits_and_is_told_of(i
     assert "415" not in told
 
 
-def test_a_shape_that_is_named_so_sets_its_collection_aside(intake):
+def test_a04_a_shape_that_is_named_so_sets_its_collection_aside(intake):
     shape = "name: jane@gmail.com, match: {has: [id]}, columns: {handle: username}"
     intake.put(f"bad/{DAY}/a.jsonl", lines("ben"))
     intake.put("bad/_mapping.yaml", f"platform: x\nshapes:\n  - {{{shape}}}\n")
