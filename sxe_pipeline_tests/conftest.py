@@ -10,9 +10,8 @@ import psycopg
 import pytest
 from hypothesis import settings
 
-from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import Busy
-from sxe_pipeline.local import postgres, variables
+from sxe_pipeline.local import postgres
 from sxe_pipeline.store import migrate
 from sxe_pipeline_tests import databases
 
@@ -112,18 +111,10 @@ def handoff(tmp_path):
 
 
 @pytest.fixture
-def place(server, tmp_path, monkeypatch):
+def place(server, tmp_path):
     """A home on a database of this test alone, logged in, and Dagster's real instance on it."""
     # Dagster takes a second to load, which most tests need not spend.
-    from sxe_pipeline.local import runs
-    from sxe_pipeline_tests.places import Place, settings_on, with_dagsters_tables
+    from sxe_pipeline_tests.places import opened
 
-    made = databases.copy_of(server, with_dagsters_tables(server))
-    given = settings_on(made, tmp_path / "home")
-    for name in (*environment.DATABASES.values(), "SXE_SIGNING_KEY", "SXE_POLICY_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.exports(given, variables.dagster_home(given)).items():
-        monkeypatch.setenv(name, value)
-    with runs.instance() as instance:
-        yield Place(given, instance, made)
-    databases.drop(made)
+    with opened(server, tmp_path / "home") as place:
+        yield place

@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from sxe_pipeline import definitions
 from sxe_pipeline import settings as environment
@@ -52,6 +55,21 @@ def settings_on(database, home):
         known = [(sign.of_home(home).public_key, ())]
         keys.register(conn, known, actor="test", now=datetime.now(UTC))
     return given
+
+
+@contextmanager
+def opened(server, home):
+    """A home on a database of its own, logged in: the variables of this process say so."""
+    made = databases.copy_of(server, with_dagsters_tables(server))
+    given = settings_on(made, home)
+    with pytest.MonkeyPatch.context() as patched:
+        for name in (*environment.DATABASES.values(), "SXE_SIGNING_KEY", "SXE_POLICY_FILE"):
+            patched.delenv(name, raising=False)
+        for name, value in variables.exports(given, variables.dagster_home(given)).items():
+            patched.setenv(name, value)
+        with runs.instance() as instance:
+            yield Place(given, instance, made)
+    databases.drop(made)
 
 
 def with_dagsters_tables(server):

@@ -25,6 +25,23 @@ def test_d14_the_address_of_a_server_is_no_phone_number(address):
 @pytest.mark.parametrize(
     "text",
     [
+        pytest.param("write ana at gmail dot com", id="no sign at all"),
+        pytest.param("ａｎａ＠ｇｍａｉｌ．ｃｏｍ", id="wide letters"),
+        pytest.param("تلفن ۰۹۱۲۳۷۷۲۲۳۵", id="digits of another script"),
+        pytest.param("call nine one two seven five zero seven one zero nine", id="digits in words"),
+        pytest.param("telegram: ana_writes", id="a messenger"),
+    ],
+)
+def test_a_contact_needs_no_digit_and_no_at_sign_to_be_seen(text):
+    said = scrub(text)
+
+    assert "[" in said
+    assert not any(part in said for part in ("ana", "ａｎａ", "۷۷", "seven"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "call:415 555 0123",
         "phone.me:415 555 0123",
         "me.tel:415-555-0123",

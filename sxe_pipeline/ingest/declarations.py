@@ -105,5 +105,5 @@ def _text(landing: Objects, found: Mapping[str, Entry], key: str) -> bytes | Non
 
 def _in_words(said: str) -> str:
     """A problem as it may be stored and logged: a key that looks like a contact is not repeated."""
-    words = " ".join(said.split())[:_LONGEST]
-    return words if logs.scrub(words) == words else f"{words.split(':')[0]}; correct it"
+    words = " ".join(said.split())
+    return words[:_LONGEST] if logs.scrub(words) == words else f"{words.split(':')[0]}; correct it"

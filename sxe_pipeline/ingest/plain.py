@@ -4,6 +4,7 @@ Here: what every transform may rely on, and the errors of a value. Not here: wha
 (`values`, `counts`, `times`).
 """
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -30,6 +31,7 @@ NOTHING = frozenset(
 """What people write where a number, a date or a yes should be, lower case: it says nothing."""
 
 _NUMBERS = ("$numberLong", "$numberInt", "$numberDecimal", "$numberDouble")
+_WRITTEN = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|NaN|-?Infinity", re.ASCII)
 _PLAIN = frozenset((str, int, float, bool))
 
 
@@ -77,6 +79,9 @@ def _decimal(value: Decimal) -> int | float | None:
 
 
 def _number(key: str, inner: Any) -> int | float | None:
+    # Decimal reads more than a program writes: a sign before it is a telephone number's.
+    if type(inner) is str and not _WRITTEN.fullmatch(inner):
+        raise BadValue
     try:
         if key == "$numberDouble":
             return float(inner)

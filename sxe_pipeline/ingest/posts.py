@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sxe_pipeline.ingest import columns, match, paths, stated
+from sxe_pipeline.redact import is_contact_shaped
 
 Post = dict[str, Any]
 """One post: the struct of the column `own_posts`."""
@@ -120,7 +121,10 @@ def _safe(fill: columns.Fill) -> columns.Fill:
 
 
 def _post_id(found: str | None) -> str | None:
-    return found if found and found != "0" and _ID.fullmatch(found) else None
+    if not found or found == "0" or not _ID.fullmatch(found):
+        return None
+    # No redactor sees ids: digits are a platform's own, anything else may be what people wrote.
+    return None if not found.isdigit() and is_contact_shaped(found) else found
 
 
 def _tags(found: Sequence[str]) -> Iterator[str]:

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import yaml
+
 from sxe_pipeline.ingest import columns, paths
 
 _MEANS: Mapping[str, str] = {
@@ -76,7 +78,7 @@ def proposed(seen: Sequence[ColumnSeen], records: int, collection: str) -> str:
     chosen = _chosen(seen)
     mapped = {each.path: column for column, each in chosen.items()}
     lines = [f"platform: {_platform(seen)}   # x, threads or tiktok: correct it where it is wrong"]
-    lines += ["shapes:", f"  - name: {_name(collection)}"]
+    lines += ["shapes:", f"  - name: {_quoted(_name(collection))}"]
     lines += [f"    match: {{has: [{', '.join(_quoted(p) for p in _marks(chosen, seen))}]}}"]
     lines += ["    columns:"]
     if not chosen.keys() & {"platform_id", "handle"}:
@@ -129,8 +131,9 @@ def _name(collection: str) -> str:
 
 
 def _quoted(path: str) -> str:
-    """As YAML reads it back, whatever stands in the name; JSON is YAML."""
-    return path if re.fullmatch(r"[a-z_][a-z0-9_.]*", path) else json.dumps(path)
+    """As YAML reads it back, whatever stands in the name; JSON is YAML, and `no` alone a flag."""
+    is_plain = re.fullmatch(r"[a-z_][a-z0-9_.]*", path) and yaml.safe_load(path) == path
+    return path if is_plain else json.dumps(path)
 
 
 def _share(each: ColumnSeen, records: int) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from sxe_pipeline.ingest.counts import count
 from sxe_pipeline.ingest.plain import NOTHING, BadValue, LostDigits, Rounded
 from sxe_pipeline.ingest.times import us_date, when
+from sxe_pipeline.redact import is_contact_link
 
 Transform = Callable[[Any], Any]
 
@@ -120,12 +121,17 @@ def handle(value: Any) -> str | None:
 
 
 def url_handle(value: Any) -> str | None:
-    """The handle in a profile or post URL such as `https://host/@name/...`."""
+    """The handle in a profile or post URL such as `https://host/@name/...`.
+
+    What stands behind the host of a messenger is a contact and no handle.
+    """
     if type(value) is not str:
         return None
     found = _URL_HANDLE.match(value.strip())
     if not found or found[1].lower() in _NO_HANDLE:
         return None
+    if is_contact_link(value.strip()):
+        raise BadValue
     return handle(found[1])
 
 

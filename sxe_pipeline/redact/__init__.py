@@ -8,7 +8,13 @@ Never:  a found value in a return value, a log line or an error; a network call;
 
 from sxe_pipeline.redact.array import Redacted, redact_array
 from sxe_pipeline.redact.exact import Span, redact_text
-from sxe_pipeline.redact.fields import RedactedLinks, contact_shaped, redact_links
+from sxe_pipeline.redact.fields import (
+    RedactedLinks,
+    contact_shaped,
+    is_contact_link,
+    is_contact_shaped,
+    redact_links,
+)
 from sxe_pipeline.redact.names import holds_contact
 from sxe_pipeline.redact.ruleset import RULESET_VERSION, Rules
 from sxe_pipeline.redact.seams import Joined, redact_seam
@@ -22,6 +28,8 @@ __all__ = [
     "Span",
     "contact_shaped",
     "holds_contact",
+    "is_contact_link",
+    "is_contact_shaped",
     "redact_array",
     "redact_links",
     "redact_seam",

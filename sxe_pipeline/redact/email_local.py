@@ -8,7 +8,7 @@ import re
 from sxe_pipeline.redact.email_lexicon import lexicon
 
 _REACH = 64
-_EXTRA = frozenset("._+-'%&")
+_RUN = re.compile(r"[\w.+\-'%&]+")
 _CLOSING = {")": "(", "]": "[", "}": "{", ">": "<"}
 _LONGEST_LIST = 80
 _MARKED = re.compile(r"[\d._+\-]")
@@ -16,10 +16,9 @@ _MARKED = re.compile(r"[\d._+\-]")
 
 def local_start(text: str, end: int) -> int:
     """Where the local part that ends there begins; bounded, so that a long run costs no more."""
-    start = end
-    floor = max(0, end - _REACH)
-    while start > floor and (text[start - 1].isalnum() or text[start - 1] in _EXTRA):
-        start -= 1
+    backwards = text[max(0, end - _REACH) : end][::-1]
+    run = _RUN.match(backwards)
+    start = end - run.end() if run else end
     while start < end and text[start] in ".'%&-":
         start += 1
     return start

@@ -23,12 +23,13 @@ _URL = re.compile(
     r"\s:]*)(?P<rest>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
+_WORDS_BEHIND = re.compile(r"\s\S")
 _WEB = ("http", "https", "")
 _SURE = ("email", "contact_link", "messenger_id")
 _SIGNS = filters.EMAIL | filters.LINKS | filters.MESSENGER | filters.DECODE | filters.UNUSUAL
-_ODD_LINK = r"(?i)^\s*[a-z][a-z0-9+.\-]*:|^\s*$|%|\n"
-"""A link that is not judged by its signs alone: of another scheme, blank, with escapes."""
-_WEB_LINK = r"(?i)^\s*https?://[^%\n]*$"
+_ODD_LINK = r"(?i)^\s*[a-z][a-z0-9+.\-]*:|^[^.]*$|%|\s"
+"""A link that is not judged by its signs alone: of another scheme, without a host, with escapes."""
+_WEB_LINK = r"(?i)^\s*https?://[^%\s]*\.[^%\s]*$"
 _CONTACT_HANDLE = (
     r"(?i)^[^@\s]+@[^@\s]+\.[a-z]{2,}$"
     r"|^\+?[0-9][0-9()._\- ]{5,}[0-9]$"
@@ -41,6 +42,8 @@ _CONTACT_HANDLE = (
     r"|[a-z0-9][._\-]?(?:at|arroba|arobase)[._\-]?(?:g[._\-]?mail|hotmail|yahoo|outlook"
     r"|icloud|proton)"
 )
+
+_CONTACT_NAME = re.compile(_CONTACT_HANDLE)
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def _judge(link: str) -> tuple[str | None, str | None, str | None]:
     rest = parts["rest"]
     if scheme not in _WEB and not _is_host(scheme):
         return None, None, "contact_link"
-    if any(_same_host(host, rest, name) for name in hosts("contact_hosts")):
+    if _leads_below(rest, _contacts_at(host)):
         return None, None, "contact_link"
     for name in hosts("link_hubs"):
         if _same_host(host, "", name):
@@ -119,8 +122,42 @@ def _judge(link: str) -> tuple[str | None, str | None, str | None]:
     kind = urls.carried(skeleton(link)[0]) or urls.coded(link)
     if kind:
         return None, None, kind
-    spans = [span for span in find_spans(unquote(link)) if span.kind in _SURE]
+    # Without a host, or with words behind it, it is a text that stands where a link belongs.
+    is_text = "." not in host or _WORDS_BEHIND.search(rest) is not None
+    spans = [s for s in find_spans(unquote(link)) if is_text or s.kind in _SURE]
     return (None, None, spans[0].kind) if spans else (link, None, None)
+
+
+def is_contact_link(link: str) -> bool:
+    """Whether an address leads to a messenger or to a link hub: its path is no name of an account.
+
+    Example:
+        >>> is_contact_link("https://t.me/ana"), is_contact_link("https://x.com/ana")
+        (True, False)
+    """
+    parts = _URL.match(link)
+    return parts is not None and _is_contact_place(parts["host"].lower().rstrip("."), parts["rest"])
+
+
+def _is_contact_place(host: str, rest: str) -> bool:
+    return _leads_below(rest, _contacts_at(host)) or any(
+        _same_host(host, "", name) for name in hosts("link_hubs")
+    )
+
+
+@lru_cache(maxsize=65536)
+def _contacts_at(host: str) -> tuple[str, ...]:
+    """Below which paths of a host contacts stand; an empty one is the whole host."""
+    return tuple(
+        name.partition("/")[2]
+        for name in hosts("contact_hosts")
+        if _same_host(host, "", name.partition("/")[0])
+    )
+
+
+def _leads_below(rest: str, listed: tuple[str, ...]) -> bool:
+    path = rest.lstrip("/").lower()
+    return any(path.startswith(each) for each in listed)
 
 
 def _is_host(scheme: str) -> bool:
@@ -134,6 +171,16 @@ def _same_host(host: str, rest: str, name: str) -> bool:
     if host != listed and not host.endswith("." + listed):
         return False
     return rest.lstrip("/").lower().startswith(path)
+
+
+def is_contact_shaped(name: str) -> bool:
+    """Whether one name is shaped like an address or a phone number.
+
+    Example:
+        >>> is_contact_shaped("wa_14155550134"), is_contact_shaped("C8kXq1vO_9a")
+        (True, False)
+    """
+    return _CONTACT_NAME.search(name) is not None
 
 
 def contact_shaped(handles: pa.StringArray) -> pa.BooleanArray:

@@ -10,7 +10,8 @@ import re
 from sxe_pipeline.redact.exact import find_spans
 from sxe_pipeline.redact.ruleset import Rules
 
-_RULES = Rules().without("postal_address").without("messenger_id").without("link_hub")
+_RULES = Rules().without("postal_address").without("link_hub")
+_SIGNED = re.compile(r"[@:]")
 _JOINTS = re.compile(r"[_/\\]+")
 _DIALLED = re.compile(
     r"\+|\(|\d\s\d+\s\d|(?<!\d)\d{3}[-.]\d{3}[-.]\d{4}(?!\d)|[^\W\d_]{2,}[\s.:-]{0,2}\d"
@@ -21,7 +22,7 @@ _CALLED = re.compile(
 
 
 def holds_contact(name: str) -> bool:
-    """Whether a name holds an e-mail address, a phone number or a contact link.
+    """Whether a name holds an e-mail address, a phone number, a messenger id or a contact link.
 
     Args:
         name: The name of a file, a folder, a collection or a shape; a path is read part by part.
@@ -34,9 +35,14 @@ def holds_contact(name: str) -> bool:
     """
     for written in {name, _JOINTS.sub(" ", name)}:
         for span in find_spans(written, _RULES):
+            before, digits = written[: span.start], written[span.start : span.end]
+            if span.kind == "messenger_id":
+                # Files are called after messengers: only a sign says that a name follows.
+                if _SIGNED.search(digits):
+                    return True
+                continue
             if span.kind != "phone":
                 return True
-            before, digits = written[: span.start], written[span.start : span.end]
             if (written == name and _DIALLED.search(digits)) or _CALLED.search(before):
                 return True
     return False

@@ -27,7 +27,7 @@ _CUTS = tuple(
     re.compile(cut)
     for cut in (
         r"[|;]|\n{2,}|\s[^\w\s.()/+\-~_,]+\s",
-        r"\s/\s|\s-\s|\s\+|,\s",
+        r"\s/\s|\s-\s|\s\+|(?<=\d[^\d\s])\+|,\s",
         r"/|\\|\n",
         r"\s{2,}|-\s|\s-|,",
         r"\s",

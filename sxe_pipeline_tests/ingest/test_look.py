@@ -98,6 +98,15 @@ def test_each_refusal_says_what_to_do_about_that_file(data, name, word):
     assert word in next(iter(advice))
 
 
+@pytest.mark.parametrize("name", ["no", "null", "true", "on", "2026"])
+def test_a_proposal_quotes_names_that_yaml_would_read_as_something_else(name):
+    text = proposed([ColumnSeen(name, 1), ColumnSeen("handle", 1)], 1, name)
+
+    rows, rejects = land(b'{"handle": "ana", "%s": "x"}' % name.encode(), "f.jsonl", text.encode())
+
+    assert ([(row["shape"], row["handle"]) for row in rows], rejects) == ([(name, "ana")], [])
+
+
 @settings(max_examples=MANY, deadline=None)
 @given(
     st.lists(st.dictionaries(st.text(max_size=8), st.integers() | st.text(max_size=5)), max_size=6)

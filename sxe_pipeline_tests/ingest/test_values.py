@@ -177,6 +177,12 @@ def test_bytes_that_are_no_text_are_refused():
         plain(b"\xff")
 
 
+@pytest.mark.parametrize("digits", ["+14155550134", "1_000", " 5", "٥"])
+def test_a_number_of_a_program_is_written_as_programs_write_it(digits):
+    with pytest.raises(BadValue):
+        plain({"$numberLong": digits})
+
+
 def test_an_id_is_strict():
     assert account_id("1700000000000000001") == "1700000000000000001"
     for lossy in (1.7e18, "1.7E+18", "17.5"):
@@ -205,6 +211,18 @@ def test_an_id_that_was_guarded_from_a_spreadsheet_is_whole(guarded):
 )
 def test_a_handle_is_a_name_also_where_the_address_of_its_profile_stands(written, meant):
     assert handle(written) == meant
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("https://t.me/ana_writes", "wa.me/14155550134", "https://www.linktr.ee/ana_writes"),
+        "https://discord.gg/ana_writes",
+    ],
+)
+def test_the_address_of_a_messenger_or_a_hub_is_no_profile_and_gives_no_handle(written):
+    with pytest.raises(BadValue):
+        handle(written)
 
 
 def test_a_yes_of_any_office_program_is_one():

@@ -22,6 +22,9 @@ from sxe_pipeline.redact import (
         "415-555-0134.jsonl",
         "tel_4155550134",
         "call me 0415 555 013",
+        "telegram: @lenalopez",
+        "2026/whatsapp: lena.lopez/a.jsonl",
+        "age_18.+4915112345678",
     ],
 )
 def test_a_name_that_holds_a_contact_is_told(name):
@@ -39,6 +42,8 @@ def test_a_name_that_holds_a_contact_is_told(name):
         "9f86d081884c7d65-2026-11-24.csv",
         "data 2024-01-02 10-20-30.json",
         "dt=2026-09-01",
+        "telegram_ukraine2024.jsonl",
+        "whatsapp groups_2.csv",
     ],
 )
 def test_what_machines_put_into_names_is_no_contact(name):
@@ -103,6 +108,11 @@ def test_a_handle_with_a_number_or_a_mailbox_in_it_is_a_contact(handle, is_conta
         ("https://www.facebook.com/profile.php?id=100012345678901", True),
         ("https://vimeo.com/123456789", True),
         ("https://medium.com/@lena.lopez", True),
+        ("+4915112345678", False),
+        ("Calle Goya 12, 28013 Madrid", False),
+        ("brightmaple.example 415 555 0134", False),
+        ("call nine one two seven five zero seven one zero nine", False),
+        ("my shop is open", True),
     ],
 )
 def test_a_link_goes_for_what_it_carries_and_not_for_its_digits(link, stays):
