@@ -86,13 +86,13 @@ class _Pending:
         found = [each for each in waiting if isinstance(each, Found)]
         done = filled(found)
         kept: list[int] = []
-        places = iter(range(len(found)))
+        spots = iter(range(len(found)))
         for each in waiting:
             if not isinstance(each, Found):
                 self._reject(each)
                 continue
             self.row += 1
-            at = next(places)
+            at = next(spots)
             refused = done.refused.get(at) or self._land(each, done, at)
             if refused is None:
                 kept.append(at)
@@ -199,9 +199,9 @@ class _Pending:
                 if not _fits(value, kind):
                     bad[row].append(at)
         gone = set()
-        for row, places in sorted(bad.items()):
-            unread = [columns.MAPPABLE[at] for at in places]
-            for at in places:
+        for row, spots in sorted(bad.items()):
+            unread = [columns.MAPPABLE[at] for at in spots]
+            for at in spots:
                 self.values[at][row] = [] if columns.MAPPABLE[at] in columns.LISTS else None
             mark = self.marks[row]
             if column_lost := key_column(unread, self.values[ID][row]):

@@ -70,13 +70,13 @@ def filled(found: Sequence[Found]) -> Filled:
     if len(by_form) == 1:
         return _of_one_form(found)
     whole = Filled([[None] * len(found) for _ in columns.MAPPABLE])
-    for places in by_form.values():
-        part = _of_one_form([found[at] for at in places])
+    for spots in by_form.values():
+        part = _of_one_form([found[at] for at in spots])
         for column, some in zip(whole.values, part.values, strict=True):
-            for at, value in zip(places, some, strict=True):
+            for at, value in zip(spots, some, strict=True):
                 column[at] = value
-        whole.refused.update({places[at]: refused for at, refused in part.refused.items()})
-        whole.unread.update({places[at]: names for at, names in part.unread.items()})
+        whole.refused.update({spots[at]: refused for at, refused in part.refused.items()})
+        whole.unread.update({spots[at]: names for at, names in part.unread.items()})
     return whole
 
 
