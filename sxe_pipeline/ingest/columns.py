@@ -1,18 +1,18 @@
-"""How a column is filled: one entry of `columns:` in a shape file becomes one function.
+"""How a column is filled: one entry of `columns:` in a shape file becomes one `Fill`.
 
-Here: alternatives, concatenated link lists, constants, null words, masks; the allow-list of columns
-and the ban on contact fields. Not here: which payload an entry is for.
+Here: alternatives, constants, null words, masks; the allow-list of columns and the ban on contact
+fields. Not here: which payload an entry is for, columns of lists (`lists`), columns of values at
+once (`whole`).
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-from sxe_pipeline.ingest import paths, values
-from sxe_pipeline.ingest.plain import BadValue, is_plain, plain
+from sxe_pipeline.ingest import lists, paths, values, whole
+from sxe_pipeline.ingest.batch import Batch
+from sxe_pipeline.ingest.plain import BadValue
 from sxe_pipeline.schema.tables import LANDED_ROW
-
-Fill = Callable[[dict[str, Any]], Any]
 
 COMPUTED = frozenset(
     {
@@ -71,21 +71,24 @@ class Quirks:
 
     def wraps(self, column: str, transform: values.Transform) -> values.Transform:
         """A transform that reads these words, and a masked name, as null."""
-        words = self.null_words
         mask = self.masked if column in _MASKABLE else None
-        if not words and not mask:
+        if not self.null_words and not mask:
             return transform
+        return whole.Quirky(transform, self.null_words, mask)
 
-        def quirky(value: Any) -> Any:
-            if type(value) is str and (value in words or (mask and mask in value)):
-                return None
-            return transform(value)
 
-        return quirky
+class Fill(Protocol):
+    """How one column is filled, from one record or from many of one shape with the same result."""
+
+    def __call__(self, record: dict[str, Any]) -> Any:
+        """The column's value; raises for one that cannot be what the column says."""
+
+    def over(self, batch: Batch) -> whole.Read:
+        """The values in all records, None where one cannot be read, and why it cannot."""
 
 
 def compiled(column: str, entry: Any, quirks: Quirks) -> Fill:
-    """Turn one entry of `columns:` into a function from a payload to the column's value.
+    """Turn one entry of `columns:` into what fills the column.
 
     Args:
         column: One of `MAPPABLE`.
@@ -102,104 +105,117 @@ def compiled(column: str, entry: Any, quirks: Quirks) -> Fill:
     if column not in MAPPABLE:
         raise ValueError(f"column {column!r} does not land; use one of {', '.join(MAPPABLE)}")
     if column in LISTS:
-        return _listing(column, entry, quirks)
+        entries = entry if isinstance(entry, list) else [entry]
+        return lists.Listing([_part(column, part, quirks) for part in entries])
     return _scalar(column, entry, quirks)
 
 
 def _scalar(column: str, entry: Any, quirks: Quirks) -> Fill:
     if isinstance(entry, list):
-        fills = [_scalar(column, part, quirks) for part in entry]
-        return _first(fills) if column in _STRICT else _first_readable(fills)
+        return _First([_scalar(column, part, quirks) for part in entry], column in _STRICT)
     if isinstance(entry, dict) and "any" in entry:
-        return _some_true([_scalar(column, part, quirks) for part in entry["any"]])
+        return _SomeTrue([_scalar(column, part, quirks) for part in entry["any"]])
     if isinstance(entry, dict) and "value" in entry:
-        constant = entry["value"]
-        return lambda record: constant
-    path, transform = _source(column, entry, quirks)
-    return _read(paths.one(path), transform)
+        return _Constant(entry["value"])
+    return _Value(*_source(column, entry, quirks))
 
 
-def _read(get: paths.Getter, transform: values.Transform) -> Fill:
-    def fill(record: dict[str, Any]) -> Any:
-        value = get(record)
-        if value is None:
-            return None
-        if not is_plain(value):
-            if value is paths.UNREAD:
-                raise BadValue
-            value = plain(value)
-        return transform(value)
+class _Constant:
+    def __init__(self, value: Any) -> None:
+        self._value = value
 
-    return fill
+    def __call__(self, record: dict[str, Any]) -> Any:
+        return self._value
+
+    def over(self, batch: Batch) -> whole.Read:
+        return [self._value] * len(batch), {}
 
 
-def _first(fills: list[Fill]) -> Fill:
-    def fill(record: dict[str, Any]) -> Any:
-        for one in fills:
-            if (value := one(record)) is not None:
-                return value
-        return None
+class _Value:
+    """What stands at one path."""
 
-    return fill
+    def __init__(self, path: str, transform: values.Transform) -> None:
+        self._get = paths.one(path)
+        self._steps = paths.parse(path)
+        self._transform = transform
+
+    def __call__(self, record: dict[str, Any]) -> Any:
+        return whole.read(self._get(record), self._transform)
+
+    def over(self, batch: Batch) -> whole.Read:
+        return whole.over(batch.one(self._steps), self._transform)
 
 
-def _first_readable(fills: list[Fill]) -> Fill:
-    """As `_first`, but a value that cannot be read leaves the word to the next place."""
+class _First:
+    """The first of some places that holds a value.
 
-    def fill(record: dict[str, Any]) -> Any:
+    Where `is_strict`, a value that cannot be read is never made up for by another place; else it
+    leaves the word to the next one.
+    """
+
+    def __init__(self, fills: Sequence[Fill], is_strict: bool) -> None:
+        self._fills = tuple(fills)
+        self._lenient = () if is_strict else (BadValue,)
+
+    def __call__(self, record: dict[str, Any]) -> Any:
         is_bad = False
-        for one in fills:
+        for fill in self._fills:
             try:
-                if (value := one(record)) is not None:
+                if (value := fill(record)) is not None:
                     return value
-            except BadValue:
+            except self._lenient:
                 is_bad = True
         if is_bad:
             raise BadValue
         return None
 
-    return fill
+    def over(self, batch: Batch) -> whole.Read:
+        found: list[Any] = [None] * len(batch)
+        final: dict[int, Exception] = {}
+        passed: dict[int, Exception] = {}
+        for fill in self._fills:
+            more, bad = fill.over(batch)
+            for at, why in bad.items():
+                if found[at] is None and at not in final:
+                    (passed if isinstance(why, self._lenient) else final)[at] = why
+            found = [b if a is None else a for a, b in zip(found, more, strict=True)]
+            for at in final:
+                found[at] = None
+            if None not in found:
+                break
+        return found, {at: why for at, why in passed.items() if found[at] is None} | final
 
 
-def _some_true(fills: list[Fill]) -> Fill:
-    def fill(record: dict[str, Any]) -> bool | None:
-        answers = [answer for one in fills if (answer := one(record)) is not None]
+class _SomeTrue:
+    """True when one of some flags is, null where none says anything."""
+
+    def __init__(self, fills: Sequence[Fill]) -> None:
+        self._fills = tuple(fills)
+
+    def __call__(self, record: dict[str, Any]) -> bool | None:
+        answers = [answer for one in self._fills if (answer := one(record)) is not None]
         return any(answers) if answers else None
 
-    return fill
+    def over(self, batch: Batch) -> whole.Read:
+        found: list[bool | None] = [None] * len(batch)
+        unread: dict[int, Exception] = {}
+        for fill in self._fills:
+            more, bad = fill.over(batch)
+            unread |= {at: why for at, why in bad.items() if at not in unread}
+            if more.count(None) < len(more):
+                found = [a if b is None else bool(a or b) for a, b in zip(found, more, strict=True)]
+        for at in unread:
+            found[at] = None
+        return found, unread
 
 
-def _listing(column: str, entry: Any, quirks: Quirks) -> Fill:
-    parts = [
-        _part(column, part, quirks) for part in (entry if isinstance(entry, list) else [entry])
-    ]
-
-    def fill(record: dict[str, Any]) -> list[str]:
-        found = [value for part in parts for value in part(record)]
-        return found if len(found) < 2 else list(dict.fromkeys(found))
-
-    return fill
-
-
-def _part(column: str, entry: Any, quirks: Quirks) -> Callable[[dict[str, Any]], list[str]]:
+def _part(column: str, entry: Any, quirks: Quirks) -> lists.Part:
     if isinstance(entry, dict) and "first" in entry:
-        choices = [_part(column, choice, quirks) for choice in entry["first"]]
-        return lambda record: next(filter(None, (choice(record) for choice in choices)), [])
+        return lists.FirstFilled([_part(column, choice, quirks) for choice in entry["first"]])
     path, transform = _source(column, entry, quirks)
     # A list may mix texts and objects: what is not asked for is passed by.
     wanted = dict if isinstance(entry, dict) and entry.get("as") == "x_url" else str
-    every = paths.many(path)
-    return lambda record: list(_texts(every(record), wanted, transform))
-
-
-def _texts(found: Iterator[Any], wanted: type, transform: values.Transform) -> Iterator[str]:
-    for value in found:
-        if value is paths.UNREAD:
-            raise BadValue
-        if type(value) is bytes:
-            value = plain(value)
-        if type(value) is wanted and (text := transform(value)):
-            yield text
+    return lists.Texts(path, wanted, transform)
 
 
 def _source(column: str, entry: Any, quirks: Quirks) -> tuple[str, values.Transform]:
@@ -217,7 +233,7 @@ def _source(column: str, entry: Any, quirks: Quirks) -> tuple[str, values.Transf
     if any(isinstance(step, str) and is_contact(step) for step in steps):
         raise ValueError(f"column {column}: it names a contact field; Tier 1 holds none")
     if "map" in entry:
-        return path, values.mapped(entry["map"])
+        return path, values.Words(entry["map"])
     name = entry.get("as") or _default(column)
     if name not in values.TRANSFORMS:
         raise ValueError(f"column {column}: as: {name!r} is none of {', '.join(values.TRANSFORMS)}")

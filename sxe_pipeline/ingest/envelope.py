@@ -23,6 +23,7 @@ HOLDERS = frozenset(
 )
 """Where answers keep what was asked for."""
 _BESIDES = frozenset(("page_info", "pageInfo", "pagination", "paging", "cursor", "extensions"))
+_CONTAINERS = frozenset((dict, list))
 
 Form = Any
 
@@ -31,7 +32,24 @@ def time_of(record: dict[str, Any], outer: Any) -> Any:
     """The time of observation that holds inside a record."""
     if outer is not None:
         return outer
-    return next((record[key] for key in TIMES if record.get(key)), None)
+    for key in TIMES:
+        if found := record.get(key):
+            return found
+    return None
+
+
+def only_object(record: dict[str, Any]) -> dict[str, Any] | None:
+    """The one object in a record that holds nothing else but plain values.
+
+    Example:
+        >>> only_object({"fetched_at": 1, "user": {"id": 2}}), only_object({"a": {}, "b": []})
+        ({'id': 2}, None)
+    """
+    holders = [key for key, value in record.items() if type(value) in _CONTAINERS]
+    if len(holders) != 1 or holders[0] in _BESIDES:
+        return None
+    found = record[holders[0]]
+    return found if type(found) is dict else None
 
 
 def nodes(

@@ -6,12 +6,12 @@ none. Not here: bytes and memory (`chunks`), what a record means.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
-from sxe_pipeline.ingest.chunks import RECORD_LIMIT, Splitter, lines, peeked
+from sxe_pipeline.ingest.chunks import RECORD_LIMIT, Splitter, blocks, peeked
 from sxe_pipeline.ingest.faults import Fault
 
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -47,7 +47,12 @@ def documents(pieces: Iterator[bytes], *, is_lines: bool) -> Iterator[Record | F
     if len(text) < len(first):
         everything = _without(len(first) - len(text), everything)
     if _in_lines(text, is_lines=is_lines):
-        yield from _decoded(lines(everything))
+        for block in blocks(everything):
+            values = None if isinstance(block, Fault) else _at_once(block)
+            if values is None:
+                yield from _decoded([block] if isinstance(block, Fault) else block.split(b"\n"))
+            else:
+                yield from values
         return
     if not text:
         if not is_lines:
@@ -86,7 +91,7 @@ def _in_lines(text: bytes, *, is_lines: bool) -> bool:
     return is_lines
 
 
-def _decoded(found: Iterator[bytes | Fault]) -> Iterator[Record | Fault]:
+def _decoded(found: Iterable[bytes | Fault]) -> Iterator[Record | Fault]:
     for text in found:
         if isinstance(text, Fault):
             yield text
@@ -134,6 +139,28 @@ def _with_no_numbers(text: bytes) -> Record | Fault:
         return Fault.NO_JSON
 
 
+def _at_once(block: bytes) -> list[Record] | None:
+    """The objects of a block that holds one a line and nothing else; null for any other block.
+
+    No object goes on over an end of a line where each line begins with `{` and ends with `}`: no
+    JSON has one after the other. What is wrong with a block is found line by line.
+    """
+    ends = block.count(b"\n")
+    if block[:1] != b"{" or block[-1:] != b"}" or block.count(b"}\n{") != ends:
+        return None
+    try:
+        values = _json.decode_lines(block)
+    except Exception:  # noqa: BLE001 - a bad document costs a document
+        return None
+    is_one_each = len(values) == ends + 1
+    return values if is_one_each and _has_all_colons(block, values) else None
+
+
+def _has_all_colons(text: bytes, value: Record) -> bool:
+    """Whether a value says all that its text says; escapes that may hide colons count as no."""
+    return b"\\u003" not in text and text.count(b":") == _written.encode(value).count(b":")
+
+
 def _repeats_a_key(text: bytes, value: Record | Fault) -> bool:
     """Whether an object says two things under one key; the decoder keeps the last in silence.
 
@@ -142,8 +169,7 @@ def _repeats_a_key(text: bytes, value: Record | Fault) -> bool:
     """
     if isinstance(value, Fault):
         return False
-    colons = text.count(b":")
-    if colons < 2 or (b"\\u003" not in text and colons == _written.encode(value).count(b":")):
+    if text.count(b":") < 2 or _has_all_colons(text, value):
         return False
     try:
         json.loads(text, object_pairs_hook=_unique)

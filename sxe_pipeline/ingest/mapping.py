@@ -4,57 +4,22 @@ Here: `Mappings`, which recognises and maps. Not here: the form of shape files (
 files and bytes (`records`), batches (`read`).
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
 from sxe_pipeline.errors import BadInput
-from sxe_pipeline.ingest import columns, envelope, nest, paths
+from sxe_pipeline.ingest import envelope, nest, paths
 from sxe_pipeline.ingest.collection import MAPPING, loaded
 from sxe_pipeline.ingest.match import Condition
-from sxe_pipeline.ingest.plain import LostDigits
-from sxe_pipeline.ingest.posts import Post
+from sxe_pipeline.ingest.rows import Found, Refused
 from sxe_pipeline.ingest.shape_files import Form, forms_of, shipped
 
 _MAX_NESTING = 6
 _MAX_KNOWN_KEY_SETS = 4_096
 _SAY_OF_AN_ACCOUNT = frozenset(("suspended", "not_found", "unsupported_platform"))
 """Reasons that are outcomes of their own where a search meets them; others only explain."""
-_OBSERVED = columns.MAPPABLE.index("observed_at")
-_ID = columns.MAPPABLE.index("platform_id")
-_HANDLE = columns.MAPPABLE.index("handle")
-_LISTS = frozenset(columns.MAPPABLE.index(name) for name in columns.LISTS)
-
-
-@dataclass(frozen=True, slots=True)
-class Mapped:
-    """One record's row: values in the order of `columns.MAPPABLE`, the time still as written.
-
-    `unread` names the columns whose value was there and could not be read: they are null. `given`
-    are the columns of which the payload says something, be it that there is nothing. `posts` are
-    posts of the account, null where it is no matter of posts; `is_post`: the record was one itself.
-    """
-
-    form: Form
-    values: list[Any]
-    time: Any
-    unread: tuple[str, ...] = ()
-    given: frozenset[str] = frozenset()
-    posts: Sequence[Post] | None = None
-    is_post: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """One record that is no row. `shape` is null where the record was not recognised.
-
-    `column` is the one whose value cost the row.
-    """
-
-    shape: str | None
-    reason: str
-    column: str | None = None
 
 
 class _Known(NamedTuple):
@@ -64,12 +29,16 @@ class _Known(NamedTuple):
     nest: nest.Nest | None
 
 
+_FOLDED = _Known((), None)
+"""Records with two keys that mean the same place."""
+
+
 class Mappings:
     """All shapes in the order they are tried: a collection's own first."""
 
     def __init__(self, forms: Sequence[Form]) -> None:
         self.forms = tuple(forms)
-        self._known: dict[tuple[str, ...], _Known | None] = {}
+        self._known: dict[tuple[str, ...], _Known] = {}
         self._reads = frozenset(envelope.TIMES).union(*(form.reads for form in self.forms))
         self._entered = frozenset[str]().union(*(form.enters for form in self.forms))
         self._searches = frozenset[str]().union(*(form.searches for form in self.forms))
@@ -84,19 +53,61 @@ class Mappings:
             if name in self._reads or not self._reads.isdisjoint(nest.steps_of(name))
         )
 
-    def outcomes(
-        self, record: Any, time: Any = None, depth: int = 0, inside: str | None = None
-    ) -> Iterator[Mapped | Refused]:
-        """What one record of a file becomes: usually one row; from an envelope as many as it holds.
+    def outcomes(self, record: Any) -> Iterable[Found | Refused]:
+        """What a record of a file becomes: one row, or from an envelope as many as it holds.
 
         Args:
             record: A decoded JSON value or a table row.
+
+        Returns:
+            Accounts (`rows.filled` makes rows of them) and refusals in document order, at least
+            one.
+        """
+        found = self._account(record) if type(record) is dict else None
+        return (found,) if found is not None else self._outcomes(record)
+
+    def _account(self, record: dict[str, Any]) -> Found | None:
+        """An account that lies open, or in wrappers around nothing else; null for all others.
+
+        Says what `_outcomes` says, without looking for more: most records hold one account.
+        """
+        node: Any = record
+        time = inside = None
+        is_searching = False
+        try:
+            for _ in range(_MAX_NESTING):
+                if type(node) is not dict:
+                    return None
+                node, form = self._known_form(node, inside)
+                if is_searching and form is not None and not form.is_nested:
+                    return None
+                time = envelope.time_of(node, time)
+                if form is not None and form.fills is not None:
+                    return _with_posts(Found(form, node, time, form.gives(node)), form, node)
+                node, inside = _only_child(form, node, is_searching=is_searching)
+                is_searching = form is None or form.is_search
+        except Exception:  # noqa: BLE001 - what is wrong with it is told elsewhere
+            return None
+        return None
+
+    def _known_form(
+        self, record: dict[str, Any], inside: str | None
+    ) -> tuple[dict[str, Any], Form | None]:
+        known = self._of_keys(record)
+        if known.nest is not None and (nested := known.nest.apply(record)) is not None:
+            record, known = nested, self._of_keys(nested)
+        return record, _first_match(known, record, inside)
+
+    def _outcomes(
+        self, record: Any, time: Any = None, depth: int = 0, inside: str | None = None
+    ) -> Iterator[Found | Refused]:
+        """The same of a node of a record.
+
+        Args:
+            record: Any value.
             time: The time of observation that a wrapper gave.
             depth: How many envelopes the record lies in.
             inside: The platform of the envelope that it lies in, where that is known.
-
-        Yields:
-            Rows and refusals in document order, at least one.
         """
         if record is paths.UNREAD:
             yield Refused(None, "malformed")
@@ -117,13 +128,13 @@ class Mappings:
 
     def _outcomes_of(
         self, form: Form | None, record: dict[str, Any], time: Any, depth: int
-    ) -> Iterator[Mapped | Refused]:
+    ) -> Iterator[Found | Refused]:
         if form is not None and form.reason is not None:
             yield Refused(form.name, form.reason)
             return
         time = envelope.time_of(record, time)
         if form is not None and form.fills is not None:
-            yield _with_posts(_row(form, record, time), form, record)
+            yield _with_posts(Found(form, record, time, form.gives(record)), form, record)
             return
         told: set[int] = set()
         if form is not None:
@@ -135,18 +146,18 @@ class Mappings:
 
     def _inside(
         self, form: Form, record: dict[str, Any], time: Any, depth: int, told: set[int]
-    ) -> Iterator[Mapped | Refused]:
+    ) -> Iterator[Found | Refused]:
         """What the children of an envelope become; notes them in `told`, by identity."""
         author = form.posts.author(record) if form.posts else None
         for child in _children_of(form, record):
             told.add(id(child))
-            for outcome in self.outcomes(child, time, depth + 1, form.platform):
+            for outcome in self._outcomes(child, time, depth + 1, form.platform):
                 is_authors = author is not None and child is author
                 yield _with_posts(outcome, form, record) if is_authors else outcome
 
     def _search(
         self, form: Form | None, record: Any, time: Any, depth: int, told: set[int]
-    ) -> Iterator[Mapped | Refused]:
+    ) -> Iterator[Found | Refused]:
         """What every shape makes of every node; where none makes anything, why there is nothing.
 
         `told` are the nodes whose outcomes are known already, by identity.
@@ -170,7 +181,7 @@ class Mappings:
             for node, inner, observed in envelope.nodes(record, met, self._nested, time, told):
                 is_found = True
                 if inner is None:
-                    yield from self.outcomes(node, observed, depth + 1)
+                    yield from self._outcomes(node, observed, depth + 1)
                 else:
                     yield from self._outcomes_of(inner, node, observed, depth + 1)
         except Exception:  # noqa: BLE001 - what was found before stays
@@ -186,35 +197,54 @@ class Mappings:
 
     def recognised(self, record: dict[str, Any], inside: str | None = None) -> Form | None:
         """The first form whose `match` holds, in an envelope of the platform `inside`."""
-        for form, conditions in self._of_keys(record).candidates:
-            if form.is_inner and form.platform != inside:
-                continue
-            for condition in conditions:
-                if not condition(record):
-                    break
-            else:
-                return form
-        return None
+        return _first_match(self._of_keys(record), record, inside)
 
     def _of_keys(self, record: dict[str, Any]) -> _Known:
         keys = tuple(record)
-        if keys in self._known:
-            known = self._known[keys]
-        else:
+        known = self._known.get(keys)
+        if known is None:
             if len(self._known) >= _MAX_KNOWN_KEY_SETS:
                 self._known.clear()
             known = self._known[keys] = self._learn(record)
-        if known is None:
+        if known is _FOLDED:
             raise nest.Folded
         return known
 
-    def _learn(self, record: dict[str, Any]) -> _Known | None:
+    def _learn(self, record: dict[str, Any]) -> _Known:
         try:
             found = nest.planned(record, self._reads, self._entered)
         except nest.Folded:
-            return None
+            return _FOLDED
         settled = ((form, form.matches.settled(record.keys())) for form in self.forms)
         return _Known(tuple((form, left) for form, left in settled if left is not None), found)
+
+
+def _first_match(known: _Known, record: dict[str, Any], inside: str | None) -> Form | None:
+    for form, conditions in known.candidates:
+        if form.is_inner and form.platform != inside:
+            continue
+        for condition in conditions:
+            if not condition(record):
+                break
+        else:
+            return form
+    return None
+
+
+def _only_child(
+    form: Form | None, record: dict[str, Any], *, is_searching: bool
+) -> tuple[Any, str | None]:
+    """The one object in an envelope, and the platform that says so; null if there may be more."""
+    if form is not None and form.children is not None and not (is_searching and form.is_search):
+        children = list(islice(form.children(record), 2))
+        if not form.is_search:
+            is_one = len(children) == 1 and form.posts is None
+            return (children[0] if is_one else None), form.platform
+        if children:
+            return None, None
+    if form is None or form.is_search:
+        return envelope.only_object(record), None
+    return None, None
 
 
 def _nothing(form: Form | None, record: Any, reasons: set[str]) -> Refused:
@@ -235,51 +265,15 @@ def _children_of(form: Form, record: dict[str, Any]) -> Iterator[Any]:
         yield paths.UNREAD
 
 
-def _with_posts(outcome: Mapped | Refused, form: Form, record: dict[str, Any]) -> Mapped | Refused:
+_Outcome = TypeVar("_Outcome", Found, Found | Refused)
+
+
+def _with_posts(outcome: _Outcome, form: Form, record: dict[str, Any]) -> _Outcome:
     """The row of an account with the posts that the payload holds of it."""
     if form.posts is None or isinstance(outcome, Refused):
         return outcome
     found = form.posts.read(record)
-    return replace(outcome, posts=found or None, is_post=form.posts.is_row(record))
-
-
-def _row(form: Form, record: dict[str, Any], time: Any) -> Mapped | Refused:
-    found: list[Any] = [None] * len(columns.MAPPABLE)
-    unread: tuple[int, ...] = ()
-    is_id_lost = False
-    for at, fill in form.fills or ():
-        if at == _OBSERVED and time is not None:
-            continue
-        try:
-            found[at] = fill(record)
-        except Exception as why:  # noqa: BLE001 - BadValue, or whatever a value does to its transform
-            found[at] = [] if at in _LISTS else None
-            unread = (*unread, at)
-            is_id_lost = is_id_lost or (at == _ID and type(why) is LostDigits)
-    if time is None:
-        time = found[_OBSERVED]
-    given = form.gives(record)
-    if not unread:
-        return Mapped(form, found, time, given=given)
-    names = tuple(columns.MAPPABLE[at] for at in unread)
-    # An id that lost its digits names nobody: the handle is the key then, where there is one.
-    is_handle_key = is_id_lost and found[_HANDLE] is not None
-    strict = {*names} - {"platform_id"} if is_handle_key else names
-    if column := key_column(strict, found[_ID]):
-        return Refused(form.name, "bad_value", column)
-    # A value that cannot be read is no statement that there is none.
-    return Mapped(form, found, time, names, given.difference(names))
-
-
-def key_column(unread: Collection[str], platform_id: str | None) -> str | None:
-    """The column among those that could not be read without which there is no row.
-
-    An id, a time, and the handle where it is the account's key; any other may be null.
-    """
-    for column in ("platform_id", "observed_at"):
-        if column in unread:
-            return column
-    return "handle" if platform_id is None and "handle" in unread else None
+    return outcome._replace(posts=found or None, is_post=form.posts.is_row(record))
 
 
 @lru_cache(maxsize=64)

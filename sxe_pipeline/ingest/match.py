@@ -13,6 +13,8 @@ from typing import Any
 
 from sxe_pipeline.ingest import paths
 
+_COLUMN_TYPES = frozenset((dict, list))
+
 Condition = Callable[[Any], bool]
 
 
@@ -122,6 +124,10 @@ def _is(wanted: Mapping[str, Any]) -> Condition:
         (paths.one(path), value if isinstance(value, list) else [value])
         for path, value in wanted.items()
     ]
+    if len(allowed) == 1:
+        [(only, values)] = allowed
+        return lambda record: only(record) in values
+
     return lambda record: all(get(record) in values for get, values in allowed)
 
 
@@ -144,7 +150,12 @@ def _empty(wanted: Sequence[str]) -> Condition:
 
 
 def _column_wise(_: Any) -> Condition:
-    return lambda record: transposed(record) is not None
+    def test(record: Any) -> bool:
+        for first in record.values():
+            return type(first) in _COLUMN_TYPES and transposed(record) is not None
+        return False
+
+    return test
 
 
 def _strings(wanted: Any) -> list[str]:
@@ -160,14 +171,16 @@ def transposed(record: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     `{column: [value, ...]}`.
     """
     first = next(iter(record.values()), None)
-    if type(first) not in (dict, list) or len(record) < 2:
+    if type(first) not in (dict, list) or not first or len(record) < 2:
+        return None
+    if type(first) is dict and not next(iter(first)).isdigit():
         return None
     columns = list(record.values())
-    if type(first) is dict and first and all(key.isdigit() for key in first):
+    if type(first) is dict and all(key.isdigit() for key in first):
         if any(type(column) is not dict or column.keys() != first.keys() for column in columns):
             return None
         return [{name: column[key] for name, column in record.items()} for key in first]
-    if type(first) is list and first and type(first[0]) not in (dict, list):
+    if type(first) is list and type(first[0]) not in (dict, list):
         if any(type(column) is not list or len(column) != len(first) for column in columns):
             return None
         return [{name: column[at] for name, column in record.items()} for at in range(len(first))]

@@ -50,7 +50,7 @@ def one(path: str) -> Getter:
         return lambda record: next(every(record), None)
     if all(isinstance(step, str) for step in steps):
         return _keys([str(step) for step in steps])
-    return lambda record: next(_walk(record, steps), None)
+    return lambda record: next(walk(record, steps), None)
 
 
 def _keys(keys: list[str]) -> Getter:
@@ -83,7 +83,7 @@ def many(path: str) -> Callable[[Any], Iterator[Any]]:
     steps = parse(path)
     if steps.count("*") == 1 and all(isinstance(step, str) for step in steps):
         return _each([str(step) for step in steps])
-    return lambda record: _walk(record, steps)
+    return lambda record: walk(record, steps)
 
 
 def first(choices: list[str]) -> Getter:
@@ -108,7 +108,7 @@ def _each(steps: list[str]) -> Callable[[Any], Iterator[Any]]:
 
 def _walked(elements: list[Any], steps: tuple[str, ...]) -> Iterator[Any]:
     for element in elements:
-        yield from _walk(element, steps)
+        yield from walk(element, steps)
 
 
 def has(path: str) -> Callable[[Any], bool]:
@@ -124,17 +124,23 @@ def has(path: str) -> Callable[[Any], bool]:
             return second in found if type(found) is dict else found is UNREAD
 
         return inner
-    return lambda record: next(_walk(record, steps), _MISSING) is not _MISSING
+    return lambda record: next(walk(record, steps), _MISSING) is not _MISSING
 
 
-def _walk(record: Any, steps: tuple[str | int, ...]) -> Iterator[Any]:
+def walk(record: Any, steps: tuple[str | int, ...]) -> Iterator[Any]:
+    """Every value at the end of some steps into a value, in document order.
+
+    Example:
+        >>> list(walk([{"a": 1}, {"b": 2}, {"a": None}], ("*", "a")))
+        [1, None]
+    """
     for at, step in enumerate(steps):
         if record is UNREAD:
             break
         if step == "*":
             if type(record) is list:
                 for element in record:
-                    yield from _walk(element, steps[at + 1 :])
+                    yield from walk(element, steps[at + 1 :])
             return
         if type(step) is int:
             if type(record) is not list or step >= len(record):

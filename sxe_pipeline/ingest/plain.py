@@ -32,12 +32,13 @@ NOTHING = frozenset(
 
 _NUMBERS = ("$numberLong", "$numberInt", "$numberDecimal", "$numberDouble")
 _WRITTEN = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|NaN|-?Infinity", re.ASCII)
-_PLAIN = frozenset((str, int, float, bool))
+PLAIN = frozenset((str, int, float, bool))
+"""Types of values that are what they say as they stand."""
 
 
 def is_plain(value: Any) -> bool:
     """Whether a value is a text, a number or a flag as it stands."""
-    return type(value) in _PLAIN
+    return type(value) in PLAIN
 
 
 def plain(value: Any) -> Any:

@@ -84,7 +84,7 @@ def of_shape(entry: Mapping[str, Any], quirks: columns.Quirks) -> Posts | None:
 
 
 def _reader(
-    entry: Mapping[str, Any], quirks: columns.Quirks, of_id: columns.Fill
+    entry: Mapping[str, Any], quirks: columns.Quirks, of_id: Callable[[dict[str, Any]], Any]
 ) -> Callable[[dict[str, Any]], Iterator[Post]]:
     at = _safe(columns.compiled("account_created_at", entry.get("at", []), quirks))
     caption = _safe(columns.compiled("bio", entry.get("caption", []), quirks))
@@ -108,7 +108,7 @@ def _reader(
     return read
 
 
-def _safe(fill: columns.Fill) -> columns.Fill:
+def _safe(fill: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
     """A part of a post that cannot be read costs that part; the author is seen all the same."""
 
     def filled(record: dict[str, Any]) -> Any:

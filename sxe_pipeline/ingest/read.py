@@ -4,7 +4,7 @@ Here: `read_file`, the account key, the rule for observation times, Arrow batche
 (`records`), shapes (`mapping`).
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,20 +14,29 @@ import pyarrow as pa
 
 from sxe_pipeline.ingest import columns, stated, times
 from sxe_pipeline.ingest.faults import Fault
-from sxe_pipeline.ingest.mapping import Mapped, Mappings, Refused, key_column
-from sxe_pipeline.ingest.plain import BadValue, plain
+from sxe_pipeline.ingest.mapping import Mappings
+from sxe_pipeline.ingest.plain import BadValue, is_plain, plain
 from sxe_pipeline.ingest.posts import Post
 from sxe_pipeline.ingest.records import records
 from sxe_pipeline.ingest.rounding import Rounding
+from sxe_pipeline.ingest.rows import (
+    HANDLE,
+    ID,
+    OBSERVED,
+    Filled,
+    Found,
+    Refused,
+    filled,
+    key_column,
+)
 from sxe_pipeline.ingest.shape_files import Form
 from sxe_pipeline.schema.landed import Landed, Reject
 from sxe_pipeline.schema.tables import LANDED_ROW
 
-_ID = columns.MAPPABLE.index("platform_id")
-_HANDLE = columns.MAPPABLE.index("handle")
-_OBSERVED = columns.MAPPABLE.index("observed_at")
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCK_SKEW = timedelta(days=1)
+_TOGETHER = 64
+"""Records that are mapped at once; as many are held whole in memory."""
 _KINDS = tuple(LANDED_ROW.schema.field(name).type for name in columns.MAPPABLE)
 
 
@@ -51,7 +60,8 @@ class _Pending:
     collection: str
     registered_at: datetime
     row: int = 0
-    rows: list[list[Any]] = field(default_factory=list)
+    waiting: list[Found | Refused | Fault] = field(default_factory=list)
+    values: list[list[Any]] = field(default_factory=lambda: [[] for _ in columns.MAPPABLE])
     marks: list[_Mark] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     form: Form | None = None
@@ -59,46 +69,85 @@ class _Pending:
     nulled: Counter[str] = field(default_factory=Counter)
     rounding: Rounding = field(default_factory=Rounding)
     doubtful: list[int] = field(default_factory=list)
+    last_written: str | None = None
+    last_observed: datetime = _EARLIEST
 
-    def add(self, outcome: Mapped | Refused) -> None:
-        self.row += 1
-        if isinstance(outcome, Refused):
-            self.rejects.append(Reject(self.row, outcome.shape, outcome.reason, outcome.column))
-            return
-        found = outcome.values
+    def __len__(self) -> int:
+        return len(self.waiting) + len(self.marks) + len(self.rejects)
+
+    def add(self, outcome: Found | Refused | Fault) -> None:
+        self.waiting.append(outcome)
+        if len(self.waiting) >= _TOGETHER:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Make rows and rejects of what waits, in its order."""
+        waiting, self.waiting = self.waiting, []
+        found = [each for each in waiting if isinstance(each, Found)]
+        done = filled(found)
+        kept: list[int] = []
+        spots = iter(range(len(found)))
+        for each in waiting:
+            if not isinstance(each, Found):
+                self._reject(each)
+                continue
+            self.row += 1
+            at = next(spots)
+            refused = done.refused.get(at) or self._land(each, done, at)
+            if refused is None:
+                kept.append(at)
+            else:
+                self.rejects.append(Reject(self.row, refused.shape, refused.reason, refused.column))
+        is_whole = len(kept) == len(found)
+        for column, some in zip(self.values, done.values, strict=True):
+            column += some if is_whole else [some[at] for at in kept]
+
+    def _land(self, found: Found, done: Filled, at: int) -> Refused | None:
+        """Note a row and the time of its observation, unless it lacks what a row needs."""
+        form, values = found.form, done.values
+        platform_id, handle = values[ID][at], values[HANDLE][at]
         try:
-            found[_OBSERVED] = self._observed(outcome.time)
+            values[OBSERVED][at] = self._observed(values[OBSERVED][at])
         except BadValue:
-            self._refuse(outcome, "bad_value", "observed_at")
-            return
-        key = account_key(found[_ID], found[_HANDLE])
+            return Refused(form.name, "bad_value", "observed_at")
+        key = account_key(platform_id, handle)
         if key is None:
-            self._refuse(outcome, "no_account")
-            return
-        if self.rounding.doubts(found[_ID], found[_HANDLE]):
-            self.doubtful.append(len(self.rows))
-        self.rows.append(found)
-        form = outcome.form
-        said = outcome.given, outcome.is_post, outcome.posts
+            return Refused(form.name, "no_account")
+        if self.rounding.doubts(platform_id, handle):
+            self.doubtful.append(len(self.marks))
+        given = found.given
+        if done.unread and (unread := done.unread.get(at)):
+            # A value that cannot be read is no statement that there is none.
+            given = given.difference(unread)
+            self.nulled.update(unread)
+        said = given, found.is_post, found.posts
         self.marks.append(_Mark(self.row, form.name, form.platform, key, *said))
         if form is not self.form:
             self.form = form
             self.mapped |= form.mapped
-        if outcome.unread:
-            self.nulled.update(outcome.unread)
+        return None
+
+    def _reject(self, each: Refused | Fault) -> None:
+        if isinstance(each, Fault):
+            if each.is_of_file and self.row == 0:
+                self.rejects.append(Reject(0, None, each.reason))
+                return
+            each = Refused(None, each.reason)
+        self.row += 1
+        self.rejects.append(Reject(self.row, each.shape, each.reason, each.column))
 
     def _give_up_ids(self) -> None:
         """A rounded id names nobody: the handle is the key, where there is one.
 
         What is still doubtful where a batch ends is believed: the batch cannot wait for the file.
         """
+        ids, handles = self.values[ID], self.values[HANDLE]
         gone = set()
         for at in self.doubtful:
-            found, mark = self.rows[at], self.marks[at]
-            if not self.rounding.is_lost(found[_ID]):
+            if not self.rounding.is_lost(ids[at]):
                 continue
-            found[_ID] = None
-            key = account_key(None, found[_HANDLE])
+            ids[at] = None
+            mark, key = self.marks[at], account_key(None, handles[at])
             if key is None:
                 self.rejects.append(Reject(mark.row, mark.shape, "bad_value", "platform_id"))
                 gone.add(at)
@@ -107,29 +156,29 @@ class _Pending:
             given = mark.given - {"platform_id"}
             self.marks[at] = mark._replace(account_key=key, given=given)
         self.doubtful = []
-        if gone:
-            self.rows = [found for at, found in enumerate(self.rows) if at not in gone]
-            self.marks = [mark for at, mark in enumerate(self.marks) if at not in gone]
+        self._drop(gone)
 
-    def _refuse(self, outcome: Mapped, reason: str, column: str | None = None) -> None:
-        self.rejects.append(Reject(self.row, outcome.form.name, reason, column))
+    def _drop(self, gone: set[int]) -> None:
+        if gone:
+            kept = [at for at in range(len(self.marks)) if at not in gone]
+            self.values = [[column[at] for at in kept] for column in self.values]
+            self.marks = [self.marks[at] for at in kept]
 
     def _observed(self, written: Any) -> datetime:
-        observed = times.when(plain(written))
+        if type(written) is str and written == self.last_written:
+            return self.last_observed
+        observed = times.when(written if is_plain(written) else plain(written))
         if observed is None:
             return self.registered_at
         if not _EARLIEST <= observed <= self.registered_at + _CLOCK_SKEW:
             raise BadValue
+        if type(written) is str:
+            self.last_written, self.last_observed = written, observed
         return observed
 
-    def fault(self, fault: Fault) -> None:
-        if fault.is_of_file and self.row == 0:
-            self.rejects.append(Reject(0, None, fault.reason))
-            return
-        self.row += 1
-        self.rejects.append(Reject(self.row, None, fault.reason))
-
     def take(self) -> Landed:
+        if self.waiting:
+            self._settle()
         if self.doubtful:
             self._give_up_ids()
         try:
@@ -138,28 +187,33 @@ class _Pending:
             self._give_up_cells()
             batch = self._batch()
         landed = Landed(batch, self.rejects, frozenset(self.mapped), dict(self.nulled))
-        self.rows, self.marks, self.rejects = [], [], []
+        self.values, self.marks, self.rejects = [[] for _ in columns.MAPPABLE], [], []
         self.form, self.mapped, self.nulled = None, set(), Counter()
         return landed
 
     def _give_up_cells(self) -> None:
         """Null what a column cannot hold, or refuse the row where that is its key."""
-        rows, marks = self.rows, self.marks
-        self.rows, self.marks = [], []
-        for found, mark in zip(rows, marks, strict=True):
-            bad = [at for at, kind in enumerate(_KINDS) if not _fits(found[at], kind)]
-            unread = [columns.MAPPABLE[at] for at in bad]
-            for at in bad:
-                found[at] = [] if columns.MAPPABLE[at] in columns.LISTS else None
-            if column := key_column(unread, found[_ID]):
-                self.rejects.append(Reject(mark.row, mark.shape, "bad_value", column))
+        bad: defaultdict[int, list[int]] = defaultdict(list)
+        for at, (column, kind) in enumerate(zip(self.values, _KINDS, strict=True)):
+            for row, value in enumerate(column):
+                if not _fits(value, kind):
+                    bad[row].append(at)
+        gone = set()
+        for row, spots in sorted(bad.items()):
+            unread = [columns.MAPPABLE[at] for at in spots]
+            for at in spots:
+                self.values[at][row] = [] if columns.MAPPABLE[at] in columns.LISTS else None
+            mark = self.marks[row]
+            if column_lost := key_column(unread, self.values[ID][row]):
+                self.rejects.append(Reject(mark.row, mark.shape, "bad_value", column_lost))
+                gone.add(row)
                 continue
             self.nulled.update(unread)
-            self.rows.append(found)
-            self.marks.append(mark._replace(given=mark.given.difference(unread)))
+            self.marks[row] = mark._replace(given=mark.given.difference(unread))
+        self._drop(gone)
 
     def _batch(self) -> pa.RecordBatch:
-        count = len(self.rows)
+        count = len(self.marks)
         if not count:
             return _EMPTY
         marked = dict(zip(_Mark._fields, zip(*self.marks, strict=True), strict=True))
@@ -168,7 +222,7 @@ class _Pending:
             "collection": [self.collection] * count,
             "file_sha256": [self.file_sha256] * count,
             **marked,
-            **dict(zip(columns.MAPPABLE, zip(*self.rows, strict=True), strict=True)),
+            **dict(zip(columns.MAPPABLE, self.values, strict=True)),
         }
         kinds = {column.name: column.type for column in LANDED_ROW.schema if column.name in found}
         arrays = {name: pa.array(found[name], type=kind) for name, kind in kinds.items()}
@@ -233,11 +287,11 @@ def read_file(
     pending = _Pending(file_sha256, collection, registered_at.astimezone(UTC))
     for record in records(stream, name, mappings.needs):
         if isinstance(record, Fault):
-            pending.fault(record)
+            pending.add(record)
         else:
             for outcome in mappings.outcomes(record):
                 pending.add(outcome)
-        if len(pending.rows) + len(pending.rejects) >= batch_rows:
+        if len(pending) >= batch_rows:
             yield pending.take()
-    if pending.rows or pending.rejects:
+    if len(pending):
         yield pending.take()

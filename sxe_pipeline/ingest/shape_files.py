@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from sxe_pipeline.ingest import columns, envelope, match, paths, stated
+from sxe_pipeline.ingest import columns, envelope, lists, match, paths, stated
 from sxe_pipeline.ingest.posts import Posts, of_shape
 from sxe_pipeline.schema.tables import REASONS
 
@@ -47,7 +47,7 @@ _FORM_KEYS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Form:
     """One entry of a shape file. Exactly one of `fills`, `reason`, `children` is set.
 
@@ -185,7 +185,7 @@ def _fills(
 ) -> tuple[tuple[int, columns.Fill], ...]:
     fills = {name: columns.compiled(name, source, quirks) for name, source in entries.items()}
     for listing in columns.LISTS:
-        fills.setdefault(listing, lambda record: [])
+        fills.setdefault(listing, lists.Listing([]))
     return tuple((columns.MAPPABLE.index(column), fill) for column, fill in fills.items())
 
 

@@ -76,15 +76,16 @@ def written(given: Sequence[frozenset[str]], values: Mapping[str, pa.Array]) -> 
     """
     codes: dict[frozenset[str], int] = {}
     rows = [codes.setdefault(names, len(codes)) for names in given]
-    is_given = np.array([[name in names for name in _NAMES] for names in codes], dtype=bool)[rows]
+    known = np.array([[name in names for name in _NAMES] for names in codes], dtype=bool).T
+    is_given = known[:, rows]
     for at, name in enumerate(_NAMES):
         held = values[name]
         if pa.types.is_list(held.type):
             held = pc.greater(pc.list_value_length(held), 0)
         else:
             held = pc.is_valid(held)
-        is_given[:, at] |= held.to_numpy(zero_copy_only=False)
-    ends = np.cumsum(is_given.sum(axis=1))
+        is_given[at] |= held.to_numpy(zero_copy_only=False)
+    ends = np.cumsum(is_given.sum(axis=0))
     offsets = pa.array(np.concatenate(([0], ends)), pa.int32())
-    items = pa.array(_NAMES).take(pa.array(np.nonzero(is_given)[1]))
+    items = pa.array(_NAMES).take(pa.array(np.nonzero(is_given.T)[1]))
     return pa.ListArray.from_arrays(offsets, items, type=_TYPE)

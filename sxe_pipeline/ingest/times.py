@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 from sxe_pipeline.ingest.plain import NOTHING, BadValue
 
-_RFC = re.compile(r"\w{3} (\w{3}) (\d\d) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d) (\d{4})", re.ASCII)
+_RFC = re.compile(r"\w{3} (\w{3}) (\d\d) (\d\d:\d\d:\d\d) ([+-])(\d\d)(\d\d) (\d{4})", re.ASCII)
 _US = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: (\d{1,2}):(\d\d))?", re.ASCII)
 _MONTHS = {
-    name: number
+    name: f"{number:02}"
     for number, name in enumerate(
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
         start=1,
@@ -71,27 +71,40 @@ def when(value: Any) -> datetime | None:
 
 
 def _epoch(number: float) -> datetime:
+    if type(number) is int and number < 1e11:
+        return datetime.fromtimestamp(number, UTC)
     scale = 1 if number < 1e11 else 1_000 if number < 1e14 else 1_000_000
     return _EPOCH + timedelta(microseconds=int(number * (1_000_000 // scale)))
 
 
+def _of_x(found: str) -> datetime | None:
+    """X's own date in UTC, by far the most frequent text; null for any other text."""
+    if len(found) != 30 or found[19:26] != " +0000 " or not (found[13] == found[16] == ":"):
+        return None
+    if not (found.isascii() and found[:3].isalpha() and found[3] == found[7] == found[10] == " "):
+        return None
+    month = _MONTHS.get(found[4:7])
+    day = f"{found[26:]}-{month}-{found[8:10]}T{found[11:19]}+00:00"
+    return datetime.fromisoformat(day) if month else None
+
+
 def _written(found: str) -> datetime | None:
+    if (moment := _of_x(found)) is not None:
+        return moment
     if len(found) > 18 and found[4] == "-":
         with suppress(ValueError):
             return when(datetime.fromisoformat(found))
-    if found.lower() in NOTHING:
-        return None
-    if found.isascii() and found.isdigit():
-        return _epoch(int(found)) if found.strip("0") else None
     if parts := _RFC.fullmatch(found):
-        month, day, hour, minute, second, sign, zone_hours, zone_minutes, year = parts.groups()
-        local = datetime(
-            int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC
-        )
+        month, day, clock, sign, zone_hours, zone_minutes, year = parts.groups()
+        local = datetime.fromisoformat(f"{year}-{_MONTHS[month]}-{day}T{clock}+00:00")
         if zone_hours == zone_minutes == "00":
             return local
         zone = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
         return local - zone if sign == "+" else local + zone
+    if found.lower() in NOTHING:
+        return None
+    if found.isascii() and found.isdigit():
+        return _epoch(int(found)) if found.strip("0") else None
     try:
         return when(datetime.fromisoformat(found))
     except ValueError:

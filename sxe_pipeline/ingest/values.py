@@ -18,7 +18,7 @@ from sxe_pipeline.redact import is_contact_link
 
 Transform = Callable[[Any], Any]
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ID = re.compile(r"[0-9]{1,24}", re.ASCII)
 _GUARDED = re.compile(r"""(?:'|="|"|=)([0-9]{1,24})"?""", re.ASCII)
 """How people keep a spreadsheet from rounding digits: '1700.. and ="1700.."."""
@@ -36,11 +36,12 @@ _FALSE = frozenset(
         *("falso", "faux", "falsch", "onwaar"),
     )
 )
-_BLANK = frozenset({"", "null", "none", "nan"})
-_HANDLE_LIKE = re.compile(r"[\w.]+")
+BLANK = frozenset({"", "null", "none", "nan"})
+HANDLE_LIKE = re.compile(r"[\w.]+")
 _ADDRESS = re.compile(r"(?:https?://)?([\w-]+(?:\.[\w-]+)+/\S+)", re.IGNORECASE)
 _URL_HANDLE = re.compile(r"https?://[^/\s]+/@?([^/?#\s]+)", re.IGNORECASE)
 _NO_HANDLE = frozenset({"i", "intent", "home", "search", "hashtag", "share", "explore", "t", "p"})
+_WEB = ("https://", "http://")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _BARE_HOST = re.compile(r"[^\s@/:?#.]+(?:\.[^\s@/:?#.]+)+(?:[/?#]|$)")
 
@@ -48,7 +49,7 @@ _BARE_HOST = re.compile(r"[^\s@/:?#.]+(?:\.[^\s@/:?#.]+)+(?:[/?#]|$)")
 def text(value: Any) -> str | None:
     """Free text exactly as found; only control characters other than tab, LF and CR go."""
     if type(value) is str:
-        return _CONTROL.sub("", value) if _CONTROL.search(value) else value
+        return CONTROL.sub("", value) if CONTROL.search(value) else value
     if value is None or value != value:
         return None
     if type(value) is int:
@@ -108,9 +109,9 @@ def handle(value: Any) -> str | None:
     if type(value) is not str:
         raise BadValue
     found = value.strip(" \t\r\n").removeprefix("@")
-    if found.lower() in _BLANK:
+    if found.lower() in BLANK:
         return None
-    if not found.isalnum() and not _HANDLE_LIKE.fullmatch(found):
+    if not found.isalnum() and not HANDLE_LIKE.fullmatch(found):
         if found.lower() in NOTHING:
             return None
         if address := _ADDRESS.fullmatch(found):
@@ -163,8 +164,10 @@ def link(value: Any) -> str | None:
     """A link; a bare host gets `https://`, everything else stays as it was found."""
     if type(value) is not str:
         return None
-    found = _CONTROL.sub("", value).strip()
-    if not found or found.lower() in _BLANK:
+    if value.startswith(_WEB) and value.isprintable() and value[-1] != " ":
+        return value
+    found = CONTROL.sub("", value).strip()
+    if not found or found.lower() in BLANK:
         return None
     if not _SCHEME.match(found) and _BARE_HOST.match(found):
         return f"https://{found}"
@@ -178,14 +181,15 @@ def x_url(value: Any) -> str | None:
     return link(value.get("expanded_url")) or link(value.get("url"))
 
 
-def mapped(words: Mapping[str, Any]) -> Transform:
+class Words:
     """A lookup by the lower-cased value; a word that is not listed says nothing."""
-    known = {str(key).lower(): meaning for key, meaning in words.items()}
 
-    def look_up(value: Any) -> Any:
-        return known.get(str(value).strip().lower())
+    def __init__(self, words: Mapping[str, Any]) -> None:
+        self._known = {str(key).lower(): meaning for key, meaning in words.items()}
 
-    return look_up
+    def __call__(self, value: Any) -> Any:
+        """What the word means."""
+        return self._known.get(str(value).strip().lower())
 
 
 TRANSFORMS: dict[str, Transform] = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sxe_pipeline.redact import filters, plain
 from sxe_pipeline.redact.exact import apply, find_spans
@@ -57,12 +58,12 @@ def redact_array(texts: pa.Array, rules: Rules = _ALL, places: pa.Array | None =
 
 
 def _redacted(texts: pa.Array, rules: Rules, *, is_short: bool) -> Redacted:
-    column = pl.Series("text", pl.Series(texts).cast(pl.String))
-    unique = column.unique(maintain_order=True).drop_nulls()
+    coded = texts.cast(pa.string()).dictionary_encode()
+    distinct = coded.dictionary
+    unique = pl.Series("text", distinct, dtype=pl.String)
     shown = filters.signs(unique)
     rows = np.flatnonzero(shown)
     hits = unique.gather(rows)
-    raw = hits.to_list()
     cleaned, kinds = _replace_plain(hits.to_frame(), rules)
     bits = _sort_out_again(hits, cleaned, shown[rows])
     clean = cleaned.to_list()
@@ -73,8 +74,8 @@ def _redacted(texts: pa.Array, rules: Rules, *, is_short: bool) -> Redacted:
             kinds[index] += [span.kind for span in spans]
     changed = [index for index, kinds_of_text in enumerate(kinds) if kinds_of_text]
     return _assemble(
-        column,
-        [raw[index] for index in changed],
+        coded,
+        rows[changed],
         [clean[index] for index in changed],
         [kinds[index] for index in changed],
     )
@@ -117,28 +118,35 @@ def _replace_plain(hits: pl.DataFrame, rules: Rules) -> tuple[pl.Series, list[li
 
 
 def _assemble(
-    column: pl.Series, raw: list[str], clean: list[str], kinds: list[list[str]]
+    coded: pa.DictionaryArray, places: np.ndarray, clean: list[str], kinds: list[list[str]]
 ) -> Redacted:
-    changes = pl.DataFrame(
-        {
-            "text": pl.Series(raw, dtype=pl.String),
-            "clean": pl.Series(clean, dtype=pl.String),
-            "count": pl.Series([len(row) for row in kinds], dtype=pl.Int32),
-            "kinds": pl.Series([sorted(set(row)) for row in kinds], dtype=pl.List(pl.String)),
-        }
+    """The column again, from its distinct texts and what became of some of them."""
+    distinct = coded.dictionary
+    is_changed = np.zeros(len(distinct), bool)
+    is_changed[places] = True
+    counts = np.zeros(len(distinct), np.int32)
+    counts[places] = [len(row) for row in kinds]
+    named = [sorted(set(row)) for row in kinds]
+    sizes = np.zeros(len(distinct) + 1, np.int32)
+    sizes[1:][places] = [len(row) for row in named]
+    names = pa.array([name for row in named for name in row], pa.string())
+    whole = Redacted(
+        texts=pc.replace_with_mask(distinct, is_changed, pa.array(clean, pa.string())),
+        counts=pa.array(counts),
+        kinds=pa.ListArray.from_arrays(pa.array(np.cumsum(sizes, dtype=np.int32)), names),
     )
-    joined = column.to_frame().join(changes, on="text", how="left", maintain_order="left")
-    out = joined.select(
-        pl.coalesce("clean", "text").alias("clean"),
-        pl.col("count").fill_null(0),
-        pl.col("kinds").fill_null(pl.lit([], dtype=pl.List(pl.String))),
-    ).to_arrow()
-    columns = [column.combine_chunks() for column in out.columns]
-    return Redacted(
-        texts=columns[0].cast(pa.string()),
-        counts=columns[1].cast(pa.int32()),
-        kinds=columns[2].cast(pa.list_(pa.string())),
-    )
+    if len(distinct) == len(coded):
+        return whole
+    rows = coded.indices
+    if rows.null_count:
+        # One row more than there are texts: what a null becomes.
+        whole = Redacted(
+            texts=pa.concat_arrays([whole.texts, pa.nulls(1, pa.string())]),
+            counts=pa.concat_arrays([whole.counts, pa.array([0], pa.int32())]),
+            kinds=pa.concat_arrays([whole.kinds, pa.array([[]], pa.list_(pa.string()))]),
+        )
+        rows = rows.fill_null(len(distinct))
+    return Redacted(whole.texts.take(rows), whole.counts.take(rows), whole.kinds.take(rows))
 
 
 assert set(_PLAIN_TOKENS.values()) <= set(TOKENS)  # noqa: S101  a token that is not masked would be searched again

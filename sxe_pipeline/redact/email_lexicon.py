@@ -55,6 +55,8 @@ def lexicon() -> Lexicon:
     end = rf"(?:\s{{0,2}}(?:[.,]|[\[({{<]?(?:{dot})[\])}}>]?|\s)\s{{0,2}}(?:com|net|co))?"
     return Lexicon(
         at=re.compile(
+            # None begins with a letter or a digit: said first, it spares most places of a text.
+            r"(?=[\W_])(?:"
             rf"(?P<bracket>\s{{0,3}}{_OPEN}\s{{0,2}}(?:{bracketed})\s{{0,2}}{_CLOSE}\s{{0,3}})"
             rf"|(?P<symbol>\s?{_SYMBOL}{{1,3}}\s?(?:{at})\s?{_SYMBOL}{{1,3}}\s?)"
             r"|(?P<sign>\s{0,3}@{1,2}\s{0,3}(?![tṭ]\s))"
@@ -62,7 +64,7 @@ def lexicon() -> Lexicon:
             rf"|(?P<odd>\s?(?:{_OPEN}{{1,2}}{_WORD}{_CLOSE}{{1,2}}"
             rf"|(?P<odd_mark>[~_*/|]){_WORD}(?P=odd_mark))\s?)"
             r"|(?P<emoji>(?<=\w)\s?[^\w\s!-~\u00a1-\u00bf\u2000-\u206f\ue000]{1,3}\s?(?=[a-"
-            r"z0-9]))"
+            r"z0-9])))"
         ),
         dot=re.compile(
             r"(?P<glued>\.{1,2}(?=\w)|,\.(?=\w))|(?P<comma>[,;](?=\w))"

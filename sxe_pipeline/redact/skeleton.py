@@ -40,7 +40,8 @@ _DIGIT_NAMES = {
     )
 } | {"TEN": "0", "ELEVEN": "0", "TWELVE": "0"}
 _DIE = re.compile(r"DIE FACE-(\d)")
-_CIRCLED_A = re.compile(r"(?<![Ⓐ-ⓩ🄰-🆉])[ⓐⒶ🅐🅰](?![Ⓐ-ⓩ🄰-🆉])")
+_CIRCLED_AS = "ⓐⒶ🅐🅰"
+_CIRCLED_A = re.compile(rf"(?<![Ⓐ-ⓩ🄰-🆉])[{_CIRCLED_AS}](?![Ⓐ-ⓩ🄰-🆉])")
 _ESCAPE = re.compile(
     r"&#x[0-9a-f]{1,6};?|&#\d{1,7};?|&(?:commat|period|plus|lpar|rpar|hyphen|sol|colon|amp);"
     r"|\\u\{[0-9a-f]{2,6}\}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|%[0-9a-f]{2}|=(?:40|2E)(?=[A-Za-z])",
@@ -130,7 +131,8 @@ def skeleton(text: str) -> tuple[str, Sequence[int] | None]:
         return _without_escapes(text)
     if plain:
         return text.lower(), None
-    mapped = _CIRCLED_A.sub("@", text).translate(_TABLE)
+    is_circled = any(char in text for char in _CIRCLED_AS)
+    mapped = (_CIRCLED_A.sub("@", text) if is_circled else text).translate(_TABLE)
     if _EXPANDS in mapped:
         return _char_by_char(list(text), list(range(len(text) + 1)))
     if _DROPPED not in mapped:

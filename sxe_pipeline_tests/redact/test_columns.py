@@ -47,6 +47,19 @@ def test_nulls_stay_null_and_count_nothing() -> None:
     assert redacted.kinds.to_pylist() == [[], []]
 
 
+def test_texts_that_come_again_between_nulls_each_get_their_own_answer() -> None:
+    texts = [*_TEXTS, None, *reversed(_TEXTS), "nothing here"]
+
+    redacted = redact_array(pa.array(texts))
+
+    told = [("", []) if text is None else redact_text(text) for text in texts]
+    assert redacted.texts.to_pylist() == [
+        None if text is None else clean for text, (clean, _) in zip(texts, told, strict=True)
+    ]
+    assert redacted.counts.to_pylist() == [len(spans) for _, spans in told]
+    assert redacted.kinds.to_pylist() == [sorted({s.kind for s in spans}) for _, spans in told]
+
+
 def test_an_empty_column_stays_empty() -> None:
     assert len(redact_array(pa.array([], pa.string())).texts) == 0
 
