@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from sxe_pipeline.errors import StoreUnavailable
+from sxe_pipeline.errors import BadInput, StoreUnavailable
 from sxe_pipeline.store import disk
 
 READY_S = 90
@@ -69,6 +69,20 @@ def code_server(location: str, address: Address) -> list[str]:
 def daemon(workspace: Path) -> list[str]:
     """The command line of Dagster's daemon."""
     return ["-m", "dagster._daemon", "run", "-w", str(workspace)]
+
+
+def must_be_free(address: tuple[str, int]) -> None:
+    """Refuse a port that somebody else listens on: a child would end there again and again.
+
+    Raises:
+        BadInput: With the number of the port.
+    """
+    with socketlib.socket() as probe:
+        probe.setsockopt(socketlib.SOL_SOCKET, socketlib.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError:
+            raise BadInput(f"port {address[1]} is taken; choose another with --port") from None
 
 
 def start(

@@ -8,7 +8,6 @@ tables, and two that make them at once leave a location that stays broken.
 import contextlib
 import functools
 import secrets
-import socket as socketlib
 import subprocess
 import tempfile
 import time
@@ -20,7 +19,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from sxe_pipeline import settings as environment
-from sxe_pipeline.errors import BadInput, StoreUnavailable
+from sxe_pipeline.errors import StoreUnavailable
 from sxe_pipeline.local import attach, contact, family, variables
 from sxe_pipeline.ops import days
 from sxe_pipeline.ops.engine import Engine
@@ -48,7 +47,7 @@ def serve(
         BadInput: The port is taken.
         StoreUnavailable: The UI does not answer in time.
     """
-    _must_be_free(port)
+    family.must_be_free(("127.0.0.1", port))
     stop = family.Stop()
     tiers = () if is_read_only else ("social", "contacts")
     with (
@@ -177,15 +176,6 @@ def _environments(
         | {social: given.need("social_dsn")},
         "contact_tier": contact.variables(given),
     }
-
-
-def _must_be_free(port: int) -> None:
-    with socketlib.socket() as probe:
-        probe.setsockopt(socketlib.SOL_SOCKET, socketlib.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise BadInput(f"port {port} is taken; choose another with --port") from None
 
 
 def _web(port: int, workspace: Path, key: Path, is_read_only: bool) -> list[str]:

@@ -86,6 +86,8 @@ def run(
     tier = next((kind for kind in kinds if kind in PORTS), None)
     address = (where.host, where.port or PORTS.get(tier or "", 0))
     server = f"{tier}_tier"
+    if tier:
+        family.must_be_free(address)
     with (
         health.served(where.health_host, where.health_port) as spoken,
         family.family(stop) as kin,

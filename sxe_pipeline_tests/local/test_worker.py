@@ -118,6 +118,29 @@ def test_no_worker_starts_a_database_or_without_its_logins(tmp_path):
     assert not (tmp_path / "h" / "postgres").exists()
 
 
+def test_a_port_that_somebody_listens_on_is_refused_before_anything_starts(tmp_path):
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        port = held.getsockname()[1]
+        done = subprocess.run(
+            [*SXE, "social", "--port", str(port), "--health-port", str(_free_port())],
+            env={
+                "PATH": os.environ["PATH"],
+                "SXE_HOME": str(tmp_path / "h"),
+                "SXE_SOCIAL_DATABASE_URL": "postgresql://sxe_social@127.0.0.1:1/nowhere",
+                "DAGSTER_DATABASE_URL": "postgresql://sxe_dagster@127.0.0.1:1/nowhere",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    assert done.returncode == 2
+    assert f"port {port} is taken" in done.stderr
+
+
 def test_d09_each_child_of_a_container_knows_what_is_its_own(tmp_path, monkeypatch):
     for name in {*DATABASES.values(), *SECRETS} - {"SXE_ALERT_WEBHOOK_URL"}:
         monkeypatch.setenv(name, f"postgresql://{name}@h/d")
