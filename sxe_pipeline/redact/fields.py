@@ -136,13 +136,11 @@ def is_contact_link(link: str) -> bool:
         (True, False)
     """
     parts = _URL.match(link)
-    return parts is not None and _is_contact_place(parts["host"].lower().rstrip("."), parts["rest"])
-
-
-def _is_contact_place(host: str, rest: str) -> bool:
-    return _leads_below(rest, _contacts_at(host)) or any(
-        _same_host(host, "", name) for name in hosts("link_hubs")
-    )
+    if parts is None:
+        return False
+    host = parts["host"].lower().rstrip(".")
+    is_hub = any(_same_host(host, "", name) for name in hosts("link_hubs"))
+    return is_hub or _leads_below(parts["rest"], _contacts_at(host))
 
 
 @lru_cache(maxsize=65536)

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sxe_pipeline.ingest import paths
-from sxe_pipeline.ingest.mapping import Mapped, mappings
+from sxe_pipeline.ingest.mapping import mappings
+from sxe_pipeline.ingest.rows import Found, Refused, filled
+from sxe_pipeline.ingest.shape_files import Form
 from sxe_pipeline.sandbox import plants
 from sxe_pipeline_tests.canaries.samples import Record, Sample, is_of, put, samples
 
@@ -171,6 +173,15 @@ def _with(sample: Sample, place: str, child: Record) -> Record | None:
     return record if is_of(sample.form, record) else None
 
 
+def outcomes(record: Record) -> Iterator[Form | Refused]:
+    """The form of each row that a record becomes, and what is refused."""
+    for each in mappings(None).outcomes(record):
+        if isinstance(each, Found):
+            yield filled([each]).refused.get(0, each.form)
+        else:
+            yield each
+
+
 def lands(record: Record) -> bool:
     """Whether anything in it becomes a row."""
-    return any(isinstance(each, Mapped) for each in mappings(None).outcomes(record))
+    return any(isinstance(each, Form) for each in outcomes(record))

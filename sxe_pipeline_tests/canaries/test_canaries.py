@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from sxe_pipeline.cli import main
 from sxe_pipeline.demo import dump, search
-from sxe_pipeline.ingest.mapping import Mapped, mappings
+from sxe_pipeline.ingest.shape_files import Form
 from sxe_pipeline_tests.canaries import names, payloads
 from sxe_pipeline_tests.canaries.samples import samples
 from sxe_pipeline_tests.places import opened
@@ -102,11 +102,11 @@ def test_every_shape_is_met_in_what_lands_and_every_canary_is_in_it():
     records = list(payloads.records(aviary))
 
     lines = [json.dumps(record).encode() for record in records]
-    outcomes = [each for record in records for each in mappings(None).outcomes(record)]
+    outcomes = [each for record in records for each in payloads.outcomes(record)]
 
-    landed = {each.form for each in outcomes if isinstance(each, Mapped)}
+    landed = {each for each in outcomes if isinstance(each, Form)}
     assert {sample.form for sample in samples() if sample.form.fills} <= landed
-    refused = {(each.shape, each.reason) for each in outcomes if not isinstance(each, Mapped)}
+    refused = {(each.shape, each.reason) for each in outcomes if not isinstance(each, Form)}
     assert {(s.form.name, s.form.reason) for s in samples() if s.form.reason} <= refused
     found = list(search.find(aviary.plants, [], [("payloads", b"\n".join(lines))]))
     assert len(found) == len(aviary.plants), "what cannot be found proves nothing"
