@@ -236,7 +236,7 @@ class Month:
         ):
             self.faults.append(f"{kind} {subject} is not done: {outcome}, {reason}")
         self._judge_tables()
-        self._judge_batches()
+        self._judge_batches(counted)
         self._judge_screen(counted)
         self._judge_waits()
 
@@ -268,7 +268,7 @@ class Month:
         if disk > SWOLLEN * live:
             self.faults.append(f"Tier 1 takes {disk / live:.1f} times its live bytes")
 
-    def _judge_batches(self) -> None:
+    def _judge_batches(self, counted: dict[Any, int]) -> None:
         folders = [m.parent for m in (self.home / "handoff").rglob("manifest.json")]
         key = self.home / "keys" / "signing.pub"
         bad = [
@@ -285,6 +285,11 @@ class Month:
         self.say(f"{len(folders)} batches, {len(bad)} do not verify, {published} named")
         if bad or published != len(folders):
             self.faults.append(f"{len(bad)} batches do not verify, {published} of {len(folders)}")
+        nights = {day for (day,) in self._rows("select distinct day from handoff.batch")}
+        # A night that came late finds its day closed; then a later one stands for it.
+        for day in sorted(day for day, count in counted.items() if count and day not in nights):
+            if not any(night > day for night in nights):
+                self.faults.append(f"{day}: neither this night nor a later one published")
 
     def _judge_screen(self, counted: dict[Any, int]) -> None:
         for day, count in sorted(counted.items()):

@@ -149,7 +149,7 @@ def histories(draw):
     return rows
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(histories())
 def test_each_column_is_that_of_the_newest_sighting_that_gives_it(rows):
     assert shown(merged(rows)) == expected(rows)
@@ -178,7 +178,7 @@ def written(rows):
     return {key: (said["hashtags"] or [], said["terms"] or []) for key, said in known.items()}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_each_post_is_there_once_whatever_arrives_first(rows, chance):
     assert posts_of(rows) == posts_of(chance.sample(rows, len(rows))) == written(rows)
