@@ -15,6 +15,10 @@ override INPUT := $(value INPUT)
 override PORT := $(value PORT)
 export INPUT PORT
 
+# The tests start Python some thousand times; where no bytecode may be kept, each start compiles the
+# libraries anew, which is nearly half of all they cost.
+unexport PYTHONDONTWRITEBYTECODE
+
 # For `make mutate`; the same seed tries the same mutants, and goes on where it was stopped.
 ROOMS ?= redact gate
 MUTANTS ?= 50

@@ -8,13 +8,14 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from sxe_pipeline_tests.ports import free_port
 
 QUICK = {
     "SXE_RUN_LEASE_S": "10",
@@ -113,9 +114,3 @@ def until(condition, seconds, said):
     while not condition():
         assert time.monotonic() < end, said()
         time.sleep(0.5)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

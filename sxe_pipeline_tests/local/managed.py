@@ -29,6 +29,7 @@ from psycopg import sql as compose
 
 from sxe_pipeline.settings import DATABASES
 from sxe_pipeline.store import catalogue, roles
+from sxe_pipeline_tests.ports import free_port
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
@@ -111,7 +112,7 @@ def serving(binaries=POSTGRES, admin="createrole createdb"):
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         names = (*roles.TIERS, "postgres", ADMIN)
         passwords = {name: secrets.token_urlsafe(12) for name in names}
-        port, pooler_port = _free_port(), _free_port()
+        port, pooler_port = free_port(), free_port()
         service = Service(folder, port, pooler_port, passwords)
         _certificates(folder)
         _start_server(stack, service, binaries)
@@ -247,12 +248,6 @@ def _run(tool, *arguments):
         )
         out.seek(0)
         assert done.returncode == 0, out.read()
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind((DIRECT, 0))
-        return probe.getsockname()[1]
 
 
 def sxe(service, database, home, *arguments):

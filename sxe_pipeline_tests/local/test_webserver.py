@@ -15,6 +15,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from sxe_pipeline_tests.ports import free_port
+
 TOKEN = "not-a-real-token-of-the-ui"
 START_S = 60
 PIECE = """
@@ -41,7 +43,7 @@ def port(processes, tmp_path_factory):
     (folder / "workspace.yaml").write_text(f"load_from: [{{python_file: {folder}/piece.py}}]\n")
     (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     (folder / "token").write_text(TOKEN)
-    free = _free_port()
+    free = free_port()
     env = {k: v for k, v in os.environ.items() if not k.startswith(("SXE_", "DAGSTER_"))}
     with (folder / "log").open("w+") as log:
         server = subprocess.Popen(
@@ -236,12 +238,6 @@ def test_a_browser_that_opens_the_printed_address_sees_the_ui(port, tmp_path):
     assert "open the address" in seen("/")
     first = seen(f"/?token={TOKEN}")
     assert "No runs or scheduled ticks" in first, "what the page asked for, and was told"
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _listens(port):

@@ -17,6 +17,7 @@ from sxe_pipeline.local import family, health, worker
 from sxe_pipeline.settings import DATABASES, SECRETS, load
 from sxe_pipeline_tests import databases
 from sxe_pipeline_tests.places import settings_on, with_dagsters_tables
+from sxe_pipeline_tests.ports import free_port
 
 SXE = [sys.executable, "-m", "sxe_pipeline.cli", "worker"]
 PATIENCE_S = 120
@@ -35,7 +36,7 @@ class Container:
     """`sxe worker KINDS` with an empty home and nothing but the environment of its process."""
 
     def __init__(self, kinds, home, logins):
-        self.health, self.port = _free_port(), _free_port()
+        self.health, self.port = free_port(), free_port()
         mine = {k: v for k, v in os.environ.items() if not k.startswith(("SXE_", "DAGSTER_"))}
         self.log = home.with_suffix(".log")
         with self.log.open("w") as out:
@@ -124,7 +125,7 @@ def test_a_port_that_somebody_listens_on_is_refused_before_anything_starts(tmp_p
         held.listen()
         port = held.getsockname()[1]
         done = subprocess.run(
-            [*SXE, "social", "--port", str(port), "--health-port", str(_free_port())],
+            [*SXE, "social", "--port", str(port), "--health-port", str(free_port())],
             env={
                 "PATH": os.environ["PATH"],
                 "SXE_HOME": str(tmp_path / "h"),
@@ -205,12 +206,6 @@ def test_a_loop_that_hangs_is_not_alive_and_one_that_drains_is_not_ready(monkeyp
     assert before == [200, 503, 404]
     assert ready == [200, 200]
     assert [seen.answer(path) for path in ("/livez", "/readyz")] == [503, 503]
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _running(home):
