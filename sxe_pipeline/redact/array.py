@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from sxe_pipeline.redact import filters, plain
 from sxe_pipeline.redact.exact import apply, find_spans
 from sxe_pipeline.redact.places import has_short_numbers
-from sxe_pipeline.redact.ruleset import BARRIER, TOKENS, Rules, tokens
+from sxe_pipeline.redact.ruleset import TOKENS, Rules, tokens
 
 _ALL = Rules()
 _PLAIN_TOKENS = {"email": "[email]", "phone": "[phone]", "contact_link": "[link]"}
@@ -39,26 +39,30 @@ def redact_array(texts: pa.Array, rules: Rules = _ALL, places: pa.Array | None =
     Returns:
         As many rows as came in. A null text has count 0 and no kinds.
     """
-    if places is None:
-        return _redacted(texts, rules, is_short=False)
-    is_short = np.array([has_short_numbers(place) for place in places.to_pylist()], dtype=bool)
-    if not is_short.any():
-        return _redacted(texts, rules, is_short=False)
-    rows = [np.flatnonzero(~is_short), np.flatnonzero(is_short)]
-    parts = [
-        _redacted(texts.take(pa.array(some)), rules, is_short=short)
-        for some, short in zip(rows, (False, True), strict=True)
-    ]
-    order = pa.array(np.argsort(np.concatenate(rows)))
-    return Redacted(
-        texts=pa.concat_arrays([part.texts for part in parts]).take(order),
-        counts=pa.concat_arrays([part.counts for part in parts]).take(order),
-        kinds=pa.concat_arrays([part.kinds for part in parts]).take(order),
-    )
-
-
-def _redacted(texts: pa.Array, rules: Rules, *, is_short: bool) -> Redacted:
     coded = texts.cast(pa.string()).dictionary_encode()
+    is_short = None if places is None else _short(places)
+    if is_short is None:
+        return _redacted(coded, np.zeros(len(coded.dictionary), bool), rules)
+    # A text that is searched under both kinds of rule is two here.
+    pairs = pc.add(pc.multiply(coded.indices, 2), pa.array(is_short.astype(np.int32)))
+    named = pairs.dictionary_encode()
+    distinct = np.asarray(named.dictionary)
+    apart = pa.DictionaryArray.from_arrays(
+        named.indices, coded.dictionary.take(pa.array(distinct // 2))
+    )
+    return _redacted(apart, distinct % 2 == 1, rules)
+
+
+def _short(places: pa.Array) -> np.ndarray | None:
+    """Which places have short numbers; None where none has."""
+    coded = places.cast(pa.string()).dictionary_encode()
+    short = [
+        at for at, place in enumerate(coded.dictionary.to_pylist()) if has_short_numbers(place)
+    ]
+    return np.isin(np.asarray(coded.indices.fill_null(-1)), short) if short else None
+
+
+def _redacted(coded: pa.DictionaryArray, is_short: np.ndarray, rules: Rules) -> Redacted:
     distinct = coded.dictionary
     unique = pl.Series("text", distinct, dtype=pl.String)
     shown = filters.signs(unique)
@@ -68,7 +72,9 @@ def _redacted(texts: pa.Array, rules: Rules, *, is_short: bool) -> Redacted:
     bits = _sort_out_again(hits, cleaned, shown[rows])
     clean = cleaned.to_list()
     for index in np.flatnonzero(bits).tolist():
-        spans = find_spans(clean[index], rules, int(bits[index]), is_short=is_short)
+        spans = find_spans(
+            clean[index], rules, int(bits[index]), is_short=bool(is_short[rows[index]])
+        )
         if spans:
             clean[index] = apply(clean[index], spans)
             kinds[index] += [span.kind for span in spans]
@@ -83,7 +89,7 @@ def _redacted(texts: pa.Array, rules: Rules, *, is_short: bool) -> Redacted:
 
 def _sort_out_again(raw: pl.Series, cleaned: pl.Series, shown: np.ndarray) -> np.ndarray:
     """Signs of cleaned texts: those of a text that nothing was replaced in are known."""
-    masked = cleaned.str.replace_many(list(TOKENS), [BARRIER] * len(TOKENS))
+    masked = filters.masked(cleaned)
     changed = np.flatnonzero((masked != raw).to_numpy())
     if len(changed):
         shown[changed] = filters.signs(masked.gather(changed))

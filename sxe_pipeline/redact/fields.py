@@ -4,6 +4,7 @@ Belongs here: fields that hold one link or one name each. Free text is in `array
 """
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
@@ -66,29 +67,48 @@ def redact_links(links: pa.ListArray) -> RedactedLinks:
         As many rows as came in; `hubs` is the first hub's host or null.
     """
     flat = links.flatten()
-    asked = _asked(flat)
-    verdicts = {at: _judge(flat[at].as_py()) for at in asked.tolist()}
-    if not any(hub or kind for _, hub, kind in verdicts.values()) and not flat.null_count:
-        nothing = pa.array(np.zeros(len(links), np.int32))
-        none = pa.array([[]], pa.list_(pa.string())).take(nothing)
-        return RedactedLinks(links, pa.nulls(len(links), pa.string()), nothing, none)
-    parents = pc.list_parent_indices(links).to_pylist()
-    kept_rows: list[list[str] | None] = [[] if row.is_valid else None for row in links]
-    hubs: list[str | None] = [None] * len(links)
-    kinds: list[list[str]] = [[] for _ in range(len(links))]
-    for at, (row, link) in enumerate(zip(parents, flat.to_pylist(), strict=True)):
-        left, hub, kind = verdicts.get(at, (link, None, None))
-        kept = kept_rows[row]
-        if left and kept is not None:
-            kept.append(left)
-        hubs[row] = hubs[row] or hub
-        kinds[row] += [kind] if kind else []
+    verdicts = {at: _judge(flat[at].as_py()) for at in _asked(flat).tolist()}
+    judged = {at: found for at, found in verdicts.items() if found[1] or found[2]}
+    is_judged = np.zeros(len(flat), bool)
+    is_judged[list(judged)] = True
+    left = pa.array([text for text, _, _ in judged.values()], pa.string())
+    texts = pc.replace_with_mask(flat.cast(pa.string()), is_judged, left)
+    is_kept = np.asarray(pc.fill_null(pc.not_equal(texts, ""), False))
+    parents = np.asarray(pc.list_parent_indices(links))
+    hubs: dict[int, str] = {}
+    kinds: defaultdict[int, list[str]] = defaultdict(list)
+    for at, (_, hub, kind) in judged.items():
+        row = int(parents[at])
+        if hub:
+            hubs.setdefault(row, hub)
+        if kind:
+            kinds[row].append(kind)
+    named = {row: sorted(set(found)) for row, found in kinds.items()}
     return RedactedLinks(
-        links=pa.array(kept_rows, pa.list_(pa.string())),
-        hubs=pa.array(hubs, pa.string()),
-        counts=pa.array([len(row) for row in kinds], pa.int32()),
-        kinds=pa.array([sorted(set(row)) for row in kinds], pa.list_(pa.string())),
+        links=_lists(
+            texts.filter(pa.array(is_kept)),
+            np.bincount(parents[is_kept], minlength=len(links)),
+            links.is_null() if links.null_count else None,
+        ),
+        hubs=pa.array(map(hubs.get, range(len(links))), pa.string()),
+        counts=_numbers(len(links), {row: len(found) for row, found in kinds.items()}),
+        kinds=_lists(
+            pa.array([kind for row in sorted(named) for kind in named[row]], pa.string()),
+            np.asarray(_numbers(len(links), {row: len(found) for row, found in named.items()})),
+        ),
     )
+
+
+def _numbers(rows: int, known: dict[int, int]) -> pa.Int32Array:
+    """A number a row, 0 where none is known."""
+    numbers = np.zeros(rows, np.int32)
+    numbers[list(known)] = list(known.values())
+    return pa.array(numbers)
+
+
+def _lists(items: pa.Array, lengths: np.ndarray, mask: pa.Array | None = None) -> pa.ListArray:
+    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), items, mask=mask)
 
 
 def _asked(links: pa.StringArray) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from sxe_pipeline.redact import signs as known
+from sxe_pipeline.redact.ruleset import BARRIER, TOKENS
 from sxe_pipeline.redact.skeleton import skeleton
 
 EMAIL, PHONE, SPELLED, LINKS, MESSENGER, ADDRESS, DECODE, UNUSUAL = (1 << bit for bit in range(8))
@@ -106,6 +107,11 @@ def signs(texts: pl.Series) -> np.ndarray:
             continue
         bits[rows[question.asks(some).to_numpy()]] |= question.bit
     return bits
+
+
+def masked(texts: pl.Series) -> pl.Series:
+    """Texts with a barrier in place of each token: what was replaced is no evidence."""
+    return texts.str.replace_many(list(TOKENS), [BARRIER] * len(TOKENS))
 
 
 def sort_out(texts: pl.Series, shown: np.ndarray | None = None) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from sxe_pipeline.redact import filters
 from sxe_pipeline.redact.exact import find_spans
 from sxe_pipeline.redact.ruleset import Rules, raw_words, tokens
 from sxe_pipeline.redact.signs import one_of
@@ -49,12 +50,21 @@ def redact_seam(first: pa.Array, second: pa.Array, rules: Rules = _ALL) -> Joine
         & (pl.col("first") != "")
         & (pl.col("second") != "")
     ).to_series()
+    asked = frame.filter(likely.fill_null(False))
+    at = likely.fill_null(False).arg_true().to_list()
+    borders = asked.select(
+        pl.concat_str(
+            [pl.col("first").str.tail(_REACH), pl.col("second").str.head(_REACH)], separator=" "
+        ).alias("text")
+    )["text"]
     rows, kinds = [], []
     heads, tails = {}, {}
-    for row in likely.fill_null(False).arg_true().to_list():
-        left, right = frame["first"][row], frame["second"][row]
+    for here, signs in enumerate(filters.sort_out(filters.masked(borders)).tolist()):
+        if not signs:
+            continue
+        row, left, right = at[here], asked["first"][here], asked["second"][here]
         away, border = max(0, len(left) - _REACH), min(len(left), _REACH)
-        spans = find_spans(f"{left[away:]} {right[:_REACH]}", rules)
+        spans = find_spans(borders[here], rules, signs)
         # From the right, so that the offsets of what stands before it hold.
         for span in (span for span in reversed(spans) if span.end > border + 1):
             token, after = tokens()[span.kind], span.end - border - 1

@@ -23,7 +23,8 @@ from sxe_pipeline.social.newer_rules import redact_stored
 from sxe_pipeline.social.redaction import Detectors, redact_rows, unredactable
 from sxe_pipeline.store import tables
 
-_BATCH_ROWS = 10_000
+_BATCH_ROWS = 40_000
+"""Every batch compiles the patterns of all rules: at 10,000 rows as dear as asking them."""
 _NO_ROWS = pa.RecordBatch.from_pylist([], schema=LANDED_ROW.schema)
 _NO_OBSERVATIONS = pa.RecordBatch.from_pylist([], schema=OBSERVATION.schema)
 

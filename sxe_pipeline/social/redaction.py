@@ -7,7 +7,7 @@ data is recognised (`sxe_pipeline.redact`).
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,12 +131,19 @@ def _check_handles(columns: dict[str, pa.Array], detectors: Detectors) -> pa.Arr
 
 def _redacted(columns: dict[str, pa.Array], rows: int, detectors: Detectors) -> dict[str, pa.Array]:
     """Every column that may hold contact data without it, and what the row says of that."""
-    redaction = _Redaction(rows, detectors, columns[_PLACE])
-    every = np.arange(rows)
-    clean = {
-        column.name: redaction.clean(column, columns[column.name], every)
+    mine = [
+        column
         for column in LANDED_ROW.columns
         if column.may_hold_contacts and column.name not in _APART
+    ]
+    redaction = _Redaction(rows, detectors)
+    found = (leaf for column in mine for leaf in arrow.leaves(column, columns[column.name]))
+    texts = [leaf for leaf in found if leaf.column.handling == "text"]
+    redacted = redaction.texts(texts, columns[_PLACE])
+    every = np.arange(rows)
+    clean = {
+        column.name: redaction.clean(column, columns[column.name], every, redacted)
+        for column in mine
     }
     for first, second in _SEAMS:
         clean[first], clean[second] = redaction.join(clean[first], clean[second])
@@ -150,20 +157,40 @@ def _redacted(columns: dict[str, pa.Array], rows: int, detectors: Detectors) -> 
 
 
 class _Redaction:
-    """Cleans column after column, and keeps per row what went: how many, which kinds, which hub."""
+    """Cleans a batch, and keeps per row what went: how many contacts, which kinds, which hub."""
 
-    def __init__(self, rows: int, detectors: Detectors, places: pa.Array) -> None:
+    def __init__(self, rows: int, detectors: Detectors) -> None:
         self._detectors = detectors
-        self._places = places
         self.counts = np.zeros(rows, dtype=np.int64)
         self.kinds: dict[int, set[str]] = defaultdict(set)
         self.hubs: list[str | None] = [None] * rows
 
-    def clean(self, column: Column, values: pa.Array, rows: np.ndarray) -> pa.Array:
-        """The values without contact data; `rows` is the row of each value."""
+    def texts(self, leaves: Sequence[arrow.Leaf], places: pa.Array) -> Iterator[pa.Array]:
+        """The texts of each leaf without contact data, in their order.
+
+        All are searched as one column: asking costs more than a column of few texts does.
+        """
+        rows = np.concatenate([leaf.rows for leaf in leaves])
+        redacted = self._detectors.redact_array(
+            pa.concat_arrays([leaf.values for leaf in leaves]), places=places.take(pa.array(rows))
+        )
+        self._tally(rows, redacted.counts, redacted.kinds)
+        return iter(_apart(redacted.texts, leaves))
+
+    def clean(
+        self, column: Column, values: pa.Array, rows: np.ndarray, texts: Iterator[pa.Array]
+    ) -> pa.Array:
+        """A column without contact data.
+
+        Args:
+            column: Says what is a list, a struct, a link and a text.
+            values: Its values.
+            rows: The row of each value.
+            texts: What became of its texts, leaf by leaf, and of those of the columns after it.
+        """
         if column.kind == "struct":
             fields = [
-                self.clean(child, pc.struct_field(values, child.name), rows)
+                self.clean(child, pc.struct_field(values, child.name), rows, texts)
                 for child in column.children
             ]
             return pa.StructArray.from_arrays(
@@ -173,18 +200,13 @@ class _Redaction:
             return self._links(values, rows, values.type)
         if column.kind == "list":
             parents = np.asarray(pc.list_parent_indices(values))
-            items = self.clean(column.children[0], pc.list_flatten(values), rows[parents])
+            items = self.clean(column.children[0], pc.list_flatten(values), rows[parents], texts)
             return _lists(values, items, values.type)
         if column.handling == "link":
             alone = pa.ListArray.from_arrays(pa.array(range(len(values) + 1), pa.int32()), values)
             left = self._links(alone, rows, alone.type).to_pylist()
             return pa.array([links[0] if links else None for links in left], values.type)
-        if column.handling == "text":
-            places = self._places.take(pa.array(rows))
-            redacted = self._detectors.redact_array(values, places=places)
-            self._tally(rows, redacted.counts, redacted.kinds)
-            return redacted.texts
-        return values
+        return next(texts) if column.handling == "text" else values
 
     def join(self, first: pa.Array, second: pa.Array) -> tuple[pa.Array, pa.Array]:
         """Two columns that are shown one after the other, without what crosses their border."""
@@ -214,14 +236,28 @@ class _Redaction:
 def _verdicts(columns: dict[str, pa.Array], rows: int, detectors: Detectors) -> np.ndarray:
     """What the second detector says of each row: 0, `_SHAPE` or `_CERTAIN`."""
     worst = np.zeros(rows, dtype=np.int8)
-    for column in OBSERVATION.columns:
-        for leaf in arrow.leaves(column, columns[column.name]) if column.may_hold_contacts else ():
-            if leaf.column.may_hold_contacts:
-                answers = detectors.scan_array(leaf.values)
-                for verdict, name in ((_SHAPE, "shape"), (_CERTAIN, "certain")):
-                    hits = np.flatnonzero(_numbers(pc.equal(answers, name)))
-                    np.maximum.at(worst, leaf.rows[hits], verdict)
+    leaves = [
+        leaf
+        for column in OBSERVATION.columns
+        if column.may_hold_contacts
+        for leaf in arrow.leaves(column, columns[column.name])
+        if leaf.column.may_hold_contacts
+    ]
+    answers = detectors.scan_array(pa.concat_arrays([leaf.values for leaf in leaves]))
+    row_of = np.concatenate([leaf.rows for leaf in leaves])
+    for verdict, name in ((_SHAPE, "shape"), (_CERTAIN, "certain")):
+        hits = np.flatnonzero(_numbers(pc.equal(answers, name)))
+        np.maximum.at(worst, row_of[hits], verdict)
     return worst
+
+
+def _apart(joined: pa.Array, leaves: Sequence[arrow.Leaf]) -> list[pa.Array]:
+    """Values that were one column, as those of the leaves that they came from."""
+    ends = np.cumsum([len(leaf.values) for leaf in leaves]).tolist()
+    return [
+        joined.slice(end - len(leaf.values), len(leaf.values))
+        for end, leaf in zip(ends, leaves, strict=True)
+    ]
 
 
 def _numbers(values: pa.Array) -> np.ndarray:

@@ -197,7 +197,7 @@ class Deployment:
                 "work": self.rows(
                     "select work, subject, state, failures, outcome, reason from ops.work"
                 ),
-                "runs": self.rows("select outcome, count(*) from ops.run group by 1"),
+                "runs": self.rows("select outcome, reason, count(*) from ops.run group by 1, 2"),
                 "requests": self.rows("select state, count(*) from gate.request group by 1"),
                 "calls": self.rows("select provider, state, count(*) from gate.call group by 1, 2"),
             },
