@@ -11,12 +11,13 @@ import dagster as dg
 
 from sxe_pipeline import face
 from sxe_pipeline.gate import permits
-from sxe_pipeline.ops.sensors import CONTACT_JOB
+from sxe_pipeline.ops.sensors import CONTACT_JOB, queued
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import sql
 
 JOB = CONTACT_JOB
 ATTEMPT = "sxe/attempt"
+REQUEST = "sxe/request"
 
 
 @dg.sensor(
@@ -30,10 +31,10 @@ def approved_requests(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult | dg.SkipReason:
     """Sweep what timed out; launch what is approved, was left unfinished, or has an answer due."""
-    del context
+    waiting = queued(context.instance, REQUEST)
     with sql.connect(settings.need("contacts_dsn")) as conn:
         swept = permits.sweep(conn)
-        launches = permits.claim_launches(conn)
+        launches = permits.claim_launches(conn, waiting=waiting)
     if not launches:
         moved = ", ".join(f"{name} {n}" for name, n in asdict(swept).items() if n)
         return dg.SkipReason(f"nothing to launch; {moved or 'nothing left behind'}")
@@ -44,7 +45,11 @@ def approved_requests(
             dg.RunRequest(
                 run_key=launch.run_key,
                 partition_key=str(launch.request_id),
-                tags={ATTEMPT: str(launch.attempt), "sxe/writes": "contacts"},
+                tags={
+                    ATTEMPT: str(launch.attempt),
+                    REQUEST: str(launch.request_id),
+                    "sxe/writes": "contacts",
+                },
             )
             for launch in launches
         ],

@@ -4,7 +4,7 @@ Here: what a run asks before, around and after a provider call. Only `permit` ma
 only `sending` gives its match inputs out, after the row says SENDING.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -178,10 +178,19 @@ class Finished:
     stops: Mapping[str, str]
 
 
-def claim_launches(conn: psycopg.Connection, limit: int = 20) -> list[Launch]:
-    """What is approved, was left behind, or has an answer due; each for one launch lease."""
+def claim_launches(
+    conn: psycopg.Connection, limit: int = 20, waiting: Collection[UUID] = ()
+) -> list[Launch]:
+    """What is approved, was left behind, or has an answer due; each for one launch lease.
+
+    Args:
+        conn: The contact tier's login.
+        limit: At most so many.
+        waiting: Requests whose launched run waits for its turn: their launch stays in force.
+    """
     with at_once(conn):
-        return [Launch(*row) for row in function_rows(conn, "gate.claim_launches", limit)]
+        rows = function_rows(conn, "gate.claim_launches", limit, list(waiting))
+        return [Launch(*row) for row in rows]
 
 
 def sweep(conn: psycopg.Connection, limit: int = 100) -> Swept:

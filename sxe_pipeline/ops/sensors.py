@@ -46,10 +46,10 @@ _NOT_BEGUN = [
 ]
 
 
-def queued(instance: dg.DagsterInstance) -> set[UUID]:
-    """Asks whose run waits for its turn."""
+def queued(instance: dg.DagsterInstance, tag: str = runs.ASK) -> set[UUID]:
+    """What a tag names on the runs that wait for their turn; by default what was asked for."""
     waiting = instance.get_runs(dg.RunsFilter(statuses=_NOT_BEGUN))
-    return {UUID(run.tags[runs.ASK]) for run in waiting if runs.ASK in run.tags}
+    return {UUID(run.tags[tag]) for run in waiting if tag in run.tags}
 
 
 def run_request(ask: work.Ask, *, job: str | None = None) -> dg.RunRequest:

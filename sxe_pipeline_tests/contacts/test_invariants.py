@@ -128,6 +128,24 @@ def test_only_the_gates_own_launch_calls_a_provider(location):
     harness.assert_all_is_over()
 
 
+def test_a_launch_that_waits_in_the_queue_is_not_launched_again_and_still_begins(location):
+    harness, made, tier, instance = location
+    [launched] = runs.request_tick(tier, instance, definitions.APPROVED)
+    waiting = instance.create_run_for_job(
+        tier.resolve_job_def(sensors.JOB),
+        tags=launched.tags,
+        status=dg.DagsterRunStatus.STARTING,
+    )
+
+    harness.world.lease_over()
+    assert runs.request_tick(tier, instance, definitions.APPROVED) == []
+    assert run(tier, instance, made, launched.tags).is_success
+
+    harness.time_passes()
+    instance.report_run_failed(waiting)
+    assert runs.request_tick(tier, instance, definitions.APPROVED) != [], "it waits no more"
+
+
 def everything_in(database):
     """(schema.table, text of a row) of every table, bytes as hex and as text."""
     with psycopg.connect(database.dsn("postgres"), autocommit=True) as conn:

@@ -19,7 +19,7 @@ grant execute on function
     to sxe_api;
 
 grant execute on function
-    gate.claim_launches(int), gate.begin(uuid, int, text), gate.permit(uuid, bigint, text),
+    gate.claim_launches(int, uuid[]), gate.begin(uuid, int, text), gate.permit(uuid, bigint, text),
     gate.sending(uuid, bigint), gate.release(uuid, bigint, text, int, boolean),
     gate.unknown(uuid, bigint, text, int), gate.settle(uuid, bigint, jsonb),
     gate.wait(uuid, bigint, double precision), gate.stop(uuid, bigint, text, text),

@@ -2,15 +2,19 @@
 
 -- Launching: the sensor launches what this returns, and nothing is launched twice within the lease
 
-create or replace function gate.claim_launches(_limit int default 20)
+create or replace function gate.claim_launches(_limit int default 20, _waiting uuid[] default '{}')
 returns table (request_id uuid, version int, attempt int) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
     moment timestamptz := clock_timestamp();
+    leased timestamptz := moment + (select launch_lease from gate.setting);
 begin
+    -- A launch whose run waits for its turn is not lost, however long the queue is.
+    update gate.request r set launch_until = leased
+    where r.request_id = any (_waiting) and r.launch_until is not null;
     return query
     update gate.request r
-    set attempt = r.attempt + 1, launch_until = moment + (select launch_lease from gate.setting)
+    set attempt = r.attempt + 1, launch_until = leased
     where r.request_id in (
         select o.request_id from gate.request o
         where ops.doubts() = '{}'
