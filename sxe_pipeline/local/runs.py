@@ -15,12 +15,17 @@ import dagster as dg
 
 from sxe_pipeline.local import interrupts
 from sxe_pipeline.ops.sensors import RANGE, range_tags
+from sxe_pipeline.store.roles import STATEMENT_TIMEOUT_S
 
 
 @contextmanager
 def instance() -> Iterator[dg.DagsterInstance]:
     """The instance that DAGSTER_HOME names."""
     with dg.DagsterInstance.get() as opened:
+        # Else Dagster logs in anew for each statement: 200 times for a day of ten rows.
+        opened.optimize_for_webserver(
+            statement_timeout=STATEMENT_TIMEOUT_S * 1000, pool_recycle=3600, max_overflow=10
+        )
         yield opened
 
 
