@@ -14,6 +14,7 @@ from sxe_pipeline.redact import filters, plain
 from sxe_pipeline.redact.exact import apply, find_spans
 from sxe_pipeline.redact.places import has_short_numbers
 from sxe_pipeline.redact.ruleset import TOKENS, Rules, tokens
+from sxe_pipeline.redact.threads import on_thread
 
 _ALL = Rules()
 _PLAIN_TOKENS = {"email": "[email]", "phone": "[phone]", "contact_link": "[link]"}
@@ -96,6 +97,7 @@ def _sort_out_again(raw: pl.Series, cleaned: pl.Series, shown: np.ndarray) -> np
     return filters.sort_out(masked, shown)
 
 
+@on_thread("edges")
 def _replace_plain(hits: pl.DataFrame, rules: Rules) -> tuple[pl.Series, list[list[str]]]:
     """The texts without plain contacts, and the kinds that each lost (not tokens it had before)."""
     kept = [

@@ -18,6 +18,7 @@ from sxe_pipeline.redact import filters, urls
 from sxe_pipeline.redact.exact import find_spans
 from sxe_pipeline.redact.ruleset import hosts
 from sxe_pipeline.redact.skeleton import skeleton
+from sxe_pipeline.redact.threads import on_thread
 
 _URL = re.compile(
     r"^\s*(?:(?P<scheme>[a-z][a-z0-9+.\-]*):)?(?://)?(?:[^/@\s]*@)?(?:www\.)?(?P<host>[^/?#"
@@ -111,6 +112,7 @@ def _lists(items: pa.Array, lengths: np.ndarray, mask: pa.Array | None = None) -
     return pa.ListArray.from_arrays(pa.array(offsets), items, mask=mask)
 
 
+@on_thread("edges")
 def _asked(links: pa.StringArray) -> np.ndarray:
     """The positions of links that show a sign of a contact; the others are kept as they are."""
     texts = pl.Series("text", pl.Series(links).cast(pl.String)).fill_null("")
@@ -201,6 +203,7 @@ def is_contact_shaped(name: str) -> bool:
     return _CONTACT_NAME.search(name) is not None
 
 
+@on_thread("edges")
 def contact_shaped(handles: pa.StringArray) -> pa.BooleanArray:
     """True where a handle is shaped like an address or a phone number.
 

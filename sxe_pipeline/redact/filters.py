@@ -15,6 +15,7 @@ import polars as pl
 from sxe_pipeline.redact import signs as known
 from sxe_pipeline.redact.ruleset import BARRIER, TOKENS
 from sxe_pipeline.redact.skeleton import skeleton
+from sxe_pipeline.redact.threads import on_thread
 
 EMAIL, PHONE, SPELLED, LINKS, MESSENGER, ADDRESS, DECODE, UNUSUAL = (1 << bit for bit in range(8))
 EVERYTHING = 255
@@ -87,6 +88,7 @@ def _questions() -> tuple[_Question, ...]:
     )
 
 
+@on_thread("signs")
 def signs(texts: pl.Series) -> np.ndarray:
     """The signs each text shows, as bits; 0 where nothing has to be searched.
 

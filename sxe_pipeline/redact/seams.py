@@ -15,6 +15,7 @@ from sxe_pipeline.redact import filters
 from sxe_pipeline.redact.exact import find_spans
 from sxe_pipeline.redact.ruleset import Rules, raw_words, tokens
 from sxe_pipeline.redact.signs import one_of
+from sxe_pipeline.redact.threads import on_thread
 
 _ALL = Rules()
 _REACH = 96
@@ -44,14 +45,9 @@ def redact_seam(first: pa.Array, second: pa.Array, rules: Rules = _ALL) -> Joine
     frame = pl.DataFrame(
         {"first": pl.Series(first).cast(pl.String), "second": pl.Series(second).cast(pl.String)}
     )
-    open_end, open_start = _borders()
-    likely = frame.select(
-        (pl.col("first").str.contains(open_end) | pl.col("second").str.contains(open_start))
-        & (pl.col("first") != "")
-        & (pl.col("second") != "")
-    ).to_series()
-    asked = frame.filter(likely.fill_null(False))
-    at = likely.fill_null(False).arg_true().to_list()
+    likely = _may_go_on(frame)
+    asked = frame.filter(likely)
+    at = likely.arg_true().to_list()
     borders = asked.select(
         pl.concat_str(
             [pl.col("first").str.tail(_REACH), pl.col("second").str.head(_REACH)], separator=" "
@@ -81,6 +77,15 @@ def redact_seam(first: pa.Array, second: pa.Array, rules: Rules = _ALL) -> Joine
         np.array(rows, int),
         kinds,
     )
+
+
+@on_thread("edges")
+def _may_go_on(frame: pl.DataFrame) -> pl.Series:
+    """Whether something may begin in the first text of a row and end in the second."""
+    open_end, open_start = _borders()
+    first, second = pl.col("first"), pl.col("second")
+    likely = first.str.contains(open_end) | second.str.contains(open_start)
+    return frame.select((likely & (first != "") & (second != "")).fill_null(False)).to_series()
 
 
 def _replaced(texts: pl.Series, by_row: dict[int, str]) -> pa.StringArray:

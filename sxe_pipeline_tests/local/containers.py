@@ -91,11 +91,12 @@ class Container:
                 if os.getsid(int(folder.name)) != self.process.pid:
                     continue
                 said = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                peak = next(
+                peaks = (
                     int(line.split()[1])
                     for line in (folder / "status").read_text().splitlines()
                     if line.startswith("VmHWM")
                 )
+                peak = next(peaks, 0)  # one that just ended has none
                 kind = next((k for k, words in _KINDS.items() if words in said), "other")
                 self.peak_kib[kind] = max(peak, self.peak_kib.get(kind, 0))
 

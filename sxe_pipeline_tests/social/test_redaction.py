@@ -1,11 +1,15 @@
 """What a landed row holds is redacted and scanned by its class, however deep it stands."""
 
 import dataclasses
+import threading
+from collections import defaultdict
 
 import pyarrow as pa
 import pytest
+from polars.expr.string import ExprStringNameSpace
 
 from sxe_pipeline.redact import Redacted
+from sxe_pipeline.redact.threads import PATTERNS
 from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.table import Table
 from sxe_pipeline.schema.tables import LANDED_ROW, OBSERVATION
@@ -98,6 +102,31 @@ def test_a_contact_in_the_kind_of_a_category_is_redacted():
     seen, _ = redaction.redact_rows(batch, DAY)
 
     assert seen.to_pylist()[0]["category_kind"] == "[email]"
+
+
+def test_no_thread_asks_more_patterns_than_polars_keeps_compiled(monkeypatch):
+    asked = defaultdict(set)
+    for name in ("contains", "count_matches", "extract_all", "replace_all"):
+        original = getattr(ExprStringNameSpace, name)
+
+        def noted(self, pattern, *given, original=original, **more):
+            if not more.get("literal"):
+                asked[threading.current_thread().name].add(str(pattern))
+            return original(self, pattern, *given, **more)
+
+        monkeypatch.setattr(ExprStringNameSpace, name, noted)
+    caption = f"#bread ありがとう http://bread.example {ADDRESS} 五五五 1234567"
+    posts = [{"post_id": "1", "posted_at": None, "hashtags": ["bread"], "caption": caption}]
+    rows = [
+        sighting(f"id:{n}", bio=bio, links=["https://linktr.ee/ana"], own_posts=posts)
+        | {"display_name": "call me at", "collection": "spring", "file_sha256": "0" * 64, "row": n}
+        for n, bio in enumerate((caption, "ana at bread dot example", "+1 (415) 555-0134 @ana"))
+    ]
+
+    redaction.redact_rows(pa.RecordBatch.from_pylist(rows, schema=LANDED_ROW.schema), DAY)
+
+    assert len(asked) == 3
+    assert {name: len(found) for name, found in asked.items() if len(found) > PATTERNS} == {}
 
 
 def test_the_tables_of_the_file_are_left_as_they_are():
