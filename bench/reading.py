@@ -2,11 +2,13 @@
 
 Usage: python bench/reading.py [ACCOUNTS]
 
-The landing tree of the invented world, made for the run. The floor is what the format alone costs:
-msgspec for JSON Lines, `csv.DictReader` for CSV; the ratio says what recognising, mapping and
-Arrow batches add. Then all of `observe` up to its rows: read, map, redact, scan. Ours and the floor
-take turns, so that another load on the machine meets both: read the ratios. CPU seconds of one
-thread, the best of three turns; the ratio is the middle one.
+The landing tree of the invented world, made for the run; of 100,000 accounts, the smallest of the
+five files holds some 3,000 rows and what a file costs once no longer shows. The floor is what the
+format alone costs: msgspec for JSON Lines, `csv.DictReader` for CSV; the ratio says what
+recognising, mapping and Arrow batches add. Then all of `observe` up to its rows: read, map, redact,
+scan. Ours and the floor take turns, so that another load on the machine meets both: read the
+ratios. CPU seconds of one thread, the best of three turns; the ratio is the middle one. The goal
+is for all files together, on a machine that does nothing else.
 """
 
 import contextlib
@@ -34,6 +36,8 @@ from sxe_pipeline.social.redaction import redact_rows
 
 _NOW = datetime(2026, 11, 1, tzinfo=UTC)
 _TURNS = 3
+_GOAL = 60_000
+"""Rows a second and core that are read and mapped."""
 _LARGEST = (
     ("x_graphql_2023", "x_archive/*/users_2023.jsonl.gz"),
     ("x_graphql_2026", "x_builders_list/*/members.jsonl"),
@@ -99,7 +103,7 @@ def _in_turns(acts: list[Act], data: bytes, name: str) -> list[list[float]]:
 
 def main(accounts: int) -> None:
     """Print a line per kind of file, and one for all."""
-    whole, reading, observing = 0, 0.0, 0.0
+    whole, reading, observing, least = 0, 0.0, 0.0, 0.0
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         landing.write_landing(root, seed=7, days=(date(2026, 9, 1),), accounts=accounts)
@@ -111,15 +115,18 @@ def main(accounts: int) -> None:
             ours, floor, observe = _in_turns([_read, _decoded, _observed], data, name)
             ratio = sorted(a / b for a, b in zip(ours, floor, strict=True))[_TURNS // 2]
             whole, reading, observing = whole + rows, reading + min(ours), observing + min(observe)
+            least += min(floor)
             print(
                 f"{shape:20} {rows:7} rows, a second: read and map {rows / min(ours):9,.0f} "
                 f"({ratio:.1f}x the time of decoding), observe {rows / min(observe):9,.0f}"
             )
     print(
-        f"{'all':20} {whole:7} rows, a second: read and map {whole / reading:9,.0f}, "
-        f"observe {whole / observing:9,.0f}"
+        f"{'all':20} {whole:7} rows, a second: read and map {whole / reading:9,.0f} "
+        f"({reading / least:.1f}x the time of decoding), observe {whole / observing:9,.0f}"
     )
+    said = "met" if whole / reading >= _GOAL else "missed"
+    print(f"read and map: {whole / reading:,.0f} of {_GOAL:,} rows a second, the goal is {said}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)

@@ -19,6 +19,7 @@ class Batch:
     def __init__(self, records: Sequence[dict[str, Any]]) -> None:
         self.records = records
         self._known: dict[Steps, list[Any]] = {}
+        self._kinds: dict[Steps, set[type]] = {}
 
     def __len__(self) -> int:
         return len(self.records)
@@ -36,7 +37,27 @@ class Batch:
             return values
         if not any(values):
             return [None] * len(values)
-        return [next(paths.walk(value, rest), None) for value in values]
+        return [next(paths.walk(value, rest), None) if value else None for value in values]
+
+    def has(self, steps: Steps) -> list[bool]:
+        """Whether a path leads anywhere in each record (null is somewhere).
+
+        Example:
+            >>> Batch([{"a": {"b": None}}, {"a": [2]}, {}]).has(("a", "b"))
+            [True, False, False]
+        """
+        head, rest = split(steps)
+        if rest:
+            walk = paths.walk
+            return [next(walk(record, steps), _MISSING) is not _MISSING for record in self.records]
+        last = head[-1]
+        if len(head) == 1:
+            return [last in record for record in self.records]
+        nodes = self._at(head[:-1])
+        if self.kinds(head[:-1]) == _OBJECTS:
+            return [last in node for node in nodes]
+        unread = paths.UNREAD
+        return [last in node if type(node) is dict else node is unread for node in nodes]
 
     def many(self, steps: Steps) -> list[Iterable[Any]] | None:
         """Every value at a path in each record; None where no record has any."""
@@ -51,6 +72,13 @@ class Batch:
             ]
         return [paths.walk(value, rest) if value else () for value in values]
 
+    def kinds(self, keys: Steps) -> set[type]:
+        """The types of the values below some keys."""
+        known = self._kinds.get(keys)
+        if known is None:
+            known = self._kinds[keys] = set(map(type, self._at(keys)))
+        return known
+
     def _at(self, keys: Steps) -> list[Any]:
         """The values below some keys; a null and a key that is not there are one here."""
         known = self._known.get(keys)
@@ -63,10 +91,10 @@ class Batch:
         if len(keys) == 1:
             return [record.get(last) for record in self.records]
         above = self._at(keys[:-1])
-        if not any(above):
-            return [None] * len(above)
-        if set(map(type, above)) == _OBJECTS:
+        if self.kinds(keys[:-1]) == _OBJECTS:
             return [node.get(last) for node in above]
+        if self.kinds(keys[:-1]) == _NOTHING:
+            return above
         unread = paths.UNREAD
         return [
             node.get(last) if type(node) is dict else unread if node is unread else None
@@ -75,6 +103,8 @@ class Batch:
 
 
 _OBJECTS = {dict}
+_NOTHING = {type(None)}
+_MISSING = object()
 _EVERY: Steps = ("*",)
 
 

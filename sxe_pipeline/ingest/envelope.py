@@ -4,10 +4,11 @@ Here: walking its nodes in document order, and whether an answer says that there
 here: which node is what (`mapping`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from sxe_pipeline.ingest.batch import Batch
 from sxe_pipeline.ingest.paths import FIND_LIMIT
 
 TIMES = ("commit_date", "fetched_at", "timestamp")
@@ -24,6 +25,7 @@ HOLDERS = frozenset(
 """Where answers keep what was asked for."""
 _BESIDES = frozenset(("page_info", "pageInfo", "pagination", "paging", "cursor", "extensions"))
 _CONTAINERS = frozenset((dict, list))
+_OBJECTS = {dict}
 
 Form = Any
 
@@ -38,13 +40,36 @@ def time_of(record: dict[str, Any], outer: Any) -> Any:
     return None
 
 
-def only_object(record: dict[str, Any]) -> dict[str, Any] | None:
-    """The one object in a record that holds nothing else but plain values.
+def times(batch: Batch, outer: Sequence[Any]) -> list[Any]:
+    """`time_of` each of some records with the same keys."""
+    found = list(outer)
+    for key in TIMES:
+        if key in batch.records[0] and None in found:
+            own = batch.one((key,))
+            found = [b or None if a is None else a for a, b in zip(found, own, strict=True)]
+    return found
+
+
+def only_objects(batch: Batch) -> list[dict[str, Any] | None]:
+    """The one object in each of some records that hold nothing else but plain values.
+
+    Args:
+        batch: Records with the same keys.
 
     Example:
-        >>> only_object({"fetched_at": 1, "user": {"id": 2}}), only_object({"a": {}, "b": []})
-        ({'id': 2}, None)
+        >>> only_objects(Batch([{"fetched_at": 1, "user": {"id": 2}}])), only_objects(Batch([{}]))
+        ([{'id': 2}], [None])
     """
+    if len(batch.records[0]) >= len(batch):
+        return [_only_object(record) for record in batch.records]
+    kinds = {key: batch.kinds((key,)) for key in batch.records[0]}
+    holders = [key for key, found in kinds.items() if not found.isdisjoint(_CONTAINERS)]
+    if len(holders) == 1 and kinds[holders[0]] == _OBJECTS:
+        return batch.one((holders[0],)) if holders[0] not in _BESIDES else [None] * len(batch)
+    return [_only_object(record) for record in batch.records] if holders else [None] * len(batch)
+
+
+def _only_object(record: dict[str, Any]) -> dict[str, Any] | None:
     holders = [key for key, value in record.items() if type(value) in _CONTAINERS]
     if len(holders) != 1 or holders[0] in _BESIDES:
         return None

@@ -5,6 +5,7 @@ how their `columns:` entries are written.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any, Protocol
 
 from sxe_pipeline.ingest import paths, whole
@@ -51,10 +52,26 @@ class Texts:
         found = batch.many(self._steps)
         if found is None:
             return [_NONE] * len(batch), {}
+        listed = [some if type(some) is list else list(some) for some in found]
+        if (done := self._at_once(listed)) is not None:
+            return done, {}
         unread: dict[int, Exception] = {}
         return [
-            self._tried(some, at, unread) if some else _NONE for at, some in enumerate(found)
+            self._tried(some, at, unread) if some else _NONE for at, some in enumerate(listed)
         ], unread
+
+    def _at_once(self, listed: list[list[Any]]) -> list[list[str]] | None:
+        """The texts of each record, where all that stands there is as it should be."""
+        every = list(chain.from_iterable(listed))
+        if not every:
+            return [_NONE] * len(listed)
+        if set(map(type, every)) != {self._wanted}:
+            return None
+        texts = whole.of_kind(every, self._wanted, self._transform)
+        if texts is None:
+            return None
+        left = iter(texts)
+        return [list(filter(None, islice(left, len(some)))) if some else _NONE for some in listed]
 
     def _tried(self, found: Iterable[Any], at: int, bad: dict[int, Exception]) -> list[str]:
         try:
@@ -89,7 +106,8 @@ class FirstFilled:
         for part in self._parts[1:]:
             more, bad = part.over(batch)
             unread |= {at: why for at, why in bad.items() if not found[at] and at not in unread}
-            found = [a or b for a, b in zip(found, more, strict=True)]
+            if any(more):
+                found = [a or b for a, b in zip(found, more, strict=True)]
             for at in unread:
                 found[at] = _NONE
         return found, unread

@@ -1,21 +1,27 @@
 """How a payload is recognised: the `match:` of a shape file becomes conditions on a record.
 
-Here: the conditions has, any, not, is, like, empty, column_wise. What the keys of a record decide
-alone is decided once for all records with these keys (`settled`). Not here: what happens to a
-payload once it is recognised.
+Here: the conditions has, any, not, is, like, empty, column_wise, each asked of one record or of
+many. What the keys of a record decide alone is decided once for all records with these keys
+(`settled`). Not here: what happens to a payload once it is recognised.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sxe_pipeline.ingest import paths
+from sxe_pipeline.ingest.batch import Batch
 
 _COLUMN_TYPES = frozenset((dict, list))
 
-Condition = Callable[[Any], bool]
+
+class Condition(NamedTuple):
+    """A question about a record: asked of one, or of many with the same answers."""
+
+    of_one: Callable[[Any], bool]
+    over: Callable[[Batch], list[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,53 +35,55 @@ class _Exist:
     @classmethod
     def of(cls, mode: str, wanted: Any) -> "_Exist":
         steps = [(path, paths.parse(path)) for path in _strings(wanted)]
-        return cls(mode, tuple((str(s[0]), len(s) == 1, paths.has(path)) for path, s in steps))
+        return cls(mode, tuple((str(s[0]), len(s) == 1, _leads(path)) for path, s in steps))
 
-    def __call__(self, record: Any) -> bool:
-        found = (test(record) for _, _, test in self.tests)
+    def of_one(self, record: Any) -> bool:
+        found = (test.of_one(record) for _, _, test in self.tests)
         return all(found) if self.mode == "has" else any(found) == (self.mode == "any")
 
-    def settled(self, keys: AbstractSet[str]) -> "Condition | bool":
-        """What is left to ask of a record with these keys; a bool where nothing is."""
-        known = [is_whole for head, is_whole, _ in self.tests if head in keys]
-        open_tests = tuple(test for test in self.tests if test[0] in keys and not test[1])
+    def settled(self, keys: AbstractSet[str]) -> tuple[Condition, ...] | None:
+        """What is left to ask of a record with these keys; None where the answer is no."""
+        left = tuple(test for head, is_whole, test in self.tests if head in keys and not is_whole)
         if self.mode == "has":
-            return False if len(known) < len(self.tests) else _all(open_tests)
+            return left  # `Match.keys` are there
         is_wanted = self.mode == "any"
-        if any(known):
-            return is_wanted
-        return _any(open_tests, is_wanted) if open_tests else not is_wanted
+        is_known = any(head in keys and is_whole for head, is_whole, _ in self.tests)
+        if is_known or not left:
+            return () if is_known == is_wanted else None
+        return (_any(left, is_wanted),)
 
 
-def _all(tests: Sequence[tuple[str, bool, Condition]]) -> Condition | bool:
-    if len(tests) < 2:
-        return tests[0][2] if tests else True
-    found = tuple(test for _, _, test in tests)
-    return lambda record: all(test(record) for test in found)
+def _leads(path: str) -> Condition:
+    steps = paths.parse(path)
+    return Condition(paths.has(path), lambda batch: batch.has(steps))
 
 
-def _any(tests: Sequence[tuple[str, bool, Condition]], is_wanted: bool) -> Condition:
-    found = tuple(test for _, _, test in tests)
-
+def _any(tests: Sequence[Condition], is_wanted: bool) -> Condition:
     def ask(record: Any) -> bool:
-        for test in found:
-            if test(record):
+        for test in tests:
+            if test.of_one(record):
                 return is_wanted
         return not is_wanted
 
-    return ask
+    def over(batch: Batch) -> list[bool]:
+        answers = [test.over(batch) for test in tests]
+        if len(answers) == 1:
+            return answers[0] if is_wanted else [not answer for answer in answers[0]]
+        return [(True in each) is is_wanted for each in zip(*answers, strict=True)]
+
+    return Condition(ask, over)
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
     """The conditions of one shape; `keys` are the top-level keys without which none holds."""
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Condition | _Exist, ...]
     keys: frozenset[str]
 
     def __call__(self, record: Any) -> bool:
         """Whether a record meets all of them."""
-        return all(condition(record) for condition in self.conditions)
+        return all(condition.of_one(record) for condition in self.conditions)
 
     def settled(self, keys: AbstractSet[str]) -> tuple[Condition, ...] | None:
         """What is left to ask of a record with these keys; None where it can never match."""
@@ -83,11 +91,10 @@ class Match:
             return None
         left: list[Condition] = []
         for condition in self.conditions:
-            answer = condition.settled(keys) if isinstance(condition, _Exist) else condition
-            if answer is False:
+            rest = condition.settled(keys) if isinstance(condition, _Exist) else (condition,)
+            if rest is None:
                 return None
-            if answer is not True:
-                left.append(answer)
+            left += rest
         return tuple(left)
 
 
@@ -102,7 +109,7 @@ def compiled(match: Mapping[str, Any]) -> Match:
     Raises:
         ValueError: A condition is unknown or a path cannot be read.
     """
-    conditions: list[Condition] = []
+    conditions: list[Condition | _Exist] = []
     keys: set[str] = set()
     for name, wanted in match.items():
         if name not in _BUILDERS:
@@ -121,41 +128,70 @@ def compiled(match: Mapping[str, Any]) -> Match:
 
 def _is(wanted: Mapping[str, Any]) -> Condition:
     allowed = [
-        (paths.one(path), value if isinstance(value, list) else [value])
+        (paths.parse(path), paths.one(path), value if isinstance(value, list) else [value])
         for path, value in wanted.items()
     ]
-    if len(allowed) == 1:
-        [(only, values)] = allowed
-        return lambda record: only(record) in values
 
-    return lambda record: all(get(record) in values for get, values in allowed)
+    def over(batch: Batch) -> list[bool]:
+        return _all([[v in values for v in batch.one(steps)] for steps, _, values in allowed])
+
+    if len(allowed) == 1:
+        [(_, only, values)] = allowed
+        return Condition(lambda record: only(record) in values, over)
+    return Condition(lambda record: all(get(record) in values for _, get, values in allowed), over)
+
+
+def _all(answers: list[list[bool]]) -> list[bool]:
+    return (
+        answers[0]
+        if len(answers) == 1
+        else [False not in each for each in zip(*answers, strict=True)]
+    )
 
 
 def _like(wanted: Mapping[str, str]) -> Condition:
-    patterns = [(paths.one(path), re.compile(text, re.IGNORECASE)) for path, text in wanted.items()]
+    patterns = [
+        (paths.parse(path), paths.one(path), re.compile(text, re.IGNORECASE))
+        for path, text in wanted.items()
+    ]
 
-    def test(record: Any) -> bool:
-        for get, pattern in patterns:
-            value = get(record)
-            if type(value) is not str or not pattern.search(value[:2_000]):
-                return False
-        return True
+    def is_like(value: Any, pattern: re.Pattern[str]) -> bool:
+        return type(value) is str and pattern.search(value[:2_000]) is not None
 
-    return test
+    return Condition(
+        lambda record: all(is_like(get(record), pattern) for _, get, pattern in patterns),
+        lambda batch: _all(
+            [[is_like(v, pattern) for v in batch.one(steps)] for steps, _, pattern in patterns]
+        ),
+    )
 
 
 def _empty(wanted: Sequence[str]) -> Condition:
-    gets = [(paths.has(path), paths.one(path)) for path in _strings(wanted)]
-    return lambda record: all(has(record) and not get(record) for has, get in gets)
+    gets = [(paths.parse(path), paths.has(path), paths.one(path)) for path in _strings(wanted)]
+
+    def over(batch: Batch) -> list[bool]:
+        return _all(
+            [
+                [
+                    there and not value
+                    for there, value in zip(batch.has(steps), batch.one(steps), strict=True)
+                ]
+                for steps, _, _ in gets
+            ]
+        )
+
+    return Condition(
+        lambda record: all(has(record) and not get(record) for _, has, get in gets), over
+    )
 
 
 def _column_wise(_: Any) -> Condition:
-    def test(record: Any) -> bool:
+    def ask(record: Any) -> bool:
         for first in record.values():
             return type(first) in _COLUMN_TYPES and transposed(record) is not None
         return False
 
-    return test
+    return Condition(ask, lambda batch: [ask(record) for record in batch.records])
 
 
 def _strings(wanted: Any) -> list[str]:
@@ -187,7 +223,7 @@ def transposed(record: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     return None
 
 
-_BUILDERS: dict[str, Callable[[Any], Condition]] = {
+_BUILDERS: dict[str, Callable[[Any], Condition | _Exist]] = {
     "has": lambda wanted: _Exist.of("has", wanted),
     "any": lambda wanted: _Exist.of("any", wanted),
     "not": lambda wanted: _Exist.of("not", wanted),

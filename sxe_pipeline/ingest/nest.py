@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from sxe_pipeline.ingest.batch import Batch
+
 _STEP = re.compile(r"[./]|\[(?=\d+\])|\](?=$|[./\[])")
 _JOINED = re.compile(r"[./\[]")
 _DEEPEST = 16
@@ -49,6 +51,17 @@ class Nest:
     def __init__(self, tree: Tree, cells: tuple[str, ...]) -> None:
         self._tree = tree
         self._cells = cells
+
+    def over(self, batch: Batch) -> list[dict[str, Any]] | None:
+        """All of some records with their nesting; None where nothing changes in any."""
+        if not self._tree and not any(self._is_nested(batch, (name,)) for name in self._cells):
+            return None
+        return [self.apply(record) or record for record in batch.records]
+
+    def _is_nested(self, batch: Batch, name: tuple[str]) -> bool:
+        return str in batch.kinds(name) and any(
+            value[:1] in _CELL_STARTS for value in batch.one(name) if type(value) is str
+        )
 
     def apply(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
         """The record with its nesting beside the flat keys; None where nothing changes."""

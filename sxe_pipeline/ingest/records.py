@@ -5,6 +5,7 @@ Here: which format it is, by its first bytes and its extension. Not here: the fo
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from sxe_pipeline.errors import SxeError
@@ -34,8 +35,24 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 Record = Any
 
 
+@dataclass(slots=True)
+class Weight:
+    """Plain bytes that were read so far."""
+
+    size: int = 0
+
+    def of(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """The same pieces, each weighed as it is read."""
+        for piece in pieces:
+            self.size += len(piece)
+            yield piece
+
+
 def records(
-    stream: BinaryIO, name: str, needs: tables.Needs = lambda names: names
+    stream: BinaryIO,
+    name: str,
+    needs: tables.Needs = lambda names: names,
+    weight: Weight | None = None,
 ) -> Iterator[Record | Fault]:
     """Everything a file holds, in order; the last may be the fault that ended it.
 
@@ -43,6 +60,7 @@ def records(
         stream: The file as it landed; need not be seekable.
         name: Its path or name, for the extension.
         needs: Which columns of a table have to be decoded; all by default.
+        weight: Learns how much was read.
 
     Yields:
         A decoded JSON value, a table row as a dict, or the `Fault` that stands in its place. A cell
@@ -51,12 +69,13 @@ def records(
     Raises:
         StoreUnavailable: The landing store, or the folder for temporary files, failed.
     """
+    weighed = (weight or Weight()).of
 
     def read(part: BinaryIO, part_name: str, *, is_member: bool) -> Iterator[Record | Fault]:
         plain_name = part_name.lower()
         try:
             bare = plain_name.removesuffix(".gz").removesuffix(".zst")
-            first, whole = peeked(chunks(part, plain_name), lambda held: len(held) > 8)
+            first, whole = peeked(weighed(chunks(part, plain_name)), lambda held: len(held) > 8)
             kind = _kind(first, bare)
             if isinstance(kind, Fault):
                 yield kind

@@ -5,6 +5,8 @@ One id that ends in zeros is chance; a file of them was saved by a program that 
 an id, given the others of its file. Not here: what becomes of a row (`read`).
 """
 
+from collections.abc import Sequence
+
 _KEPT = 15
 """Digits that a spreadsheet keeps."""
 _LONG = 18
@@ -32,13 +34,21 @@ class Rounding:
         """Whether an id was seen that no float holds: no script has saved the file."""
         return self._exact < self._long
 
-    def doubts(self, platform_id: str | None, handle: str | None) -> bool:
-        """Whether the id of the next row may be rounded; `is_lost` says it later.
+    def doubted(self, ids: Sequence[str | None], handles: Sequence[str | None]) -> list[int]:
+        """Which of the next rows have an id that may be rounded, by place; `is_lost` says it later.
 
         Args:
-            platform_id: Its digits; null and short ones are whole.
-            handle: The handle that it stands beside.
+            ids: Their digits; null and short ones are whole.
+            handles: The handles that they stand beside.
         """
+        if self._is_mixed and not any(each and each[-1] == "0" and _is_short(each) for each in ids):
+            if not self._is_rounded:
+                self._long += sum(1 for each in ids if each and len(each) >= _LONG)
+            return []
+        pairs = enumerate(zip(ids, handles, strict=True))
+        return [at for at, (platform_id, handle) in pairs if self._doubts(platform_id, handle)]
+
+    def _doubts(self, platform_id: str | None, handle: str | None) -> bool:
         if platform_id is None or len(platform_id) <= _KEPT:
             return False
         is_short = _is_short(platform_id)
@@ -82,7 +92,7 @@ class Rounding:
 
 def _is_short(platform_id: str) -> bool:
     """Whether nothing but zeros stands behind the digits that a spreadsheet keeps."""
-    return not platform_id[_KEPT:].strip("0")
+    return len(platform_id) > _KEPT and not platform_id[_KEPT:].strip("0")
 
 
 def _is_exact(platform_id: str) -> bool:

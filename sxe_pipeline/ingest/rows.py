@@ -1,16 +1,17 @@
 """What recognised records become: the values of many rows, column by column.
 
-Here: `Found`, `Refused`, and `filled`. Not here: which record is what (`mapping`), how one column
-is filled (`columns`), what a row still lacks (`read`).
+Here: `Accounts`, `Refused`, `Outcomes`, and `filled`. Not here: which record is what (`mapping`,
+`accounts`), how one column is filled (`columns`), what a row still lacks (`pending`).
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sxe_pipeline.ingest import columns
 from sxe_pipeline.ingest.batch import Batch
+from sxe_pipeline.ingest.faults import Fault
 from sxe_pipeline.ingest.plain import LostDigits
 from sxe_pipeline.ingest.posts import Post
 from sxe_pipeline.ingest.shape_files import Form
@@ -48,6 +49,70 @@ class Refused:
     column: str | None = None
 
 
+_Outcome = TypeVar("_Outcome", Found, Found | Refused)
+
+
+def with_posts(outcome: _Outcome, form: Form, record: dict[str, Any]) -> _Outcome:
+    """The row of an account with the posts that a payload of a shape holds of it."""
+    if form.posts is None or isinstance(outcome, Refused):
+        return outcome
+    found = form.posts.read(record)
+    return outcome._replace(posts=found or None, is_post=form.posts.is_row(record))
+
+
+class Accounts(NamedTuple):
+    """Records of one account shape, as `Found` says of each; `positions` among all outcomes."""
+
+    form: Form
+    records: Batch
+    positions: Sequence[int]
+    times: Sequence[Any]
+    given: Sequence[frozenset[str]]
+    posts: Sequence[Sequence[Post] | None]
+    is_post: Sequence[bool]
+
+    @classmethod
+    def of(cls, found: Sequence[tuple[int, Found]]) -> "Accounts":
+        """Of records of one shape, each with its position."""
+        positions, each = zip(*found, strict=True)
+        forms, records, *said = zip(*each, strict=True)
+        return cls(forms[0], Batch(records), positions, *said)
+
+
+_OF_EACH = ("positions", "times", "given", "posts", "is_post")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What some records of a file become, in their order: as many as `count`.
+
+    `accounts` are together by their shapes; `others` stand beside their positions.
+    """
+
+    count: int
+    accounts: Sequence[Accounts]
+    others: Sequence[tuple[int, Refused | Fault]]
+
+
+def joined(parts: Iterable[Accounts]) -> list[Accounts]:
+    """One of each shape, in the order of the positions."""
+    by_form: defaultdict[Form, list[Accounts]] = defaultdict(list)
+    for part in parts:
+        by_form[part.form].append(part)
+    return [some[0] if len(some) == 1 else _one(some) for some in by_form.values()]
+
+
+def _one(parts: Sequence[Accounts]) -> Accounts:
+    positions = [position for part in parts for position in part.positions]
+    records = [record for part in parts for record in part.records.records]
+    order = sorted(range(len(positions)), key=positions.__getitem__)
+    columns: dict[str, Any] = {}
+    for name in _OF_EACH:
+        whole = [value for part in parts for value in getattr(part, name)]
+        columns[name] = [whole[at] for at in order]
+    return parts[0]._replace(records=Batch([records[at] for at in order]), **columns)
+
+
 @dataclass(frozen=True, slots=True)
 class Filled:
     """Columns in the order of `columns.MAPPABLE`, the time still as written.
@@ -62,39 +127,19 @@ class Filled:
     unread: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 
-def filled(found: Sequence[Found]) -> Filled:
+def filled(accounts: Accounts) -> Filled:
     """The values of all records, in their order."""
-    by_form: defaultdict[int, list[int]] = defaultdict(list)
-    for at, each in enumerate(found):
-        by_form[id(each.form)].append(at)
-    if len(by_form) == 1:
-        return _of_one_form(found)
-    whole = Filled([[None] * len(found) for _ in columns.MAPPABLE])
-    for spots in by_form.values():
-        part = _of_one_form([found[at] for at in spots])
-        for column, some in zip(whole.values, part.values, strict=True):
-            for at, value in zip(spots, some, strict=True):
-                column[at] = value
-        whole.refused.update({spots[at]: refused for at, refused in part.refused.items()})
-        whole.unread.update({spots[at]: names for at, names in part.unread.items()})
-    return whole
-
-
-def _of_one_form(found: Sequence[Found]) -> Filled:
-    form = found[0].form
-    nothing = [None] * len(found)
+    form, batch, outer = accounts.form, accounts.records, accounts.times
+    nothing = [None] * len(batch)
     done = Filled([nothing] * len(columns.MAPPABLE))
     unread: defaultdict[int, list[tuple[int, Exception]]] = defaultdict(list)
-    batch = Batch([each.record for each in found])
     for at, fill in form.fills or ():
         done.values[at], bad = fill.over(batch)
         for row, why in bad.items():
-            if at != OBSERVED or found[row].time is None:
+            if at != OBSERVED or outer[row] is None:
                 unread[row].append((at, why))
-    done.values[OBSERVED] = [
-        own if each.time is None else each.time
-        for each, own in zip(found, done.values[OBSERVED], strict=True)
-    ]
+    own = done.values[OBSERVED]
+    done.values[OBSERVED] = [b if a is None else a for a, b in zip(outer, own, strict=True)]
     for row, bad_ones in unread.items():
         names = tuple(columns.MAPPABLE[at] for at, _ in bad_ones)
         is_id_lost = any(at == ID and type(why) is LostDigits for at, why in bad_ones)

@@ -4,17 +4,18 @@ Here: the YAML form and `Form`, what an entry becomes. Not here: trying them (`m
 (`columns`), conditions (`match`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import yaml
 
 from sxe_pipeline.ingest import columns, envelope, lists, match, paths, stated
+from sxe_pipeline.ingest.batch import Batch, split
 from sxe_pipeline.ingest.posts import Posts, of_shape
 from sxe_pipeline.schema.tables import REASONS
 
@@ -65,7 +66,7 @@ class Form:
     matches: match.Match
     fills: tuple[tuple[int, columns.Fill], ...] | None = None
     reason: str | None = None
-    children: Callable[[dict[str, Any]], Iterator[Any]] | None = None
+    children: "Children | None" = None
     otherwise: str = "not_a_profile"
     is_search: bool = False
     is_nested: bool = True
@@ -141,7 +142,7 @@ def _form(entry: Mapping[str, Any], platform: Any) -> Form:
         return Form(**form, reason=entry["reason"])
     return Form(
         **form,
-        children=_children(entry),
+        children=Children(entry),
         otherwise=entry.get("otherwise", "not_a_profile"),
         is_search=entry.get("search") is True,
     )
@@ -189,18 +190,35 @@ def _fills(
     return tuple((columns.MAPPABLE.index(column), fill) for column, fill in fills.items())
 
 
-def _children(entry: Mapping[str, Any]) -> Callable[[dict[str, Any]], Iterator[Any]]:
-    if entry["match"].get("column_wise"):
-        return lambda record: iter(match.transposed(record) or ())
-    finds = [match.compiled(wanted) for wanted in entry.get("find", ())]
-    lists = [paths.many(path) for path in entry.get("records", ())]
+class Children:
+    """The records that an envelope holds."""
 
-    def children(record: dict[str, Any]) -> Iterator[Any]:
-        if finds:
+    def __init__(self, entry: Mapping[str, Any]) -> None:
+        self._is_table = bool(entry["match"].get("column_wise"))
+        self._finds = [match.compiled(wanted) for wanted in entry.get("find", ())]
+        self._steps = [paths.parse(path) for path in entry.get("records", ())]
+        self._lists = [paths.many(path) for path in entry.get("records", ())]
+
+    def __call__(self, record: dict[str, Any]) -> Iterator[Any]:
+        """All of one envelope, in document order where they are looked for."""
+        if self._is_table:
+            yield from match.transposed(record) or ()
+        if self._finds:
             # Below the record: a post may hold another one that it quotes.
             below = list(record.values())
-            yield from paths.find(below, lambda node: any(test(node) for test in finds))
-        for every in lists:
-            yield from (child for child in every(record) if child is not None and child != {})
+            yield from paths.find(below, lambda node: any(test(node) for test in self._finds))
+        for every in self._lists:
+            yield from filter(_is_something, every(record))
 
-    return children
+    def some(self, batch: Batch) -> list[Sequence[Any]]:
+        """Of each envelope its children, two where there are more."""
+        if self._finds or self._is_table or any(split(steps)[1] for steps in self._steps):
+            return [list(islice(self(record), 2)) for record in batch.records]
+        if not self._steps:
+            return [()] * len(batch)
+        found = zip(*map(batch.one, self._steps), strict=True)
+        return [[child for child in some if _is_something(child)] for some in found]
+
+
+def _is_something(child: Any) -> bool:
+    return child is not None and child != {}

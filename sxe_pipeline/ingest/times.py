@@ -6,8 +6,10 @@ make different (01/02/2024), or a zone that nobody knows, is refused. Not here: 
 """
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from string import ascii_letters, digits
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +24,13 @@ _MONTHS = {
         start=1,
     )
 }
+_X = b"aaa aaa 00 00:00:00 +0000 0000"
+_KINDS = bytes.maketrans(
+    (ascii_letters + digits).encode(), b"a" * len(ascii_letters) + b"0" * len(digits)
+)
+"""Any letter as `a`, any digit as `0`, as the dates of X are written in `_X`."""
+_MILLISECONDS = 10**11
+"""From here on a number is no longer one of seconds."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_TEXT = re.compile(r"\d{9,17}(?:\.\d+)?", re.ASCII)
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d\d)?", re.ASCII)
@@ -71,26 +80,41 @@ def when(value: Any) -> datetime | None:
 
 
 def _epoch(number: float) -> datetime:
-    if type(number) is int and number < 1e11:
+    if type(number) is int and number < _MILLISECONDS:
         return datetime.fromtimestamp(number, UTC)
-    scale = 1 if number < 1e11 else 1_000 if number < 1e14 else 1_000_000
+    scale = 1 if number < _MILLISECONDS else 1_000 if number < 1e14 else 1_000_000
     return _EPOCH + timedelta(microseconds=int(number * (1_000_000 // scale)))
 
 
-def _of_x(found: str) -> datetime | None:
-    """X's own date in UTC, by far the most frequent text; null for any other text."""
-    if len(found) != 30 or found[19:26] != " +0000 " or not (found[13] == found[16] == ":"):
+def seconds(numbers: Sequence[int]) -> list[datetime] | None:
+    """Seconds since 1970; null where one of the numbers may be anything else."""
+    if min(numbers) <= 0 or max(numbers) >= _MILLISECONDS:
         return None
-    if not (found.isascii() and found[:3].isalpha() and found[3] == found[7] == found[10] == " "):
+    return [datetime.fromtimestamp(number, UTC) for number in numbers]
+
+
+def of_x(texts: Sequence[str]) -> list[datetime] | None:
+    """X's own dates in UTC, by far the most frequent texts; null where one is any other.
+
+    Example:
+        >>> of_x(["Fri Aug 13 08:49:26 +0000 2021"])[0].isoformat(), of_x(["2021-08-13"])
+        ('2021-08-13T08:49:26+00:00', None)
+    """
+    if set(map(len, texts)) != {len(_X)} or {text[19:26] for text in texts} != {" +0000 "}:
         return None
-    month = _MONTHS.get(found[4:7])
-    day = f"{found[26:]}-{month}-{found[8:10]}T{found[11:19]}+00:00"
-    return datetime.fromisoformat(day) if month else None
+    if "".join(texts).encode(errors="replace").translate(_KINDS) != _X * len(texts):
+        return None
+    if not {text[4:7] for text in texts} <= _MONTHS.keys():
+        return None
+    return [
+        datetime.fromisoformat(f"{t[26:]}-{_MONTHS[t[4:7]]}-{t[8:10]}T{t[11:19]}+00:00")
+        for t in texts
+    ]
 
 
 def _written(found: str) -> datetime | None:
-    if (moment := _of_x(found)) is not None:
-        return moment
+    if moments := of_x([found]):
+        return moments[0]
     if len(found) > 18 and found[4] == "-":
         with suppress(ValueError):
             return when(datetime.fromisoformat(found))

@@ -41,7 +41,7 @@ HANDLE_LIKE = re.compile(r"[\w.]+")
 _ADDRESS = re.compile(r"(?:https?://)?([\w-]+(?:\.[\w-]+)+/\S+)", re.IGNORECASE)
 _URL_HANDLE = re.compile(r"https?://[^/\s]+/@?([^/?#\s]+)", re.IGNORECASE)
 _NO_HANDLE = frozenset({"i", "intent", "home", "search", "hashtag", "share", "explore", "t", "p"})
-_WEB = ("https://", "http://")
+WEB = ("https://", "http://")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _BARE_HOST = re.compile(r"[^\s@/:?#.]+(?:\.[^\s@/:?#.]+)+(?:[/?#]|$)")
 
@@ -164,7 +164,7 @@ def link(value: Any) -> str | None:
     """A link; a bare host gets `https://`, everything else stays as it was found."""
     if type(value) is not str:
         return None
-    if value.startswith(_WEB) and value.isprintable() and value[-1] != " ":
+    if value.startswith(WEB) and value.isprintable() and value[-1] != " ":
         return value
     found = CONTROL.sub("", value).strip()
     if not found or found.lower() in BLANK:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sxe_pipeline.ingest import paths, values
+from sxe_pipeline.ingest import paths, times, values
 from sxe_pipeline.ingest.counts import INT64_MAX, count
 from sxe_pipeline.ingest.plain import PLAIN, BadValue, is_plain, plain
 
@@ -93,7 +93,7 @@ def over(found: list[Any], transform: values.Transform) -> Read:
 def _whole(
     found: list[Any], kind: type, is_full: bool, transform: values.Transform
 ) -> list[Any] | None:
-    """Values of one plain type; None where one of them needs to be read alone."""
+    """Values of one type; None where one of them needs to be read alone."""
     if isinstance(transform, Quirky):
         if kind is str:
             found = transform.without_nothing(found)
@@ -102,17 +102,23 @@ def _whole(
     held = found if is_full else [value for value in found if value is not None]
     if not held:
         return found
-    ask = _by_distinct if isinstance(transform, values.Words) else _ASKED.get(transform)
-    try:
-        done = ask(held, kind, transform) if ask else None
-        if done is None:
-            done = list(map(transform, held))
-    except Exception:  # noqa: BLE001 - one of them is bad; which one is found one by one
+    done = of_kind(held, kind, transform)
+    if done is None:
         return None
     if done is held or is_full:
         return found if done is held else done
     filled = iter(done)
     return [None if value is None else next(filled) for value in found]
+
+
+def of_kind(held: list[Any], kind: type, transform: values.Transform) -> list[Any] | None:
+    """What a transform makes of values of one type; None where one of them cannot be read."""
+    ask = _by_distinct if isinstance(transform, values.Words) else _ASKED.get(transform)
+    try:
+        done = ask(held, kind, transform) if ask else None
+        return list(map(transform, held)) if done is None else done
+    except Exception:  # noqa: BLE001 - one of them is bad; which one is found one by one
+        return None
 
 
 def _each(found: list[Any], transform: values.Transform) -> Read:
@@ -168,6 +174,22 @@ def _counts(held: list[Any], kind: type, _: values.Transform) -> list[Any] | Non
     return list(map(int, held)) if kind is str and _are_digits(held, _LONGEST_COUNT) else None
 
 
+def _links(held: list[Any], kind: type, _: values.Transform) -> list[Any] | None:
+    if kind is not str or not all([text.startswith(values.WEB) for text in held]):
+        return None
+    is_bare = "".join(held).isprintable() and " " not in {text[-1] for text in held}
+    return held if is_bare else None
+
+
+def _x_urls(held: list[Any], kind: type, _: values.Transform) -> list[Any] | None:
+    found = [entity.get("expanded_url") for entity in held] if kind is dict else []
+    return _links(found, str, values.link) if set(map(type, found)) == {str} else None
+
+
+def _times(held: list[Any], kind: type, _: values.Transform) -> list[Any] | None:
+    return times.seconds(held) if kind is int else times.of_x(held) if kind is str else None
+
+
 def _flags(held: list[Any], kind: type, transform: values.Transform) -> list[Any] | None:
     return held if kind is bool else _by_distinct(held, kind, transform)
 
@@ -188,4 +210,7 @@ _ASKED: dict[values.Transform, _Ask] = {
     count: _counts,
     values.flag: _flags,
     values.true_or_null: _by_distinct,
+    values.link: _links,
+    values.x_url: _x_urls,
+    times.when: _times,
 }

@@ -137,10 +137,9 @@ def _judge(link: str) -> tuple[str | None, str | None, str | None]:
         return None, None, "contact_link"
     if _leads_below(rest, _contacts_at(host)):
         return None, None, "contact_link"
-    for name in hosts("link_hubs"):
-        if _same_host(host, "", name):
-            bare = rest.strip("/?#") == ""
-            return name, name, None if bare else "link_hub"
+    if name := _hub(host):
+        bare = rest.strip("/?#") == ""
+        return name, name, None if bare else "link_hub"
     kind = urls.carried(skeleton(link)[0]) or urls.coded(link)
     if kind:
         return None, None, kind
@@ -161,8 +160,13 @@ def is_contact_link(link: str) -> bool:
     if parts is None:
         return False
     host = parts["host"].lower().rstrip(".")
-    is_hub = any(_same_host(host, "", name) for name in hosts("link_hubs"))
-    return is_hub or _leads_below(parts["rest"], _contacts_at(host))
+    return _hub(host) is not None or _leads_below(parts["rest"], _contacts_at(host))
+
+
+@lru_cache(maxsize=65536)
+def _hub(host: str) -> str | None:
+    """The listed link hub that a host is of."""
+    return next((name for name in hosts("link_hubs") if _same_host(host, "", name)), None)
 
 
 @lru_cache(maxsize=65536)

@@ -13,7 +13,7 @@ from typing import Any
 
 from sxe_pipeline.ingest import paths
 from sxe_pipeline.ingest.mapping import mappings
-from sxe_pipeline.ingest.rows import Found, Refused, filled
+from sxe_pipeline.ingest.rows import Accounts, Found, Refused, filled
 from sxe_pipeline.ingest.shape_files import Form
 from sxe_pipeline.sandbox import plants
 from sxe_pipeline_tests.canaries.samples import Record, Sample, is_of, put, samples
@@ -177,7 +177,7 @@ def outcomes(record: Record) -> Iterator[Form | Refused]:
     """The form of each row that a record becomes, and what is refused."""
     for each in mappings(None).outcomes(record):
         if isinstance(each, Found):
-            yield filled([each]).refused.get(0, each.form)
+            yield filled(Accounts.of([(0, each)])).refused.get(0, each.form)
         else:
             yield each
 

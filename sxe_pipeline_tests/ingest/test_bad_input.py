@@ -174,6 +174,35 @@ def test_a_line_of_200_megabytes_is_skipped_without_being_held():
     assert peak < 10 * RECORD_LIMIT
 
 
+LONG = b'{"id":"%d","username":"a","name":"A","pad":"' + b"x" * (1 << 20) + b'"}\n'
+
+
+def wide() -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table({f"c{at}": [1] * 70 for at in range(10_000)}), out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "rows", "rejects"),
+    [
+        pytest.param(lambda: b"".join(LONG % n for n in range(1, 31)), "f.jsonl", 30, 0, id="long"),
+        pytest.param(wide, "f.parquet", 0, 70, id="wide"),
+    ],
+)
+def test_large_records_are_not_held_together(make, name, rows, rejects):
+    data = make()
+    land(GOOD, "f.jsonl")
+    tracemalloc.start()
+
+    landed = land(data, name)
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(landed[0]), len(landed[1])) == (rows, rejects)
+    assert peak < 10 << 20
+
+
 @pytest.mark.parametrize(
     ("data", "name", "reason"),
     [

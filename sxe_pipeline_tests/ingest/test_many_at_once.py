@@ -1,6 +1,7 @@
 """Many records at once give what each gives alone: columns, accounts, lines."""
 
 import json
+import random
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -11,10 +12,14 @@ from hypothesis import strategies as st
 from sxe_pipeline.ingest import json_text, paths, values, whole
 from sxe_pipeline.ingest.batch import Batch
 from sxe_pipeline.ingest.columns import MAPPABLE
+from sxe_pipeline.ingest.faults import Fault
 from sxe_pipeline.ingest.mapping import mappings
-from sxe_pipeline.ingest.rows import Found, filled
+from sxe_pipeline.ingest.rows import Found
 from sxe_pipeline.ingest.shape_files import shipped
+from sxe_pipeline_tests.canaries.samples import samples
 from sxe_pipeline_tests.ingest.reading import land
+
+SEED = 20261129
 
 ODD = [
     *(0, 1, -1, 2**53, 2**63 - 1, 2**63, 10**24, 10**24 - 1, True, False, 1.0, 1.5, float("inf")),
@@ -159,32 +164,107 @@ TREES = st.recursive(
 )
 
 
-@given(record=TREES, time=st.sampled_from([None, "2026-01-02T00:00:00Z"]))
-def test_an_account_in_nothing_but_wrappers_is_what_a_search_of_all_finds(record, time):
-    if type(record) is dict and time:
-        record = {"fetched_at": time} | record
+TIMES = st.sampled_from([None, "", "2026-01-02T00:00:00Z"])
+
+
+def each_of(outcomes):
+    """What an `Outcomes` says at each position."""
+    told = dict(outcomes.others)
+    for some in outcomes.accounts:
+        said = (some.times, some.given, some.posts, some.is_post)
+        found = [Found(some.form, *row) for row in zip(some.records.records, *said, strict=True)]
+        assert list(some.positions) == sorted(some.positions)
+        told |= zip(some.positions, found, strict=True)
+    assert sorted(told) == list(range(outcomes.count))
+    return [told[position] for position in range(outcomes.count)]
+
+
+@given(records=st.lists(st.tuples(TREES, TIMES), max_size=8), again=st.integers(1, 3))
+def test_records_together_become_what_each_becomes_alone(records, again):
     chosen = mappings(None)
+    timed = [
+        {"fetched_at": time} | record if type(record) is dict and time is not None else record
+        for record, time in records * again
+    ]
+    beside = [each for record in timed for each in (record, Fault.NO_JSON)]
 
-    assert list(chosen.outcomes(record)) == list(chosen._outcomes(record))
+    together = each_of(chosen.over(beside))
+
+    alone = [
+        each
+        for record in beside
+        for each in ([record] if record is Fault.NO_JSON else chosen.outcomes(record))
+    ]
+    assert together == alone
 
 
-def test_records_of_several_shapes_keep_their_order():
-    chosen = mappings(None)
+OWN = b"""
+platform: threads
+shapes:
+  - name: outermost_only
+    match: {has: [colour, weight]}
+    nested: false
+    columns: {handle: colour}
+  - name: outermost_shelf
+    match: {has: [shelf]}
+    nested: false
+    records: [shelf]
+"""
+WRAPPERS = (
+    lambda inner: inner,
+    lambda inner: {"user": inner},
+    lambda inner: {"user": inner, "fetched_at": "2026-01-02T00:00:00Z", "timestamp": "x"},
+    lambda inner: {"user": inner, "note": {}},
+    lambda inner: {"data": {"user": inner}, "extensions": {"a": 1}},
+    lambda inner: {"data": {"users": [inner]}},
+    lambda inner: {"data": {"users": [inner, {"a": 1}]}},
+    lambda inner: {"page_info": inner},
+    lambda inner: {"a": {"b": {"c": {"d": {"e": inner}}}}},
+    lambda inner: {"a": {"b": {"c": {"d": {"e": {"f": {"g": inner}}}}}}},
+    lambda inner: {"shelf": inner},
+    lambda inner: {"a": {"shelf": inner, "b": 1}},
+    lambda inner: {"userInfo": inner, "statusCode": 0},
+    lambda inner: {"userInfo": inner, "users": [inner]},
+    lambda inner: {"user": json.dumps(inner)},
+    lambda inner: {f"user.{key}": value for key, value in inner.items()},
+    lambda inner: {"edges": [{"node": inner}], "thread_items": [{"post": {"user": inner}}]},
+)
+
+
+@pytest.mark.parametrize("own", [None, OWN], ids=["shipped", "with a shape of its own"])
+def test_every_shape_in_every_wrapper_is_what_it_is_alone(own):
+    chosen = mappings(own)
+    inner = [*(sample.record for sample in samples()), {"colour": "ana", "weight": 1}]
+    records = [wrap(record) for record in inner for wrap in WRAPPERS]
+    records += [sample.record | {"user": sample.record} for sample in samples()]
+    print("seed", SEED)
+    random.Random(SEED).shuffle(records)
+
+    for at in range(0, len(records), 64):
+        some = records[at : at + 64]
+        assert each_of(chosen.over(some)) == [e for record in some for e in chosen.outcomes(record)]
+
+
+def test_rows_of_several_shapes_keep_their_order():
     records = [
         {"rest_id": "3", "legacy": {"screen_name": "c", "followers_count": 1}},
         {"user": {"id": "4", "uniqueId": "d", "secUid": "s"}, "stats": {"followerCount": 2}},
-        {"rest_id": "5", "legacy": {"screen_name": "e", "followers_count": "many"}},
+        [{"rest_id": "5", "legacy": {"screen_name": "e", "followers_count": "many"}}, {"a": 1}],
         {"rest_id": "x", "legacy": {"screen_name": "f", "followers_count": 1}},
+        {"user": {"id": "6", "uniqueId": "g", "secUid": "s"}, "stats": {"followerCount": 2}},
     ]
-    found = [each for record in records for each in chosen.outcomes(record)]
-    assert all(type(each) is Found for each in found)
 
-    done = filled(found)
+    rows, rejects = land("\n".join(map(json.dumps, records)).encode(), "f.jsonl")
 
-    ids = done.values[MAPPABLE.index("platform_id")]
-    assert ids == ["3", "4", "5", None]
-    assert done.unread == {2: ("follower_count",)}
-    assert [(at, each.column) for at, each in done.refused.items()] == [(3, "platform_id")]
+    assert [(row["row"], row["platform_id"]) for row in rows] == [
+        *((1, "3"), (2, "4"), (3, "5"), (6, "6")),
+    ]
+    assert rows[2]["follower_count"] is None
+    assert "follower_count" not in rows[2]["given"]
+    assert [(r.row, r.reason, r.column) for r in rejects] == [
+        (4, "unknown_shape", None),
+        (5, "bad_value", "platform_id"),
+    ]
 
 
 LINES = st.sampled_from(
