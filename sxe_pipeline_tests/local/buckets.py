@@ -6,6 +6,7 @@ Here: buckets, whom each identity may reach. Not here: signatures, which nobody 
 import contextlib
 import http.server
 import re
+import secrets
 import threading
 import urllib.parse
 
@@ -51,7 +52,11 @@ class _Bucket(http.server.BaseHTTPRequestHandler):
             return self._refuse(501, "NotImplemented")
         if is_new_only and bucket != CARELESS and (bucket, key) in self.server.objects:
             return self._refuse(412, "PreconditionFailed")
-        self.server.objects[bucket, key] = data
+        query = self._query()
+        if "uploadId" in query:
+            self.server.uploads[query["uploadId"]][int(query["partNumber"])] = data
+        else:
+            self.server.objects[bucket, key] = data
         return self._answer(200)
 
     def do_GET(self):
@@ -60,10 +65,9 @@ class _Bucket(http.server.BaseHTTPRequestHandler):
             return self._refuse(*REFUSALS[bucket])
         if bucket == WRITE_ONLY:
             return self._refuse(403, "AccessDenied")
-        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        query = self._query()
         if "list-type" in query:
-            after = query.get("start-after", [""])[0]
-            return self._list(bucket, query.get("prefix", [""])[0], after)
+            return self._list(bucket, query.get("prefix", ""), query.get("start-after", ""))
         if (bucket, key) not in self.server.objects:
             return self._refuse(404, "NoSuchKey")
         return self._part(self.server.objects[bucket, key])
@@ -72,18 +76,37 @@ class _Bucket(http.server.BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_DELETE(self):
-        self.server.objects.pop(self._place(), None)
+        upload = self._query().get("uploadId")
+        if upload is None:
+            self.server.objects.pop(self._place(), None)
+        else:
+            self.server.uploads.pop(upload, None)
         self._answer(204)
 
     def do_POST(self):
-        """Several are deleted at once."""
+        """Several are deleted at once; an object that comes in parts begins, or is whole."""
         body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
-        bucket, _ = self._place()
+        bucket, key = self._place()
+        query = self._query()
+        if "uploads" in query:
+            upload = secrets.token_hex(8)
+            self.server.uploads[upload] = {}
+            root = "InitiateMultipartUploadResult"
+            return self._answer(200, f"<{root}><UploadId>{upload}</UploadId></{root}>".encode())
+        if "uploadId" in query:
+            parts = self.server.uploads.pop(query["uploadId"])
+            self.server.objects[bucket, key] = b"".join(parts[n] for n in sorted(parts))
+            done = "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>"
+            return self._answer(200, done.encode())
         keys = [part.split("</Key>")[0] for part in body.split("<Key>")[1:]]
         for key in keys:
             self.server.objects.pop((bucket, key), None)
         deleted = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
-        self._answer(200, f"<DeleteResult>{deleted}</DeleteResult>".encode())
+        return self._answer(200, f"<DeleteResult>{deleted}</DeleteResult>".encode())
+
+    def _query(self):
+        query = urllib.parse.urlsplit(self.path).query
+        return dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
 
     def _place(self):
         path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)
@@ -155,7 +178,8 @@ class Storage:
 def storage(identities=None):
     """A service whose identities (name -> buckets) reach their own buckets only."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Bucket)
-    server.objects, server.identities, server.turned_away = {}, identities, []
+    server.objects, server.uploads = {}, {}
+    server.identities, server.turned_away = identities, []
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
