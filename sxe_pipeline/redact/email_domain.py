@@ -25,6 +25,7 @@ _NOUNS = frozenset(
     ]
 )
 _LABEL = re.compile(r"[^\W_]{1,40}(?:-(?!(?:dot|punto|ponto|point|punkt)-)[^\W_]{1,40}){0,3}")
+_RUN_TOGETHER = ("com", "net", "couk", "de", "fr", "dotcom", "puntocom")
 _GLUED_TLD = re.compile(r"[^\W\d_]{2,18}\Z")
 
 
@@ -80,11 +81,10 @@ def read_domain(text: str, start: int) -> Domain | None:
 def _holds_provider(label: str) -> bool:
     """'yahoocom': the provider and the top level run together."""
     lists = lexicon()
-    stems = (
-        label.removesuffix(tld) for tld in ("com", "net", "couk", "de", "fr", "dotcom", "puntocom")
-    )
     return any(
-        stem != label and (stem in lists.sure or stem in lists.known - lists.weak) for stem in stems
+        stem in lists.sure or (stem in lists.known and stem not in lists.weak)
+        for tld in _RUN_TOGETHER
+        if (stem := label.removesuffix(tld)) != label
     )
 
 
