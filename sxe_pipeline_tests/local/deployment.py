@@ -129,11 +129,17 @@ class Deployment:
             if each.starts and each.process.poll() is None:
                 each.lose()
 
-    def end(self):
-        """In good order; the peak of each process is printed and bounded."""
+    def measure(self):
+        """Note the peaks of all processes that run now."""
         for each in self.containers:
             if each.starts:
                 each.measure()
+
+    def end(self):
+        """In good order; the peak of each process is printed and bounded."""
+        self.measure()
+        for each in self.containers:
+            if each.starts:
                 print(each.name, {kind: f"{kib >> 10} MiB" for kind, kib in each.peak_kib.items()})
                 assert all(kib < MOST_KIB for kib in each.peak_kib.values())
                 assert each.end() == 0, each.log.read_text()[-3000:]

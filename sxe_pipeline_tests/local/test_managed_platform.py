@@ -154,14 +154,14 @@ def test_a_first_night_of_many_profiles_stays_within_the_memory_of_a_small_conta
             platform.storage.objects["landing", key] = file.read_bytes()
     platform.start()
 
-    until(lambda: platform.counted() >= made.expected["rows"], PROFILES / 50 + 300, platform.told)
-    until(
-        lambda: not platform.rows("select 1 from ops.work where state <> 'done'"),
-        PROFILES / 50 + 300,
-        platform.told,
-    )
+    def until_seen(condition):
+        """A run is gone when the night is over, so its peak is read while it works."""
+        until(lambda: platform.measure() or condition(), PROFILES / 50 + 300, platform.told)
+
+    until_seen(lambda: platform.counted() >= made.expected["rows"])
+    until_seen(lambda: not platform.rows("select 1 from ops.work where state <> 'done'"))
     platform.night()
-    until(lambda: platform.published("lead_card"), PROFILES / 50 + 300, platform.told)
+    until_seen(lambda: platform.published("lead_card"))
 
     print(f"{PROFILES} accounts, {platform.counted()} rows, {platform.published('lead_card')}")
     for batch_id, _, _ in platform.published("lead_card"):
