@@ -69,6 +69,12 @@ def test_check_asks_for_a_version_over_the_one_in_use(typed, folder):
     assert typed("check", folder, "--against", folder).stdout.startswith("no fault")
 
 
+def test_check_against_a_folder_that_the_loader_refuses_is_a_configuration_error(typed, folder):
+    add(folder, "phrases.csv", "plumber", "pipes", "en", "word", "0.9")
+
+    assert "no label plumber" in typed("check", "--against", folder, code=3).stderr
+
+
 def test_diff_says_which_labels_and_phrases_differ(typed, folder):
     add(folder, "phrases.csv", "writer", "wordsmithing", "en", "word", "0.9")
     add(folder, "contexts.csv", "whilom", "before", "persona", "1", "en")
