@@ -177,7 +177,8 @@ def _denied_labels(files: Files) -> Iterator[Fault]:
                 yield _at(files, (group, name), said)
 
 
-def _denied_words(rows: Sequence[Row]) -> frozenset[str]:
+def denied_words(rows: Sequence[Row]) -> frozenset[str]:
+    """Words of denied traits, as texts are searched for them."""
     return frozenset(phrase_skeleton(row["term"]) for _, row in rows if row["kind"] == "word")
 
 
@@ -196,7 +197,7 @@ def spelt(row: Mapping[str, str]) -> str:
 
 def _phrase_faults(files: Files) -> Iterator[Fault]:
     known = kinds(files.content)
-    denied = _denied_words(files.tables["denied_labels.csv"])
+    denied = denied_words(files.tables["denied_labels.csv"])
     seen: dict[tuple[str, str, str], tuple[str, int]] = {}
     for line, row in files.tables["phrases.csv"]:
         for said in _phrase_fault(row, known):
