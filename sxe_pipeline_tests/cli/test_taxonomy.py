@@ -134,15 +134,16 @@ def test_diff_counts_the_cards_of_this_home_that_would_change_and_names_ids_alon
 ):
     root = (tmp_path / "tier1").as_uri()
     dsn = database.dsn("sxe_social")
-    people = [
-        landing.sighting(f"id:{n}", bio=f"Zymurgist number {n}. I love coffee") for n in range(7)
-    ]
+    people = [landing.sighting(f"id:{n}", bio=f"Zymurgist number {n}") for n in range(7)]
     with sql.connect(dsn) as conn:
         tier = Tier(conn, dsn, root)
         tier.observe({landing.NOW.date(): [landing.File("people", tuple(people))]})
         tier.profiles()
         cards = {row["card_id"] for row in tier.identities().values()}
-    add(folder, "phrases.csv", "writer", "zymurgist", "en", "word", "0.9")
+    labels = (folder / "taxonomy.yaml").read_text("utf-8")
+    grown = '\npersonas:\n  zymurgist: {family: hospitality, name: "Zymurgist"}\n'
+    (folder / "taxonomy.yaml").write_text(labels.replace("\npersonas:\n", grown), "utf-8")
+    add(folder, "phrases.csv", "zymurgist", "zymurgist", "en", "word", "0.9")
     home = {name: database.dsn(role) for name, role in LOGINS.items()}
     home["SXE_TIER1_STORE_URL"] = root
 
@@ -150,11 +151,11 @@ def test_diff_counts_the_cards_of_this_home_that_would_change_and_names_ids_alon
     shown = typed("diff", SHIPPED, folder, "--cards", **home).stdout
 
     moved = {each["column"]: each for each in told["cards"]}
-    assert (moved["persona"]["before"], moved["persona"]["after"]) == ("no card", "writer")
+    assert moved["persona"]["after"] == "zymurgist"
     assert moved["persona"]["cards"] == 7
     assert set(moved["persona"]["sample"]) < cards
     assert len(moved["persona"]["sample"]) == 5
-    assert "Zymurgist" not in shown + json.dumps(told["cards"])
+    assert "number" not in shown + json.dumps(told["cards"])
 
 
 def test_diff_with_cards_needs_a_home_that_was_built(typed, folder, database):
