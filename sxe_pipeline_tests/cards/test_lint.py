@@ -182,6 +182,9 @@ def test_the_bands_of_a_rule_are_those_that_a_card_can_have() -> None:
         pytest.param(("writer", "www.pen.example", "any", "domain", "0.9"), "never", id="www"),
         pytest.param(("writer", "pen.example/me", "any", "domain", "0.9"), "never", id="a path"),
         pytest.param(("writer", "pe\u0301dalo", "fr", "word", "0.9"), "never", id="decomposed"),
+        pytest.param(
+            ("writer", "author pe\u0301dalo", "fr", "word", "0.9"), "never", id="heard in part"
+        ),
         pytest.param(("writer", "bad model", "en", "word", "0.9"), "never", id="covered"),
     ],
 )
