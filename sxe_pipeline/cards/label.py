@@ -124,6 +124,11 @@ def label(voices: Sequence[Voice], taxonomy: Taxonomy, *, audience: Sequence[str
     Returns:
         The labels; `unknown` and null where no evidence reaches the threshold.
     """
+    return _decide(voices, gather(voices, taxonomy, audience), taxonomy)
+
+
+def gather(voices: Sequence[Voice], taxonomy: Taxonomy, audience: Sequence[str] = ()) -> _Cases:
+    """Everything that speaks for a label, by kind and label; arguments as of `label`."""
     cases: _Cases = {}
     for number, voice in enumerate(voices):
         _listen(voice, number, cases, taxonomy)
@@ -132,7 +137,7 @@ def label(voices: Sequence[Voice], taxonomy: Taxonomy, *, audience: Sequence[str
             span = (len(voices), order, order)
             mark = Mark("tribe", tribe, taxonomy.audience_confidence)
             _add(cases, mark, "audience", tribe, span)
-    return _decide(voices, cases, taxonomy)
+    return cases
 
 
 def _add(

@@ -7,7 +7,7 @@ but null, `a|b` one of several. Not here: what a table decides (`build`).
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sxe_pipeline.errors import BadConfig
+from sxe_pipeline.cards.files import Row
 
 Facts = Mapping[str, Sequence[str]]
 """What is known of a card: condition column -> its values (none: the card does not say)."""
@@ -30,27 +30,20 @@ class Rule:
 
 
 def read_rules(
-    rows: Iterable[Mapping[str, str]], *, answers: Sequence[str], conditions: Sequence[str]
+    rows: Iterable[Row], *, answers: Sequence[str], conditions: Sequence[str]
 ) -> tuple[Rule, ...]:
     """Compile the rows of a table.
 
     Args:
-        rows: Rows of the CSV, column -> cell.
+        rows: Rows of the CSV.
         answers: Columns that hold the answer.
         conditions: Columns that hold conditions.
 
     Returns:
         The rules in file order.
-
-    Raises:
-        BadConfig: A row has no answer or lacks a column.
     """
     rules = []
-    for number, row in enumerate(rows, start=2):
-        if any(not row.get(column) for column in answers):
-            raise BadConfig(f"line {number} of a decision table has no {answers[0]}; fill it in")
-        if any(row.get(column) is None for column in conditions):
-            raise BadConfig(f"line {number} of a decision table lacks a column; see its header")
+    for _, row in rows:
         cells = ((c, frozenset(row[c].split("|"))) for c in conditions if row[c])
         rules.append(Rule(tuple(cells), tuple(row[a] for a in answers)))
     return tuple(rules)

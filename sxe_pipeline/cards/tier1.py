@@ -105,15 +105,7 @@ def rebuild_cards(
                 readiness=[],
                 is_new=False,
             )
-        built = build.build(
-            _read(conn, settings, PROFILE.name),
-            _read(conn, settings, IDENTITY.name),
-            taxonomy=labels,
-            collections=_declared(conn),
-            newest_day=day,
-            policy=active_policy(settings),
-            suppressed=suppression.suppressed(conn),
-        )
+        built = built_with(conn, settings, labels)
         version = tables.write(conn, settings.tier1_url, CARDS, built.cards.to_reader(), days=None)
         written = CardsWritten(
             version,
@@ -149,6 +141,25 @@ def rebuild_cards(
             due_on=_next_stale_day(built.cards, day),
         )
     return written
+
+
+def built_with(
+    conn: psycopg.Connection, settings: Settings, labels: taxonomy.Taxonomy
+) -> build.Built:
+    """The cards that these labels make of the named profiles and identities; nothing is written.
+
+    Raises:
+        NotFound: The social tier was never built.
+    """
+    return build.build(
+        _read(conn, settings, PROFILE.name),
+        _read(conn, settings, IDENTITY.name),
+        taxonomy=labels,
+        collections=_declared(conn),
+        newest_day=newest_day(conn),
+        policy=active_policy(settings),
+        suppressed=suppression.suppressed(conn),
+    )
 
 
 def rebuild_pools(

@@ -26,7 +26,7 @@ def _trying() -> tuple[click.Command, ...]:
 
 
 def _building() -> tuple[click.Command, ...]:
-    from sxe_pipeline.cli import build, evaluate, landing, tier1
+    from sxe_pipeline.cli import build, evaluate, landing, taxonomy, tier1
 
     return (
         tier1.ingest,
@@ -35,6 +35,7 @@ def _building() -> tuple[click.Command, ...]:
         tier1.market,
         tier1.redact,
         tier1.label,
+        taxonomy.taxonomy,
         evaluate.evaluate,
     )
 
@@ -89,7 +90,7 @@ SECTIONS = (
     Section("Try it out", ("demo", "ui"), _trying),
     Section(
         "Build lead cards",
-        ("ingest", "landing", "build", "market", "redact", "label", "eval"),
+        ("ingest", "landing", "build", "market", "redact", "label", "taxonomy", "eval"),
         _building,
     ),
     Section("Ask for contact data", ("request", "enrich"), _asking),

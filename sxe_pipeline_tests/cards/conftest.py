@@ -68,8 +68,13 @@ def shipped() -> taxonomy.Taxonomy:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(contracts_root() / "taxonomy", tmp_path / "taxonomy"))
+def shipped_folder() -> Path:
+    return contracts_root() / "taxonomy"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, shipped_folder: Path) -> Path:
+    return Path(shutil.copytree(shipped_folder, tmp_path / "taxonomy"))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,57 @@ def test_the_examples_get_the_labels_they_must_and_none_they_must_not(
 )
 def test_a_follower_band_includes_its_lower_bound(count: int | None, band: str) -> None:
     assert follower_band(count) == band
+
+
+GROWN = (
+    *("policy_analyst", "think_tank", "museum", "bank_cooperative", "industrial_company"),
+    *("trade_association", "publisher_label", "theatre_venue", "developer_relations"),
+    *("community_manager", "model", "video_editor"),
+    *("weather", "tabletop_games", "comics", "astrology", "theme_parks", "lifestyle"),
+    *("foreign_affairs", "electric_vehicles"),
+)
+
+
+@pytest.mark.parametrize("name", GROWN)
+def test_a_grown_label_has_a_parent_examples_for_and_against_and_speaks_seven_languages(
+    shipped: taxonomy.Taxonomy, shipped_folder: Path, name: str
+) -> None:
+    known = shipped.personas.get(name) or shipped.tribes.get(name)
+    with (shipped_folder / "phrases.csv").open(encoding="utf-8", newline="") as lines:
+        languages = {row["language"] for row in csv.DictReader(lines) if row["label"] == name}
+
+    assert known is not None
+    assert known.was
+    assert languages >= {"en", "es", "pt", "fr", "de", "it", "id"}
+    assert sum(name in example["must"] for example in EXAMPLES) >= 2
+    assert any(name in example["must_not"] for example in EXAMPLES)
+
+
+def test_a_reader_who_did_not_know_a_label_is_right_with_its_parent(
+    shipped: taxonomy.Taxonomy,
+) -> None:
+    assert shipped.accepts("video_editor", {"filmmaker"})
+    assert shipped.accepts("weather", {"film_tv", "climate_environment"})
+    assert shipped.accepts("filmmaker", {"filmmaker"})
+    assert shipped.accepts("creative", {"creative"})
+    assert not shipped.accepts("filmmaker", {"video_editor"}), "a parent is no guess at its child"
+    assert not shipped.accepts("video_editor", {"writer", "film_tv"})
+    assert not shipped.accepts("video_editor", set())
+
+
+STANCE = re.compile(
+    r"\b(?:polit(?!ica?s? publica|iche pubbliche|iques publiques|ica e|ique etr|ik luar|ikberater)"
+    r"|partei|partido|parti\b|elect(?:ion|ed)|wahl|war\b|invasion|regime|sanction"
+    r"|spirit|god|angel|psychic|witch|karma|chakra|vedic|kabbal)"
+)
+
+
+@pytest.mark.parametrize("name", ["policy_analyst", "think_tank", "foreign_affairs", "astrology"])
+def test_a_subject_of_work_or_study_is_no_way_to_tag_a_stance_or_a_belief(
+    shipped_folder: Path, name: str
+) -> None:
+    with (shipped_folder / "phrases.csv").open(encoding="utf-8", newline="") as lines:
+        phrases = [row["phrase"] for row in csv.DictReader(lines) if row["label"] == name]
+
+    assert phrases
+    assert [phrase for phrase in phrases if STANCE.search(phrase)] == []

@@ -1,0 +1,131 @@
+"""Why one text gets its labels, and what almost got there.
+
+Here: all that speaks for a label, weak or beaten included, and what a context took away. Not here:
+how labels are chosen (`label`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
+
+from sxe_pipeline.cards import text
+from sxe_pipeline.cards.card import label_columns
+from sxe_pipeline.cards.label import Evidence, Voice, gather, label
+from sxe_pipeline.cards.match import Hit, find
+from sxe_pipeline.cards.taxonomy import Kind, Taxonomy
+from sxe_pipeline.cards.text import BREAK
+
+Outcome = Literal["said", "beaten", "weak"]
+"""Said; sure enough, and another one was said; under its threshold."""
+
+
+class Contender(NamedTuple):
+    """A label that some words speak for."""
+
+    kind: Kind
+    label: str
+    outcome: Outcome
+    confidence: float
+    threshold: float
+    evidence: Sequence[Evidence]
+
+
+class TakenAway(NamedTuple):
+    """Words that would speak for a label, and the contexts beside them that say otherwise."""
+
+    label: str
+    words: str
+    contexts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of a text."""
+
+    language: str | None
+    labels: dict[str, Any]
+    contenders: Sequence[Contender]
+    taken_away: Sequence[TakenAway]
+
+
+def tried(given: str, taxonomy: Taxonomy, language: str | None = None) -> Trial:
+    """Label one text and say why.
+
+    Args:
+        given: The text of a profile.
+        taxonomy: The labels.
+        language: Its language; found out where it is not given.
+
+    Returns:
+        The labels, all that some words speak for, surest first, and what contexts took away.
+    """
+    bio = text.clean(given) or ""
+    bare = text.skeleton(bio)
+    language = language or text.language(bare, bio)[0]
+    voice = Voice(bio=bio, language=language)
+    labels = label_columns(label([voice], taxonomy))
+    said = {labels["account_type"], labels["persona"], *labels["tribes"]}
+    contenders = []
+    for (kind, name), case in gather([voice], taxonomy).items():
+        confidence, threshold = case.confidence(taxonomy), taxonomy.thresholds[kind]
+        outcome: Outcome = "weak" if confidence < threshold else "beaten"
+        contenders.append(
+            Contender(
+                kind,
+                name,
+                "said" if name in said else outcome,
+                confidence,
+                threshold,
+                case.top(len(case.items)),
+            )
+        )
+    order = ("said", "beaten", "weak")
+    contenders.sort(key=lambda c: (order.index(c.outcome), -c.confidence, c.kind, c.label))
+    return Trial(language, labels, contenders, list(_taken_away(bare, bio, language, taxonomy)))
+
+
+def _taken_away(
+    bare: str, bio: str, language: str | None, taxonomy: Taxonomy
+) -> Iterator[TakenAway]:
+    """The same words with the same label once, however often they stand there."""
+    heard = find(bare, taxonomy, language)
+    known = {(hit.mark.label, bio[hit.start : hit.end]) for hit in heard}
+    for hit in find(bare, _without_contexts(taxonomy), language):
+        said = (hit.mark.label, bio[hit.start : hit.end])
+        if said not in known and not any(_is_longer(other, hit) for other in heard):
+            known.add(said)
+            yield TakenAway(*said, _contexts_around(bare, hit, taxonomy))
+
+
+def _without_contexts(taxonomy: Taxonomy) -> Taxonomy:
+    plain = tuple(replace(pattern, contexts=()) for pattern in taxonomy.patterns)
+    return replace(taxonomy, patterns=plain)
+
+
+def _is_longer(other: Hit, hit: Hit) -> bool:
+    """Whether a phrase of the same kind took these words, and no context did."""
+    return other.mark.kind == hit.mark.kind and other.start <= hit.start < other.end
+
+
+def _contexts_around(bare: str, hit: Hit, taxonomy: Taxonomy) -> list[str]:
+    """The contexts without which the words would be heard; all beside them where none does it."""
+    start = bare.rfind(BREAK, 0, hit.start) + 1  # no context reaches across a break
+    end = bare.find(BREAK, hit.end)
+    part = bare[start:] if end < 0 else bare[start:end]
+    hit = Hit(hit.mark, hit.start - start, hit.end - start)
+    found = {
+        index: part[left:right]
+        for index, left, right in taxonomy.automaton.find_matches_as_indexes(part, overlapping=True)
+        if taxonomy.patterns[index].contexts
+        and not f"{part[:left][-1:]}{part[right : right + 1]}".strip(" ")
+    }
+    alone = [
+        words for index, words in found.items() if hit in find(part, _without(taxonomy, index))
+    ]
+    return alone or sorted(found.values())
+
+
+def _without(taxonomy: Taxonomy, index: int) -> Taxonomy:
+    patterns = list(taxonomy.patterns)
+    patterns[index] = replace(patterns[index], contexts=())
+    return replace(taxonomy, patterns=patterns)

@@ -1,0 +1,267 @@
+"""A folder that somebody edits: every fault at once, each with its line, and never a crash."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sxe_pipeline.cards import card, files, idle, lint, taxonomy
+from sxe_pipeline.errors import BadConfig
+from sxe_pipeline_tests.cards.edits import add, put
+
+
+def faults(folder: Path, shipped: Path | None = None) -> list[files.Fault]:
+    found, _ = idle.checked(folder, shipped or folder)
+    return found
+
+
+def test_the_shipped_folder_has_no_fault(folder: Path) -> None:
+    found, size = idle.checked(folder, folder)
+
+    assert found == []
+    assert size["personas"] == 82
+    assert size["tribes"] == 86
+
+
+def test_all_faults_are_said_at_once_each_with_its_line(folder: Path) -> None:
+    lines = [
+        ("phrases.csv", add(folder, "phrases.csv", "plumber", "pipes", "en", "word", "0.9")),
+        ("phrases.csv", add(folder, "phrases.csv", "writer", "scribe", "en", "word", "heavy")),
+        ("phrases.csv", add(folder, "phrases.csv", "writer", "quill", "english", "word", "0.9")),
+        ("phrases.csv", add(folder, "phrases.csv", "writer", "my church", "en", "word", "0.9")),
+        ("contexts.csv", add(folder, "contexts.csv", "whilom", "before", "persona", "far", "en")),
+        ("markets.csv", add(folder, "markets.csv", "north", "", "", "", "", "astronaut", "")),
+    ]
+
+    found = faults(folder)
+
+    assert [(each.file, each.line) for each in found] == sorted(lines)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        pytest.param(
+            "was: [filmmaker]", "was: [film_maker]", "names film_maker", id="an unknown parent"
+        ),
+        pytest.param(
+            "was: [filmmaker]", "was: [video_editor]", "the label itself", id="its own parent"
+        ),
+        pytest.param("was: [filmmaker]", "was: filmmaker", "is a list", id="a parent alone"),
+        pytest.param(
+            "was: [gaming]", "was: [creative]", "none of the tribes", id="a family for a tribe"
+        ),
+        pytest.param(
+            'family: tech, name: "Developer',
+            'family: [tech], name: "Developer',
+            "no family",
+            id="a list for a family",
+        ),
+        pytest.param(
+            "field: film_tv, was", "fields: film_tv, was", "means nothing", id="a misspelt key"
+        ),
+        pytest.param(
+            "  video_editor: {", "  developer_relations: {", "stands twice", id="a label twice"
+        ),
+        pytest.param("version: 0.2.0", "version: two", "1.2.3", id="no version"),
+        pytest.param("persona: 0.6,", "persona: .nan,", "between 0 and 1", id="no threshold"),
+        pytest.param("  student: [student_life]", "  student: [x]", "no tribe x", id="an echo"),
+    ],
+)
+def test_a_fault_of_the_labels_is_said_with_its_line(
+    folder: Path, old: str, new: str, says: str
+) -> None:
+    put(folder, "taxonomy.yaml", old, new)
+    lines = (folder / "taxonomy.yaml").read_text("utf-8").splitlines()
+
+    found = faults(folder)
+
+    assert any(says in each.said for each in found), found
+    assert all(each.file == "taxonomy.yaml" for each in found if says in each.said)
+    assert [n for n, line in enumerate(lines, 1) if new in line][-1] in {f.line for f in found}
+
+
+def test_a_family_may_be_the_parent_of_a_persona_that_stood_for_nothing_specific(
+    folder: Path,
+) -> None:
+    put(folder, "taxonomy.yaml", "was: [filmmaker]", "was: [creative]")
+
+    assert faults(folder) == []
+    assert taxonomy.load(folder).personas["video_editor"].was == ("creative",)
+
+
+@pytest.mark.parametrize("name", files.FILES)
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\xff\xfe\x00", id="no UTF-8"),
+        pytest.param(b'"open', id="broken"),
+        pytest.param(b"a,b\n1,2\n", id="another table"),
+        pytest.param(b"[1, 2]", id="a list"),
+        pytest.param(b"a: &a\n  b: *a\n", id="a mapping in itself"),
+    ],
+)
+def test_a_file_that_is_none_is_a_fault_and_no_crash(
+    folder: Path, name: str, content: bytes
+) -> None:
+    (folder / name).write_bytes(content)
+
+    found = faults(folder, folder.parent / "none")
+
+    assert {each.file for each in found} == {name}
+    with pytest.raises(BadConfig, match="sxe taxonomy check"):
+        taxonomy.load(folder)
+
+
+WORDS = st.sampled_from(
+    [
+        "",
+        "x",
+        "writer",
+        "en",
+        "word",
+        "0.9",
+        "-1",
+        "1e400",
+        "any",
+        "[a]",
+        "{",
+        "}",
+        ":",
+        "*",
+        "&a",
+        '"',
+    ]
+)
+
+
+@pytest.fixture
+def small(folder: Path) -> Path:
+    """All labels, and few lines that speak for them."""
+    for name in files.COLUMNS:
+        lines = (folder / name).read_text("utf-8").splitlines(keepends=True)
+        (folder / name).write_text("".join([*lines[:30], lines[-1]]), "utf-8")
+    return folder
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    name=st.sampled_from(files.FILES),
+    at=st.integers(0, 10_000),
+    put_in=st.lists(WORDS, max_size=6).map(",".join) | st.text(max_size=30),
+)
+def test_any_edit_is_a_taxonomy_or_a_list_of_faults(
+    small: Path, name: str, at: int, put_in: str
+) -> None:
+    """A reader of the folder never sees another error, whatever somebody types into it."""
+    file = small / name
+    before = file.read_bytes()
+    lines = before.decode().split("\n")
+    lines[at % len(lines)] = put_in
+    file.write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
+    read = files.read(small)
+    file.write_bytes(before)
+
+    if not lint.refusals(read):
+        with contextlib.suppress(BadConfig):  # a number that labeling alone needs
+            assert taxonomy.compiled(read, "").version
+
+
+def test_the_bands_of_a_rule_are_those_that_a_card_can_have() -> None:
+    counts = (None, 0, 1_000, 10_000, 100_000, 1_000_000)
+
+    assert tuple(map(card.follower_band, counts)) == lint.FOLLOWER_BANDS
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        pytest.param(("writer", "www.pen.example", "any", "domain", "0.9"), "never", id="www"),
+        pytest.param(("writer", "pen.example/me", "any", "domain", "0.9"), "never", id="a path"),
+        pytest.param(("writer", "pe\u0301dalo", "fr", "word", "0.9"), "never", id="decomposed"),
+        pytest.param(
+            ("writer", "author pe\u0301dalo", "fr", "word", "0.9"), "never", id="heard in part"
+        ),
+        pytest.param(("writer", "bad model", "en", "word", "0.9"), "never", id="covered"),
+    ],
+)
+def test_a_phrase_that_no_text_can_hold_is_idle(
+    folder: Path, cells: tuple[str, ...], says: str
+) -> None:
+    line = add(folder, "phrases.csv", *cells)
+
+    [fault] = faults(folder)
+
+    assert (fault.file, fault.line) == ("phrases.csv", line)
+    assert says in fault.said
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        pytest.param(
+            ("zzz qqq", "cover", "any", "0", "en"), "no phrase", id="nothing begins in it"
+        ),
+        pytest.param(
+            ("zzz actor", "cover", "any", "1", "en"), "any and 0", id="a cover with reach"
+        ),
+        pytest.param(
+            ("former", "before", "persona", "1", "en"), "takes away all", id="a shorter one"
+        ),
+    ],
+)
+def test_a_context_that_changes_nothing_is_idle(
+    folder: Path, cells: tuple[str, ...], says: str
+) -> None:
+    line = add(folder, "contexts.csv", *cells)
+
+    [fault] = faults(folder)
+
+    assert (fault.file, fault.line) == ("contexts.csv", line)
+    assert says in fault.said
+
+
+@pytest.mark.parametrize(
+    ("version", "is_due"),
+    [("0.2.0", True), ("0.2.1", True), ("0.3.0", False), ("1.0.0", False), ("0.1.9", True)],
+)
+def test_a_new_label_needs_a_minor_version(
+    folder: Path, tmp_path: Path, shipped_folder: Path, version: str, is_due: bool
+) -> None:
+    text = (
+        (folder / "taxonomy.yaml")
+        .read_text("utf-8")
+        .replace("version: 0.2.0", f"version: {version}")
+    )
+    (folder / "taxonomy.yaml").write_text(text + '  ferries: {theme: transport, name: "Ferries"}\n')
+
+    found = faults(folder, shipped_folder)
+
+    assert [each.said for each in found if "minor" in each.said] == [each.said for each in found]
+    assert bool(found) == is_due
+
+
+def test_a_label_that_goes_needs_a_major_version(folder: Path, shipped_folder: Path) -> None:
+    text = (folder / "taxonomy.yaml").read_text("utf-8").splitlines(keepends=True)
+    kept = [line for line in text if not line.startswith("  horses:")]
+    (folder / "taxonomy.yaml").write_text("".join(kept).replace("0.2.0", "0.3.0"))
+    for name in ("phrases.csv", "routes.csv"):
+        table = (folder / name).read_text("utf-8").replace("|horses", "").splitlines(keepends=True)
+        (folder / name).write_text("".join(r for r in table if not r.startswith("horses,")))
+
+    [fault] = faults(folder, shipped_folder)
+
+    assert fault.said.startswith("the files differ from 0.2.0: a major version is due, 1.0.0")
+
+
+def test_a_phrase_needs_a_patch_version(folder: Path, shipped_folder: Path) -> None:
+    add(folder, "phrases.csv", "writer", "wordsmithing", "en", "word", "0.9")
+
+    [late] = faults(folder, shipped_folder)
+    put(folder, "taxonomy.yaml", "version: 0.2.0", "version: 0.2.1")
+
+    assert "a patch version is due, 0.2.1 or later" in late.said
+    assert faults(folder, shipped_folder) == []
