@@ -23,14 +23,15 @@ WITHHELD = (
 )
 INCOMPLETE = ("no_persona", "no_tribe", "low_confidence", "no_market")
 
-_BANDS = ((1_000_000, "over_1m"), (100_000, "100k_1m"), (10_000, "10k_100k"), (1_000, "1k_10k"))
+BANDS = ("unknown", "under_1k", "1k_10k", "10k_100k", "100k_1m", "over_1m")
+_FLOORS = ((1_000_000, "over_1m"), (100_000, "100k_1m"), (10_000, "10k_100k"), (1_000, "1k_10k"))
 
 
 def follower_band(count: int | None) -> str:
     """Band of a follower count, lower bound inclusive; `unknown` for null."""
     if count is None:
         return "unknown"
-    return next((band for floor, band in _BANDS if count >= floor), "under_1k")
+    return next((band for floor, band in _FLOORS if count >= floor), "under_1k")
 
 
 def is_stale(observed_at: datetime, newest_day: date) -> bool:

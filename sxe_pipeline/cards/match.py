@@ -4,11 +4,14 @@ Here: longest match per kind, word boundaries, and the contexts (past, future, s
 that take a phrase's meaning away. Not here: what the phrases add up to (`label`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sxe_pipeline.cards.taxonomy import Context, Kind, Mark, Taxonomy
 from sxe_pipeline.cards.text import BREAK
+
+Language = str | Callable[[], str | None] | None
+"""A language, or a way to find out."""
 
 
 class Hit(NamedTuple):
@@ -25,18 +28,23 @@ class _Near(NamedTuple):
     end: int
 
 
-def find(bare: str, taxonomy: Taxonomy, language: str | None = None) -> list[Hit]:
+def find(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
     """Every label the text supports, in order of appearance.
 
     Args:
         bare: A skeleton.
         taxonomy: The labels.
-        language: Language of the text; in English text only English phrases count.
+        language: Language of the text; in English text only English phrases count. It is asked
+            for only where the text holds a phrase that is not English.
 
     Returns:
         The longest phrase of each kind at each position whose meaning no context takes away.
     """
-    spans = _spans(bare, taxonomy, is_english=language == "en")
+    spans = _spans(bare, taxonomy)
+    if language and any(taxonomy.patterns[index].is_foreign for _, _, index in spans):
+        told = language() if callable(language) else language
+        if told == "en":
+            spans = [span for span in spans if not taxonomy.patterns[span[2]].is_foreign]
     if not spans:
         return []
     nearby: list[_Near] = []
@@ -58,14 +66,12 @@ def find(bare: str, taxonomy: Taxonomy, language: str | None = None) -> list[Hit
     return [hit for hit in hits if not _is_taken_away(hit, nearby, bare)]
 
 
-def _spans(bare: str, taxonomy: Taxonomy, *, is_english: bool) -> list[tuple[int, int, int]]:
+def _spans(bare: str, taxonomy: Taxonomy) -> list[tuple[int, int, int]]:
     """Matches on word boundaries, leftmost and longest first."""
     length = len(bare)
     spans = []
     for index, start, end in taxonomy.automaton.find_matches_as_indexes(bare, overlapping=True):
         pattern = taxonomy.patterns[index]
-        if is_english and pattern.is_foreign:
-            continue
         is_bounded = (start == 0 or not bare[start - 1].isalnum()) and (
             end == length or not bare[end].isalnum()
         )

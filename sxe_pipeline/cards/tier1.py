@@ -15,7 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxe_pipeline import audit, contracts_root
-from sxe_pipeline.cards import build, candidates, checks, pools, release, taxonomy
+from sxe_pipeline.cards import (
+    build,
+    candidates,
+    checks,
+    pools,
+    reading,
+    release,
+    taxonomy,
+    weights,
+)
 from sxe_pipeline.cards.card import STALE_AFTER
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.gate import candidates as gate
@@ -109,6 +118,7 @@ def rebuild_cards(
             _read(conn, settings, PROFILE.name),
             _read(conn, settings, IDENTITY.name),
             taxonomy=labels,
+            weights=weights.shipped(labels),
             collections=_declared(conn),
             newest_day=day,
             policy=active_policy(settings),
@@ -358,10 +368,10 @@ def _snapshot(conn: psycopg.Connection, settings: Settings, name: str) -> tables
     return found
 
 
-def _declared(conn: psycopg.Connection) -> dict[str, build.DeclaredAudience]:
+def _declared(conn: psycopg.Connection) -> dict[str, reading.DeclaredAudience]:
     rows = conn.execute("select collection, tribes, market from ingest.collection").fetchall()
     return {
-        name: build.DeclaredAudience(tuple(tribes or ()), market) for name, tribes, market in rows
+        name: reading.DeclaredAudience(tuple(tribes or ()), market) for name, tribes, market in rows
     }
 
 
