@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from sxe_pipeline.cards.evidence import Evidence
 from sxe_pipeline.cards.label import Labels
 
 STALE_AFTER = timedelta(days=730)
@@ -55,7 +56,10 @@ def readiness(reasons: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def label_columns(labels: Labels) -> dict[str, Any]:
-    """The labels in the columns of the `lead_card` contract; evidence without its span."""
+    """The labels in the columns of the `lead_card` contract.
+
+    Places are those in the texts of the primary account: the card shows no others.
+    """
     return {
         "account_type": labels.account_type,
         "persona_family": labels.persona_family,
@@ -64,8 +68,18 @@ def label_columns(labels: Labels) -> dict[str, Any]:
         "tribe": labels.tribe,
         "tribe_confidence": labels.tribe_confidence,
         "tribes": labels.tribes,
-        "evidence": [
-            {"label": e.label, "source": e.source, "text": e.text, "weight": e.weight}
-            for e in labels.evidence
-        ],
+        "evidence": [_evidence(each) for each in labels.evidence],
+    }
+
+
+def _evidence(each: Evidence) -> dict[str, Any]:
+    start, end = each.place if each.account == 0 else (None, None)
+    return {
+        "label": each.label,
+        "source": each.source,
+        "text": each.text,
+        "weight": each.weight,
+        "field": each.field,
+        "start": start,
+        "end": end,
     }

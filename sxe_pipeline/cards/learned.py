@@ -51,7 +51,7 @@ class _Batch:
     seen: Read
     weights: Weights
     taxonomy: Taxonomy
-    stop_words: frozenset[str]
+    silent_words: frozenset[str]
 
 
 def label_all(
@@ -96,7 +96,7 @@ def label_cards(cards: Sequence[Said], taxonomy: Taxonomy, weights: Weights) -> 
         seen,
         weights,
         taxonomy,
-        frozenset().union(*taxonomy.stop_words.values()),
+        taxonomy.denied_words.union(*taxonomy.stop_words.values()),
     )
     first = np.cumsum([0, *(len(card.voices) for card in cards)]).tolist()
     return [_label(batch, at, card) for at, card in zip(first, cards, strict=False)]
@@ -228,7 +228,7 @@ def _evidence(batch: _Batch, kind: Kind, option: _Option, first: int) -> list[Ev
         batch.texts[option.account],
         batch.seen,
         weights,
-        batch.stop_words,
+        batch.silent_words,
     )
 
 

@@ -115,6 +115,7 @@ class Taxonomy:
     domains: Mapping[str, tuple[Mark, ...]]
     categories: Mapping[str, tuple[Mark, ...]]
     stop_words: Mapping[str, frozenset[str]]
+    denied_words: frozenset[str]
     gazetteer: Gazetteer
     markets: Sequence[Rule]
     routes: Sequence[Rule]
@@ -306,7 +307,8 @@ def _compiled(root: Path, sha256: str) -> Taxonomy:
     kinds = _kinds(content)
     families = content["families"]
     phrase_rows = _rows(root, "phrases.csv")
-    _refuse_denied([*kinds, *families], phrase_rows, _rows(root, "denied_labels.csv"))
+    denied = _rows(root, "denied_labels.csv")
+    _refuse_denied([*kinds, *families], phrase_rows, denied)
     phrases = _read_phrases(phrase_rows, kinds)
     english = frozenset(
         phrase_skeleton(row["phrase"]) for row in phrase_rows if row["language"] in ("en", "any")
@@ -352,6 +354,7 @@ def _compiled(root: Path, sha256: str) -> Taxonomy:
         domains=_frozen(phrases["domain"]),
         categories=_frozen(phrases["platform_category"]),
         stop_words={language: frozenset(words) for language, words in stop_words.items()},
+        denied_words=_denials(denied)[1],
         gazetteer=read_gazetteer(_rows(root, "places.csv")),
         markets=markets,
         routes=routes,

@@ -5,6 +5,7 @@ every machine scores alike. Not here: choosing a label (`learned`), training (`b
 """
 
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -94,9 +95,10 @@ def load(folder: Path) -> Weights:
     """
     try:
         said = (folder / DIGEST).read_text(encoding="ascii").strip()
-        with np.load(folder / FILE, allow_pickle=False) as stored:
+        packed_bytes = io.BytesIO((folder / FILE).read_bytes())
+        with np.load(packed_bytes, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, BadZipFile):
+    except (OSError, EOFError, ValueError, BadZipFile):
         raise BadConfig(f"{FILE} or {DIGEST} cannot be read; install the package again") from None
     if digest(arrays) != said:
         raise BadConfig(f"{FILE} is not what {DIGEST} says; install the package again")

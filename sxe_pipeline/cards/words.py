@@ -33,7 +33,7 @@ def evidence(
     texts: Texts,
     seen: Read,
     weights: Weights,
-    stop_words: Set[str],
+    silent_words: Set[str],
 ) -> list[Evidence]:
     """The words of an account that carry a label, the strongest first, and signals beside them.
 
@@ -45,7 +45,7 @@ def evidence(
         texts: The same, in the fields of the grams.
         seen: The grams of the batch.
         weights: The trained weights.
-        stop_words: Words that mean nothing by themselves, in any language.
+        silent_words: Words that are no evidence: stop words of any language, denied traits.
 
     Returns:
         Nothing where no word of content carries its share.
@@ -64,8 +64,10 @@ def evidence(
     found: list[Evidence] = []
     told = 0.0
     for share, field, start, end, word in shares:
+        if len(found) == MOST_WORDS or told >= _ENOUGH:
+            break
         name = FIELDS[field]
-        if name not in _QUOTED or word in stop_words or len(found) == MOST_WORDS or told >= _ENOUGH:
+        if name not in _QUOTED or word in silent_words:
             continue
         told -= share
         span = (account[1] * SEGMENTS + min(field, SEGMENTS - 1), start, end)

@@ -111,9 +111,7 @@ def redact(field: str) -> None:
 
 @click.command()
 @click.option("--field", default="bio", show_default=True, help="The field that holds the text.")
-@click.option(
-    "--rules-only", is_flag=True, help="Only phrases of the taxonomy, no trained weights."
-)
+@click.option("--rules-only", is_flag=True, help="Only phrases, no trained weights.")
 def label(field: str, rules_only: bool) -> None:
     """Label texts: JSON Lines on stdin, the same with persona, tribe and evidence on stdout."""
     from sxe_pipeline.cards import stream, taxonomy, weights
