@@ -301,13 +301,22 @@ def f1(true: np.ndarray, said: np.ndarray) -> float:
     return 2 * (true & said).sum() / max(1, true.sum() + said.sum())
 
 
-def brand_limit(data: Data) -> int:
-    rows, right = data.targets["brand"]
-    allowed = ~data.is_held_back[rows]
-    rows, right = rows[allowed], right[allowed, 0]
-    table, _ = unseen_scores(data, rows)
-    score = table[:, data.blank.task("brand")][:, 0]
-    return max(range(-1500, 500, 50), key=lambda limit: f1(right, score >= limit))
+def grow_brands(data: Data) -> tuple[weights.Trees, int]:
+    """Trees that tell brands from people, and the limit at which their F1 is best."""
+    at, right = data.targets[choices.BRAND]
+    allowed = ~data.is_held_back[at]
+    at, right = at[allowed], right[allowed, 0]
+    table, words = unseen_scores(data, at)
+    found = candidates(data, at, table, words, (choices.BRAND,))[choices.BRAND]
+    sure = unseen_confidence(data.fold[at], found.inputs, right)
+    limit = max(range(200, 700, 20), key=lambda least: f1(right, sure >= least))
+    return grown(found.inputs, right), limit
+
+
+def candidates(data: Data, at: np.ndarray, table, words, kinds: Sequence[str]):
+    voices = [data.voices[number] for number in at]
+    cases = cases_of(data, at)
+    return choices.choices(voices, cases, table, words, data.blank, data.taxonomy, kinds)
 
 
 def train(folder: Path) -> tuple[weights.Weights, list[str]]:
@@ -317,13 +326,9 @@ def train(folder: Path) -> tuple[weights.Weights, list[str]]:
     )
     rows = data.truth_of(at)
     table, words = unseen_scores(data, at)
-    voices = [data.voices[number] for number in at]
-    found = choices.choices(voices, cases_of(data, at), table, words, data.blank, data.taxonomy)
-    trees, best, said = (
-        {},
-        {},
-        [f"{len(at)} accounts learnt from, {len(data.blank.vocabulary)} grams"],
-    )
+    found = candidates(data, at, table, words, choices.KINDS)
+    trees, best = {}, {}
+    said = [f"{len(at)} accounts learnt from, {len(data.blank.vocabulary)} grams"]
     for kind, of in found.items():
         labels = [data.columns[kind][label] for label in of.label]
         right = np.array(
@@ -332,7 +337,8 @@ def train(folder: Path) -> tuple[weights.Weights, list[str]]:
         sure = unseen_confidence(data.fold[at][of.account], of.inputs, right)
         best[kind] = surest(len(at), of, sure, right)
         trees[kind] = grown(of.inputs, right)
-    limits = limits_of(data, at, best) | {"brand": brand_limit(data)}
+    limits = limits_of(data, at, best)
+    trees[choices.BRAND], limits[choices.BRAND] = grow_brands(data)
     said.append(f"limits {limits}")
     for name in ("x_", "tt_", "es", "biodrop"):
         mine = np.array([row.key[0].startswith(name) for row in rows])

@@ -19,6 +19,7 @@ from sxe_pipeline.cards.weights import UNIT, Trees, Weights
 
 KINDS: tuple[Kind, ...] = ("persona", "tribe", "account_type")
 ENTHUSIAST = "enthusiast"
+BRAND = "brand"
 NONE = "none"
 INPUTS = (
     *("rule", "pieces", "place", "is_platform", "rule_rank", "best_other_rule", "rules"),
@@ -57,7 +58,8 @@ def choices(
     word_counts: Numbers,
     weights: Weights,
     taxonomy: Taxonomy,
-) -> dict[Kind, Choices]:
+    kinds: Sequence[str] = KINDS,
+) -> dict[str, Choices]:
     """The candidates of every kind for a batch of accounts.
 
     Args:
@@ -67,12 +69,13 @@ def choices(
         word_counts: Words of the bio, per account.
         weights: The trained weights.
         taxonomy: The labels; one that it lacks is no candidate.
+        kinds: Which candidates are wanted; `BRAND` tells brands from people, and is no label.
     """
     likely = {task: probability(scores[:, weights.task(task)]) for task in weights.columns}
-    rules = {kind: _rules(cases, kind, weights.columns[kind], taxonomy) for kind in KINDS}
+    rules = {kind: _rules(cases, kind, weights.columns[kind], taxonomy) for kind in (*KINDS, BRAND)}
     around = _around(voices, likely, rules, word_counts, weights, taxonomy)
-    found: dict[Kind, Choices] = {}
-    for kind in KINDS:
+    found: dict[str, Choices] = {}
+    for kind in kinds:
         names = [name for name in weights.columns[kind] if name != NONE]
         is_known = np.array([_is_known(kind, name, taxonomy) for name in names])
         chances = np.where(is_known, likely[kind][:, : len(names)], -1)
@@ -82,13 +85,13 @@ def choices(
     return found
 
 
-def _is_known(kind: Kind, name: str, taxonomy: Taxonomy) -> bool:
+def _is_known(kind: str, name: str, taxonomy: Taxonomy) -> bool:
     if kind == "persona":
         return name in taxonomy.personas or name in taxonomy.families
-    return kind == "account_type" or name in taxonomy.tribes
+    return kind != "tribe" or name in taxonomy.tribes
 
 
-def _traits(kind: Kind, name: str, taxonomy: Taxonomy) -> tuple[bool, bool, bool]:
+def _traits(kind: str, name: str, taxonomy: Taxonomy) -> tuple[bool, bool, bool]:
     if kind == "persona" and name in taxonomy.personas:
         persona = taxonomy.personas[name]
         return persona.is_organisation, persona.is_last_resort, False
@@ -106,7 +109,7 @@ class _Rules(NamedTuple):
     is_platform: Numbers
 
 
-def _rules(cases: Sequence[Cases], kind: Kind, names: Sequence[str], taxonomy: Taxonomy) -> _Rules:
+def _rules(cases: Sequence[Cases], kind: str, names: Sequence[str], taxonomy: Taxonomy) -> _Rules:
     number = {name: n for n, name in enumerate(names)}
     shape = (4, len(cases), len(names))
     table = np.zeros(shape, np.int64)
@@ -128,7 +131,7 @@ def _rules(cases: Sequence[Cases], kind: Kind, names: Sequence[str], taxonomy: T
 def _around(
     voices: Sequence[Voice],
     likely: Mapping[str, Numbers],
-    rules: Mapping[Kind, _Rules],
+    rules: Mapping[str, _Rules],
     word_counts: Numbers,
     weights: Weights,
     taxonomy: Taxonomy,
@@ -152,7 +155,7 @@ def _around(
         likely["tribe"][:, weights.columns["tribe"].index(NONE)],
         likely["persona"][:, weights.columns["persona"].index(ENTHUSIAST)],
         *(likely["account_type"][:, types.index(t)] for t in _TYPES),
-        likely["brand"][:, 0],
+        likely[BRAND][:, 0],
         *(likely["occupation"][:, occupations.index(o)] for o in ("A", "B")),
         *(cues[:, types.index(t)] for t in ("organisation", "person")),
         np.minimum(word_counts, 60),
@@ -165,15 +168,15 @@ _TYPES = ("organisation", "fan_or_parody", "unknown")
 
 
 def _fellows(
-    kind: Kind,
+    kind: str,
     names: Sequence[str],
     likely: Mapping[str, Numbers],
-    rules: Mapping[Kind, _Rules],
+    rules: Mapping[str, _Rules],
     weights: Weights,
     taxonomy: Taxonomy,
 ) -> tuple[Numbers, Numbers]:
     """How likely the labels of the other kind are that go with each label."""
-    other: Kind = "tribe" if kind == "persona" else "persona"
+    other = "tribe" if kind == "persona" else "persona"
     number = {name: n for n, name in enumerate(weights.columns[other])}
     shape = (len(likely[kind]), len(names))
     model, rule = np.full(shape, -1, np.int64), np.full(shape, -1, np.int64)
@@ -185,7 +188,7 @@ def _fellows(
     return model, rule
 
 
-def _beside(kind: Kind, name: str, taxonomy: Taxonomy) -> list[str]:
+def _beside(kind: str, name: str, taxonomy: Taxonomy) -> list[str]:
     personas = taxonomy.personas
     if kind == "persona":
         field = personas[name].field if name in personas else None
@@ -194,9 +197,9 @@ def _beside(kind: Kind, name: str, taxonomy: Taxonomy) -> list[str]:
         return [n for n, persona in personas.items() if persona.field == name]
     if name == "creator":
         return [n for n, persona in personas.items() if persona.family == "creator"]
-    if name not in ("person", "organisation"):
+    if name not in ("person", "organisation", BRAND):
         return [ENTHUSIAST] if name == "unknown" else []
-    is_group = name == "organisation"
+    is_group = name != "person"
     return [n for n, persona in personas.items() if persona.is_organisation == is_group]
 
 

@@ -112,7 +112,8 @@ def _options(
     """Kind -> account -> what it may be, also where that is not sure enough."""
     found: dict[Kind, list[list[_Option]]] = {k: [[] for _ in voices] for k in KINDS}
     table = scores(seen, len(voices), weights)
-    for kind, of in choices(voices, cases, table, seen.word_count, weights, taxonomy).items():
+    every = choices(voices, cases, table, seen.word_count, weights, taxonomy)
+    for kind, of in ((kind, every[kind]) for kind in KINDS):
         sure = np.minimum(confidence(of.inputs, weights.trees[kind]), _MOST)
         kept = np.flatnonzero(sure >= _WORTH_A_LOOK)
         names, limit = weights.columns[kind], weights.limits[kind]

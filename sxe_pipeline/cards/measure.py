@@ -13,8 +13,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from sxe_pipeline.cards import text, truth
-from sxe_pipeline.cards.choices import ENTHUSIAST
-from sxe_pipeline.cards.evidence import Voice
+from sxe_pipeline.cards.choices import BRAND, ENTHUSIAST, choices, confidence
+from sxe_pipeline.cards.evidence import Voice, gather
 from sxe_pipeline.cards.grams import Numbers
 from sxe_pipeline.cards.label import Labels
 from sxe_pipeline.cards.learned import Said, label_all
@@ -122,6 +122,7 @@ def goals(
     folder: Path,
     accounts: Mapping[truth.Key, Voice],
     found: Sequence[Case],
+    taxonomy: Taxonomy,
     weights: Weights | None,
 ) -> Iterator[Goal]:
     """Every goal that the truth of a folder can tell of, on accounts that nobody learnt from.
@@ -130,6 +131,7 @@ def goals(
         folder: Shaped as docs/label_model.md says; a file that is not there is not scored.
         accounts: What each account says, from `truth.accounts`.
         found: From `cases`.
+        taxonomy: The labels.
         weights: The trained weights; None scores nothing that only they can tell.
     """
     for name, start, least in _GROUPS:
@@ -141,7 +143,7 @@ def goals(
         yield from _of_all(raw)
     if weights is not None:
         yield from _occupations(folder, accounts, weights)
-        yield from _brands(folder, accounts, weights)
+        yield from _brands(folder, accounts, taxonomy, weights)
 
 
 _GROUPS: tuple[tuple[str, tuple[str, ...], Mapping[str, float]], ...] = (
@@ -209,12 +211,19 @@ def _kind(name: str) -> str:
     return "occupation" if name.isdigit() else name
 
 
-def _brands(folder: Path, accounts: Mapping[truth.Key, Voice], weights: Weights) -> Iterator[Goal]:
+def _brands(
+    folder: Path, accounts: Mapping[truth.Key, Voice], taxonomy: Taxonomy, weights: Weights
+) -> Iterator[Goal]:
     known = _held_back(truth.read_brands(folder), accounts)
-    if known:
-        table = _scores([accounts[key] for key in known], weights)[:, weights.task("brand")]
-        said = (table[:, 0] >= weights.limits["brand"]).tolist()
-        yield _f1("brands, F1", list(zip(known.values(), said, strict=True)), 0.62)
+    if not known:
+        return
+    voices = [accounts[key] for key in known]
+    seen = read([texts_of(voice) for voice in voices], weights)
+    table = scores(seen, len(voices), weights)
+    cases = [gather([voice], taxonomy) for voice in voices]
+    found = choices(voices, cases, table, seen.word_count, weights, taxonomy, (BRAND,))[BRAND]
+    said = confidence(found.inputs, weights.trees[BRAND]) >= weights.limits[BRAND]
+    yield _f1("brands, F1", list(zip(known.values(), said.tolist(), strict=True)), 0.62)
 
 
 def _held_back(

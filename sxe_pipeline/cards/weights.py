@@ -30,7 +30,7 @@ _SALTS = (0, 0, 1, 2, 3, 4)
 """A word means the same in a bio and in a name; elsewhere it means something of its own."""
 UNIT = 1000
 """Scores, probabilities and confidences are whole thousandths."""
-TREE_KINDS = ("persona", "tribe", "account_type")
+TREE_KINDS = ("persona", "tribe", "account_type", "brand")
 VALUE = 2048
 SHIFT = 20
 _CHUNK = 64
@@ -162,7 +162,7 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], sha256: str) -> Weights:
         bias=arrays["bias"].astype(np.int64),
         columns=columns,
         trees=trees,
-        limits=dict(zip((*TREE_KINDS, "brand"), arrays["limits"].tolist(), strict=True)),
+        limits=dict(zip(TREE_KINDS, arrays["limits"].tolist(), strict=True)),
     )
 
 
@@ -178,7 +178,7 @@ def packed(weights: Weights) -> dict[str, NDArray[Any]]:
         "matrix": weights.matrix,
         "scale": weights.scale.astype(np.int32),
         "bias": weights.bias.astype(np.int32),
-        "limits": np.array([weights.limits[name] for name in (*TREE_KINDS, "brand")], np.int32),
+        "limits": np.array([weights.limits[name] for name in TREE_KINDS], np.int32),
     }
     for kind, trees in weights.trees.items():
         parts = (trees.inputs, trees.limits, trees.masks, trees.leaves, np.array([trees.start]))

@@ -71,7 +71,7 @@ def labels(folder: Path, rules_only: bool, as_json: bool) -> None:
     trained = None if rules_only else weights.shipped(known)
     progress.say("labeling them")
     found = measure.cases(folder, accounts, known, trained)
-    goals = list(measure.goals(folder, accounts, found, trained))
+    goals = list(measure.goals(folder, accounts, found, known, trained))
     more = {
         "taxonomy_version": known.version,
         "model_version": trained.version if trained else "none",

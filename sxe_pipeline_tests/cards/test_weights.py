@@ -16,7 +16,7 @@ from sxe_pipeline.cards.grams import grams
 from sxe_pipeline.errors import BadConfig
 
 HOME = Path(weights.__file__).parent
-SHA256 = "68a0503bfd0c2a81bee450b756c33dd7649355bd6101ffeb7b3422771c7a5d3d"
+SHA256 = "42cd8fe11df2a7e9e4e85b05a2015812b4647a16e224c150f9fa4f2f1686e93d"
 
 
 @pytest.fixture

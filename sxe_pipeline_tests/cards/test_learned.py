@@ -1,0 +1,210 @@
+"""Labels by trained weights: with evidence or not at all, each account alone, in bounded time."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sxe_pipeline.cards import stream, taxonomy, text, weights
+from sxe_pipeline.cards.evidence import TEXT_FIELDS, Voice
+from sxe_pipeline.cards.label import label
+from sxe_pipeline.cards.learned import Said, label_all, label_cards
+from sxe_pipeline_tests.cards.test_label import TEXTS
+
+GOLDEN = Path(__file__).parent / "cases" / "golden_labels.jsonl"
+SOME = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(scope="module")
+def trained(shipped):
+    return weights.shipped(shipped)
+
+
+def one(trained, shipped, *voices, audience=()):
+    return label_cards([Said(voices, audience)], shipped, trained)[0]
+
+
+def golden():
+    return [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("row", golden(), ids=lambda row: row["bio"][:40] or "no words")
+def test_invented_rows_get_the_labels_and_confidences_that_were_seen(row, shipped, trained) -> None:
+    given_, wanted = {k: v for k, v in row.items() if k != "said"}, row["said"]
+
+    (found,) = stream.label_lines([json.dumps(given_)], "bio", shipped, trained)
+
+    assert {name: found[name] for name in wanted} == wanted
+
+
+@SOME
+@given(TEXTS, TEXTS)
+def test_every_label_has_evidence_that_stands_where_it_says(shipped, trained, bio, name) -> None:
+    voice = Voice(bio=text.clean(bio), display_name=text.clean(name), platform="x")
+
+    labels = one(trained, shipped, voice)
+
+    wanted = {labels.persona or labels.persona_family, *labels.tribes} - {None}
+    told = {item.label for item in labels.evidence if item.source != "signal"}
+    assert wanted <= told
+    if labels.account_type != "unknown":
+        assert labels.evidence
+    for item in labels.evidence:
+        start, end = item.place
+        assert (start is None) == (item.field not in TEXT_FIELDS)
+        assert start is None or getattr(voice, item.field)[start:end] == item.text
+        assert 0 < item.weight < 1
+    assert (labels.persona_family is None) == (labels.persona_confidence is None)
+    assert (labels.tribe is None) == (labels.tribe_confidence is None) == (labels.tribes == [])
+
+
+@SOME
+@given(TEXTS)
+def test_no_tribe_echoes_the_role(shipped, trained, bio) -> None:
+    labels = one(trained, shipped, Voice(bio=text.clean(bio)), audience=["creator_economy"])
+
+    for role in (labels.persona, labels.persona_family):
+        assert not shipped.echoes.get(role or "", frozenset()) & set(labels.tribes)
+
+
+@SOME
+@given(st.lists(st.lists(TEXTS, max_size=3), max_size=5))
+def test_a_card_is_labeled_alone_as_among_others(shipped, trained, bios) -> None:
+    cards = [Said([Voice(bio=text.clean(bio)) for bio in card]) for card in bios]
+
+    together = label_cards(cards, shipped, trained)
+
+    assert together == [label_cards([card], shipped, trained)[0] for card in cards]
+
+
+def test_the_surest_account_wins_and_the_first_among_equals(shipped, trained) -> None:
+    vague = Voice(bio="I sometimes take a photo", platform="x")
+    sure = Voice(bio="Wedding photographer. Portraits and editorial photography.", platform="x")
+    same = Voice(bio="Wedding photographer. Portraits and editorial photography.", platform="x")
+
+    alone = one(trained, shipped, sure)
+    second = one(trained, shipped, vague, sure, same)
+
+    assert (alone.persona, second.persona) == ("photographer", "photographer")
+    assert second.persona_confidence == alone.persona_confidence
+    assert {item.account for item in second.evidence if item.label == "photographer"} == {1}
+    assert {item.account for item in alone.evidence} == {0}
+
+
+def test_followers_alone_make_nobody_a_creator(shipped, trained) -> None:
+    labels = one(trained, shipped, Voice(bio="hello there", follower_count=5_000_000))
+
+    assert (labels.persona_family, labels.has_signal) == (None, False)
+
+
+def test_a_stated_fandom_is_an_enthusiast_without_a_specific_level(shipped, trained) -> None:
+    labels = one(trained, shipped, Voice(bio="Gamer. I love cats and RPGs", platform="x"))
+
+    assert (labels.persona_family, labels.persona, labels.tribe) == ("enthusiast", None, "gaming")
+    assert (labels.is_tagged, labels.is_own_words) == (True, False)
+
+
+def test_a_parody_flag_silences_the_role(shipped, trained) -> None:
+    labels = one(trained, shipped, Voice(bio="Journalist at a newspaper", is_parody=True))
+
+    assert (labels.account_type, labels.persona_family) == ("fan_or_parody", None)
+
+
+def test_a_declared_audience_is_a_tribe_behind_the_own_ones(shipped, trained) -> None:
+    voice = Voice(bio="Software engineer. Rust, databases.", platform="x")
+
+    labels = one(trained, shipped, voice, audience=["coffee_wine_beer", "no_tribe"])
+
+    assert (labels.tribe, labels.tribes[-1]) == ("software_dev", "coffee_wine_beer")
+    assert one(trained, shipped, Voice(), audience=["gaming"]).tribe_confidence == 0.6
+    assert not one(trained, shipped, Voice(), audience=["gaming"]).has_signal
+
+
+def edited(folder, change):
+    file = folder / "taxonomy.yaml"
+    content = yaml.safe_load(file.read_text())
+    change(content)
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    return content
+
+
+def test_a_label_that_the_weights_lack_comes_from_its_phrases(folder, trained) -> None:
+    keeper = {"family": "trades", "name": "Lighthouse keeper"}
+    edited(folder, lambda content: content["personas"].update(lighthouse_keeper=keeper))
+    with (folder / "phrases.csv").open("a", encoding="utf-8") as lines:
+        lines.write("lighthouse_keeper,lighthouse keeper,en,word,0.9\n")
+
+    labels = one(trained, taxonomy.load(folder), Voice(bio="Lighthouse keeper on Skye"))
+
+    assert (labels.persona, labels.persona_family) == ("lighthouse_keeper", "trades")
+    assert labels.persona_confidence == 0.85
+    assert labels.evidence[0].text == "Lighthouse keeper"
+
+
+def test_a_label_that_the_taxonomy_lacks_is_never_said(folder, trained) -> None:
+    bio = Voice(bio="Wedding photographer. Portraits and editorial photography.", platform="x")
+
+    def drop(content):
+        del content["personas"]["photographer"], content["tribes"]["photography"]
+
+    edited(folder, drop)
+    for name in ("phrases.csv", "routes.csv", "markets.csv"):
+        lines = (folder / name).read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if not re.search(r"\bphotograph(er|y)[,|]", line)]
+        (folder / name).write_text("".join(kept), encoding="utf-8")
+
+    labels = one(trained, taxonomy.load(folder), bio)
+
+    assert labels.persona != "photographer"
+    assert "photography" not in labels.tribes
+
+
+@pytest.mark.parametrize(
+    "bio",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("✨🔥💙" * 50, id="emoji only"),
+        pytest.param("a" * 100_000, id="one long word"),
+        pytest.param("wedding photographer and journalist " * 2_800, id="100,000 characters"),
+        pytest.param("Ã©tÃ© â€™ ðŸŽ® \udcff" * 100, id="mojibake"),
+        pytest.param("журналист 日本 محرر สวัสดี writer " * 60, id="mixed scripts"),
+        pytest.param("\x00\u202e\ufeff" * 100, id="signs that are none"),
+    ],
+)
+def test_odd_texts_cost_bounded_time_and_no_guess(bio, shipped, trained) -> None:
+    voice = Voice(bio=text.clean(bio), display_name=text.clean(bio[:500]), platform="x")
+
+    started = time.process_time()
+    labels = one(trained, shipped, voice)
+
+    assert time.process_time() - started < 2
+    if not any(char.isalpha() for char in bio) or bio.startswith("aaaa"):
+        assert (labels.persona_family, labels.tribes) == (None, [])
+
+
+def test_a_text_made_of_every_phrase_is_answered_in_bounded_time(shipped, trained) -> None:
+    phrases = [pattern for pattern in shipped.joined][:3_000]
+
+    started = time.process_time()
+    labels = one(trained, shipped, Voice(bio=" ".join(phrases)))
+
+    assert time.process_time() - started < 5
+    assert len(labels.tribes) <= len(shipped.tribes)
+
+
+def test_no_card_and_a_card_without_accounts_are_answered(shipped, trained) -> None:
+    assert label_cards([], shipped, trained) == []
+    assert label_cards([Said([])], shipped, trained)[0].account_type == "unknown"
+
+
+def test_rules_alone_answer_as_before(shipped) -> None:
+    voices = [Voice(bio="Wedding photographer"), Voice(bio="hello", follower_count=20_000)]
+
+    found = label_all([Said([voice]) for voice in voices], shipped)
+
+    assert found == [label([voice], shipped) for voice in voices]
