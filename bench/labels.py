@@ -80,7 +80,9 @@ def main(argv: list[str]) -> int:
     print(f"rules alone      {len(rows) / rules:8,.0f} cards/s")
     rate = len(rows) / learned
     word = "met" if rate >= _GOAL else "MISSED"
-    print(f"trained weights  {rate:8,.0f} cards/s (goal {_GOAL:,}: {word}), {ratio:.2f} x rules alone")
+    print(
+        f"trained weights  {rate:8,.0f} cards/s (goal {_GOAL:,}: {word}), {ratio:.2f} x rules alone"
+    )
     return 0
 
 

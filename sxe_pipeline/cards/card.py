@@ -73,7 +73,7 @@ def label_columns(labels: Labels) -> dict[str, Any]:
 
 
 def _evidence(each: Evidence) -> dict[str, Any]:
-    start, end = each.place if each.account == 0 else (None, None)
+    start, end = each.bounds if each.account == 0 else (None, None)
     return {
         "label": each.label,
         "source": each.source,

@@ -22,7 +22,7 @@ ENTHUSIAST = "enthusiast"
 BRAND = "brand"
 NONE = "none"
 INPUTS = (
-    *("rule", "pieces", "place", "is_platform", "rule_rank", "best_other_rule", "rules"),
+    *("rule", "pieces", "position", "is_platform", "rule_rank", "best_other_rule", "rules"),
     *("model", "share", "rank", "margin", "fellow_model", "fellow_rule"),
     *("is_organisation", "is_last_resort", "is_enthusiast"),
     *("no_persona", "no_tribe", "enthusiast", "organisation", "fan_or_parody", "unknown"),
@@ -101,11 +101,11 @@ def _traits(kind: str, name: str, taxonomy: Taxonomy) -> tuple[bool, bool, bool]
 
 
 class _Rules(NamedTuple):
-    """What the rules say, account x label: confidence, pieces, place, whether of the platform."""
+    """What the rules say, account x label: confidence, pieces, position, whether of the platform."""
 
     confidence: Numbers
     pieces: Numbers
-    place: Numbers
+    position: Numbers
     is_platform: Numbers
 
 
@@ -123,8 +123,8 @@ def _rules(cases: Sequence[Cases], kind: str, names: Sequence[str], taxonomy: Ta
     if cells:
         account, label, *values = np.array(cells, np.int64).T
         segment, start = values[2:4]
-        place = np.minimum(segment * _SEGMENT + start, _FAR)
-        table[:, account, label] = (values[0], values[1], place, values[4])
+        position = np.minimum(segment * _SEGMENT + start, _FAR)
+        table[:, account, label] = (values[0], values[1], position, values[4])
     return _Rules(*table)
 
 
@@ -233,7 +233,7 @@ def _candidates(
     inputs = [
         rule,
         np.where(has_rule, rules.pieces[account, label], 0),
-        np.where(has_rule, rules.place[account, label], -1),
+        np.where(has_rule, rules.position[account, label], -1),
         np.where(has_rule, rules.is_platform[account, label], 0),
         np.where(has_rule, (said > rule[:, None]).sum(axis=1), -1),
         other_rule,

@@ -61,7 +61,7 @@ class Evidence(NamedTuple):
         return self.span[0] // SEGMENTS
 
     @property
-    def place(self) -> tuple[int, int] | tuple[None, None]:
+    def bounds(self) -> tuple[int, int] | tuple[None, None]:
         """Where the words stand in their field; nulls where that is no text of the account."""
         if self.field in TEXT_FIELDS:
             return self.span[1], self.span[2]

@@ -25,7 +25,7 @@ from sxe_pipeline.cards.text import phrase_skeleton, skeleton
 from sxe_pipeline.errors import BadConfig
 
 FIELDS = ("bio", "display_name", "handle", "link_domains", "category", "signal")
-"""The places a gram may come from; `signal` is the platform, the follower band and flags."""
+"""Where a gram may come from; `signal` is the platform, the follower band and flags."""
 _SALTS = (0, 0, 1, 2, 3, 4)
 """A word means the same in a bio and in a name; elsewhere it means something of its own."""
 UNIT = 1000
@@ -269,8 +269,8 @@ def read(texts: Sequence[Texts], weights: Weights) -> Read:
     value = weights.rarity[row] * _TIMES[np.minimum(times, len(_TIMES) - 1)]
     length = np.sqrt(np.bincount(account, value * value, len(texts)))
     value = np.rint(value * VALUE / np.maximum(length[account], 1.0)).astype(np.int64)
-    places = known[first]
-    return Read(account, row, fields[places], found.start[places], found.end[places], value, counts)
+    picked = known[first]
+    return Read(account, row, fields[picked], found.start[picked], found.end[picked], value, counts)
 
 
 _TIMES = np.array([0, 16, 27, 34, 38, 42, 45, 47, 49])

@@ -55,7 +55,7 @@ def test_every_label_has_evidence_that_stands_where_it_says(shipped, trained, bi
     if labels.account_type != "unknown":
         assert labels.evidence
     for item in labels.evidence:
-        start, end = item.place
+        start, end = item.bounds
         assert (start is None) == (item.field not in TEXT_FIELDS)
         assert start is None or getattr(voice, item.field)[start:end] == item.text
         assert 0 < item.weight < 1
