@@ -101,7 +101,7 @@ def _traits(kind: str, name: str, taxonomy: Taxonomy) -> tuple[bool, bool, bool]
 
 
 class _Rules(NamedTuple):
-    """What the rules say, account x label: confidence, pieces, position, whether of the platform."""
+    """What the rules say, account x label: confidence, pieces, position, if of the platform."""
 
     confidence: Numbers
     pieces: Numbers
