@@ -10,14 +10,16 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sxe_pipeline.cards import stream, taxonomy, text, weights
+from sxe_pipeline.cards import build, stream, taxonomy, text, weights
 from sxe_pipeline.cards.evidence import TEXT_FIELDS, Voice
 from sxe_pipeline.cards.label import label
 from sxe_pipeline.cards.learned import Said, label_all, label_cards
+from sxe_pipeline_tests.cards.conftest import FULL, NEWEST, tables
 from sxe_pipeline_tests.cards.test_label import TEXTS
 
 GOLDEN = Path(__file__).parent / "cases" / "golden_labels.jsonl"
-SOME = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+# The first text loads the language model.
+SOME = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +210,45 @@ def test_rules_alone_answer_as_before(shipped) -> None:
     found = label_all([Said([voice]) for voice in voices], shipped)
 
     assert found == [label([voice], shipped) for voice in voices]
+
+
+PERSON = st.fixed_dictionaries(
+    {
+        "bio": TEXTS,
+        "display_name": TEXTS,
+        "platform": st.sampled_from(["x", "tiktok"]),
+        "handle": st.sampled_from(["ana_paints", "newsdesk", None]),
+        "category": st.sampled_from([None, "Journalist", "Artist"]),
+        "category_kind": st.sampled_from([None, "business", "creator"]),
+        "follower_count": st.sampled_from([None, 0, 12_000]),
+        "is_verified": st.booleans(),
+        "links": st.lists(st.sampled_from(["https://github.com/a", "etsy.com/shop/a"]), max_size=2),
+    }
+)
+
+
+@SOME
+@given(st.lists(PERSON, min_size=1, max_size=4))
+def test_the_stream_says_what_the_pipeline_says(shipped, trained, people) -> None:
+    profiles, identities = tables(*people)
+    cards = build.build(
+        profiles,
+        identities,
+        taxonomy=shipped,
+        weights=trained,
+        collections={},
+        newest_day=NEWEST,
+        policy=FULL,
+    ).cards.to_pylist()
+
+    said = list(stream.label_lines(map(json.dumps, people), "bio", shipped, trained))
+
+    names = ("account_type", "persona_family", "persona", "persona_confidence", "tribe")
+    names += ("tribe_confidence", "tribes", "evidence")
+    by_id = {f"card_{number:04}": row for number, row in enumerate(said)}
+    assert {card["card_id"] for card in cards} == {
+        key for key, row in by_id.items() if row["persona_family"] or row["tribe"]
+    }
+    for card in cards:
+        assert {n: card[n] for n in names} == {n: by_id[card["card_id"]][n] for n in names}
+        assert card["model_version"] == trained.version

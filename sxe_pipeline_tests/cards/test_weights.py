@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline.cards import weights
@@ -127,6 +127,7 @@ def test_a_taxonomy_of_another_major_version_is_refused(shipped) -> None:
         weights.check(weights.shipped(shipped), replace(shipped, version="7.0.0"))
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="abcd writer 日本😀#", max_size=60), max_size=5))
 def test_scores_are_the_plain_sums_of_whole_numbers(shipped, bios) -> None:
     found = weights.shipped(shipped)
@@ -157,6 +158,7 @@ def walk(tree, trees, row) -> int:
     return int(trees.leaves[tree][(left & -left).bit_length() - 1])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_trees_answer_row_by_row_what_they_answer_in_a_batch(shipped, seed) -> None:
     trees = weights.shipped(shipped).trees["persona"]
