@@ -216,7 +216,7 @@ def unseen_scores(data: Data, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def cases_of(data: Data, at: np.ndarray) -> list[Cases]:
     found: list[Cases] = []
     for number in at:
-        cases: Cases = {}
+        cases = Cases()
         listen(data.voices[number], 0, cases, data.taxonomy)
         found.append(cases)
     return found

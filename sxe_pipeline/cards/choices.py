@@ -79,10 +79,19 @@ def choices(
         names = [name for name in weights.columns[kind] if name != NONE]
         is_known = np.array([_is_known(kind, name, taxonomy) for name in names])
         chances = np.where(is_known, likely[kind][:, : len(names)], -1)
+        _take_away(chances, cases, kind, names)
         fellows = _fellows(kind, names, likely, rules, weights, taxonomy)
         traits = np.array([_traits(kind, name, taxonomy) for name in names])
         found[kind] = _candidates(chances, rules[kind], fellows, traits, around)
     return found
+
+
+def _take_away(chances: Numbers, cases: Sequence[Cases], kind: str, names: Sequence[str]) -> None:
+    """No candidate is what an account speaks of as past, wished for, or somebody else's."""
+    for account, found in enumerate(cases):
+        for of, name in found.taken:
+            if of == kind and name in names and found.refuses(of, name):
+                chances[account, names.index(name)] = -1
 
 
 def _is_known(kind: str, name: str, taxonomy: Taxonomy) -> bool:

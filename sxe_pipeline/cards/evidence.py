@@ -115,7 +115,19 @@ class Case:
         return sorted(self.items, key=lambda item: (-item.weight, item.span))[:count]
 
 
-Cases = dict[tuple[Kind, str], Case]
+class Cases(dict[tuple[Kind, str], Case]):
+    """The evidence by kind and label.
+
+    `taken`: labels of which a phrase stands there, but its context takes the meaning away.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: set[tuple[Kind, str]] = set()
+
+    def refuses(self, kind: Kind, label: str) -> bool:
+        """Whether a label is only spoken of as somebody else's, past, or no more than a wish."""
+        return (kind, label) in self.taken and (kind, label) not in self
 
 
 def gather(voices: Sequence[Voice], taxonomy: Taxonomy, audience: Sequence[str] = ()) -> Cases:
@@ -126,7 +138,7 @@ def gather(voices: Sequence[Voice], taxonomy: Taxonomy, audience: Sequence[str] 
         taxonomy: The labels and their phrases.
         audience: Tribes that the collections of the accounts declare.
     """
-    cases: Cases = {}
+    cases = Cases()
     for number, voice in enumerate(voices):
         listen(voice, number, cases, taxonomy)
     for order, tribe in enumerate(audience):
@@ -142,6 +154,9 @@ def listen(voice: Voice, number: int, cases: Cases, taxonomy: Taxonomy) -> None:
     base = number * SEGMENTS
     if voice.bio:
         for hit in find(skeleton(voice.bio), taxonomy, voice.language):
+            if not hit.is_meant:
+                cases.taken.add((hit.mark.kind, hit.mark.label))
+                continue
             words = voice.bio[hit.start : hit.end]
             _add(cases, hit.mark, "text", "bio", words, (base + _BIO, hit.start, hit.end))
         for tag in hashtags(voice.bio):
@@ -173,7 +188,7 @@ def _add(
 def _listen_to_name(name: str, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
     bare = skeleton(name)
     for hit in find(bare, taxonomy):
-        if _is_more_than_a_name(hit, bare):
+        if hit.is_meant and _is_more_than_a_name(hit, bare):
             words = name[hit.start : hit.end]
             span = (segment, hit.start, hit.end)
             _add(cases, hit.mark, "text", "display_name", words, span, _NAME_FACTOR)
@@ -185,7 +200,7 @@ def _listen_to_platform(voice: Voice, segment: int, cases: Cases, taxonomy: Taxo
             _add(cases, mark, "platform", "category", voice.category, (segment, 0, 1))
     for interest in voice.interests:
         for hit in find(skeleton(interest), taxonomy):
-            if hit.mark.kind == "tribe":
+            if hit.is_meant and hit.mark.kind == "tribe":
                 _add(cases, hit.mark, "platform", "interests", interest, (segment, 2, 3))
 
 
@@ -195,7 +210,7 @@ def _listen_to_tag(tag: str, bio: str, segment: int, cases: Cases, taxonomy: Tax
     words = split_tag(tag)
     marks: Iterable[Mark]
     if " " in words:
-        marks = [hit.mark for hit in find(words, taxonomy)]
+        marks = [hit.mark for hit in find(words, taxonomy) if hit.is_meant]
     else:
         marks = taxonomy.joined.get(words, ())
     for mark in marks:

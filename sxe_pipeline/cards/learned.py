@@ -81,7 +81,7 @@ def label_cards(cards: Sequence[Said], taxonomy: Taxonomy, weights: Weights) -> 
     cases: list[Cases] = []
     for card in cards:
         for number, voice in enumerate(card.voices):
-            found: Cases = {}
+            found = Cases()
             listen(voice, number, found, taxonomy)
             cases.append(found)
     if not voices:

@@ -15,11 +15,15 @@ Language = str | Callable[[], str | None] | None
 
 
 class Hit(NamedTuple):
-    """A label that the words at `start:end` of the skeleton stand for."""
+    """A label that the words at `start:end` of the skeleton stand for.
+
+    Not `is_meant` where a context takes the meaning away: "former", "my wife is a".
+    """
 
     mark: Mark
     start: int
     end: int
+    is_meant: bool = True
 
 
 class _Near(NamedTuple):
@@ -38,7 +42,7 @@ def find(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
             for only where the text holds a phrase that is not English.
 
     Returns:
-        The longest phrase of each kind at each position whose meaning no context takes away.
+        The longest phrase of each kind at each position, and whether it is meant.
     """
     spans = _spans(bare, taxonomy)
     if language and any(taxonomy.patterns[index].is_foreign for _, _, index in spans):
@@ -63,7 +67,7 @@ def find(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
                 hits.append(Hit(mark, start, end))
     if not nearby:
         return hits
-    return [hit for hit in hits if not _is_taken_away(hit, nearby, bare)]
+    return [hit._replace(is_meant=not _is_taken_away(hit, nearby, bare)) for hit in hits]
 
 
 def _spans(bare: str, taxonomy: Taxonomy) -> list[tuple[int, int, int]]:

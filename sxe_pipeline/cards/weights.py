@@ -181,7 +181,9 @@ def packed(weights: Weights) -> dict[str, NDArray[Any]]:
         "limits": np.array([weights.limits[name] for name in TREE_KINDS], np.int32),
     }
     for kind, trees in weights.trees.items():
-        parts = (trees.inputs, trees.limits, trees.masks, trees.leaves, np.array([trees.start]))
+        start = np.array([trees.start])
+        parts: tuple[NDArray[Any], ...]
+        parts = (trees.inputs, trees.limits, trees.masks, trees.leaves, start)
         types = (np.uint8, np.int32, np.uint8, np.int32, np.int32)
         for name, part, kind_of in zip(_TREES, parts, types, strict=True):
             arrays[f"{kind}_{name}"] = part.astype(kind_of)

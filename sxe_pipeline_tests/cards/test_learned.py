@@ -3,8 +3,10 @@
 import json
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -12,8 +14,10 @@ from hypothesis import strategies as st
 
 from sxe_pipeline.cards import build, stream, taxonomy, text, weights
 from sxe_pipeline.cards.evidence import TEXT_FIELDS, Voice
+from sxe_pipeline.cards.grams import grams
 from sxe_pipeline.cards.label import label
 from sxe_pipeline.cards.learned import Said, label_all, label_cards
+from sxe_pipeline.cards.words import evidence
 from sxe_pipeline_tests.cards.conftest import FULL, NEWEST, tables
 from sxe_pipeline_tests.cards.test_label import TEXTS
 
@@ -252,3 +256,70 @@ def test_the_stream_says_what_the_pipeline_says(shipped, trained, people) -> Non
     for card in cards:
         assert {n: card[n] for n in names} == {n: by_id[card["card_id"]][n] for n in names}
         assert card["model_version"] == trained.version
+
+
+@pytest.mark.parametrize(
+    ("bio", "denied"),
+    [
+        ("Former teacher, future pilot", {"teacher", "transport_crew"}),
+        ("My wife is a photographer", {"photographer"}),
+        ("Not a lawyer", {"lawyer"}),
+        ("Aspiring journalist", {"journalist"}),
+    ],
+)
+def test_a_role_of_the_past_the_future_or_somebody_else_is_not_said(
+    shipped, trained, bio, denied
+) -> None:
+    labels = one(trained, shipped, Voice(bio=bio, platform="x"))
+
+    assert labels.persona not in denied
+
+
+def test_a_role_that_is_also_meant_is_said(shipped, trained) -> None:
+    bio = "Former teacher. Now a teacher again: primary school teacher."
+
+    assert one(trained, shipped, Voice(bio=bio, platform="x")).persona == "teacher"
+
+
+def shown(row) -> str:
+    """A row of the table in docs/labels.md."""
+    said = row["said"]
+    persona = said["persona"] or said["persona_family"] or "–"
+    words = dict.fromkeys(f"{item['text']} ({item['source']})" for item in said["evidence"])
+    bio = row["bio"] or "; ".join(account["bio"] for account in row["accounts"])
+    cells = (
+        bio.replace("|", "\\|"),
+        said["account_type"],
+        persona,
+        ", ".join(said["tribes"]) or "–",
+    )
+    return "| " + " | ".join((*cells, "; ".join(words) or "–")) + " |"
+
+
+def test_the_page_of_labels_shows_what_is_said_of_the_invented_rows() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "labels.md").read_text(encoding="utf-8")
+
+    assert [row["bio"] for row in golden() if shown(row) not in page] == []
+
+
+def test_stop_words_and_denied_words_are_no_evidence(shipped, trained) -> None:
+    denied = min(word for word in shipped.denied_words if word.isalpha())
+    spoken = f"the {denied} cats"
+    found = grams([spoken], 0)
+    rows = zip(*(part.tolist() for part in found), strict=True)
+    words = {hashed: spoken[start:end] for _, start, end, hashed, is_word in rows if is_word}
+    hashed = np.sort(np.array(list(words), np.uint64))
+    matrix = np.zeros((3, trained.matrix.shape[1]), np.int8)
+    matrix[:, 0] = [{"the": 90, denied: 90, "cats": 60}[words[h]] for h in hashed.tolist()]
+    ours = replace(trained, vocabulary=hashed, rarity=np.array([64, 64, 64]), matrix=matrix)
+    silent = shipped.denied_words.union(*shipped.stop_words.values())
+
+    def told(bio):
+        voice = Voice(bio=bio)
+        texts = weights.texts_of(voice)
+        seen = weights.read([texts], ours)
+        items = evidence("label", 0, (0, 0), voice, texts, seen, ours, silent)
+        return [item.text for item in items]
+
+    assert told(spoken) == ["cats"]
+    assert told(f"the {denied}") == []

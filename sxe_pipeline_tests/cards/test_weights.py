@@ -16,7 +16,7 @@ from sxe_pipeline.cards.grams import grams
 from sxe_pipeline.errors import BadConfig
 
 HOME = Path(weights.__file__).parent
-SHA256 = "42cd8fe11df2a7e9e4e85b05a2015812b4647a16e224c150f9fa4f2f1686e93d"
+SHA256 = "b1f41989c9789f4139f5306732d5342730bcb9a193ed9cd3f5c3919a989078e7"
 
 
 @pytest.fixture
