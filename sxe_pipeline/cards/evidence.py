@@ -106,7 +106,7 @@ class Case:
     def summary(self, taxonomy: Taxonomy) -> tuple[int, int, int, int, bool]:
         """Thousandths of confidence, pieces, field and place of the first, any of the platform."""
         segment, start, _ = self.span
-        is_platform = any(item.source == "platform" for item in self.items)
+        is_platform = any(item.source in ("platform", "signal") for item in self.items)
         thousandths = round(self.confidence(taxonomy) * 1000)
         return thousandths, len(self.items), segment % SEGMENTS, start, is_platform
 
@@ -230,4 +230,4 @@ def _hear_flags(voice: Voice, segment: int, cases: Cases) -> None:
     if voice.is_business or voice.category_kind == "business":
         mark = Mark("account_type", "organisation", _BUSINESS_FLAG_WEIGHT)
         field = "is_business" if voice.is_business else "category_kind"
-        _add(cases, mark, "platform", field, "business", span)
+        _add(cases, mark, "signal", field, "business", span)

@@ -172,7 +172,7 @@ def _creator(voices: Sequence[Voice], taxonomy: Taxonomy, *, is_plain: bool) -> 
         span = (number * 4 + 2, 6, 7)
         if voice.category_kind == "creator":
             weight = taxonomy.creator_confidence["flag"]
-            return Evidence("creator", "platform", "category_kind", "creator account", weight, span)
+            return Evidence("creator", "signal", "category_kind", "creator account", weight, span)
     for number, voice in enumerate(voices if is_plain else ()):
         span = (number * 4 + 2, 6, 7)
         if (voice.follower_count or 0) >= taxonomy.creator_follower_count:

@@ -209,16 +209,20 @@ def _sure(batch: _Batch, kind: Kind, accounts: range) -> Iterator[_Chosen]:
     """The labels that are sure enough and have evidence, the surest first, each once."""
     told = set()
     for option in sorted(o for account in accounts for o in batch.options[kind][account]):
-        if option.is_sure and option.label not in told:
+        if not option.is_sure or option.label in told:
+            continue
+        if evidence := _evidence(batch, kind, option, accounts.start):
             told.add(option.label)
-            if evidence := _evidence(batch, kind, option, accounts.start):
-                yield _Chosen(option.label, -option.doubt / UNIT, evidence)
+            yield _Chosen(option.label, -option.doubt / UNIT, evidence)
 
 
 def _evidence(batch: _Batch, kind: Kind, option: _Option, first: int) -> list[Evidence]:
     """The phrases of the taxonomy where there are some, else the words that carry the label."""
-    if case := batch.cases[option.account].get((kind, option.label)):
+    case = batch.cases[option.account].get((kind, option.label))
+    if case and any(item.source != "signal" for item in case.items):
         return case.top(MAX_EVIDENCE)
+    if option.label not in batch.weights.columns[kind]:
+        return []
     weights = batch.weights
     column = weights.task(kind).start + weights.columns[kind].index(option.label)
     return words.evidence(
@@ -243,10 +247,11 @@ def _account_type(
 ) -> _Chosen:
     """A role says what kind of account has it; else the surest kind, or unknown."""
     if is_copy:
-        flags = (
-            batch.cases[account].get(("account_type", "fan_or_parody")) for account in accounts
+        case = next(
+            batch.cases[account]["account_type", "fan_or_parody"]
+            for account in accounts
+            if _says_copy(batch.cases[account], batch.taxonomy)
         )
-        case = next(case for case in flags if case)
         return _Chosen("fan_or_parody", case.confidence(batch.taxonomy), case.top(1))
     if persona and family != ENTHUSIAST:
         specific = batch.taxonomy.personas[persona.label]

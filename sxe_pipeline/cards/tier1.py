@@ -15,17 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxe_pipeline import audit, contracts_root
-from sxe_pipeline.cards import (
-    build,
-    candidates,
-    checks,
-    pools,
-    reading,
-    release,
-    taxonomy,
-    weights,
-)
+from sxe_pipeline.cards import build, candidates, checks, pools, release, taxonomy
 from sxe_pipeline.cards.card import STALE_AFTER
+from sxe_pipeline.cards.reading import DeclaredAudience
+from sxe_pipeline.cards.weights import shipped
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.gate import candidates as gate
 from sxe_pipeline.ops import versions
@@ -118,7 +111,7 @@ def rebuild_cards(
             _read(conn, settings, PROFILE.name),
             _read(conn, settings, IDENTITY.name),
             taxonomy=labels,
-            weights=weights.shipped(labels),
+            weights=shipped(labels),
             collections=_declared(conn),
             newest_day=day,
             policy=active_policy(settings),
@@ -368,11 +361,9 @@ def _snapshot(conn: psycopg.Connection, settings: Settings, name: str) -> tables
     return found
 
 
-def _declared(conn: psycopg.Connection) -> dict[str, reading.DeclaredAudience]:
+def _declared(conn: psycopg.Connection) -> dict[str, DeclaredAudience]:
     rows = conn.execute("select collection, tribes, market from ingest.collection").fetchall()
-    return {
-        name: reading.DeclaredAudience(tuple(tribes or ()), market) for name, tribes, market in rows
-    }
+    return {name: DeclaredAudience(tuple(tribes or ()), market) for name, tribes, market in rows}
 
 
 def newest_day(conn: psycopg.Connection) -> date:

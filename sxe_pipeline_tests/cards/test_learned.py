@@ -115,6 +115,15 @@ def test_a_stated_fandom_is_an_enthusiast_without_a_specific_level(shipped, trai
     assert (labels.is_tagged, labels.is_own_words) == (True, False)
 
 
+def test_a_flag_alone_is_no_evidence_of_an_organisation(shipped, trained) -> None:
+    voice = Voice(bio="✨", is_business=True, category_kind="business", platform="x")
+
+    labels = one(trained, shipped, voice)
+
+    assert labels.account_type == "unknown"
+    assert labels.evidence == []
+
+
 def test_a_parody_flag_silences_the_role(shipped, trained) -> None:
     labels = one(trained, shipped, Voice(bio="Journalist at a newspaper", is_parody=True))
 
