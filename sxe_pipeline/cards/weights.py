@@ -33,7 +33,6 @@ UNIT = 1000
 TREE_KINDS = ("persona", "tribe", "account_type", "brand")
 VALUE = 2048
 SHIFT = 20
-_CHUNK = 64
 FILE, DIGEST = "weights.npz", "weights.sha256"
 _FORMAT = "1"
 _TREES = ("inputs", "limits", "masks", "leaves", "start")
@@ -279,15 +278,16 @@ _TIMES = np.array([0, 16, 27, 34, 38, 42, 45, 47, 49])
 
 
 def scores(seen: Read, count: int, weights: Weights) -> Numbers:
-    """Log-odds of every column for every account, in thousandths."""
-    sums = np.zeros((count, weights.matrix.shape[1]), np.int64)
-    bounds = np.searchsorted(seen.account, np.arange(0, count + _CHUNK, _CHUNK))
-    for start, end in pairwise(bounds):
+    """Log-odds of every column for every account, in thousandths.
+
+    Sums of whole numbers far below 2**53: a double holds each of them exactly, in whatever order
+    and by whatever library they are added.
+    """
+    sums = np.zeros((count, weights.matrix.shape[1]))
+    value = seen.value.astype(np.float64)
+    bounds = np.searchsorted(seen.account, np.arange(count + 1)).tolist()
+    for account, (start, end) in enumerate(pairwise(bounds)):
         if start < end:
-            accounts = seen.account[start:end]
-            first = np.flatnonzero(np.concatenate(([True], accounts[1:] != accounts[:-1])))
-            parts = weights.matrix[seen.row[start:end]] * seen.value[start:end, None].astype(
-                np.int32
-            )
-            sums[accounts[first]] = np.add.reduceat(parts, first, axis=0)
-    return ((sums * weights.scale) >> SHIFT) + weights.bias
+            rows = weights.matrix[seen.row[start:end]].astype(np.float64)
+            np.dot(value[start:end], rows, out=sums[account])
+    return ((sums.astype(np.int64) * weights.scale) >> SHIFT) + weights.bias

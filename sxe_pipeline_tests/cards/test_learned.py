@@ -332,3 +332,22 @@ def test_stop_words_and_denied_words_are_no_evidence(shipped, trained) -> None:
 
     assert told(spoken) == ["cats"]
     assert told(f"the {denied}") == []
+
+
+ODD = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.integers())
+FIELDS = "bio display_name links category category_kind follower_count is_business is_verified"
+FIELDS += " is_parody interests audience_tribes accounts platform handle"
+
+
+@SOME
+@given(st.dictionaries(st.sampled_from(FIELDS.split()), ODD | st.dictionaries(st.text(), ODD)))
+def test_a_value_of_another_type_is_as_good_as_none(shipped, trained, row) -> None:
+    (found,) = stream.label_lines([json.dumps(row)], "bio", shipped, trained)
+
+    assert found["account_type"] in {
+        "person",
+        "organisation",
+        "creator",
+        "fan_or_parody",
+        "unknown",
+    }
