@@ -15,6 +15,7 @@ import hashlib
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,7 @@ FOLDS = 5
 LEADS, TAGGED = 0.42, 0.82
 """Of X: what must at least be a lead card, and of these tagged; a little more than is asked for."""
 MIN_ACCOUNTS = 5
+MIN_ROWS = 3
 STRENGTH = 4.0
 STEPS = 50
 LENGTH = np.sqrt(3.0)
@@ -79,13 +81,22 @@ class Data:
         return voice._replace(language=lambda: text.language(text.skeleton(bio), bio)[0])
 
     def columns_of(self) -> dict[str, tuple[str, ...]]:
+        """Task -> its labels: those that readers gave often enough; others stand on phrases."""
+        allowed = [row for row in self.truth if not truth.is_held_back(row.key)]
+        personas = Counter(name for row in allowed for name in row.personas)
+        tribes = Counter(name for row in allowed for name in row.tribes)
+        enough = (sorted(n for n in found if found[n] >= MIN_ROWS) for found in (personas, tribes))
+        named = [[n for n in names if self.is_known(n)] for names in enough]
         return {
-            "persona": (*sorted(self.taxonomy.personas), choices.ENTHUSIAST, choices.NONE),
-            "tribe": (*sorted(self.taxonomy.tribes), choices.NONE),
+            "persona": (*named[0], choices.ENTHUSIAST, choices.NONE),
+            "tribe": (*named[1], choices.NONE),
             "account_type": ("person", "organisation", "creator", "fan_or_parody", "unknown"),
             "occupation": OCCUPATIONS,
             "brand": ("brand",),
         }
+
+    def is_known(self, name: str) -> bool:
+        return name in self.taxonomy.personas or name in self.taxonomy.tribes
 
     def targets_of(self, folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Task -> the accounts whose answer is known, and account x label whether it is right."""

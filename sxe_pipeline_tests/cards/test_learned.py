@@ -4,7 +4,6 @@ import json
 import re
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,10 +17,10 @@ from sxe_pipeline.cards.grams import grams
 from sxe_pipeline.cards.label import label
 from sxe_pipeline.cards.learned import Said, label_all, label_cards
 from sxe_pipeline.cards.words import evidence
+from sxe_pipeline_tests.cards import golden
 from sxe_pipeline_tests.cards.conftest import FULL, NEWEST, tables
 from sxe_pipeline_tests.cards.test_label import TEXTS
 
-GOLDEN = Path(__file__).parent / "cases" / "golden_labels.jsonl"
 # The first text loads the language model.
 SOME = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -35,11 +34,7 @@ def one(trained, shipped, *voices, audience=()):
     return label_cards([Said(voices, audience)], shipped, trained)[0]
 
 
-def golden():
-    return [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
-
-
-@pytest.mark.parametrize("row", golden(), ids=lambda row: row["bio"][:40] or "no words")
+@pytest.mark.parametrize("row", golden.rows(), ids=lambda row: row["bio"][:40] or "no words")
 def test_invented_rows_get_the_labels_and_confidences_that_were_seen(row, shipped, trained) -> None:
     given_, wanted = {k: v for k, v in row.items() if k != "said"}, row["said"]
 
@@ -290,25 +285,10 @@ def test_a_role_that_is_also_meant_is_said(shipped, trained) -> None:
     assert one(trained, shipped, Voice(bio=bio, platform="x")).persona == "teacher"
 
 
-def shown(row) -> str:
-    """A row of the table in docs/labels.md."""
-    said = row["said"]
-    persona = said["persona"] or said["persona_family"] or "–"
-    words = dict.fromkeys(f"{item['text']} ({item['source']})" for item in said["evidence"])
-    bio = row["bio"] or "; ".join(account["bio"] for account in row["accounts"])
-    cells = (
-        bio.replace("|", "\\|"),
-        said["account_type"],
-        persona,
-        ", ".join(said["tribes"]) or "–",
-    )
-    return "| " + " | ".join((*cells, "; ".join(words) or "–")) + " |"
-
-
 def test_the_page_of_labels_shows_what_is_said_of_the_invented_rows() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "labels.md").read_text(encoding="utf-8")
+    page = golden.PAGE.read_text(encoding="utf-8")
 
-    assert [row["bio"] for row in golden() if shown(row) not in page] == []
+    assert [row["bio"] for row in golden.rows() if golden.shown(row) not in page] == []
 
 
 def test_stop_words_and_denied_words_are_no_evidence(shipped, trained) -> None:

@@ -16,7 +16,7 @@ from sxe_pipeline.cards.grams import grams
 from sxe_pipeline.errors import BadConfig
 
 HOME = Path(weights.__file__).parent
-SHA256 = "b1f41989c9789f4139f5306732d5342730bcb9a193ed9cd3f5c3919a989078e7"
+SHA256 = "0c2d13415e33ce4a74780e83f3b3b7ace71c86b5d7a23fc0ffce784e56057769"
 
 
 @pytest.fixture
