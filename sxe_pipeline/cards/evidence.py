@@ -7,7 +7,7 @@ weighing and choosing (`label`, `learned`); reading texts (`text`, `match`).
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sxe_pipeline.cards.match import Hit, Language, find
+from sxe_pipeline.cards.match import Hit, Language, find, hits
 from sxe_pipeline.cards.taxonomy import Kind, Mark, Taxonomy
 from sxe_pipeline.cards.text import BREAK, hashtags, phrase_skeleton, skeleton, split_tag
 
@@ -153,7 +153,7 @@ def listen(voice: Voice, number: int, cases: Cases, taxonomy: Taxonomy) -> None:
     """Add to the cases what one account says, the account being `number` of its card."""
     base = number * SEGMENTS
     if voice.bio:
-        for hit in find(skeleton(voice.bio), taxonomy, voice.language):
+        for hit in hits(skeleton(voice.bio), taxonomy, voice.language):
             if not hit.is_meant:
                 cases.taken.add((hit.mark.kind, hit.mark.label))
                 continue
@@ -188,7 +188,7 @@ def _add(
 def _listen_to_name(name: str, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
     bare = skeleton(name)
     for hit in find(bare, taxonomy):
-        if hit.is_meant and _is_more_than_a_name(hit, bare):
+        if _is_more_than_a_name(hit, bare):
             words = name[hit.start : hit.end]
             span = (segment, hit.start, hit.end)
             _add(cases, hit.mark, "text", "display_name", words, span, _NAME_FACTOR)
@@ -200,7 +200,7 @@ def _listen_to_platform(voice: Voice, segment: int, cases: Cases, taxonomy: Taxo
             _add(cases, mark, "platform", "category", voice.category, (segment, 0, 1))
     for interest in voice.interests:
         for hit in find(skeleton(interest), taxonomy):
-            if hit.is_meant and hit.mark.kind == "tribe":
+            if hit.mark.kind == "tribe":
                 _add(cases, hit.mark, "platform", "interests", interest, (segment, 2, 3))
 
 
@@ -210,7 +210,7 @@ def _listen_to_tag(tag: str, bio: str, segment: int, cases: Cases, taxonomy: Tax
     words = split_tag(tag)
     marks: Iterable[Mark]
     if " " in words:
-        marks = [hit.mark for hit in find(words, taxonomy) if hit.is_meant]
+        marks = [hit.mark for hit in find(words, taxonomy)]
     else:
         marks = taxonomy.joined.get(words, ())
     for mark in marks:

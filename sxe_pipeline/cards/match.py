@@ -33,7 +33,12 @@ class _Near(NamedTuple):
 
 
 def find(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
-    """Every label the text supports, in order of appearance.
+    """Every label the text supports, in order of appearance; arguments as of `hits`."""
+    return [hit for hit in hits(bare, taxonomy, language) if hit.is_meant]
+
+
+def hits(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
+    """Every label that words of the text stand for, in order of appearance.
 
     Args:
         bare: A skeleton.
@@ -52,7 +57,7 @@ def find(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
     if not spans:
         return []
     nearby: list[_Near] = []
-    hits: list[Hit] = []
+    found: list[Hit] = []
     taken: dict[Kind, int] = {"persona": 0, "tribe": 0, "account_type": 0}
     for start, end, index in spans:
         pattern = taxonomy.patterns[index]
@@ -64,10 +69,10 @@ def find(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
         for mark in pattern.marks:
             if start >= taken[mark.kind]:
                 taken[mark.kind] = end
-                hits.append(Hit(mark, start, end))
+                found.append(Hit(mark, start, end))
     if not nearby:
-        return hits
-    return [hit._replace(is_meant=not _is_taken_away(hit, nearby, bare)) for hit in hits]
+        return found
+    return [hit._replace(is_meant=not _is_taken_away(hit, nearby, bare)) for hit in found]
 
 
 def _spans(bare: str, taxonomy: Taxonomy) -> list[tuple[int, int, int]]:
