@@ -74,7 +74,7 @@ month: $(DEV) ## past days, hostile landings and kills at random, and nobody men
 	@$(BIN)/python -m sxe_pipeline_tests.month $(ARGS)
 
 bench: $(DEV) ## the benchmarks
-	@for b in bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+	@for b in $(filter-out %_train.py,$(wildcard bench/*.py)); do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 clean: ## remove the environment, caches and the embedded state
 	@if [ -x $(BIN)/sxe ]; then $(BIN)/sxe down --reset --yes; fi

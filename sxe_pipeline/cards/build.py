@@ -5,37 +5,41 @@ Pure: tables and rules in, tables out; no clock, no store. Not here: how a text 
 (`label`).
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
+from itertools import islice
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
 from sxe_pipeline.cards import text
 from sxe_pipeline.cards.card import follower_band, is_stale, label_columns, readiness
-from sxe_pipeline.cards.label import MODEL_VERSION, Labels, Voice, label
+from sxe_pipeline.cards.label import Labels
+from sxe_pipeline.cards.learned import RULES_ONLY, label_all
 from sxe_pipeline.cards.places import ISO_COUNTRY, Place
+from sxe_pipeline.cards.reading import (
+    Account,
+    DeclaredAudience,
+    Reading,
+    group,
+    primary_order,
+    read,
+    said,
+)
 from sxe_pipeline.cards.rules import Rule, decide
 from sxe_pipeline.cards.taxonomy import FALLBACK_MARKET, Taxonomy
-from sxe_pipeline.errors import ContractBroken
+from sxe_pipeline.cards.weights import Weights
 from sxe_pipeline.privacy.policy import Policy
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 
-MIN_INFORMATIVE_TOKENS = 3
+_BATCH = 512
 
 Funnel = dict[tuple[str, str], int]
 """(stage, platform of the primary account) -> count; a stage that nothing reached is missing.
 `accounts` counts profiles; every other stage counts identities or cards."""
-
-
-class DeclaredAudience(NamedTuple):
-    """What `_collection.yaml` says a collection stands for."""
-
-    tribes: Sequence[str] = ()
-    market: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,61 +50,12 @@ class Built:
     funnel: Funnel
 
 
-class Account(NamedTuple):
-    """The columns of a profile that a card reads, and why the account is part of it.
-
-    A reader names what it reads; that name, type and null are those of the table is tested.
-    """
-
-    platform: str
-    account_key: str
-    platform_id: str | None
-    handle: str | None
-    display_name: str | None
-    bio: str | None
-    location: str | None
-    links: list[str]
-    interests: list[str]
-    category: str | None
-    category_kind: str | None
-    region: str | None
-    follower_count: int | None
-    following_count: int | None
-    post_count: int | None
-    is_verified: bool | None
-    is_business: bool | None
-    is_private: bool | None
-    is_minor: bool | None
-    is_parody: bool | None
-    link_hub: str | None
-    ruleset_version: str
-    first_seen_at: datetime
-    observed_at: datetime
-    collections: list[str]
-    basis: str = "self"
-
-
-class _Reading(NamedTuple):
-    """What the texts of a card say before any label."""
-
-    bios: list[str | None]
-    languages: dict[str, str | None]
-    language: str | None
-    language_score: float | None
-    token_count: int
-    has_category: bool
-    is_minor: bool
-
-    @property
-    def is_eligible(self) -> bool:
-        return self.has_category or self.token_count >= MIN_INFORMATIVE_TOKENS
-
-
 def build(
     profiles: pa.Table,
     identities: pa.Table,
     *,
     taxonomy: Taxonomy,
+    weights: Weights | None = None,
     collections: Mapping[str, DeclaredAudience],
     newest_day: date,
     policy: Policy,
@@ -112,6 +67,7 @@ def build(
         profiles: Table PROFILE, in any order.
         identities: Table IDENTITY, in any order, one row per profile.
         taxonomy: Labels, markets and routes.
+        weights: The trained weights; None labels by rules alone.
         collections: What each collection declares; a collection that is missing declares nothing.
         newest_day: The newest landed day; staleness counts from it.
         policy: What each platform allows.
@@ -123,25 +79,16 @@ def build(
     Raises:
         ContractBroken: Identities and profiles do not stand for the same accounts.
     """
-    groups = _group(profiles, identities)
+    groups = group(profiles, identities)
     markets = (*_declared_markets(collections), *taxonomy.markets)
     columns: dict[str, list[Any]] = {name: [] for name in LEAD_CARD.names}
     counts: Counter[tuple[str, str]] = Counter()
     versions = {
         "taxonomy_version": f"{taxonomy.version}+{taxonomy.sha256[:12]}",
-        "model_version": MODEL_VERSION,
+        "model_version": weights.version if weights else RULES_ONLY,
         "policy_version": policy.version,
     }
-    for card_id in sorted(groups):
-        accounts = sorted(groups[card_id], key=primary_order)
-        reading = _read(accounts, taxonomy)
-        audience = dict.fromkeys(
-            tribe
-            for name in sorted({c for account in accounts for c in account.collections})
-            if name in collections
-            for tribe in collections[name].tribes
-        )
-        labels = label(_voices(accounts, reading), taxonomy, audience=list(audience))
+    for card_id, accounts, reading, labels in _labeled(groups, taxonomy, weights, collections):
         card: dict[str, Any] | None = None
         if labels.has_signal:
             card = {
@@ -167,37 +114,20 @@ def build(
     )
 
 
-def primary_order(account: Account) -> tuple[bool, int, datetime, str, str]:
-    """Sort key whose first account is primary: public, most followers, earliest seen, name."""
-    return (
-        bool(account.is_private),
-        -(account.follower_count or 0),
-        account.first_seen_at,
-        account.platform,
-        account.account_key,
-    )
-
-
-def _group(profiles: pa.Table, identities: pa.Table) -> dict[str, list[Account]]:
-    names = [name for name in Account._fields if name != "basis"]
-    lists = [profiles.column(name).to_pylist() for name in names]
-    accounts = {(row[0], row[1]): Account(*row) for row in zip(*lists, strict=True)}
-    keys = ("card_id", "platform", "account_key", "basis")
-    rows = zip(*(identities.column(name).to_pylist() for name in keys), strict=True)
-    groups: dict[str, list[Account]] = defaultdict(list)
-    missing = 0
-    for card_id, platform, key, basis in rows:
-        account = accounts.pop((platform, key), None)
-        if account is None:
-            missing += 1
-        else:
-            groups[card_id].append(account._replace(basis=basis))
-    if missing or accounts:
-        raise ContractBroken(
-            f"{missing} identities without a profile of their own, {len(accounts)} profiles "
-            "without an identity; rebuild social/identities"
-        )
-    return groups
+def _labeled(
+    groups: Mapping[str, Sequence[Account]],
+    taxonomy: Taxonomy,
+    weights: Weights | None,
+    collections: Mapping[str, DeclaredAudience],
+) -> Iterator[tuple[str, list[Account], Reading, Labels]]:
+    """The cards in the order of their ids, labeled some at a time."""
+    ids = iter(sorted(groups))
+    while batch := list(islice(ids, _BATCH)):
+        languages = text.Languages()
+        cards = [sorted(groups[card_id], key=primary_order) for card_id in batch]
+        readings = [read(accounts, taxonomy, languages) for accounts in cards]
+        heard = [said(*each, collections) for each in zip(cards, readings, strict=True)]
+        yield from zip(batch, cards, readings, label_all(heard, taxonomy, weights), strict=True)
 
 
 def _declared_markets(collections: Mapping[str, DeclaredAudience]) -> Iterable[Rule]:
@@ -205,45 +135,6 @@ def _declared_markets(collections: Mapping[str, DeclaredAudience]) -> Iterable[R
     for name in sorted(collections):
         if market := collections[name].market:
             yield Rule((("collection", frozenset((name,))),), (market,))
-
-
-def _read(accounts: Sequence[Account], taxonomy: Taxonomy) -> _Reading:
-    bios = [text.clean(account.bio) for account in accounts]
-    language, score, tokens, is_minor = None, None, 0, any(a.is_minor for a in accounts)
-    languages: dict[str, str | None] = {}
-    for bio in dict.fromkeys(bios):
-        if bio is None:
-            continue
-        bare = text.skeleton(bio)
-        found, found_score = text.language(bare, bio)
-        languages[bio] = found
-        words = taxonomy.stop_words.get(found or "en", frozenset())
-        tokens += text.informative_tokens(bare, words)
-        is_minor = is_minor or text.is_stated_minor(bare)
-        if language is None and found_score is not None:
-            language, score = found, found_score
-    has_category = any(
-        a.category and a.category.strip().casefold() in taxonomy.categories for a in accounts
-    )
-    return _Reading(bios, languages, language, score, tokens, has_category, is_minor)
-
-
-def _voices(accounts: Sequence[Account], reading: _Reading) -> list[Voice]:
-    return [
-        Voice(
-            bio=bio,
-            language=reading.languages[bio] if bio else None,
-            display_name=text.clean(account.display_name),
-            link_domains=text.domains(account.links),
-            interests=account.interests,
-            category=account.category,
-            category_kind=account.category_kind,
-            follower_count=account.follower_count,
-            is_business=account.is_business,
-            is_parody=account.is_parody,
-        )
-        for account, bio in zip(accounts, reading.bios, strict=True)
-    ]
 
 
 def _home(accounts: Sequence[Account], taxonomy: Taxonomy) -> Place:
@@ -258,16 +149,17 @@ def _home(accounts: Sequence[Account], taxonomy: Taxonomy) -> Place:
     return Place()
 
 
-def _facts_of(accounts: Sequence[Account], reading: _Reading, taxonomy: Taxonomy) -> dict[str, Any]:
+def _facts_of(accounts: Sequence[Account], reading: Reading, taxonomy: Taxonomy) -> dict[str, Any]:
     primary, home = accounts[0], _home(accounts, taxonomy)
+    language, score = reading.language
     return {
         "platform": primary.platform,
         "platform_id": primary.platform_id,
         "handle": primary.handle,
         "display_name": text.clean(primary.display_name),
         "bio": reading.bios[0],
-        "language": reading.language,
-        "language_score": reading.language_score,
+        "language": language,
+        "language_score": score,
         "country": home.country,
         "region": home.region,
         "link_domains": text.domains(primary.links),
@@ -322,7 +214,7 @@ def _market_and_route(
 def _reasons(
     card: Mapping[str, Any],
     accounts: Sequence[Account],
-    reading: _Reading,
+    reading: Reading,
     labels: Labels,
     newest_day: date,
     policy: Policy,
@@ -347,7 +239,7 @@ def _reasons(
 def _count(
     counts: Counter[tuple[str, str]],
     accounts: Sequence[Account],
-    reading: _Reading,
+    reading: Reading,
     card: Mapping[str, Any] | None,
 ) -> None:
     for account in accounts:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from sxe_pipeline.cards.evidence import Evidence
 from sxe_pipeline.cards.label import Labels
 
 STALE_AFTER = timedelta(days=730)
@@ -23,14 +24,15 @@ WITHHELD = (
 )
 INCOMPLETE = ("no_persona", "no_tribe", "low_confidence", "no_market")
 
-_BANDS = ((1_000_000, "over_1m"), (100_000, "100k_1m"), (10_000, "10k_100k"), (1_000, "1k_10k"))
+BANDS = ("unknown", "under_1k", "1k_10k", "10k_100k", "100k_1m", "over_1m")
+_FLOORS = ((1_000_000, "over_1m"), (100_000, "100k_1m"), (10_000, "10k_100k"), (1_000, "1k_10k"))
 
 
 def follower_band(count: int | None) -> str:
     """Band of a follower count, lower bound inclusive; `unknown` for null."""
     if count is None:
         return "unknown"
-    return next((band for floor, band in _BANDS if count >= floor), "under_1k")
+    return next((band for floor, band in _FLOORS if count >= floor), "under_1k")
 
 
 def is_stale(observed_at: datetime, newest_day: date) -> bool:
@@ -54,7 +56,10 @@ def readiness(reasons: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def label_columns(labels: Labels) -> dict[str, Any]:
-    """The labels in the columns of the `lead_card` contract; evidence without its span."""
+    """The labels in the columns of the `lead_card` contract.
+
+    Places are those in the texts of the primary account: the card shows no others.
+    """
     return {
         "account_type": labels.account_type,
         "persona_family": labels.persona_family,
@@ -63,8 +68,18 @@ def label_columns(labels: Labels) -> dict[str, Any]:
         "tribe": labels.tribe,
         "tribe_confidence": labels.tribe_confidence,
         "tribes": labels.tribes,
-        "evidence": [
-            {"label": e.label, "source": e.source, "text": e.text, "weight": e.weight}
-            for e in labels.evidence
-        ],
+        "evidence": [_evidence(each) for each in labels.evidence],
+    }
+
+
+def _evidence(each: Evidence) -> dict[str, Any]:
+    start, end = each.bounds if each.account == 0 else (None, None)
+    return {
+        "label": each.label,
+        "source": each.source,
+        "text": each.text,
+        "weight": each.weight,
+        "field": each.field,
+        "start": start,
+        "end": end,
     }

@@ -1,50 +1,17 @@
-"""From what an account says to account type, persona and tribes, each with its evidence.
+"""From evidence to account type, persona and tribes by the rules of the taxonomy alone.
 
-Here: gathering evidence, weighing it, choosing, abstaining. No label without evidence comes out of
-this file. Not here: reading texts (`text`, `match`), tables of cards (`build`).
+Here: weighing, choosing, abstaining. No label without evidence comes out of this file. Not here:
+gathering evidence (`evidence`), choosing by trained weights (`learned`), tables (`build`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from sxe_pipeline.cards.match import Hit, find
-from sxe_pipeline.cards.taxonomy import Kind, Mark, Taxonomy
-from sxe_pipeline.cards.text import BREAK, hashtags, phrase_skeleton, skeleton, split_tag
+from sxe_pipeline.cards.evidence import Case, Cases, Evidence, Voice, gather
+from sxe_pipeline.cards.taxonomy import Taxonomy
 
 MAX_EVIDENCE = 3
-MODEL_VERSION = "none"
-_MAX_CONFIDENCE = 0.98
-_NAME_FACTOR = 0.8
-_TAG_FACTOR = 0.9
-_BUSINESS_FLAG_WEIGHT = 0.4
-_PARODY_FLAG_WEIGHT = 0.95
 _SOME_DOUBT = 0.45
-
-
-class Voice(NamedTuple):
-    """What one account says of itself; every text is redacted and clean."""
-
-    bio: str | None = None
-    language: str | None = None
-    display_name: str | None = None
-    link_domains: Sequence[str] = ()
-    interests: Sequence[str] = ()
-    category: str | None = None
-    category_kind: str | None = None
-    follower_count: int | None = None
-    is_business: bool | None = None
-    is_parody: bool | None = None
-
-
-class Evidence(NamedTuple):
-    """One reason for a label: the words, where they stand, and how much they weigh."""
-
-    label: str
-    source: str
-    text: str
-    weight: float
-    span: tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,54 +30,12 @@ class Labels:
     has_weak_signal: bool = False
     is_own_words: bool = False
     says_two_things: bool = False
+    account_type_confidence: float | None = None
 
     @property
     def is_tagged(self) -> bool:
         """Persona and primary tribe, from any source."""
         return self.persona_family is not None and self.tribe is not None
-
-
-class _Case:
-    """The evidence for one label."""
-
-    __slots__ = ("_seen", "items")
-
-    def __init__(self) -> None:
-        self.items: list[Evidence] = []
-        self._seen: set[str] = set()
-
-    def add(self, item: Evidence) -> None:
-        """The same words count once, however often they stand there."""
-        key = phrase_skeleton(item.text)
-        if key not in self._seen:
-            self._seen.add(key)
-            self.items.append(item)
-
-    def confidence(self, taxonomy: Taxonomy, *, with_audience: bool = True) -> float:
-        """One piece is capped; several combine; an audience alone is capped by its own rule."""
-        own = [item for item in self.items if item.source != "audience"]
-        doubt = 1.0
-        for item in own:
-            doubt *= 1.0 - item.weight
-        cap = _MAX_CONFIDENCE
-        if len(own) == 1 and own[0].source == "text":
-            cap = taxonomy.single_evidence_cap
-        sure = min(1.0 - doubt, cap) if own else 0.0
-        if with_audience and len(own) < len(self.items):
-            sure = max(sure, taxonomy.audience_confidence)
-        return round(sure, 3)
-
-    @property
-    def span(self) -> tuple[int, int, int]:
-        """Where its first piece stands."""
-        return min(item.span for item in self.items)
-
-    def top(self, count: int) -> list[Evidence]:
-        """The strongest pieces, earlier words first among equals."""
-        return sorted(self.items, key=lambda item: (-item.weight, item.span))[:count]
-
-
-_Cases = dict[tuple[Kind, str], _Case]
 
 
 def label(voices: Sequence[Voice], taxonomy: Taxonomy, *, audience: Sequence[str] = ()) -> Labels:
@@ -124,86 +49,11 @@ def label(voices: Sequence[Voice], taxonomy: Taxonomy, *, audience: Sequence[str
     Returns:
         The labels; `unknown` and null where no evidence reaches the threshold.
     """
-    return _decide(voices, gather(voices, taxonomy, audience), taxonomy)
+    cases = gather(voices, taxonomy, audience)
+    return _decide(voices, cases, taxonomy)
 
 
-def gather(voices: Sequence[Voice], taxonomy: Taxonomy, audience: Sequence[str] = ()) -> _Cases:
-    """Everything that speaks for a label, by kind and label; arguments as of `label`."""
-    cases: _Cases = {}
-    for number, voice in enumerate(voices):
-        _listen(voice, number, cases, taxonomy)
-    for order, tribe in enumerate(audience):
-        if tribe in taxonomy.tribes:
-            span = (len(voices), order, order)
-            mark = Mark("tribe", tribe, taxonomy.audience_confidence)
-            _add(cases, mark, "audience", tribe, span)
-    return cases
-
-
-def _add(
-    cases: _Cases, mark: Mark, source: str, text: str, span: tuple[int, int, int], by: float = 1.0
-) -> None:
-    case = cases.get((mark.kind, mark.label))
-    if case is None:
-        case = cases[mark.kind, mark.label] = _Case()
-    case.add(Evidence(mark.label, source, text, round(mark.weight * by, 3), span))
-
-
-def _listen(voice: Voice, number: int, cases: _Cases, taxonomy: Taxonomy) -> None:
-    """Gather the evidence of one account. Segments: bio 0, name 1, platform 2, links 3."""
-    base = number * 4
-    if voice.bio:
-        for hit in find(skeleton(voice.bio), taxonomy, voice.language):
-            words = voice.bio[hit.start : hit.end]
-            _add(cases, hit.mark, "text", words, (base, hit.start, hit.end))
-        for tag in hashtags(voice.bio):
-            _listen_to_tag(tag, voice.bio, base, cases, taxonomy)
-    if voice.display_name:
-        _listen_to_name(voice.display_name, base + 1, cases, taxonomy)
-    _listen_to_platform(voice, base + 2, cases, taxonomy)
-    for host in voice.link_domains:
-        for mark in taxonomy.domains.get(host, ()):
-            _add(cases, mark, "text", host, (base + 3, 0, 1))
-
-
-def _listen_to_name(name: str, segment: int, cases: _Cases, taxonomy: Taxonomy) -> None:
-    bare = skeleton(name)
-    for hit in find(bare, taxonomy):
-        if _is_more_than_a_name(hit, bare):
-            words = name[hit.start : hit.end]
-            _add(cases, hit.mark, "text", words, (segment, hit.start, hit.end), _NAME_FACTOR)
-
-
-def _listen_to_platform(voice: Voice, segment: int, cases: _Cases, taxonomy: Taxonomy) -> None:
-    if voice.category:
-        for mark in taxonomy.categories.get(voice.category.strip().casefold(), ()):
-            _add(cases, mark, "platform", voice.category, (segment, 0, 1))
-    for interest in voice.interests:
-        for hit in find(skeleton(interest), taxonomy):
-            if hit.mark.kind == "tribe":
-                _add(cases, hit.mark, "platform", interest, (segment, 2, 3))
-
-
-def _listen_to_tag(tag: str, bio: str, base: int, cases: _Cases, taxonomy: Taxonomy) -> None:
-    start = bio.find(tag)
-    span = (base, start, start + len(tag))
-    words = split_tag(tag)
-    marks: Iterable[Mark]
-    if " " in words:
-        marks = [hit.mark for hit in find(words, taxonomy)]
-    else:
-        marks = taxonomy.joined.get(words, ())
-    for mark in marks:
-        _add(cases, mark, "text", tag, span, _TAG_FACTOR)
-
-
-def _is_more_than_a_name(hit: Hit, bare: str) -> bool:
-    """Baker, Hunter and Page are surnames: one word counts only behind a separator."""
-    return " " in bare[hit.start : hit.end] or BREAK in bare[: hit.start].strip()
-
-
-def _decide(voices: Sequence[Voice], cases: _Cases, taxonomy: Taxonomy) -> Labels:
-    _hear_flags(voices, cases)
+def _decide(voices: Sequence[Voice], cases: Cases, taxonomy: Taxonomy) -> Labels:
     cues = {
         name: case.confidence(taxonomy)
         for (kind, name), case in cases.items()
@@ -248,23 +98,12 @@ def _decide(voices: Sequence[Voice], cases: _Cases, taxonomy: Taxonomy) -> Label
         has_signal=persona is not None or any(_is_own(cases["tribe", t], taxonomy) for t in tribes),
         has_weak_signal=is_weak or is_weak_tribe,
         is_own_words=is_own_words,
-        says_two_things=is_own_words and _is_apart(topic, role),
+        says_two_things=is_own_words and topic is not None and is_apart(topic.items, role),
     )
 
 
-def _hear_flags(voices: Sequence[Voice], cases: _Cases) -> None:
-    for number, voice in enumerate(voices):
-        span = (number * 4 + 2, 4, 5)
-        if voice.is_parody:
-            mark = Mark("account_type", "fan_or_parody", _PARODY_FLAG_WEIGHT)
-            _add(cases, mark, "platform", "parody", span)
-        if voice.is_business or voice.category_kind == "business":
-            mark = Mark("account_type", "organisation", _BUSINESS_FLAG_WEIGHT)
-            _add(cases, mark, "platform", "business", span)
-
-
 def _choose_persona(
-    cases: _Cases, cues: dict[str, float], taxonomy: Taxonomy, *, is_group: bool
+    cases: Cases, cues: dict[str, float], taxonomy: Taxonomy, *, is_group: bool
 ) -> tuple[str | None, bool]:
     """The role named most clearly, first among equals; and whether a weak one was seen."""
     found = {}
@@ -301,7 +140,7 @@ def _choose_persona(
     return best, is_weak
 
 
-def _can_be_a_persons(name: str, cases: _Cases, taxonomy: Taxonomy) -> bool:
+def _can_be_a_persons(name: str, cases: Cases, taxonomy: Taxonomy) -> bool:
     is_chosen = any(item.source == "platform" for item in cases["persona", name].items)
     return is_chosen or not taxonomy.personas[name].is_organisation
 
@@ -333,13 +172,13 @@ def _creator(voices: Sequence[Voice], taxonomy: Taxonomy, *, is_plain: bool) -> 
         span = (number * 4 + 2, 6, 7)
         if voice.category_kind == "creator":
             weight = taxonomy.creator_confidence["flag"]
-            return Evidence("creator", "platform", "creator account", weight, span)
+            return Evidence("creator", "signal", "category_kind", "creator account", weight, span)
     for number, voice in enumerate(voices if is_plain else ()):
         span = (number * 4 + 2, 6, 7)
         if (voice.follower_count or 0) >= taxonomy.creator_follower_count:
             weight = taxonomy.creator_confidence["followers"]
             text = f"{taxonomy.creator_follower_count} followers and more"
-            return Evidence("creator", "platform", text, weight, span)
+            return Evidence("creator", "signal", "follower_count", text, weight, span)
     return None
 
 
@@ -347,7 +186,7 @@ def _role(
     persona: str | None,
     account_type: str,
     creator: Evidence | None,
-    cases: _Cases,
+    cases: Cases,
     taxonomy: Taxonomy,
 ) -> tuple[str | None, float | None, list[Evidence]]:
     """Family, confidence and evidence of the persona."""
@@ -361,7 +200,7 @@ def _role(
 
 
 def _choose_tribes(
-    cases: _Cases, persona: str | None, refused: frozenset[str], taxonomy: Taxonomy
+    cases: Cases, persona: str | None, refused: frozenset[str], taxonomy: Taxonomy
 ) -> tuple[list[str], bool]:
     """Tribes above the threshold, the primary one first; and whether a weak one was seen."""
     own_field = taxonomy.personas[persona].field if persona else None
@@ -381,18 +220,16 @@ def _choose_tribes(
     return [name for _, name in sorted(found)], is_weak
 
 
-def _is_own(case: _Case, taxonomy: Taxonomy) -> bool:
+def _is_own(case: Case, taxonomy: Taxonomy) -> bool:
     """Whether the words or the platform alone carry the tribe over its threshold."""
     return case.confidence(taxonomy, with_audience=False) >= taxonomy.thresholds["tribe"]
 
 
-def _is_apart(topic: _Case | None, role: Sequence[Evidence]) -> bool:
+def is_apart(topic: Sequence[Evidence], role: Sequence[Evidence]) -> bool:
     """Whether some words speak of the topic that do not speak of the role too."""
-    if topic is None:
-        return False
     return any(
         not any(_overlap(item.span, other.span) for other in role)
-        for item in topic.items
+        for item in topic
         if item.source != "audience"
     )
 

@@ -4,19 +4,31 @@ Here: longest match per kind, word boundaries, and the contexts (past, future, s
 that take a phrase's meaning away. Not here: what the phrases add up to (`label`).
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sxe_pipeline.cards.taxonomy import Context, Kind, Mark, Taxonomy
 from sxe_pipeline.cards.text import BREAK
 
+Language = str | Callable[[], str | None] | None
+"""A language, or a way to find out."""
+
+
+_FURTHEST = 400
+"""Characters between a context and what it takes away: more than the nine words it reaches."""
+
 
 class Hit(NamedTuple):
-    """A label that the words at `start:end` of the skeleton stand for."""
+    """A label that the words at `start:end` of the skeleton stand for.
+
+    Not `is_meant` where a context takes the meaning away: "former", "my wife is a".
+    """
 
     mark: Mark
     start: int
     end: int
+    is_meant: bool = True
 
 
 class _Near(NamedTuple):
@@ -25,22 +37,32 @@ class _Near(NamedTuple):
     end: int
 
 
-def find(bare: str, taxonomy: Taxonomy, language: str | None = None) -> list[Hit]:
-    """Every label the text supports, in order of appearance.
+def find(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
+    """Every label the text supports, in order of appearance; arguments as of `hits`."""
+    return [hit for hit in hits(bare, taxonomy, language) if hit.is_meant]
+
+
+def hits(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
+    """Every label that words of the text stand for, in order of appearance.
 
     Args:
         bare: A skeleton.
         taxonomy: The labels.
-        language: Language of the text; in English text only English phrases count.
+        language: Language of the text; in English text only English phrases count. It is asked
+            for only where the text holds a phrase that is not English.
 
     Returns:
-        The longest phrase of each kind at each position whose meaning no context takes away.
+        The longest phrase of each kind at each position, and whether it is meant.
     """
-    spans = _spans(bare, taxonomy, is_english=language == "en")
+    spans = _spans(bare, taxonomy)
+    if language and any(taxonomy.patterns[index].is_foreign for _, _, index in spans):
+        told = language() if callable(language) else language
+        if told == "en":
+            spans = [span for span in spans if not taxonomy.patterns[span[2]].is_foreign]
     if not spans:
         return []
     nearby: list[_Near] = []
-    hits: list[Hit] = []
+    found: list[Hit] = []
     taken: dict[Kind, int] = {"persona": 0, "tribe": 0, "account_type": 0}
     for start, end, index in spans:
         pattern = taxonomy.patterns[index]
@@ -52,20 +74,28 @@ def find(bare: str, taxonomy: Taxonomy, language: str | None = None) -> list[Hit
         for mark in pattern.marks:
             if start >= taken[mark.kind]:
                 taken[mark.kind] = end
-                hits.append(Hit(mark, start, end))
+                found.append(Hit(mark, start, end))
     if not nearby:
-        return hits
-    return [hit for hit in hits if not _is_taken_away(hit, nearby, bare)]
+        return found
+    starts = [each.start for each in nearby]
+    return [
+        hit._replace(is_meant=not _is_taken_away(hit, _around(hit, nearby, starts), bare))
+        for hit in found
+    ]
 
 
-def _spans(bare: str, taxonomy: Taxonomy, *, is_english: bool) -> list[tuple[int, int, int]]:
+def _around(hit: Hit, nearby: Sequence[_Near], starts: Sequence[int]) -> Sequence[_Near]:
+    """Those contexts that are near enough to be asked: of a long text a few."""
+    first = bisect_left(starts, hit.start - 2 * _FURTHEST)
+    return nearby[first : bisect_left(starts, hit.end + _FURTHEST)]
+
+
+def _spans(bare: str, taxonomy: Taxonomy) -> list[tuple[int, int, int]]:
     """Matches on word boundaries, leftmost and longest first."""
     length = len(bare)
     spans = []
     for index, start, end in taxonomy.automaton.find_matches_as_indexes(bare, overlapping=True):
         pattern = taxonomy.patterns[index]
-        if is_english and pattern.is_foreign:
-            continue
         is_bounded = (start == 0 or not bare[start - 1].isalnum()) and (
             end == length or not bare[end].isalnum()
         )

@@ -106,6 +106,7 @@ class Taxonomy:
     domains: Mapping[str, tuple[Mark, ...]]
     categories: Mapping[str, tuple[Mark, ...]]
     stop_words: Mapping[str, frozenset[str]]
+    denied_words: frozenset[str]
     gazetteer: Gazetteer
     markets: Sequence[Rule]
     routes: Sequence[Rule]
@@ -252,6 +253,7 @@ def compiled(read: files.Files, sha256: str) -> Taxonomy:
         domains=_frozen(phrases["domain"]),
         categories=_frozen(phrases["platform_category"]),
         stop_words={language: frozenset(words) for language, words in stop_words.items()},
+        denied_words=lint.denied_words(tables["denied_labels.csv"]),
         gazetteer=read_gazetteer(row for _, row in tables["places.csv"]),
         markets=read_rules(
             tables["markets.csv"], answers=("market",), conditions=MARKET_CONDITIONS

@@ -9,7 +9,7 @@ the clean text and evidence can be quoted literally.
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -155,6 +155,11 @@ def domains(links: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(host for link in links if (host := domain(link))))
 
 
+def is_unspaced(char: str) -> bool:
+    """Whether a character belongs to a script that puts no spaces between words."""
+    return _IS_UNSPACED.match(char) is not None
+
+
 def informative_tokens(bare: str, stop_words: Set[str]) -> int:
     """Count the words that say something.
 
@@ -202,6 +207,18 @@ def language(bare: str, text: str) -> tuple[str | None, float | None]:
         return None, None
     score = round(float(best[0]["score"]), 3)
     return (str(best[0]["lang"]) if score >= LANGUAGE_MIN_SCORE else None), score
+
+
+class Languages(dict[str, tuple[str | None, float | None]]):
+    """Language and score of clean texts, each looked at once, and only when it is asked for."""
+
+    def __missing__(self, told: str) -> tuple[str | None, float | None]:
+        found = self[told] = language(skeleton(told), told)
+        return found
+
+    def of(self, told: str | None) -> Callable[[], str | None]:
+        """A way to ask for the language of a text later."""
+        return lambda: self[told][0] if told else None
 
 
 def is_stated_minor(bare: str) -> bool:

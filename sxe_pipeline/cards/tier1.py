@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 from sxe_pipeline import audit, contracts_root
 from sxe_pipeline.cards import build, candidates, checks, pools, release, taxonomy
 from sxe_pipeline.cards.card import STALE_AFTER
+from sxe_pipeline.cards.reading import DeclaredAudience
+from sxe_pipeline.cards.weights import shipped as shipped_weights
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.gate import candidates as gate
 from sxe_pipeline.ops import versions
@@ -155,6 +157,7 @@ def built_with(
         _read(conn, settings, PROFILE.name),
         _read(conn, settings, IDENTITY.name),
         taxonomy=labels,
+        weights=shipped_weights(labels),
         collections=_declared(conn),
         newest_day=newest_day(conn),
         policy=active_policy(settings),
@@ -369,11 +372,9 @@ def _snapshot(conn: psycopg.Connection, settings: Settings, name: str) -> tables
     return found
 
 
-def _declared(conn: psycopg.Connection) -> dict[str, build.DeclaredAudience]:
+def _declared(conn: psycopg.Connection) -> dict[str, DeclaredAudience]:
     rows = conn.execute("select collection, tribes, market from ingest.collection").fetchall()
-    return {
-        name: build.DeclaredAudience(tuple(tribes or ()), market) for name, tribes, market in rows
-    }
+    return {name: DeclaredAudience(tuple(tribes or ()), market) for name, tribes, market in rows}
 
 
 def newest_day(conn: psycopg.Connection) -> date:

@@ -10,10 +10,13 @@ from typing import Any, Literal, NamedTuple
 
 from sxe_pipeline.cards import text
 from sxe_pipeline.cards.card import label_columns
-from sxe_pipeline.cards.label import Evidence, Voice, gather, label
+from sxe_pipeline.cards.evidence import Cases, Evidence, Voice, gather
+from sxe_pipeline.cards.label import Labels
+from sxe_pipeline.cards.learned import Said, label_all
 from sxe_pipeline.cards.match import Hit, find
 from sxe_pipeline.cards.taxonomy import Kind, Taxonomy
 from sxe_pipeline.cards.text import BREAK
+from sxe_pipeline.cards.weights import Weights
 
 Outcome = Literal["said", "beaten", "weak"]
 """Said; sure enough, and another one was said; under its threshold."""
@@ -48,13 +51,16 @@ class Trial:
     taken_away: Sequence[TakenAway]
 
 
-def tried(given: str, taxonomy: Taxonomy, language: str | None = None) -> Trial:
+def tried(
+    given: str, taxonomy: Taxonomy, language: str | None = None, weights: Weights | None = None
+) -> Trial:
     """Label one text and say why.
 
     Args:
         given: The text of a profile.
         taxonomy: The labels.
         language: Its language; found out where it is not given.
+        weights: The trained weights; None labels by rules alone.
 
     Returns:
         The labels, all that some words speak for, surest first, and what contexts took away.
@@ -63,10 +69,12 @@ def tried(given: str, taxonomy: Taxonomy, language: str | None = None) -> Trial:
     bare = text.skeleton(bio)
     language = language or text.language(bare, bio)[0]
     voice = Voice(bio=bio, language=language)
-    labels = label_columns(label([voice], taxonomy))
+    [found] = label_all([Said([voice])], taxonomy, weights)
+    labels = label_columns(found)
     said = {labels["account_type"], labels["persona"], *labels["tribes"]}
-    contenders = []
-    for (kind, name), case in gather([voice], taxonomy).items():
+    cases = gather([voice], taxonomy)
+    contenders = list(_learned(found, cases, taxonomy))
+    for (kind, name), case in cases.items():
         confidence, threshold = case.confidence(taxonomy), taxonomy.thresholds[kind]
         outcome: Outcome = "weak" if confidence < threshold else "beaten"
         contenders.append(
@@ -82,6 +90,18 @@ def tried(given: str, taxonomy: Taxonomy, language: str | None = None) -> Trial:
     order = ("said", "beaten", "weak")
     contenders.sort(key=lambda c: (order.index(c.outcome), -c.confidence, c.kind, c.label))
     return Trial(language, labels, contenders, list(_taken_away(bare, bio, language, taxonomy)))
+
+
+def _learned(found: Labels, cases: Cases, taxonomy: Taxonomy) -> Iterator[Contender]:
+    """What was said without a phrase of the taxonomy: words that the weights know."""
+    kinds: tuple[tuple[Kind, str | None, float | None], ...] = (
+        ("persona", found.persona or found.persona_family, found.persona_confidence),
+        ("tribe", found.tribe, found.tribe_confidence),
+    )
+    for kind, name, confidence in kinds:
+        words = [each for each in found.evidence if each.label == name]
+        if name and words and confidence is not None and (kind, name) not in cases:
+            yield Contender(kind, name, "said", confidence, taxonomy.thresholds[kind], words)
 
 
 def _taken_away(

@@ -112,16 +112,21 @@ def _diff_lines(
 @click.argument("text")
 @click.option("--language", help="Of the text, such as es; default: found out.")
 @click.option("--taxonomy", "folder", type=_FOLDER, help="Labels to try; default: the shipped.")
+@click.option("--rules-only", is_flag=True, help="By the phrases alone.")
 @as_json
-def try_text(text: str, language: str | None, folder: Path | None, as_json: bool) -> None:
+def try_text(
+    text: str, language: str | None, folder: Path | None, rules_only: bool, as_json: bool
+) -> None:
     """The labels of TEXT with the words that caused them, and what almost won."""
-    from sxe_pipeline.cards import lint, taxonomy, trial
+    from sxe_pipeline.cards import lint, taxonomy, trial, weights
 
     if language is not None and language not in lint.LANGUAGES:
         raise BadInput("a language is two letters of ISO 639-1, such as es")
     if len(text) > _LONGEST:
         raise BadInput(f"{len(text)} characters; a text to try has {_LONGEST} at most")
-    made = trial.tried(text, taxonomy.load(folder or _shipped()), language)
+    labels = taxonomy.load(folder or _shipped())
+    trained = None if rules_only else weights.shipped(labels)
+    made = trial.tried(text, labels, language, trained)
     data = {
         "language": made.language,
         "labels": made.labels,

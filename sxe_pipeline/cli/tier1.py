@@ -111,12 +111,14 @@ def redact(field: str) -> None:
 
 @click.command()
 @click.option("--field", default="bio", show_default=True, help="The field that holds the text.")
-def label(field: str) -> None:
+@click.option("--rules-only", is_flag=True, help="Only phrases, no trained weights.")
+def label(field: str, rules_only: bool) -> None:
     """Label texts: JSON Lines on stdin, the same with persona, tribe and evidence on stdout."""
-    from sxe_pipeline.cards import stream, taxonomy
+    from sxe_pipeline.cards import stream, taxonomy, weights
 
     labels = taxonomy.load(contracts_root() / "taxonomy")
-    _stream(stream.label_lines(sys.stdin, field, labels))
+    trained = None if rules_only else weights.shipped(labels)
+    _stream(stream.label_lines(sys.stdin, field, labels, trained))
 
 
 def _stream(rows: Iterable[dict[str, Any]]) -> None:

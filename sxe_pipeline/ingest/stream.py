@@ -85,6 +85,20 @@ def to_jsonl(
     return Written(files, rows, quarantined, dict(nulled), set_aside)
 
 
+def landed(paths: Sequence[Path], now: datetime) -> Iterator[Landed]:
+    """The rows of files, a batch at a time.
+
+    Args:
+        paths: Files or folders.
+        now: The time of observation where a file gives none.
+
+    Raises:
+        BadInput: A path does not exist, or a mapping cannot be used.
+    """
+    for each in _found(paths):
+        yield from _read(each, _mapping(each), now)
+
+
 def _found(paths: Sequence[Path]) -> Iterator[given.Given]:
     for path in paths:
         try:

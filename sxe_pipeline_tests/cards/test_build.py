@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.cards import build, pools, release
+from sxe_pipeline.cards import build, pools, reading, release
 from sxe_pipeline.cards.card import INCOMPLETE, WITHHELD, readiness
 from sxe_pipeline.errors import BadConfig, ContractBroken
 from sxe_pipeline.privacy import policy
@@ -77,7 +77,7 @@ def test_a_card_without_a_word_of_its_own_is_no_lead_card(make) -> None:
     built = make(
         {"bio": "one peace in town"},
         {"bio": None, "follower_count": 5_000_000},
-        collections={"pool": build.DeclaredAudience(("gaming",), "players")},
+        collections={"pool": reading.DeclaredAudience(("gaming",), "players")},
     )
 
     assert built.cards.num_rows == 0
@@ -161,8 +161,8 @@ def test_country_stands_only_where_the_profile_says_it(make, location, region, e
 
 def test_market_pool_and_label_follow_the_tables(make) -> None:
     declared = {
-        "pool": build.DeclaredAudience((), "coffee_people"),
-        "other": build.DeclaredAudience(),
+        "pool": reading.DeclaredAudience((), "coffee_people"),
+        "other": reading.DeclaredAudience(),
     }
 
     plain = one(make({"bio": "Software engineer"}))
@@ -298,6 +298,6 @@ def test_a_card_reads_of_a_profile_what_the_profile_states() -> None:
         for column in PROFILE.columns
         if column.kind in types
     } | {column.name: list[str] for column in PROFILE.columns if column.kind == "list"}
-    read = {n: kind for n, kind in build.Account.__annotations__.items() if n != "basis"}
+    read = {n: kind for n, kind in reading.Account.__annotations__.items() if n != "basis"}
 
     assert {name: stated.get(name) for name in read} == read

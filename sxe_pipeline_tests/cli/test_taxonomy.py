@@ -117,7 +117,11 @@ def test_try_takes_other_labels(typed, folder):
     add(folder, "phrases.csv", "writer", "zymurgist", "en", "word", "0.9")
 
     assert "persona -" in typed("try", "Zymurgist").stdout
-    assert "persona writer" in typed("try", "Zymurgist", "--taxonomy", folder).stdout
+    assert (
+        "persona writer" in typed("try", "Zymurgist", "--rules-only", "--taxonomy", folder).stdout
+    )
+    weighed = json.loads(typed("try", "Zymurgist", "--json", "--taxonomy", folder).stdout)
+    assert [each["label"] for each in weighed["contenders"]] == ["writer"], "named, if not chosen"
 
 
 @pytest.mark.parametrize("arguments", [("", "--language", "english"), ("x" * 1_001,)])

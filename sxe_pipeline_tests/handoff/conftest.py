@@ -26,6 +26,11 @@ TEXTS = [
 ]
 
 
+def proof(label: str, source: str, text: str | None, weight: float, field: str) -> dict:
+    said = {"label": label, "source": source, "text": text, "weight": weight}
+    return said | {"field": field, "start": None, "end": None}
+
+
 def card(number: int, seed: int, market: str) -> dict:
     chosen = random.Random(f"{seed}-{number}")
     return {
@@ -59,8 +64,8 @@ def card(number: int, seed: int, market: str) -> dict:
         "audience_pool": "tech_professionals",
         "execution_label": "professional",
         "evidence": [
-            {"label": "software_engineer", "source": "text", "text": "engineer", "weight": 0.8},
-            {"label": "software_dev", "source": "audience", "text": None, "weight": 0.1},
+            proof("software_engineer", "text", "engineer", 0.8, "display_name"),
+            proof("software_dev", "audience", None, 0.1, "collections"),
         ],
         "readiness_state": "ready",
         "readiness_reasons": [],

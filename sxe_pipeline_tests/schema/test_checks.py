@@ -43,7 +43,8 @@ def table(contract, *rows):
 
 
 def proof(label):
-    return {"label": label, "source": "text", "text": "words", "weight": 0.5}
+    said = {"label": label, "source": "text", "text": "words", "weight": 0.5}
+    return said | {"field": "bio", "start": None, "end": None}
 
 
 def test_good_rows_come_back_under_the_contracts_own_schema(contract):
@@ -89,6 +90,10 @@ def test_no_rows_are_good_rows(contract):
         ({"observed_at": SEEN - dt.timedelta(1)}, "rule seen_before_observed is broken 1 times"),
         ({"tribe": "a", "tribe_confidence": 0.5}, "rule labels_have_evidence is broken"),
         ({"tribe": "a", "evidence": [proof("a")]}, "rule labels_have_confidence is broken"),
+        (
+            {"bio": "some words", "evidence": [proof("a") | {"start": 4, "end": 9}]},
+            "rule evidence_stands_where_it_says is broken",
+        ),
         ({"persona": "a"}, "rule persona_has_family is broken"),
     ],
     ids=lambda value: None if isinstance(value, str) else next(iter(value)),

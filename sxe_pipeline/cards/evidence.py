@@ -1,0 +1,233 @@
+"""What an account says, and what its words and flags speak for.
+
+Here: gathering evidence by the phrases of the taxonomy, each piece with its place. Not here:
+weighing and choosing (`label`, `learned`); reading texts (`text`, `match`).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from sxe_pipeline.cards.match import Hit, Language, find, hits
+from sxe_pipeline.cards.taxonomy import Kind, Mark, Taxonomy
+from sxe_pipeline.cards.text import BREAK, hashtags, phrase_skeleton, skeleton, split_tag
+
+TEXT_FIELDS = ("bio", "display_name")
+SEGMENTS = 4
+_BIO, _NAME, _PLATFORM, _LINKS = range(SEGMENTS)
+_MAX_CONFIDENCE = 0.98
+_NAME_FACTOR = 0.8
+_TAG_FACTOR = 0.9
+_BUSINESS_FLAG_WEIGHT = 0.4
+_PARODY_FLAG_WEIGHT = 0.95
+
+
+class Voice(NamedTuple):
+    """What one account says of itself; every text is redacted and clean.
+
+    `language` of the bio: told, or a way to find out that is asked where it decides.
+    """
+
+    bio: str | None = None
+    language: Language = None
+    display_name: str | None = None
+    link_domains: Sequence[str] = ()
+    interests: Sequence[str] = ()
+    category: str | None = None
+    category_kind: str | None = None
+    follower_count: int | None = None
+    is_business: bool | None = None
+    is_parody: bool | None = None
+    is_verified: bool | None = None
+    platform: str | None = None
+    handle: str | None = None
+
+
+class Evidence(NamedTuple):
+    """One reason for a label: the words, the field they stand in, and how much they weigh.
+
+    `span`: account and field as one number, then where the words begin and end.
+    """
+
+    label: str
+    source: str
+    field: str
+    text: str
+    weight: float
+    span: tuple[int, int, int]
+
+    @property
+    def account(self) -> int:
+        """The number of the account that says it, among those of the card."""
+        return self.span[0] // SEGMENTS
+
+    @property
+    def bounds(self) -> tuple[int, int] | tuple[None, None]:
+        """Where the words stand in their field; nulls where that is no text of the account."""
+        if self.field in TEXT_FIELDS:
+            return self.span[1], self.span[2]
+        return None, None
+
+
+class Case:
+    """The evidence for one label."""
+
+    __slots__ = ("_seen", "items")
+
+    def __init__(self) -> None:
+        self.items: list[Evidence] = []
+        self._seen: set[str] = set()
+
+    def add(self, item: Evidence) -> None:
+        """The same words count once, however often they stand there."""
+        key = phrase_skeleton(item.text)
+        if key not in self._seen:
+            self._seen.add(key)
+            self.items.append(item)
+
+    def confidence(self, taxonomy: Taxonomy, *, with_audience: bool = True) -> float:
+        """One piece is capped; several combine; an audience alone is capped by its own rule."""
+        own = [item for item in self.items if item.source != "audience"]
+        doubt = 1.0
+        for item in own:
+            doubt *= 1.0 - item.weight
+        cap = _MAX_CONFIDENCE
+        if len(own) == 1 and own[0].source == "text":
+            cap = taxonomy.single_evidence_cap
+        sure = min(1.0 - doubt, cap) if own else 0.0
+        if with_audience and len(own) < len(self.items):
+            sure = max(sure, taxonomy.audience_confidence)
+        return round(sure, 3)
+
+    @property
+    def span(self) -> tuple[int, int, int]:
+        """Where its first piece stands."""
+        return min(item.span for item in self.items)
+
+    def summary(self, taxonomy: Taxonomy) -> tuple[int, int, int, int, bool]:
+        """Thousandths of confidence, pieces, field and place of the first, any of the platform."""
+        segment, start, _ = self.span
+        is_platform = any(item.source in ("platform", "signal") for item in self.items)
+        thousandths = round(self.confidence(taxonomy) * 1000)
+        return thousandths, len(self.items), segment % SEGMENTS, start, is_platform
+
+    def top(self, count: int) -> list[Evidence]:
+        """The strongest pieces, earlier words first among equals."""
+        return sorted(self.items, key=lambda item: (-item.weight, item.span))[:count]
+
+
+class Cases(dict[tuple[Kind, str], Case]):
+    """The evidence by kind and label.
+
+    `taken`: labels of which a phrase stands there, but its context takes the meaning away.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: set[tuple[Kind, str]] = set()
+
+    def refuses(self, kind: Kind, label: str) -> bool:
+        """Whether a label is only spoken of as somebody else's, past, or no more than a wish."""
+        return (kind, label) in self.taken and (kind, label) not in self
+
+
+def gather(voices: Sequence[Voice], taxonomy: Taxonomy, audience: Sequence[str] = ()) -> Cases:
+    """Everything that speaks for a label, by kind and label.
+
+    Args:
+        voices: The accounts, the primary one first.
+        taxonomy: The labels and their phrases.
+        audience: Tribes that the collections of the accounts declare.
+    """
+    cases = Cases()
+    for number, voice in enumerate(voices):
+        listen(voice, number, cases, taxonomy)
+    for order, tribe in enumerate(audience):
+        if tribe in taxonomy.tribes:
+            span = (len(voices) * SEGMENTS, order, order)
+            mark = Mark("tribe", tribe, taxonomy.audience_confidence)
+            _add(cases, mark, "audience", "collections", tribe, span)
+    return cases
+
+
+def listen(voice: Voice, number: int, cases: Cases, taxonomy: Taxonomy) -> None:
+    """Add to the cases what one account says, the account being `number` of its card."""
+    base = number * SEGMENTS
+    if voice.bio:
+        for hit in hits(skeleton(voice.bio), taxonomy, voice.language):
+            if not hit.is_meant:
+                cases.taken.add((hit.mark.kind, hit.mark.label))
+                continue
+            words = voice.bio[hit.start : hit.end]
+            _add(cases, hit.mark, "text", "bio", words, (base + _BIO, hit.start, hit.end))
+        for tag in hashtags(voice.bio):
+            _listen_to_tag(tag, voice.bio, base + _BIO, cases, taxonomy)
+    if voice.display_name:
+        _listen_to_name(voice.display_name, base + _NAME, cases, taxonomy)
+    _listen_to_platform(voice, base + _PLATFORM, cases, taxonomy)
+    for host in voice.link_domains:
+        for mark in taxonomy.domains.get(host, ()):
+            _add(cases, mark, "text", "link_domains", host, (base + _LINKS, 0, 1))
+    _hear_flags(voice, base + _PLATFORM, cases)
+
+
+def _add(
+    cases: Cases,
+    mark: Mark,
+    source: str,
+    field: str,
+    text: str,
+    span: tuple[int, int, int],
+    by: float = 1.0,
+) -> None:
+    case = cases.get((mark.kind, mark.label))
+    if case is None:
+        case = cases[mark.kind, mark.label] = Case()
+    case.add(Evidence(mark.label, source, field, text, round(mark.weight * by, 3), span))
+
+
+def _listen_to_name(name: str, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
+    bare = skeleton(name)
+    for hit in find(bare, taxonomy):
+        if _is_more_than_a_name(hit, bare):
+            words = name[hit.start : hit.end]
+            span = (segment, hit.start, hit.end)
+            _add(cases, hit.mark, "text", "display_name", words, span, _NAME_FACTOR)
+
+
+def _listen_to_platform(voice: Voice, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
+    if voice.category:
+        for mark in taxonomy.categories.get(voice.category.strip().casefold(), ()):
+            _add(cases, mark, "platform", "category", voice.category, (segment, 0, 1))
+    for interest in voice.interests:
+        for hit in find(skeleton(interest), taxonomy):
+            if hit.mark.kind == "tribe":
+                _add(cases, hit.mark, "platform", "interests", interest, (segment, 2, 3))
+
+
+def _listen_to_tag(tag: str, bio: str, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
+    start = bio.find(tag)
+    span = (segment, start, start + len(tag))
+    words = split_tag(tag)
+    marks: Iterable[Mark]
+    if " " in words:
+        marks = [hit.mark for hit in find(words, taxonomy)]
+    else:
+        marks = taxonomy.joined.get(words, ())
+    for mark in marks:
+        _add(cases, mark, "text", "bio", tag, span, _TAG_FACTOR)
+
+
+def _is_more_than_a_name(hit: Hit, bare: str) -> bool:
+    """Baker, Hunter and Page are surnames: one word counts only behind a separator."""
+    return " " in bare[hit.start : hit.end] or BREAK in bare[: hit.start].strip()
+
+
+def _hear_flags(voice: Voice, segment: int, cases: Cases) -> None:
+    span = (segment, 4, 5)
+    if voice.is_parody:
+        mark = Mark("account_type", "fan_or_parody", _PARODY_FLAG_WEIGHT)
+        _add(cases, mark, "platform", "is_parody", "parody", span)
+    if voice.is_business or voice.category_kind == "business":
+        mark = Mark("account_type", "organisation", _BUSINESS_FLAG_WEIGHT)
+        field = "is_business" if voice.is_business else "category_kind"
+        _add(cases, mark, "signal", field, "business", span)

@@ -1,0 +1,267 @@
+"""From evidence to labels by trained weights: each account alone, the surest wins, or nobody does.
+
+Here: one batch of cards at a time; abstaining; no label without a phrase or a word of content. Not
+here: how sure a candidate is (`choices`), which words carry it (`words`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from sxe_pipeline.cards import words
+from sxe_pipeline.cards.choices import ENTHUSIAST, KINDS, choices, confidence
+from sxe_pipeline.cards.evidence import Cases, Evidence, Voice, gather, listen
+from sxe_pipeline.cards.label import MAX_EVIDENCE, Labels, is_apart, label
+from sxe_pipeline.cards.taxonomy import Kind, Taxonomy
+from sxe_pipeline.cards.weights import UNIT, Read, Texts, Weights, read, scores, texts_of
+
+_WORTH_A_LOOK = UNIT * 3 // 10
+"""A candidate that is less sure than this is not even a doubt."""
+_MOST = 980
+RULES_ONLY = "none"
+"""The model version of labels in which no weights took part."""
+
+
+class Said(NamedTuple):
+    """All that a card says: its accounts, the primary one first, and the declared tribes."""
+
+    voices: Sequence[Voice]
+    audience: Sequence[str] = ()
+
+
+class _Option(NamedTuple):
+    """A label that an account may carry; in the order in which they are tried."""
+
+    doubt: int
+    account: int
+    label: str
+    is_sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What a batch of accounts says, and what each may be."""
+
+    voices: Sequence[Voice]
+    texts: Sequence[Texts]
+    cases: Sequence[Cases]
+    options: dict[Kind, list[list[_Option]]]
+    seen: Read
+    weights: Weights
+    taxonomy: Taxonomy
+    silent_words: frozenset[str]
+
+
+def label_all(
+    cards: Sequence[Said], taxonomy: Taxonomy, weights: Weights | None = None
+) -> list[Labels]:
+    """Label cards by trained weights, or by rules alone where there are none.
+
+    Args:
+        cards: What each says.
+        taxonomy: The labels.
+        weights: The trained weights.
+    """
+    if weights is None:
+        return [label(card.voices, taxonomy, audience=card.audience) for card in cards]
+    return label_cards(cards, taxonomy, weights)
+
+
+def label_cards(cards: Sequence[Said], taxonomy: Taxonomy, weights: Weights) -> list[Labels]:
+    """Label a batch of cards.
+
+    Args:
+        cards: What each says.
+        taxonomy: The labels; one that the weights lack is chosen by its phrases alone.
+        weights: The trained weights; a label that the taxonomy lacks is never said.
+    """
+    voices = [voice for card in cards for voice in card.voices]
+    cases: list[Cases] = []
+    for card in cards:
+        for number, voice in enumerate(card.voices):
+            found = Cases()
+            listen(voice, number, found, taxonomy)
+            cases.append(found)
+    if not voices:
+        return [Labels("unknown") for _ in cards]
+    texts = [texts_of(voice) for voice in voices]
+    seen = read(texts, weights)
+    batch = _Batch(
+        voices,
+        texts,
+        cases,
+        _options(voices, cases, seen, weights, taxonomy),
+        seen,
+        weights,
+        taxonomy,
+        taxonomy.denied_words.union(*taxonomy.stop_words.values()),
+    )
+    first = np.cumsum([0, *(len(card.voices) for card in cards)]).tolist()
+    return [_label(batch, at, card) for at, card in zip(first, cards, strict=False)]
+
+
+def _options(
+    voices: Sequence[Voice],
+    cases: Sequence[Cases],
+    seen: Read,
+    weights: Weights,
+    taxonomy: Taxonomy,
+) -> dict[Kind, list[list[_Option]]]:
+    """Kind -> account -> what it may be, also where that is not sure enough."""
+    found: dict[Kind, list[list[_Option]]] = {k: [[] for _ in voices] for k in KINDS}
+    table = scores(seen, len(voices), weights)
+    every = choices(voices, cases, table, seen.word_count, weights, taxonomy)
+    for kind, of in ((kind, every[kind]) for kind in KINDS):
+        sure = np.minimum(confidence(of.inputs, weights.trees[kind]), _MOST)
+        kept = np.flatnonzero(sure >= _WORTH_A_LOOK)
+        names, limit = weights.columns[kind], weights.limits[kind]
+        rows = zip(*(part[kept].tolist() for part in (of.account, of.label, sure)), strict=True)
+        for account, name, value in rows:
+            found[kind][account].append(_Option(-value, account, names[name], value >= limit))
+    for account, case_of in enumerate(cases):
+        for (kind, name), case in case_of.items():
+            if name not in weights.columns[kind]:
+                value = round(case.confidence(taxonomy) * UNIT)
+                is_sure = value >= taxonomy.thresholds[kind] * UNIT
+                found[kind][account].append(_Option(-value, account, name, is_sure))
+    return found
+
+
+class _Chosen(NamedTuple):
+    """A label of a card, how sure it is, and why."""
+
+    label: str
+    confidence: float | None
+    evidence: list[Evidence]
+
+
+def _label(batch: _Batch, first: int, card: Said) -> Labels:
+    """Choose for one card, whose accounts begin at `first`."""
+    accounts = range(first, first + len(card.voices))
+    taxonomy = batch.taxonomy
+    is_copy = any(_says_copy(batch.cases[account], taxonomy) for account in accounts)
+    persona = None if is_copy else next(_sure(batch, "persona", accounts), None)
+    family, specific = _levels(persona, taxonomy)
+    echoes = taxonomy.echoes
+    refused = echoes.get(specific or "", frozenset()) | echoes.get(family or "", frozenset())
+    topics = {
+        each.label: each for each in _sure(batch, "tribe", accounts) if each.label not in refused
+    }
+    declared = gather((), taxonomy, card.audience)
+    for (_, tribe), case in declared.items():
+        if tribe not in refused and tribe not in topics:
+            topics[tribe] = _Chosen(tribe, taxonomy.audience_confidence, case.items)
+    kind = _account_type(batch, accounts, family, persona, is_copy=is_copy)
+    own = [topic for topic in topics.values() if topic.evidence[0].source != "audience"]
+    primary = next(iter(topics.values()), None)
+    evidence = list(persona.evidence) if persona else []
+    for order, topic in enumerate(topics.values()):
+        evidence += topic.evidence if not order else topic.evidence[:1]
+    if kind.evidence is not (persona and persona.evidence):
+        evidence += kind.evidence[:1]
+    is_own_words = bool(
+        persona
+        and specific
+        and own
+        and any(each.source in ("text", "model") for each in persona.evidence + own[0].evidence)
+    )
+    return Labels(
+        account_type=kind.label,
+        persona_family=family,
+        persona=specific,
+        persona_confidence=persona.confidence if persona else None,
+        tribe=primary.label if primary else None,
+        tribe_confidence=primary.confidence if primary else None,
+        tribes=list(topics),
+        evidence=evidence,
+        has_signal=persona is not None or bool(own),
+        has_weak_signal=any(
+            not option.is_sure
+            for kind_ in ("persona", "tribe")
+            for account in accounts
+            for option in batch.options[kind_][account]
+        ),
+        is_own_words=is_own_words,
+        says_two_things=bool(
+            is_own_words and persona and is_apart(own[0].evidence, persona.evidence)
+        ),
+        account_type_confidence=kind.confidence,
+    )
+
+
+def _says_copy(cases: Cases, taxonomy: Taxonomy) -> bool:
+    case = cases.get(("account_type", "fan_or_parody"))
+    return bool(case and case.confidence(taxonomy) >= taxonomy.thresholds["account_type"])
+
+
+def _levels(persona: _Chosen | None, taxonomy: Taxonomy) -> tuple[str | None, str | None]:
+    """Family and specific persona."""
+    if persona is None:
+        return None, None
+    if persona.label == ENTHUSIAST:
+        return ENTHUSIAST, None
+    return taxonomy.personas[persona.label].family, persona.label
+
+
+def _sure(batch: _Batch, kind: Kind, accounts: range) -> Iterator[_Chosen]:
+    """The labels that are sure enough and have evidence, the surest first, each once."""
+    told = set()
+    for option in sorted(o for account in accounts for o in batch.options[kind][account]):
+        if not option.is_sure or option.label in told:
+            continue
+        if evidence := _evidence(batch, kind, option, accounts.start):
+            told.add(option.label)
+            yield _Chosen(option.label, -option.doubt / UNIT, evidence)
+
+
+def _evidence(batch: _Batch, kind: Kind, option: _Option, first: int) -> list[Evidence]:
+    """The phrases of the taxonomy where there are some, else the words that carry the label."""
+    case = batch.cases[option.account].get((kind, option.label))
+    if case and any(item.source != "signal" for item in case.items):
+        return case.top(MAX_EVIDENCE)
+    if option.label not in batch.weights.columns[kind]:
+        return []
+    weights = batch.weights
+    column = weights.task(kind).start + weights.columns[kind].index(option.label)
+    return words.evidence(
+        option.label,
+        column,
+        (option.account, option.account - first),
+        batch.voices[option.account],
+        batch.texts[option.account],
+        batch.seen,
+        weights,
+        batch.silent_words,
+    )
+
+
+def _account_type(
+    batch: _Batch,
+    accounts: range,
+    family: str | None,
+    persona: _Chosen | None,
+    *,
+    is_copy: bool,
+) -> _Chosen:
+    """A role says what kind of account has it; else the surest kind, or unknown."""
+    if is_copy:
+        case = next(
+            batch.cases[account]["account_type", "fan_or_parody"]
+            for account in accounts
+            if _says_copy(batch.cases[account], batch.taxonomy)
+        )
+        return _Chosen("fan_or_parody", case.confidence(batch.taxonomy), case.top(1))
+    if persona and family != ENTHUSIAST:
+        specific = batch.taxonomy.personas[persona.label]
+        kind = "organisation" if specific.is_organisation else "person"
+        if family == "creator":
+            kind = "creator"
+        return _Chosen(kind, persona.confidence, persona.evidence)
+    unknown = _Chosen("unknown", None, [])
+    options = (o for account in accounts for o in batch.options["account_type"][account])
+    best = min((option for option in options if option.is_sure), default=None)
+    if best is None or best.label == unknown.label:
+        return unknown
+    return next(_sure(batch, "account_type", accounts), unknown)

@@ -1,0 +1,293 @@
+"""The trained weights as data, and what they make of a batch of accounts.
+
+Here: reading and checking the file, hashed grams into scores. Sums are of whole numbers, so that
+every machine scores alike. Not here: choosing a label (`learned`), training (`bench/labels_train`).
+"""
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sxe_pipeline.cards.card import follower_band
+from sxe_pipeline.cards.evidence import Voice
+from sxe_pipeline.cards.grams import Grams, Numbers, grams
+from sxe_pipeline.cards.taxonomy import Taxonomy
+from sxe_pipeline.cards.text import phrase_skeleton, skeleton
+from sxe_pipeline.errors import BadConfig
+
+FIELDS = ("bio", "display_name", "handle", "link_domains", "category", "signal")
+"""Where a gram may come from; `signal` is the platform, the follower band and flags."""
+_SALTS = (0, 0, 1, 2, 3, 4)
+"""A word means the same in a bio and in a name; elsewhere it means something of its own."""
+UNIT = 1000
+"""Scores, probabilities and confidences are whole thousandths."""
+TREE_KINDS = ("persona", "tribe", "account_type", "brand")
+VALUE = 2048
+SHIFT = 20
+FILE, DIGEST = "weights.npz", "weights.sha256"
+_FORMAT = "1"
+_TREES = ("inputs", "limits", "masks", "leaves", "start")
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """Boosted trees over whole numbers: tree x split input and limit, tree x leaf mask value."""
+
+    inputs: NDArray[np.int64]
+    limits: NDArray[np.int64]
+    masks: NDArray[np.uint8]
+    leaves: NDArray[np.int64]
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Linear models that share their grams, and the trees that choose; made by `load`."""
+
+    version: str
+    about: Mapping[str, str]
+    vocabulary: NDArray[np.uint64]
+    rarity: Numbers
+    matrix: NDArray[np.int8]
+    scale: Numbers
+    bias: Numbers
+    columns: Mapping[str, tuple[str, ...]]
+    trees: Mapping[str, Trees]
+    limits: Mapping[str, int]
+
+    def task(self, name: str) -> slice:
+        """The columns of the matrix that belong to one task."""
+        start = 0
+        for task, labels in self.columns.items():
+            if task == name:
+                return slice(start, start + len(labels))
+            start += len(labels)
+        raise BadConfig(f"the weights lack the task {name}; train them again")
+
+
+def shipped(taxonomy: Taxonomy) -> Weights:
+    """The weights that the package brings.
+
+    Raises:
+        BadConfig: They are damaged, or were trained for another major version of the taxonomy.
+    """
+    found = load(Path(__file__).parent)
+    check(found, taxonomy)
+    return found
+
+
+@lru_cache(maxsize=2)
+def load(folder: Path) -> Weights:
+    """Read and check the weights of a folder.
+
+    Raises:
+        BadConfig: A file is missing, is not what its digest says, or its arrays do not fit.
+    """
+    try:
+        said = (folder / DIGEST).read_text(encoding="ascii").strip()
+        packed_bytes = io.BytesIO((folder / FILE).read_bytes())
+        with np.load(packed_bytes, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, EOFError, ValueError, BadZipFile):
+        raise BadConfig(f"{FILE} or {DIGEST} cannot be read; install the package again") from None
+    if digest(arrays) != said:
+        raise BadConfig(f"{FILE} is not what {DIGEST} says; install the package again")
+    try:
+        return unpacked(arrays, said)
+    except (KeyError, ValueError, IndexError):
+        raise BadConfig(f"the arrays of {FILE} do not fit each other; train them again") from None
+
+
+def digest(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 of names, types, shapes and contents: the same however the file is packed."""
+    whole = hashlib.sha256(_FORMAT.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        whole.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        whole.update(array.tobytes())
+    return whole.hexdigest()
+
+
+def unpacked(arrays: Mapping[str, NDArray[Any]], sha256: str) -> Weights:
+    """The weights of stored arrays.
+
+    Raises:
+        KeyError: An array is missing.
+        ValueError: Arrays do not fit each other.
+    """
+    labels = arrays["columns"].tolist()
+    columns: dict[str, tuple[str, ...]] = {}
+    for task, label in (name.split("/") for name in labels):
+        columns[task] = (*columns.get(task, ()), label)
+    grams, width = arrays["matrix"].shape
+    shapes = {
+        "vocabulary": (grams,),
+        "rarity": (grams,),
+        "scale": (width,),
+        "bias": (width,),
+        "columns": (width,),
+    }
+    if any(arrays[name].shape != shape for name, shape in shapes.items()) or not grams:
+        raise ValueError("a matrix has another size than what describes it")
+    trees = {}
+    for kind in TREE_KINDS:
+        parts = [arrays[f"{kind}_{name}"] for name in _TREES]
+        if not parts[0].shape == parts[1].shape == parts[2].shape:
+            raise ValueError("splits of trees do not fit each other")
+        inputs, limits, masks, leaves, start = parts
+        trees[kind] = Trees(
+            inputs.astype(np.int64),
+            limits.astype(np.int64),
+            masks.astype(np.uint8),
+            leaves.astype(np.int64),
+            int(start[0]),
+        )
+    return Weights(
+        version=f"{_FORMAT}+{sha256}",
+        about=dict(line.split("=", 1) for line in arrays["about"].tolist()),
+        vocabulary=arrays["vocabulary"],
+        rarity=arrays["rarity"].astype(np.int64),
+        matrix=arrays["matrix"],
+        scale=arrays["scale"].astype(np.int64),
+        bias=arrays["bias"].astype(np.int64),
+        columns=columns,
+        trees=trees,
+        limits=dict(zip(TREE_KINDS, arrays["limits"].tolist(), strict=True)),
+    )
+
+
+def packed(weights: Weights) -> dict[str, NDArray[Any]]:
+    """What `unpacked` reads, in the smallest types that hold it."""
+    arrays: dict[str, NDArray[Any]] = {
+        "about": np.array([f"{name}={value}" for name, value in weights.about.items()]),
+        "columns": np.array(
+            [f"{t}/{name}" for t, names in weights.columns.items() for name in names]
+        ),
+        "vocabulary": weights.vocabulary,
+        "rarity": weights.rarity.astype(np.int16),
+        "matrix": weights.matrix,
+        "scale": weights.scale.astype(np.int32),
+        "bias": weights.bias.astype(np.int32),
+        "limits": np.array([weights.limits[name] for name in TREE_KINDS], np.int32),
+    }
+    for kind, trees in weights.trees.items():
+        start = np.array([trees.start])
+        parts: tuple[NDArray[Any], ...]
+        parts = (trees.inputs, trees.limits, trees.masks, trees.leaves, start)
+        types = (np.uint8, np.int32, np.uint8, np.int32, np.int32)
+        for name, part, kind_of in zip(_TREES, parts, types, strict=True):
+            arrays[f"{kind}_{name}"] = part.astype(kind_of)
+    return arrays
+
+
+def check(weights: Weights, taxonomy: Taxonomy) -> None:
+    """Refuse weights that were trained for another major version of the taxonomy.
+
+    Raises:
+        BadConfig: With both versions.
+    """
+    trained_for = weights.about["taxonomy"]
+    if trained_for.split(".")[0] != taxonomy.version.split(".")[0]:
+        raise BadConfig(
+            f"the weights were trained for taxonomy {trained_for}, this is {taxonomy.version}; "
+            "train them again, or label by rules alone"
+        )
+
+
+Texts = tuple[str, ...]
+"""What an account says, in each field of `FIELDS`."""
+
+
+class Read(NamedTuple):
+    """Known grams of a batch: account, row of the matrix, field, place, value."""
+
+    account: Numbers
+    row: Numbers
+    field: Numbers
+    start: Numbers
+    end: Numbers
+    value: Numbers
+    word_count: Numbers
+
+
+def signals_of(voice: Voice) -> list[tuple[str, str]]:
+    """What is known of an account and is no word of its own: column and value."""
+    given = (
+        ("platform", voice.platform),
+        ("follower_band", follower_band(voice.follower_count)),
+        ("category_kind", voice.category_kind),
+        ("is_verified", "verified" if voice.is_verified else None),
+        ("is_business", "business" if voice.is_business else None),
+    )
+    return [(name, value) for name, value in given if value]
+
+
+def texts_of(voice: Voice) -> Texts:
+    """The text of each field of `FIELDS`."""
+    return (
+        skeleton(voice.bio or ""),
+        skeleton(voice.display_name or ""),
+        phrase_skeleton(voice.handle or ""),
+        phrase_skeleton("\n".join(voice.link_domains)),
+        phrase_skeleton(voice.category or ""),
+        "\n".join(value for _, value in signals_of(voice)),
+    )
+
+
+def occurrences(texts: Sequence[Texts]) -> tuple[Grams, Numbers]:
+    """Every gram of every field, and the field it stands in; the text is the account's number."""
+    columns = list(zip(*texts, strict=True))
+    found = [grams(column, salt) for salt, column in zip(_SALTS, columns, strict=True)]
+    fields = np.repeat(np.arange(len(FIELDS)), [len(each.text) for each in found])
+    return Grams(*(np.concatenate(parts) for parts in zip(*found, strict=True))), fields
+
+
+def read(texts: Sequence[Texts], weights: Weights) -> Read:
+    """The grams of the accounts that the weights know, each with its value."""
+    found, fields = occurrences(texts)
+    words = (fields == 0) & found.is_word & (found.end - found.start > 1)
+    counts = np.bincount(found.text[words], minlength=len(texts))
+    rows = np.searchsorted(weights.vocabulary, found.hashed)
+    rows[rows == len(weights.vocabulary)] = 0
+    known = np.flatnonzero(weights.vocabulary[rows] == found.hashed)
+    account, row = found.text[known], rows[known]
+    key = account * len(weights.vocabulary) + row
+    order = np.argsort(key, kind="stable")
+    known, key = known[order], key[order]
+    first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1]))) if len(key) else known
+    times = np.diff(np.concatenate((first, [len(key)])))
+    account, row = account[order][first], row[order][first]
+    # 1 + ln(times), in sixteenths: told by a table, as the logarithm of two machines may differ.
+    value = weights.rarity[row] * _TIMES[np.minimum(times, len(_TIMES) - 1)]
+    length = np.sqrt(np.bincount(account, value * value, len(texts)))
+    value = np.rint(value * VALUE / np.maximum(length[account], 1.0)).astype(np.int64)
+    picked = known[first]
+    return Read(account, row, fields[picked], found.start[picked], found.end[picked], value, counts)
+
+
+_TIMES = np.array([0, 16, 27, 34, 38, 42, 45, 47, 49])
+
+
+def scores(seen: Read, count: int, weights: Weights) -> Numbers:
+    """Log-odds of every column for every account, in thousandths.
+
+    Sums of whole numbers far below 2**53: a double holds each of them exactly, in whatever order
+    and by whatever library they are added.
+    """
+    sums = np.zeros((count, weights.matrix.shape[1]))
+    value = seen.value.astype(np.float64)
+    bounds = np.searchsorted(seen.account, np.arange(count + 1)).tolist()
+    for account, (start, end) in enumerate(pairwise(bounds)):
+        if start < end:
+            rows = weights.matrix[seen.row[start:end]].astype(np.float64)
+            np.dot(value[start:end], rows, out=sums[account])
+    return ((sums.astype(np.int64) * weights.scale) >> SHIFT) + weights.bias
