@@ -82,8 +82,9 @@ class Match:
     keys: frozenset[str]
 
     def __call__(self, record: Any) -> bool:
-        """Whether a record meets all of them."""
-        return all(condition.of_one(record) for condition in self.conditions)
+        """Whether a record has the keys and meets all of them."""
+        has_keys = self.keys <= record.keys()
+        return has_keys and all(condition.of_one(record) for condition in self.conditions)
 
     def settled(self, keys: AbstractSet[str]) -> tuple[Condition, ...] | None:
         """What is left to ask of a record with these keys; None where it can never match."""

@@ -22,11 +22,18 @@ from sxe_pipeline.store.roles import STATEMENT_TIMEOUT_S
 def instance() -> Iterator[dg.DagsterInstance]:
     """The instance that DAGSTER_HOME names."""
     with dg.DagsterInstance.get() as opened:
-        # Else Dagster logs in anew for each statement: 200 times for a day of ten rows.
-        opened.optimize_for_webserver(
-            statement_timeout=STATEMENT_TIMEOUT_S * 1000, pool_recycle=3600, max_overflow=10
-        )
+        keep_connections(opened)
         yield opened
+
+
+def keep_connections(opened: dg.DagsterInstance) -> None:
+    """Keep one for each storage from here on: else there are 200 logins for a day of ten rows.
+
+    A server that ended them is met as an error, once; called again, they begin anew.
+    """
+    opened.optimize_for_webserver(
+        statement_timeout=STATEMENT_TIMEOUT_S * 1000, pool_recycle=3600, max_overflow=10
+    )
 
 
 def make_tables(instance: dg.DagsterInstance) -> None:

@@ -1,6 +1,6 @@
 """A condition says of many records, and of their keys, what it says of each record alone."""
 
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline.ingest import paths
@@ -34,7 +34,9 @@ MATCHES = st.fixed_dictionaries(
 ).filter(bool)
 
 
+@settings(max_examples=300)
 @given(match=MATCHES, records=st.lists(RECORDS, min_size=1, max_size=6))
+@example(match={"is": {"a": [None, "x"]}}, records=[{}])
 def test_what_the_keys_leave_open_is_asked_of_one_and_of_many_alike(match, records):
     whole = compiled(match)
 

@@ -8,7 +8,7 @@ import pytest
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import Refused
 from sxe_pipeline.gate import people
-from sxe_pipeline.local import recovery, variables
+from sxe_pipeline.local import recovery, runs, variables
 from sxe_pipeline.ops import continuity, status
 from sxe_pipeline.privacy import suppression
 from sxe_pipeline.store import sql
@@ -56,6 +56,7 @@ def backup_of(place):
         "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s",
         [place.database.name],
     )
+    runs.keep_connections(place.instance)
     return databases.copy_of(place.database.state, place.database.name)
 
 
