@@ -128,7 +128,7 @@ def test_the_whole_road_through_lost_containers_ends_in_batches_that_a_stranger_
         )
         fate.strikes(contact, contact, engine)
     people.ask()
-    until(people.are_done, MOST_OPEN * PATIENCE_S, platform.told)
+    until(people.are_done, PATIENCE_S, platform.told)
     people.world.close()
     for batch_id, _, _ in platform.until_published("lead_contact"):
         platform.verify("lead_contact", batch_id)
