@@ -180,12 +180,11 @@ def packed(weights: Weights) -> dict[str, NDArray[Any]]:
         "limits": np.array([weights.limits[name] for name in TREE_KINDS], np.int32),
     }
     for kind, trees in weights.trees.items():
-        start = np.array([trees.start])
-        parts: tuple[NDArray[Any], ...]
-        parts = (trees.inputs, trees.limits, trees.masks, trees.leaves, start)
-        types = (np.uint8, np.int32, np.uint8, np.int32, np.int32)
-        for name, part, kind_of in zip(_TREES, parts, types, strict=True):
-            arrays[f"{kind}_{name}"] = part.astype(kind_of)
+        arrays[f"{kind}_inputs"] = trees.inputs.astype(np.uint8)
+        arrays[f"{kind}_limits"] = trees.limits.astype(np.int32)
+        arrays[f"{kind}_masks"] = trees.masks
+        arrays[f"{kind}_leaves"] = trees.leaves.astype(np.int32)
+        arrays[f"{kind}_start"] = np.array([trees.start], np.int32)
     return arrays
 
 
