@@ -97,8 +97,7 @@ class Taxonomy:
     thresholds: Mapping[str, float]
     single_evidence_cap: float
     audience_confidence: float
-    creator_follower_count: int
-    creator_confidence: Mapping[str, float]
+    creator_confidence: float
     echoes: Mapping[str, frozenset[str]]
     patterns: Sequence[Pattern]
     automaton: ahocorasick_rs.AhoCorasick
@@ -272,10 +271,7 @@ def _numbers(content: Mapping[str, Any]) -> dict[str, Any]:
             "thresholds": {kind: float(content["thresholds"][kind]) for kind in lint.KINDS},
             "single_evidence_cap": float(content["single_evidence_cap"]),
             "audience_confidence": float(content["audience_confidence"]),
-            "creator_follower_count": int(content["creator_follower_count"]),
-            "creator_confidence": {k: float(v) for k, v in content["creator_confidence"].items()},
+            "creator_confidence": float(content["creator_confidence"]),
         }
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise BadConfig(
-            f"{files.LABELS}: creator_follower_count and creator_confidence are numbers"
-        ) from None
+    except (KeyError, TypeError, ValueError):
+        raise BadConfig(f"{files.LABELS}: thresholds, caps and confidences are numbers") from None
