@@ -62,7 +62,7 @@ def canonical(contract: Contract, rows: pa.Table) -> pa.Table:
     metadata = {
         "sxe.contract": contract.id,
         "sxe.contract.version": contract.version,
-        "sxe.schema_sha256": contract.schema_sha256(),
+        "sxe.contract_sha256": contract.contract_sha256(),
     }
     return ordered.combine_chunks().replace_schema_metadata(metadata)
 

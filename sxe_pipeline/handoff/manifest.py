@@ -54,7 +54,7 @@ def predicate(
     return {
         "contract": contract.id,
         "contract_version": contract.version,
-        "schema_sha256": contract.schema_sha256(),
+        "contract_sha256": contract.contract_sha256(),
         "batch_id": batch_id,
         **batch_key.fields(),
         "prev_batch_id": prev_batch_id,

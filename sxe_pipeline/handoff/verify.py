@@ -213,7 +213,7 @@ def _chunks(files: _Files, name: str) -> Iterator[bytes]:
 
 def _contract_of(fields: dict[str, Any]) -> Contract:
     contract = load(fields["contract"], fields["contract_version"])
-    if contract.schema_sha256() != fields["schema_sha256"]:
+    if contract.contract_sha256() != fields["contract_sha256"]:
         raise ContractBroken(
             f"{contract.id} {contract.version} is another edition here than at the sender; install "
             "the sender's release"

@@ -32,6 +32,16 @@ KINDS = {
 }
 """Physical type -> the logical type of ODCS that it must stand beside."""
 
+_READ = frozenset(
+    {
+        *("name", "logicalType", "physicalType", "required", "primaryKey", "primaryKeyPosition"),
+        *("unique", "classification", "description", "logicalTypeOptions", "examples", "quality"),
+        *("customProperties", "items", "properties"),
+    }
+)
+"""What a property may say: what nothing reads would be a promise that nobody keeps."""
+_BOUNDS = frozenset({"pattern", "maxLength", "minimum", "maximum", "timezone"})
+_CUSTOM = frozenset({"fieldId", "class", "openEnum"})
 _SUFFIX = ".odcs.yaml"
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 
@@ -87,6 +97,8 @@ def _contract(data: dict[str, Any], file: Path) -> Contract:
     properties = table["properties"]
     text = data["description"]
     keyed = [p for p in properties if p.get("primaryKey")]
+    if [p for p in properties if p.get("unique")] != (keyed if len(keyed) == 1 else []):
+        raise ValueError("unique is a column that is the key alone, and no other")
     contract = Contract(
         id=data["id"],
         version=data["version"],
@@ -112,9 +124,9 @@ def _column(given: dict[str, Any], name: str) -> Column:
     if KINDS.get(kind) != given["logicalType"]:
         raise ValueError(f"{name}: {kind} is no {given['logicalType']}")
     options = given.get("logicalTypeOptions", {})
-    unknown = sorted(set(options) - {"pattern", "maxLength", "minimum", "maximum", "timezone"})
-    if unknown:
-        raise ValueError(f"{name}: nothing checks {unknown}")
+    unread = {*(set(given) - _READ), *(set(options) - _BOUNDS), *(set(custom) - _CUSTOM)}
+    if unread:
+        raise ValueError(f"{name}: nothing checks {sorted(unread)}")
     children = tuple(_column(p, p["name"]) for p in given.get("properties", []))
     if kind == "list":
         children = (_column(given["items"], "element"),)

@@ -35,7 +35,7 @@ def test_the_parquet_file_carries_the_contract_and_no_clock(contract, cards, tmp
     assert set(read.metadata) == {
         b"sxe.contract",
         b"sxe.contract.version",
-        b"sxe.schema_sha256",
+        b"sxe.contract_sha256",
     }
 
 

@@ -238,7 +238,7 @@ def test_without_a_manifest_there_is_no_batch(write, cards, signer, tmp_path):
         ({"batch_id": "b" * 32}, Tampered),
         ({"request_id": "00000000-0000-4000-8000-000000000001", "seq": 1}, Tampered),
         ({"seq": 1}, Tampered),
-        ({"schema_sha256": "0" * 64}, ContractBroken),
+        ({"contract_sha256": "0" * 64}, ContractBroken),
         ({"contract_version": "9.9.9"}, NotFound),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
