@@ -105,7 +105,7 @@ def batch_affected(as_json: bool) -> None:
 def batch_verify(address: Path | str, key: Path, contract: tuple[str, ...], as_json: bool) -> None:
     """Check signature, files, hashes, rows and schema of a BATCH.
 
-    That is the folder with its manifest.json, or the address of one: s3://bucket/..., https://...
+    That is the folder with its _manifest.json, or the address of one: s3://bucket/..., https://...
     """
     from sxe_pipeline.handoff import sign, sources, verify
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from psycopg.pq import TransactionStatus
 
 from sxe_pipeline.errors import BadInput, Busy, Tampered
-from sxe_pipeline.handoff import manifest, record
+from sxe_pipeline.handoff import edition, manifest, record
 from sxe_pipeline.handoff.batches import Batch, find, folder_of, in_chain
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.encode import Part, canonical, content_id, encode
@@ -107,6 +107,7 @@ def publish(
     if isinstance(begun, Published):
         return begun
     folder = folder_of(contract.id, contract.version, begun)
+    edition.put(objects, contract, folder.rpartition("/")[0])
     for part in parts:
         _put(objects, f"{folder}/{part.name}", part.data)
     with record.translated_errors(), conn.transaction():

@@ -78,12 +78,30 @@ def load(contract_id: str, version: str | None = None, root: Path | None = None)
             f"no contract {contract_id} {version or ''}".rstrip() + "; see `sxe contracts list`"
         )
     file = folder / contract_id / f"{version or versions[-1]}{_SUFFIX}"
+    return _parsed(file.read_bytes(), file)
+
+
+def parse(data: bytes, name: str) -> Contract:
+    """Read a contract from bytes of somebody else; it has no file.
+
+    Args:
+        data: ODCS, in YAML.
+        name: What it must be: `<contract>/<version>`.
+
+    Raises:
+        BadConfig: It is no contract, or another one.
+    """
+    return _parsed(data, Path(f"{name}{_SUFFIX}"))
+
+
+def _parsed(data: bytes, file: Path) -> Contract:
+    bad = (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError)
     try:
-        return _contract(yaml.load(file.read_bytes(), Loader=SafeLoader), file)
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        return _contract(yaml.load(data, Loader=SafeLoader), file)
+    except bad as error:
         raise BadConfig(
-            f"{contract_id}/{file.name} is no usable contract ({type(error).__name__}: {error}); "
-            "compare it with lead_card/0.1.0.odcs.yaml"
+            f"{file.parent.name}/{file.name} is no usable contract "
+            f"({type(error).__name__}: {error}); compare it with lead_card/0.1.0.odcs.yaml"
         ) from error
 
 

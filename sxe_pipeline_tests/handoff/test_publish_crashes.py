@@ -7,11 +7,11 @@ from sxe_pipeline.handoff.batches import list_batches
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline_tests.handoff import publisher
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, NOW
-from sxe_pipeline_tests.handoff.crashing import Cut, Faulty, held
+from sxe_pipeline_tests.handoff.crashing import MANIFEST, PUTS, Cut, Faulty, held
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("put", [1, 2, 3], ids=["parquet", "jsonl", "manifest"])
+@pytest.mark.parametrize("put", range(1, 7), ids=PUTS)
 def test_a_crash_at_any_put_leaves_all_or_nothing(
     run, cards, store, conn, events, expected, put, when
 ):
@@ -19,7 +19,7 @@ def test_a_crash_at_any_put_leaves_all_or_nothing(
         run(cards(20, order=1), objects=Faulty(store.url, put, when))
 
     is_visible = any(key.endswith(manifest.NAME) for key in held(store))
-    assert is_visible == (put == 3 and when == "after")
+    assert is_visible == (put == MANIFEST and when == "after")
     assert list_batches(conn) == []
 
     conn.rollback()
@@ -42,7 +42,7 @@ def child(social_dsn, store, signer, contract, tmp_path):
 
 @pytest.mark.parametrize(
     ("put", "when"),
-    [(1, "before"), (3, "before"), (3, "after")],
+    [(1, "before"), (MANIFEST, "before"), (MANIFEST, "after")],
     ids=["start", "parts", "manifest"],
 )
 def test_a_killed_process_leaves_what_the_next_one_completes(
