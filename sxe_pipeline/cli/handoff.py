@@ -45,6 +45,7 @@ def batch_list(market: str | None, as_json: bool) -> None:
         rows = [
             {
                 "contract": b.contract,
+                "number": b.published_seq,
                 "market": b.market,
                 "day": b.day.isoformat(),
                 "request_id": str(b.request_id) if b.request_id else None,

@@ -201,7 +201,7 @@ def test_a_published_batch_does_not_change(database, role):
             "0, '', %s, now(), 'test')",
             [BATCH, SHA],
         )
-        conn.execute("select handoff.finish(%s, now(), 'test')", [BATCH])
+        conn.execute("select handoff.finish(%s, 'test')", [BATCH])
 
     for statement in (
         "update handoff.batch set state = 'abandoned', published_at = null",
