@@ -165,7 +165,7 @@ def prose(data):
 
 
 GROWS = of("persona", examples=["software_engineer", "designer", "pilot"])
-KINDS = ("person", "organisation", "creator", "fan_or_parody")
+BANDS = ("unknown", "under_1k", "1k_10k", "10k_100k", "100k_1m", "over_1m")
 MUTATIONS = [
     # the whole
     (prose, PATCH, ""),
@@ -213,10 +213,10 @@ MUTATIONS = [
     (bounds("country", pattern=None), MAJOR, "new batches"),
     (bounds("tribes[]", pattern="^x$"), MAJOR, "neither"),
     # closed lists
-    (values("account_type", *KINDS, "unknown", "bot"), MAJOR, "new batches"),
-    (values("account_type", *KINDS), MAJOR, "old batches"),
-    (values("account_type", *KINDS, "bot"), MAJOR, "neither"),
-    (values("account_type"), MAJOR, "new batches"),
+    (values("follower_band", *BANDS, "over_9m"), MAJOR, "new batches"),
+    (values("follower_band", *BANDS[1:]), MAJOR, "old batches"),
+    (values("follower_band", *BANDS[1:], "over_9m"), MAJOR, "neither"),
+    (values("follower_band"), MAJOR, "new batches"),
     (values("persona", "designer"), MAJOR, "old batches"),
     # open ones
     (GROWS, MINOR, ""),
