@@ -15,7 +15,7 @@ from sxe_pipeline.ops.sensors import range_tags
 from sxe_pipeline.redact import Rules, redact_array, redact_seam
 from sxe_pipeline.sandbox import plants
 from sxe_pipeline.social import observe
-from sxe_pipeline.social.redaction import Detectors
+from sxe_pipeline.social.detectors import Detectors
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.places import TODAY, land, person
 
