@@ -158,7 +158,7 @@ def _validate(columns: Sequence[Column], paths: Sequence[str], rows: pa.Table) -
 def _rules(rules: Sequence[Rule], key: Sequence[str], rows: pa.Table) -> list[str]:
     quoted = ", ".join(f'"{name}"' for name in key)
     doubled = f"SELECT count(*) - count(DISTINCT ({quoted})) FROM rows"
-    queries = [doubled, *(rule.query.format(object="rows") for rule in rules)]
+    queries = [doubled, *(rule.query.replace("{object}", "rows") for rule in rules)]
     with duck.opened() as db:
         db.register("rows", rows)
         try:

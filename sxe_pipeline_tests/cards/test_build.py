@@ -272,6 +272,27 @@ def test_full_keeps_the_profile_but_not_another_platforms(make) -> None:
     assert handles == {"x": "handle1", "threads": None}
 
 
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@"])
+def test_no_text_that_leaves_is_a_formula_or_turns_the_line_around(make, sign) -> None:
+    person = {"bio": f"{sign}cmd|' Photographer", "handle": f"{sign}ana\u202e\x07"}
+    built = make(person | {"display_name": f"{sign}Ana, photographer"}, {"bio": BIO})
+
+    rows = release.release(built.cards, FULL)
+    odd, plain = rows.to_pylist()
+
+    assert odd["bio"] == f"'{sign}cmd|' Photographer"
+    assert (odd["handle"], odd["display_name"]) == (f"'{sign}ana", f"'{sign}Ana, photographer")
+    texts = {"bio": odd["bio"], "display_name": odd["display_name"]}
+    placed = [item for item in odd["evidence"] if item["start"] is not None]
+    assert placed
+    for item in placed:
+        assert texts[item["field"]][item["start"] : item["end"]] == item["text"]
+    assert plain["bio"] == BIO
+    CONTRACT.check(rows)
+    with pytest.raises(ContractBroken, match="texts_begin_as_text is broken 1 times"):
+        CONTRACT.check(built.cards.select(CONTRACT.names))
+
+
 def test_a_platform_that_the_policy_does_not_name_is_closed(tmp_path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text("version: 1\nplatforms: {x: {redistribution: full}}\n")

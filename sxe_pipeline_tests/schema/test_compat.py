@@ -179,24 +179,24 @@ MUTATIONS = [
     (add(above="accounts[]"), MINOR, ""),
     (add(above="accounts[]", required=True), MAJOR, "old batches"),
     (add(above="accounts[]", where=0), MAJOR, "neither"),
-    (drop("region"), MAJOR, "new batches"),
+    (drop("country"), MAJOR, "new batches"),
     (drop("market"), MAJOR, "new batches"),
-    (renamed("region", "area", 91), MAJOR, ""),
-    (renamed("region", "area"), NEVER, ""),
+    (renamed("country", "area", 91), MAJOR, ""),
+    (renamed("country", "area"), NEVER, ""),
     (renamed("accounts[].basis", "why", 91), MAJOR, ""),
     # ids
-    (fields("region", fieldId=92), NEVER, ""),
+    (fields("country", fieldId=92), NEVER, ""),
     (swap_ids, NEVER, ""),
     (fields("tribes[]", fieldId=93), NEVER, ""),
     # types
-    (of("region", physicalType="int64", logicalType="integer", examples=None), MAJOR, "neither"),
+    (of("country", physicalType="int64", logicalType="integer", examples=None), MAJOR, "neither"),
     (of("follower_count", physicalType="int32"), MAJOR, "old batches"),
     (of("is_verified", physicalType="string", logicalType="string"), MAJOR, "neither"),
     (of("observed_at", physicalType="date32", logicalType="date"), MAJOR, "neither"),
     (of("tribes[]", physicalType="int64", logicalType="integer"), MAJOR, "neither"),
     (of("accounts[].basis", physicalType="boolean", logicalType="boolean"), MAJOR, "neither"),
     # null
-    (of("region", required=True), MAJOR, "old batches"),
+    (of("country", required=True), MAJOR, "old batches"),
     (of("market", required=False), MAJOR, "new batches"),
     (of("accounts[].handle", required=True), MAJOR, "old batches"),
     (of("evidence[].source", required=False), MAJOR, "new batches"),
@@ -295,19 +295,19 @@ def test_a_minor_version_must_suit_every_earlier_one_of_its_major(tree):
 
 
 def test_a_field_id_that_a_major_version_dropped_is_never_given_again(tree):
-    write(tree, "2.0.0", drop("region"))
+    write(tree, "2.0.0", drop("country"))
     releases.release("lead_card", "2.0.0", tree)
-    region = load("lead_card", "1.0.0", tree).columns[10]
-    assert region.name == "region"
+    country = load("lead_card", "1.0.0", tree).columns[9]
+    assert country.name == "country"
 
     def reuse(data):
-        drop("region")(data)
-        add(customProperties=[{"property": "fieldId", "value": region.field_id}])(data)
+        drop("country")(data)
+        add(customProperties=[{"property": "fieldId", "value": country.field_id}])(data)
 
     write(tree, "3.0.0", reuse)
 
     assert any(
-        "1.0.0 -> 3.0.0: note has the field id of region" in t for t in releases.broken(tree)
+        "1.0.0 -> 3.0.0: note has the field id of country" in t for t in releases.broken(tree)
     )
 
 
@@ -363,12 +363,11 @@ def test_what_nothing_would_check_is_no_contract(tree, change):
 def test_a_rule_that_is_no_sql_is_told_before_anything_is_written(tree):
     write(tree, "1.1.0", rule(0, query="SELEC nothing"))
 
-    with pytest.raises(ContractBroken):
-        list(releases.broken(tree))
+    assert any("the rules do not run" in told for told in releases.broken(tree))
 
 
 def test_the_verbs_say_what_changes_and_refuse_what_breaks(tree, monkeypatch):
-    write(tree, "1.1.0", drop("region"))
+    write(tree, "1.1.0", drop("country"))
     generate(tree)
     monkeypatch.setattr(handoff, "contracts_root", lambda: tree)
     monkeypatch.setattr(sys.modules[load.__module__], "contracts_root", lambda: tree)
@@ -379,11 +378,11 @@ def test_the_verbs_say_what_changes_and_refuse_what_breaks(tree, monkeypatch):
 
     assert (told.exit_code, checked.exit_code, released.exit_code) == (6, 6, 5)
     assert json.loads(told.stdout)["rows"][0] == {
-        "path": "region",
+        "path": "country",
         "change": "is gone",
         "level": "major",
         "breaks": "who reads by the old version cannot read new batches",
     }
-    assert "region is gone: major" in checked.stderr
-    assert "region is gone: major" in released.stderr
+    assert "country is gone: major" in checked.stderr
+    assert "country is gone: major" in released.stderr
     assert load("lead_card", "1.1.0", tree).status == "draft", "a refusal writes nothing"
