@@ -61,7 +61,7 @@ def release(cards: pa.Table, policy: Policy) -> pa.Table:
 
 
 def _plain(cards: pa.Table) -> pa.Table:
-    """Texts that no spreadsheet runs and no terminal obeys; places of evidence move along."""
+    """Texts that no spreadsheet runs and no terminal obeys; where evidence stands moves along."""
     moved = {}
     for name in TEXTS:
         at = cards.schema.get_field_index(name)
@@ -82,8 +82,8 @@ def _plain(cards: pa.Table) -> pa.Table:
 
 
 def _one_further(item: dict[str, Any]) -> dict[str, Any]:
-    places = ("start", "end")
-    return item | {name: item[name] + 1 for name in places if item[name] is not None}
+    bounds = ("start", "end")
+    return item | {name: item[name] + 1 for name in bounds if item[name] is not None}
 
 
 def _items(
