@@ -33,6 +33,7 @@ STEPS: Mapping[str, Sequence[tuple[str, str]]] = {
 }
 """Stage, in their order -> the shares that stand beside it: what is counted, and of what."""
 
+NO_LEADS = ("no_signal", "audience")
 TERMS_SHOWN = 6
 
 
@@ -82,6 +83,9 @@ def stages(market: Market) -> dict[str, int]:
     return {**market.now.stages, "identifiable": known}
 
 
+_Missing = tuple[str, str, int, Mapping[str, int]]
+
+
 def drops(counts: Mapping[str, int]) -> list[Drop]:
     """Where identities and cards stay behind, in the order of the stages.
 
@@ -89,22 +93,35 @@ def drops(counts: Mapping[str, int]) -> list[Drop]:
         counts: From `stages`.
     """
 
-    def drop(name: str, of: str, count: int, prefix: str = "", why: Iterable[str] = ()) -> Drop:
-        found = Counter({reason: counts.get(prefix + reason, 0) for reason in why})
-        reasons = {reason: each for reason, each in found.most_common() if each}
-        return Drop(name, count, of, counts.get(of, 0), reasons)
+    def minus(whole: str, part: str) -> int:
+        return counts.get(whole, 0) - counts.get(part, 0)
 
-    def missed(name: str, of: str, stage: str, *why: str) -> Drop:
-        return drop(name, of, counts.get(of, 0) - counts.get(stage, 0), "", why)
+    def held(state: str, reasons: Iterable[str]) -> _Missing:
+        why = {reason: counts.get(f"reason_{reason}", 0) for reason in reasons}
+        return state, "lead_cards", counts.get(state, 0), why
 
+    unheard = {kind: minus(kind, f"{kind}_eligible") for kind in (*NO_LEADS, "lead_cards")}
+    found: tuple[_Missing, ...] = (
+        ("not_eligible", "identities", minus("identities", "eligible"), unheard),
+        (
+            "no_lead",
+            "identities",
+            minus("identities", "lead_cards"),
+            {kind: counts.get(kind, 0) for kind in NO_LEADS},
+        ),
+        ("untagged", "lead_cards", minus("lead_cards", "tagged"), {}),
+        held("incomplete", INCOMPLETE),
+        held("withheld", WITHHELD),
+        ("not_identifiable", "ready", minus("ready", "identifiable"), {}),
+    )
     return [
-        missed("not_eligible", "identities", "eligible"),
-        missed("no_lead", "identities", "lead_cards", "no_signal", "audience"),
-        missed("untagged", "lead_cards", "tagged"),
-        drop("incomplete", "lead_cards", counts.get("incomplete", 0), "reason_", INCOMPLETE),
-        drop("withheld", "lead_cards", counts.get("withheld", 0), "reason_", WITHHELD),
-        missed("not_identifiable", "ready", "identifiable"),
+        Drop(name, count, of, counts.get(of, 0), _most_first(reasons))
+        for name, of, count, reasons in found
     ]
+
+
+def _most_first(reasons: Mapping[str, int]) -> dict[str, int]:
+    return {reason: count for reason, count in Counter(reasons).most_common() if count}
 
 
 def by(pools: Sequence[Mapping[str, Any]], *columns: str) -> dict[Any, Sizes]:

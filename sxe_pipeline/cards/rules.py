@@ -80,9 +80,8 @@ def in_words(
         names: Label -> its name for people.
 
     Example:
-        >>> rule = Rule((("platform", frozenset(("x", "tiktok"))),), ("makers",))
-        >>> in_words("makers", [rule], ["fair"], {})
-        'Everybody in the collection fair, which declares it, and everybody on tiktok or x.'
+        >>> in_words("makers", [], ["fair"], {})
+        'Everybody in the collection fair, which declares it.'
     """
     parts = []
     if declared:
@@ -91,12 +90,19 @@ def in_words(
         says = "which declare it" if plural else "which declares it"
         parts.append(f"in the {of} {_listed(declared, 'and')}, {says},")
     lines = [at for at, rule in enumerate(rules) if rule.answer == (market,)]
-    parts += (" ".join(_condition(*c, names) for c in rules[at].conditions) for at in lines)
+    parts += (", ".join(_condition(*c, names) for c in rules[at].conditions) for at in lines)
     if not parts:
         return "Nobody by the rules in force; its cards were made under earlier ones."
     whole = _listed([f"everybody {part}".rstrip() for part in parts], "and").rstrip(",")
-    rest = ", unless an earlier rule gives them to another market" if any(lines) else ""
-    return f"{whole[0].upper()}{whole[1:]}{rest}."
+    return f"{whole[0].upper()}{whole[1:]}{_exception(lines)}."
+
+
+def _exception(lines: Sequence[int]) -> str:
+    """Who meets a rule of the market and is in another one all the same."""
+    if not lines:
+        return ""
+    before = "an earlier rule or their collection" if any(lines) else "their collection"
+    return f", unless {before} gives them to another market"
 
 
 def _condition(column: str, wanted: frozenset[str], names: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ COST = MarketCost(
 )
 STAGES = {
     **{"accounts": 320, "identities": 300, "eligible": 200, "no_signal": 120, "audience": 80},
+    **{"no_signal_eligible": 50, "audience_eligible": 60},
     **{"lead_cards": 100, "lead_cards_eligible": 90, "tagged": 85, "own_words_tagged": 60},
     **{"ready": 70, "incomplete": 20, "withheld": 10},
     **{"reason_no_tribe": 15, "reason_low_confidence": 9, "reason_minor": 4, "reason_stale": 6},

@@ -50,7 +50,9 @@ def test_a_market_is_read_by_the_logins_that_show_it(make, shipped, social, data
     with sql.connect(database.dsn(login)) as conn:
         found = market.read(conn, "x_general", shipped)
 
-    assert found.rule == "Everybody on x, unless an earlier rule gives them to another market."
+    assert found.rule == (
+        "Everybody on x, unless an earlier rule or their collection gives them to another market."
+    )
     assert found.now.landed_day == DAY
     assert found.before is None
     assert dict(found.languages) == {"en": 2}
@@ -102,6 +104,7 @@ def test_a_login_that_may_not_read_prices_reads_all_the_rest(make, shipped, soci
 
 
 MARKETS = (
+    Rule((("platform", frozenset(("threads",))),), ("first",)),
     Rule((("persona", frozenset(("chef", "baker"))), ("language", frozenset(("es",)))), ("food",)),
     Rule((("country", frozenset(("*",))),), ("known",)),
     Rule((("platform", frozenset(("x",))),), ("food",)),
@@ -115,15 +118,22 @@ MARKETS = (
         pytest.param(
             "food",
             [],
-            "Everybody whose role is Chef or baker writing in es and everybody on x, unless an "
-            "earlier rule gives them to another market.",
+            "Everybody whose role is Chef or baker, writing in es and everybody on x, unless an "
+            "earlier rule or their collection gives them to another market.",
             id="two rules",
         ),
         pytest.param(
             "known",
             [],
-            "Everybody with a known country, unless an earlier rule gives them to another market.",
+            "Everybody with a known country, unless an earlier rule or their collection gives them "
+            "to another market.",
             id="a column that is known",
+        ),
+        pytest.param(
+            "first",
+            [],
+            "Everybody on threads, unless their collection gives them to another market.",
+            id="the first rule",
         ),
         pytest.param(
             "fair",

@@ -9,10 +9,13 @@ from html.parser import HTMLParser
 import pytest
 
 from sxe_pipeline.cards import market_page, portrait
+from sxe_pipeline.cards.card import BANDS, INCOMPLETE, WITHHELD
+from sxe_pipeline.cards.market import AsOf
 from sxe_pipeline.gate.reads import MarketCost
 from sxe_pipeline_tests.cards.markets import (
     BAD,
     COST,
+    DAY,
     HOSTILE,
     MAKERS,
     NOBODY,
@@ -118,7 +121,7 @@ def test_words_of_profiles_stay_words():
     assert "gnp.exe" in texts, "no mark turns what stands behind it"
     assert "[2Kbell" in texts
     assert not re.search("[\u202a-\u202e\u2066-\u2069\x1b\x07]", page)
-    assert f"{'w' * market_page.LONGEST_TERM}…" in texts
+    assert f"{'w' * market_page.LONGEST_NAME}…" in texts
 
 
 def test_no_card_of_anybody_is_named():
@@ -191,6 +194,17 @@ def test_what_it_would_cost_or_why_nobody_knows(cost, said):
     page = made(dataclasses.replace(MAKERS, cost=cost))
 
     assert said in " ".join(Reader(page).texts)
+
+
+def test_every_reason_and_band_has_a_name():
+    reasons = {f"reason_{reason}": 3 for reason in (*INCOMPLETE, *WITHHELD)}
+    now = AsOf(DAY, {**MAKERS.now.stages, **reasons})
+    bands = [(band, 9) for band in BANDS]
+
+    texts = Reader(made(dataclasses.replace(MAKERS, now=now, follower_bands=bands))).texts
+
+    assert texts.count("3") == len(reasons)
+    assert "1 million and more" in texts
 
 
 def test_shares_of_nothing_are_no_zeros():
