@@ -141,7 +141,8 @@ def read(conn: psycopg.Connection, market: str, taxonomy: Taxonomy) -> Market:
     Raises:
         NotFound: There is no such market.
     """
-    now = _as_of(conn, market, date.max)
+    # A slug is ASCII; what a shell hands over may not even be text to the database.
+    now = _as_of(conn, market, date.max) if market.isascii() else None
     if now is None:
         raise NotFound("there is no such market; `sxe market` lists them")
     return Market(

@@ -187,7 +187,7 @@ def test_a_week_is_told_with_counts_and_points():
         pytest.param(MarketCost(False, 9, 0, ()), "No platform policy is in force", id="no policy"),
         pytest.param(MarketCost(True, 9, 0, ()), "opens no platform", id="a closed platform"),
         pytest.param(MarketCost(True, 9, 9, ()), "No price card is in force", id="no price card"),
-        pytest.param(COST, "email and phone 20 50.0 % $1.50 $3.00", id="prices"),
+        pytest.param(COST, "email and phone 50.0 % hits 20 $1.50 $3.00", id="prices"),
     ],
 )
 def test_what_it_would_cost_or_why_nobody_knows(cost, said):
