@@ -2,6 +2,7 @@
 
 In:     social/profiles, social/identities, contracts/taxonomy, contracts/policy
 Out:    cards/lead_cards (lead_card 0.x), cards/others, cards/audience_pools; their read models
-        cards.audience_pool and cards.funnel; candidates before the gate
+        cards.audience_pool, cards.facet and cards.funnel; a page of each market; candidates
+        before the gate
 Never:  a label without the words that caused it, a contact, an answer of the contact side
 """

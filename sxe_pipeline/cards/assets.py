@@ -5,14 +5,15 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from sxe_pipeline import audit, face
-from sxe_pipeline.cards import checks, funnel, inputs, market, tier1
+from sxe_pipeline.cards import checks, funnel, inputs, market, market_pages, tier1
+from sxe_pipeline.cards.funnel import TAGGED_GOAL
 from sxe_pipeline.ops.runs import RunLease
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import POOL
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import catalogue, sql, tables
 
-TAGGED_GOAL = 0.8
+PAGES_SHOWN = 20
 BEFORE_THE_GATE = "gate.candidate"
 
 
@@ -77,21 +78,28 @@ def audience_pools(
     run_lease: dg.ResourceParam[RunLease],
 ) -> dg.MaterializeResult[None]:
     """How many cards, how ready, how well labeled, how large an audience: by market and pool."""
+    now = datetime.now(UTC)
     with run_lease.connect() as conn:
         written = tier1.rebuild_pools(
             conn,
             settings,
             actor="asset:cards/audience_pools",
-            now=datetime.now(UTC),
+            now=now,
             recheck=run_lease.recheck,
         )
+        pages = market_pages.put(conn, settings, now)
         attestation = audit.attest(conn, "cards/audience_pools", context.run.run_id)
+    store = face.without_secrets(settings.tier1_url).rstrip("/")
     return dg.MaterializeResult(
         metadata={
             **face.counts(**written.numbers()),
             **face.row_counts(written.pool_count),
             **attestation.metadata,
             "sxe/largest": face.top(written.largest),
+            "sxe/pages": face.top(
+                [{"market": name, "page": f"{store}/{key}"} for name, key in pages.items()],
+                PAGES_SHOWN,
+            ),
         }
     )
 

@@ -12,6 +12,9 @@ Funnel = Mapping[tuple[str, str, str], int]
 """(stage, platform of the primary account, market) -> count; a stage that nothing reached is
 missing. `accounts` counts profiles; every other stage counts identities or cards."""
 
+TAGGED_GOAL = 0.8
+"""How many of the lead cards shall be tagged."""
+
 MARKS = {
     "tagged": "is_tagged",
     "own_words_tagged": "is_own_words_tagged",
@@ -68,11 +71,14 @@ def totals(funnel: Funnel) -> Counter[str]:
     return found
 
 
-def shares(counts: Mapping[str, int]) -> dict[str, float]:
-    """Every share of `SHARES` in 0..1; 0 of nothing is 0.
+def shares(
+    counts: Mapping[str, int], told: Mapping[str, tuple[str, str]] = SHARES
+) -> dict[str, float]:
+    """Every share in 0..1; 0 of nothing is 0.
 
     Args:
         counts: Stage -> count.
+        told: Share -> what is counted, and of what.
 
     Example:
         >>> shares({"tagged": 4, "lead_cards": 5, "identities": 20})["lead_of_all_share"]
@@ -80,5 +86,5 @@ def shares(counts: Mapping[str, int]) -> dict[str, float]:
     """
     return {
         name: counts.get(part, 0) / counts[whole] if counts.get(whole) else 0.0
-        for name, (part, whole) in SHARES.items()
+        for name, (part, whole) in told.items()
     }

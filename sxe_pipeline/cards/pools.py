@@ -1,7 +1,7 @@
 """Lead cards, and the audience beside them, become audience pools.
 
-Here: one row per market x pool x persona x tribe x country. Not here: which pool a card is in
-(`routes.csv`, decided in `build`).
+Here: one row per market x pool x persona x tribe x country, and the facets that no pool has. Not
+here: which pool a card is in (`routes.csv`, decided in `build`).
 """
 
 import statistics
@@ -18,6 +18,7 @@ from sxe_pipeline.schema.tables import POOL
 TOP_EVIDENCE = 5
 SAMPLE_CARDS = 5
 MIN_CARDS_PER_TERM = 2
+FACETS = ("language", "follower_band")
 _KEYS = ("market", "audience_pool", "persona", "tribe", "country")
 _READ = (
     *_KEYS,
@@ -66,6 +67,22 @@ def pools(cards: pa.Table, others: pa.Table) -> pa.Table:
         for key in sorted(groups.keys() | audience.keys(), key=_none_first)
     ]
     return pa.Table.from_pylist(rows, schema=POOL.schema)
+
+
+def facets(cards: pa.Table) -> list[tuple[str, str, str | None, int]]:
+    """Count the lead cards of each market by language and by follower band.
+
+    Args:
+        cards: Table LEAD_CARD, in any order.
+
+    Returns:
+        Rows of `cards.facet`: market, facet, its value (null: not known), cards.
+    """
+    return [
+        (row["market"], facet, row[facet], row["count_all"])
+        for facet in FACETS
+        for row in cards.group_by(["market", facet]).aggregate([([], "count_all")]).to_pylist()
+    ]
 
 
 def _audience(others: pa.Table) -> dict[tuple[str | None, ...], int]:

@@ -110,6 +110,12 @@ class Taxonomy:
     markets: Sequence[Rule]
     routes: Sequence[Rule]
 
+    @property
+    def names(self) -> dict[str, str]:
+        """Persona or tribe -> its name for people."""
+        personas = {slug: persona.name for slug, persona in self.personas.items()}
+        return personas | {slug: tribe.name for slug, tribe in self.tribes.items()}
+
     def accepts(self, said: str, read: Set[str]) -> bool:
         """Whether a label is right for a reader who may have known fewer labels.
 

@@ -213,19 +213,12 @@ def rebuild_pools(
                 [],
                 is_new=False,
             )
-        counted = pools.pools(
-            inputs.read(conn, settings, inputs.CARDS),
-            inputs.read(conn, settings, inputs.OTHER_IDENTITIES),
-        )
+        cards = inputs.read(conn, settings, inputs.CARDS)
+        counted = pools.pools(cards, inputs.read(conn, settings, inputs.OTHER_IDENTITIES))
         version = tables.write(
             conn, settings.tier1_url, inputs.POOLS, counted.to_reader(), days=None
         )
-        conn.execute("delete from cards.audience_pool")
-        names = counted.column_names
-        columns = ", ".join(names)
-        with conn.cursor().copy(f"copy cards.audience_pool ({columns}) from stdin") as copy:
-            for row in counted.to_pylist():
-                copy.write_row([row[name] for name in names])
+        market.put_pools(conn, counted, pools.facets(cards))
         event = audit.record(
             "audience_pools.written",
             actor=actor,
