@@ -118,13 +118,23 @@ def _row(
     }
 
 
+def _term(words: str) -> str:
+    """Words of evidence as people read them, the same for another case or a hashtag.
+
+    Example:
+        >>> _term("Software developer/Programmer"), _term("#Baker")
+        ('software developer/programmer', 'baker')
+    """
+    return " ".join(words.casefold().lstrip("#").split())
+
+
 def _top_evidence(cards: Sequence[dict[str, Any]]) -> list[str]:
     terms: Counter[str] = Counter()
     for card in cards:
         labels = (card["persona"], card["tribe"])
         terms.update(
             {
-                phrase_skeleton(item["text"])
+                _term(item["text"])
                 for item in card["evidence"]
                 if item["text"] and item["label"] in labels and item["source"] != "audience"
             }
