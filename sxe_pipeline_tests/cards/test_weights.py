@@ -16,7 +16,7 @@ from sxe_pipeline.cards.grams import grams
 from sxe_pipeline.errors import BadConfig
 
 HOME = Path(weights.__file__).parent
-SHA256 = "668a77687fa6a1fd6bf2b6b47ebba5c2e3c3e868e77c5b9e9ccccf6bb24f7b65"
+SHA256 = "82d15ee15e552eda3af483764ea04133ee1adac910739330d87390ca7a74a5c8"
 
 
 @pytest.fixture
