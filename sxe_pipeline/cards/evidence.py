@@ -17,6 +17,11 @@ _BIO, _NAME, _PLATFORM, _LINKS = range(SEGMENTS)
 _MAX_CONFIDENCE = 0.98
 _NAME_FACTOR = 0.8
 _TAG_FACTOR = 0.9
+_POST_TAG_FACTOR = 0.8
+_POST_TERM_FACTOR = 0.4
+"""A tag is chosen, a term stands in any sentence: one is no topic yet, three of one tribe are."""
+_MOST_POST_WORDS = 30
+"""So many of the hashtags, and of the terms, that an account uses most."""
 _BUSINESS_FLAG_WEIGHT = 0.4
 _PARODY_FLAG_WEIGHT = 0.95
 
@@ -24,7 +29,8 @@ _PARODY_FLAG_WEIGHT = 0.95
 class Voice(NamedTuple):
     """What one account says of itself; every text is redacted and clean.
 
-    `language` of the bio: told, or a way to find out that is asked where it decides.
+    `language` of the bio: told, or a way to find out that is asked where it decides. Of the words
+    of posts those come first that most posts use.
     """
 
     bio: str | None = None
@@ -40,6 +46,8 @@ class Voice(NamedTuple):
     is_verified: bool | None = None
     platform: str | None = None
     handle: str | None = None
+    post_hashtags: Sequence[str] = ()
+    post_terms: Sequence[str] = ()
 
 
 class Evidence(NamedTuple):
@@ -79,6 +87,11 @@ class Case:
 
     def add(self, item: Evidence) -> None:
         """The same words count once, however often they stand there."""
+        if not self.items:
+            self.items.append(item)
+            return
+        if not self._seen:
+            self._seen.add(phrase_skeleton(self.items[0].text))
         key = phrase_skeleton(item.text)
         if key not in self._seen:
             self._seen.add(key)
@@ -91,7 +104,7 @@ class Case:
         for item in own:
             doubt *= 1.0 - item.weight
         cap = _MAX_CONFIDENCE
-        if len(own) == 1 and own[0].source == "text":
+        if len(own) == 1 and own[0].source in ("text", "posts"):
             cap = taxonomy.single_evidence_cap
         sure = min(1.0 - doubt, cap) if own else 0.0
         if with_audience and len(own) < len(self.items):
@@ -168,6 +181,7 @@ def listen(voice: Voice, number: int, cases: Cases, taxonomy: Taxonomy) -> None:
         for mark in taxonomy.domains.get(host, ()):
             _add(cases, mark, "text", "link_domains", host, (base + _LINKS, 0, 1))
     _hear_flags(voice, base + _PLATFORM, cases)
+    _listen_to_posts(voice, base + _LINKS, cases, taxonomy)
 
 
 def _add(
@@ -215,6 +229,19 @@ def _listen_to_tag(tag: str, bio: str, segment: int, cases: Cases, taxonomy: Tax
         marks = taxonomy.joined.get(words, ())
     for mark in marks:
         _add(cases, mark, "text", "bio", tag, span, _TAG_FACTOR)
+
+
+def _listen_to_posts(voice: Voice, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
+    """Posts tell what an account gathers around, never who it is."""
+    tags = voice.post_hashtags[:_MOST_POST_WORDS]
+    terms = voice.post_terms[:_MOST_POST_WORDS]
+    for order, word in enumerate((*tags, *terms)):
+        bare = split_tag(word)
+        by = _POST_TAG_FACTOR if order < len(tags) else _POST_TERM_FACTOR
+        marks = [hit.mark for hit in find(bare, taxonomy)] or taxonomy.joined.get(bare, ())
+        for mark in marks:
+            if mark.kind == "tribe":
+                _add(cases, mark, "posts", "posts", word, (segment, 2 + order, 3 + order), by)
 
 
 def _is_more_than_a_name(hit: Hit, bare: str) -> bool:

@@ -16,7 +16,7 @@ from sxe_pipeline.cards.grams import grams
 from sxe_pipeline.errors import BadConfig
 
 HOME = Path(weights.__file__).parent
-SHA256 = "82d15ee15e552eda3af483764ea04133ee1adac910739330d87390ca7a74a5c8"
+SHA256 = "4d23719d164d69685bf6f45ddfe772f72087cc3cf6f50951e84ceb2fea9926a2"
 
 
 @pytest.fixture
