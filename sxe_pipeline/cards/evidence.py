@@ -162,11 +162,26 @@ def gather(voices: Sequence[Voice], taxonomy: Taxonomy, audience: Sequence[str] 
     return cases
 
 
-def listen(voice: Voice, number: int, cases: Cases, taxonomy: Taxonomy) -> None:
-    """Add to the cases what one account says, the account being `number` of its card."""
+def listen(
+    voice: Voice,
+    number: int,
+    cases: Cases,
+    taxonomy: Taxonomy,
+    bares: Sequence[str] | None = None,
+) -> None:
+    """Add to the cases what one account says.
+
+    Args:
+        voice: The account.
+        number: Which of its card it is.
+        cases: What was heard so far.
+        taxonomy: The labels and their phrases.
+        bares: Skeletons of bio and display name, where they are known.
+    """
+    bio, name = bares or (skeleton(voice.bio or ""), skeleton(voice.display_name or ""))
     base = number * SEGMENTS
     if voice.bio:
-        for hit in hits(skeleton(voice.bio), taxonomy, voice.language):
+        for hit in hits(bio, taxonomy, voice.language):
             if not hit.is_meant:
                 cases.taken.add((hit.mark.kind, hit.mark.label))
                 continue
@@ -175,7 +190,7 @@ def listen(voice: Voice, number: int, cases: Cases, taxonomy: Taxonomy) -> None:
         for tag in hashtags(voice.bio):
             _listen_to_tag(tag, voice.bio, base + _BIO, cases, taxonomy)
     if voice.display_name:
-        _listen_to_name(voice.display_name, base + _NAME, cases, taxonomy)
+        _listen_to_name(voice.display_name, name, base + _NAME, cases, taxonomy)
     _listen_to_platform(voice, base + _PLATFORM, cases, taxonomy)
     for host in voice.link_domains:
         for mark in taxonomy.domains.get(host, ()):
@@ -199,8 +214,7 @@ def _add(
     case.add(Evidence(mark.label, source, field, text, round(mark.weight * by, 3), span))
 
 
-def _listen_to_name(name: str, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
-    bare = skeleton(name)
+def _listen_to_name(name: str, bare: str, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
     for hit in find(bare, taxonomy):
         if _is_more_than_a_name(hit, bare):
             words = name[hit.start : hit.end]

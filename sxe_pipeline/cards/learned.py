@@ -4,7 +4,9 @@ Here: one batch of cards at a time; abstaining; no label without a phrase or a w
 here: how sure a candidate is (`choices`), which words carry it (`words`).
 """
 
+import gc
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -66,9 +68,22 @@ def label_all(
         taxonomy: The labels.
         weights: The trained weights.
     """
-    if weights is None:
-        return [label(card.voices, taxonomy, audience=card.audience) for card in cards]
-    return label_cards(cards, taxonomy, weights)
+    with _uncollected():
+        if weights is None:
+            return [label(card.voices, taxonomy, audience=card.audience) for card in cards]
+        return label_cards(cards, taxonomy, weights)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for garbage: what a batch makes lives until its end, and holds no circles."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def label_cards(cards: Sequence[Said], taxonomy: Taxonomy, weights: Weights) -> list[Labels]:
@@ -80,15 +95,13 @@ def label_cards(cards: Sequence[Said], taxonomy: Taxonomy, weights: Weights) -> 
         weights: The trained weights; a label that the taxonomy lacks is never said.
     """
     voices = [voice for card in cards for voice in card.voices]
-    cases: list[Cases] = []
-    for card in cards:
-        for number, voice in enumerate(card.voices):
-            found = Cases()
-            listen(voice, number, found, taxonomy)
-            cases.append(found)
     if not voices:
         return [Labels("unknown") for _ in cards]
     texts = [texts_of(voice) for voice in voices]
+    numbers = (number for card in cards for number in range(len(card.voices)))
+    cases = [Cases() for _ in voices]
+    for number, voice, bares, found in zip(numbers, voices, texts, cases, strict=True):
+        listen(voice, number, found, taxonomy, bares[:2])
     seen = read(texts, weights)
     batch = _Batch(
         voices,

@@ -207,7 +207,10 @@ Texts = tuple[str, ...]
 
 
 class Read(NamedTuple):
-    """Known grams of a batch: account, row of the matrix, field, place, value."""
+    """Known grams of a batch: account, row of the matrix, field, place, value.
+
+    `bounds`: where the grams of each account begin, and where the last ones end.
+    """
 
     account: Numbers
     row: Numbers
@@ -216,6 +219,7 @@ class Read(NamedTuple):
     end: Numbers
     value: Numbers
     word_count: Numbers
+    bounds: Sequence[int]
 
 
 def signals_of(voice: Voice) -> list[tuple[str, str]]:
@@ -270,7 +274,9 @@ def read(texts: Sequence[Texts], weights: Weights) -> Read:
     length = np.sqrt(np.bincount(account, value * value, len(texts)))
     value = np.rint(value * VALUE / np.maximum(length[account], 1.0)).astype(np.int64)
     picked = known[first]
-    return Read(account, row, fields[picked], found.start[picked], found.end[picked], value, counts)
+    bounds = np.searchsorted(account, np.arange(len(texts) + 1)).tolist()
+    spans = found.start[picked], found.end[picked]
+    return Read(account, row, fields[picked], *spans, value, counts, bounds)
 
 
 _TIMES = np.array([0, 16, 27, 34, 38, 42, 45, 47, 49])
@@ -284,8 +290,7 @@ def scores(seen: Read, count: int, weights: Weights) -> Numbers:
     """
     sums = np.zeros((count, weights.matrix.shape[1]))
     value = seen.value.astype(np.float64)
-    bounds = np.searchsorted(seen.account, np.arange(count + 1)).tolist()
-    for account, (start, end) in enumerate(pairwise(bounds)):
+    for account, (start, end) in enumerate(pairwise(seen.bounds)):
         if start < end:
             rows = weights.matrix[seen.row[start:end]].astype(np.float64)
             np.dot(value[start:end], rows, out=sums[account])
