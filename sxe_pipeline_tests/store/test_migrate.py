@@ -20,6 +20,8 @@ FROZEN = {
     1001: "8ca202c654ebb6ed009ff599fadf2fe14954b8f6dd35352ea2803d2658bbd49b",
     1002: "0956ce8705430bc7d1630348cd125d1136874918629dab333007d5ddc55f4a9b",
     1003: "22286834757b92549f6a7392eb571d2c9a4dd8eb32ae6089e420a98cdaf31c51",
+    1004: "d5ed8116c2b57215718ac40de294fa57c0d65462e5e33112bd264d8b2b53788c",
+    1005: "54530fafa5c630459af35e75a8352dae036b3a28da7a6c77e2f6a4e41dd23f29",
 }
 """A revision never changes once it has landed: add another one instead of editing it."""
 
