@@ -16,7 +16,7 @@ from sxe_pipeline.cards.grams import grams
 from sxe_pipeline.errors import BadConfig
 
 HOME = Path(weights.__file__).parent
-SHA256 = "4d23719d164d69685bf6f45ddfe772f72087cc3cf6f50951e84ceb2fea9926a2"
+SHA256 = "e9c3d6c0d406fdf73d814c4fc2c65e8e254c28a9535c623229e9a8329275dc52"
 
 
 @pytest.fixture
