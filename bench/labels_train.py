@@ -22,8 +22,10 @@ from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import limits_train
 import numpy as np
 import scipy.sparse as sp
+from limits_train import Best
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from sxe_pipeline import contracts_root, redact
@@ -33,8 +35,6 @@ from sxe_pipeline.cards.grams import grams
 from sxe_pipeline.cli.evaluate import labelled_accounts
 
 FOLDS = 5
-LEADS, TAGGED = 0.42, 0.82
-"""Of X: what must at least be a lead card, and of these tagged; a little more than is asked for."""
 MIN_ACCOUNTS = 5
 MIN_ROWS = 3
 STRENGTH = 4.0
@@ -276,40 +276,27 @@ def unseen_confidence(fold_of: np.ndarray, inputs: np.ndarray, right: np.ndarray
     return found
 
 
-def surest(count: int, of: choices.Choices, sure: np.ndarray, right: np.ndarray):
-    """Account -> how sure its best candidate is, which that is, whether it is right."""
+def surest(count: int, of: choices.Choices, sure: np.ndarray, right: np.ndarray) -> Best:
     order = np.lexsort((-of.label, sure))
     best, label, is_right_ = np.zeros(count, np.int64), np.full(count, -1), np.zeros(count, bool)
     at = of.account[order]
     best[at], label[at], is_right_[at] = sure[order], of.label[order], right[order]
-    return best, label, is_right_
+    return Best(best, label, is_right_)
 
 
-def limits_of(data: Data, at: np.ndarray, best: Mapping[str, tuple]) -> dict[str, int]:
-    """The limits at which most pairs on X are right while enough is said."""
+def limits_of(
+    data: Data, at: np.ndarray, best: Mapping[str, Best]
+) -> tuple[dict[str, int], list[str]]:
+    """The limits, and the curve on X that those of the pair were picked from."""
     is_x = np.array([data.keys[number][0].startswith("x_") for number in at])
-    persona, tribe = best["persona"], best["tribe"]
-    right = persona[2] & tribe[2]
-    found = []
-    for lead in range(450, 850, 10):
-        for topic in range(400, 850, 10):
-            leads = is_x & (persona[0] >= lead)
-            tagged = leads & (tribe[0] >= topic)
-            enough = leads.sum() >= LEADS * is_x.sum() and tagged.sum() >= TAGGED * leads.sum()
-            if enough:
-                found.append((float(right[tagged].mean()), lead, topic))
-    _, lead, topic = max(found)
+    of_x = limits_train.of_accounts(best, is_x)
+    pair = limits_train.choose(of_x["persona"], of_x["tribe"])
     organisation = data.columns["account_type"].index("organisation")
     true = np.array([row.account_type == "organisation" for row in data.truth_of(at)])
-    sure, label, _ = best["account_type"]
-    of_type = max(
-        range(300, 700, 20), key=lambda least: f1(true, (label == organisation) & (sure >= least))
-    )
-    return {"persona": lead, "tribe": topic, "account_type": of_type}
-
-
-def f1(true: np.ndarray, said: np.ndarray) -> float:
-    return 2 * (true & said).sum() / max(1, true.sum() + said.sum())
+    sure = np.where(best["account_type"].label == organisation, best["account_type"].sure, -1)
+    of_type = limits_train.best_f1(true, sure, range(300, 700, 20))
+    limits = {"persona": pair.persona, "tribe": pair.tribe, "account_type": of_type}
+    return limits, list(limits_train.curve(of_x["persona"], of_x["tribe"]))
 
 
 def grow_brands(data: Data) -> tuple[weights.Trees, int]:
@@ -320,7 +307,7 @@ def grow_brands(data: Data) -> tuple[weights.Trees, int]:
     table, words = unseen_scores(data, at)
     found = candidates(data, at, table, words, (choices.BRAND,))[choices.BRAND]
     sure = unseen_confidence(data.fold[at], found.inputs, right)
-    limit = max(range(200, 700, 20), key=lambda least: f1(right, sure >= least))
+    limit = limits_train.best_f1(right, sure, range(200, 700, 20))
     return grown(found.inputs, right), limit
 
 
@@ -348,18 +335,17 @@ def train(folder: Path) -> tuple[weights.Weights, list[str]]:
         sure = unseen_confidence(data.fold[at][of.account], of.inputs, right)
         best[kind] = surest(len(at), of, sure, right)
         trees[kind] = grown(of.inputs, right)
-    limits = limits_of(data, at, best)
+    limits, curve = limits_of(data, at, best)
     trees[choices.BRAND], limits[choices.BRAND] = grow_brands(data)
-    said.append(f"limits {limits}")
+    said += [f"limits {limits}", *curve]
     for name in ("x_", "tt_", "es", "biodrop"):
-        mine = np.array([row.key[0].startswith(name) for row in rows])
-        leads = mine & (best["persona"][0] >= limits["persona"])
-        tagged = leads & (best["tribe"][0] >= limits["tribe"])
-        right = (best["persona"][2] & best["tribe"][2])[tagged].mean()
-        said.append(
-            f"{name}: lead {leads.sum() / mine.sum():.3f}, tagged {tagged.sum() / leads.sum():.3f},"
-            f" pair {tagged.sum() / mine.sum():.3f} right {right:.3f}"
+        mine = limits_train.of_accounts(
+            best, np.array([row.key[0].startswith(name) for row in rows])
         )
+        is_at = limits_train.point(
+            mine["persona"], mine["tribe"], (limits["persona"], limits["tribe"])
+        )
+        said.append(f"{name}: {is_at}")
     about = {
         "taxonomy": data.taxonomy.version,
         "taxonomy_sha256": data.taxonomy.sha256,

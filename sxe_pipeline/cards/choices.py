@@ -72,7 +72,7 @@ def choices(
         kinds: Which candidates are wanted; `BRAND` tells brands from people, and is no label.
     """
     likely = {task: probability(scores[:, weights.task(task)]) for task in weights.columns}
-    rules = {kind: _rules(cases, kind, weights.columns[kind], taxonomy) for kind in (*KINDS, BRAND)}
+    rules = _rules(cases, weights, taxonomy)
     around = _around(voices, likely, rules, word_counts, weights, taxonomy)
     found: dict[str, Choices] = {}
     for kind in kinds:
@@ -118,17 +118,20 @@ class _Rules(NamedTuple):
     is_platform: Numbers
 
 
-def _rules(cases: Sequence[Cases], kind: str, names: Sequence[str], taxonomy: Taxonomy) -> _Rules:
-    number = {name: n for n, name in enumerate(names)}
-    shape = (4, len(cases), len(names))
-    table = np.zeros(shape, np.int64)
+def _rules(cases: Sequence[Cases], weights: Weights, taxonomy: Taxonomy) -> dict[str, _Rules]:
+    kinds = (*KINDS, BRAND)
+    number = {(k, name): n for k in kinds for n, name in enumerate(weights.columns[k])}
+    cells: dict[str, list[tuple[int, ...]]] = {kind: [] for kind in kinds}
+    for account, found in enumerate(cases):
+        for label, case in found.items():
+            if label in number:
+                cells[label[0]].append((account, number[label], *case.summary(taxonomy)))
+    return {k: _table(cells[k], (len(cases), len(weights.columns[k]))) for k in kinds}
+
+
+def _table(cells: Sequence[tuple[int, ...]], shape: tuple[int, int]) -> _Rules:
+    table = np.zeros((4, *shape), np.int64)
     table[2] = -1
-    cells = [
-        (account, number[name], *case.summary(taxonomy))
-        for account, found in enumerate(cases)
-        for (of, name), case in found.items()
-        if of == kind and name in number
-    ]
     if cells:
         account, label, *values = np.array(cells, np.int64).T
         segment, start = values[2:4]
@@ -271,16 +274,14 @@ def confidence(inputs: Numbers, trees: Trees) -> Numbers:
     Every split is asked once for all candidates and takes the leaves behind it away; the first leaf
     that is left is the one that a walk down the tree would reach.
     """
-    columns = np.ascontiguousarray(inputs.T)
+    columns = np.ascontiguousarray(inputs.T, dtype=np.int32)
     total = np.full(len(inputs), trees.start, np.int64)
-    for tree in range(len(trees.leaves)):
-        left = np.full(len(inputs), 0xFF, np.uint8)
-        for at, limit, mask in zip(
-            trees.inputs[tree], trees.limits[tree], trees.masks[tree], strict=True
-        ):
-            left &= np.where(columns[at] > limit, mask, np.uint8(0xFF))
-        total += trees.leaves[tree][_FIRST[left]]
+    limits, taken = trees.limits.astype(np.int32), ~trees.masks
+    for tree, asked in enumerate(trees.inputs):
+        is_right = columns[asked] > limits[tree][:, None]
+        away = np.bitwise_or.reduce(is_right.view(np.uint8) * taken[tree][:, None], axis=0)
+        total += trees.leaves[tree][_FIRST_LEFT[away]]
     return probability(total) * UNIT // _WHOLE
 
 
-_FIRST = np.array([next((b for b in range(8) if n >> b & 1), 0) for n in range(256)])
+_FIRST_LEFT = np.array([next((b for b in range(8) if not n >> b & 1), 0) for n in range(256)])

@@ -17,6 +17,11 @@ _BIO, _NAME, _PLATFORM, _LINKS = range(SEGMENTS)
 _MAX_CONFIDENCE = 0.98
 _NAME_FACTOR = 0.8
 _TAG_FACTOR = 0.9
+_POST_TAG_FACTOR = 0.8
+_POST_TERM_FACTOR = 0.4
+"""A tag is chosen, a term stands in any sentence: one is no topic yet, three of one tribe are."""
+_MOST_POST_WORDS = 30
+"""So many of the hashtags, and of the terms, that an account uses most."""
 _BUSINESS_FLAG_WEIGHT = 0.4
 _PARODY_FLAG_WEIGHT = 0.95
 
@@ -24,7 +29,8 @@ _PARODY_FLAG_WEIGHT = 0.95
 class Voice(NamedTuple):
     """What one account says of itself; every text is redacted and clean.
 
-    `language` of the bio: told, or a way to find out that is asked where it decides.
+    `language` of the bio: told, or a way to find out that is asked where it decides. Of the words
+    of posts those come first that most posts use.
     """
 
     bio: str | None = None
@@ -40,6 +46,8 @@ class Voice(NamedTuple):
     is_verified: bool | None = None
     platform: str | None = None
     handle: str | None = None
+    post_hashtags: Sequence[str] = ()
+    post_terms: Sequence[str] = ()
 
 
 class Evidence(NamedTuple):
@@ -79,6 +87,11 @@ class Case:
 
     def add(self, item: Evidence) -> None:
         """The same words count once, however often they stand there."""
+        if not self.items:
+            self.items.append(item)
+            return
+        if not self._seen:
+            self._seen.add(phrase_skeleton(self.items[0].text))
         key = phrase_skeleton(item.text)
         if key not in self._seen:
             self._seen.add(key)
@@ -91,7 +104,7 @@ class Case:
         for item in own:
             doubt *= 1.0 - item.weight
         cap = _MAX_CONFIDENCE
-        if len(own) == 1 and own[0].source == "text":
+        if len(own) == 1 and own[0].source in ("text", "posts"):
             cap = taxonomy.single_evidence_cap
         sure = min(1.0 - doubt, cap) if own else 0.0
         if with_audience and len(own) < len(self.items):
@@ -149,11 +162,26 @@ def gather(voices: Sequence[Voice], taxonomy: Taxonomy, audience: Sequence[str] 
     return cases
 
 
-def listen(voice: Voice, number: int, cases: Cases, taxonomy: Taxonomy) -> None:
-    """Add to the cases what one account says, the account being `number` of its card."""
+def listen(
+    voice: Voice,
+    number: int,
+    cases: Cases,
+    taxonomy: Taxonomy,
+    bares: Sequence[str] | None = None,
+) -> None:
+    """Add to the cases what one account says.
+
+    Args:
+        voice: The account.
+        number: Which of its card it is.
+        cases: What was heard so far.
+        taxonomy: The labels and their phrases.
+        bares: Skeletons of bio and display name, where they are known.
+    """
+    bio, name = bares or (skeleton(voice.bio or ""), skeleton(voice.display_name or ""))
     base = number * SEGMENTS
     if voice.bio:
-        for hit in hits(skeleton(voice.bio), taxonomy, voice.language):
+        for hit in hits(bio, taxonomy, voice.language):
             if not hit.is_meant:
                 cases.taken.add((hit.mark.kind, hit.mark.label))
                 continue
@@ -162,12 +190,13 @@ def listen(voice: Voice, number: int, cases: Cases, taxonomy: Taxonomy) -> None:
         for tag in hashtags(voice.bio):
             _listen_to_tag(tag, voice.bio, base + _BIO, cases, taxonomy)
     if voice.display_name:
-        _listen_to_name(voice.display_name, base + _NAME, cases, taxonomy)
+        _listen_to_name(voice.display_name, name, base + _NAME, cases, taxonomy)
     _listen_to_platform(voice, base + _PLATFORM, cases, taxonomy)
     for host in voice.link_domains:
         for mark in taxonomy.domains.get(host, ()):
             _add(cases, mark, "text", "link_domains", host, (base + _LINKS, 0, 1))
     _hear_flags(voice, base + _PLATFORM, cases)
+    _listen_to_posts(voice, base + _LINKS, cases, taxonomy)
 
 
 def _add(
@@ -185,8 +214,7 @@ def _add(
     case.add(Evidence(mark.label, source, field, text, round(mark.weight * by, 3), span))
 
 
-def _listen_to_name(name: str, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
-    bare = skeleton(name)
+def _listen_to_name(name: str, bare: str, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
     for hit in find(bare, taxonomy):
         if _is_more_than_a_name(hit, bare):
             words = name[hit.start : hit.end]
@@ -215,6 +243,19 @@ def _listen_to_tag(tag: str, bio: str, segment: int, cases: Cases, taxonomy: Tax
         marks = taxonomy.joined.get(words, ())
     for mark in marks:
         _add(cases, mark, "text", "bio", tag, span, _TAG_FACTOR)
+
+
+def _listen_to_posts(voice: Voice, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
+    """Posts tell what an account gathers around, never who it is."""
+    tags = voice.post_hashtags[:_MOST_POST_WORDS]
+    terms = voice.post_terms[:_MOST_POST_WORDS]
+    for order, word in enumerate((*tags, *terms)):
+        bare = split_tag(word)
+        by = _POST_TAG_FACTOR if order < len(tags) else _POST_TERM_FACTOR
+        marks = [hit.mark for hit in find(bare, taxonomy)] or taxonomy.joined.get(bare, ())
+        for mark in marks:
+            if mark.kind == "tribe":
+                _add(cases, mark, "posts", "posts", word, (segment, 2 + order, 3 + order), by)
 
 
 def _is_more_than_a_name(hit: Hit, bare: str) -> bool:

@@ -93,7 +93,7 @@ def _decide(voices: Sequence[Voice], cases: Cases, taxonomy: Taxonomy) -> Labels
         persona is not None
         and topic is not None
         and _is_own(topic, taxonomy)
-        and any(item.source == "text" for item in (*role, *topic.items))
+        and any(item.source in ("text", "posts") for item in (*role, *topic.items))
     )
     return Labels(
         account_type=account_type,

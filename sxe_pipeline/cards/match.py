@@ -79,7 +79,12 @@ def hits(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
         return found
     starts = [each.start for each in nearby]
     return [
-        hit._replace(is_meant=not _is_taken_away(hit, _around(hit, nearby, starts), bare))
+        Hit(
+            hit.mark,
+            hit.start,
+            hit.end,
+            not _is_taken_away(hit, _around(hit, nearby, starts), bare),
+        )
         for hit in found
     ]
 

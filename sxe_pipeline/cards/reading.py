@@ -55,6 +55,8 @@ class Account(NamedTuple):
     is_minor: bool | None
     is_parody: bool | None
     link_hub: str | None
+    post_hashtags: list[str]
+    post_terms: list[str]
     ruleset_version: str
     first_seen_at: datetime
     observed_at: datetime
@@ -181,6 +183,8 @@ def said(
             is_verified=account.is_verified,
             platform=account.platform,
             handle=account.handle,
+            post_hashtags=account.post_hashtags,
+            post_terms=account.post_terms,
         )
         for account, bio in zip(accounts, reading.bios, strict=True)
     ]

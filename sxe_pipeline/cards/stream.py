@@ -27,7 +27,8 @@ def label_lines(
     Args:
         lines: JSON objects, one a line; empty lines are skipped. Beside the text are read, where
             they stand there: platform, handle, display_name, links, category, category_kind,
-            follower_count, is_business, is_verified, is_parody, interests, audience_tribes; or
+            follower_count, is_business, is_verified, is_parody, interests, post_hashtags,
+            post_terms, audience_tribes; or
             `accounts`, a list of such objects, the primary one first. A value of another type is
             as good as none.
         field: Name of the text field. Missing or null: every label is null or `unknown`.
@@ -91,6 +92,8 @@ def _voice(row: dict[str, Any], field: str, languages: text.Languages) -> Voice:
         is_verified=row.get("is_verified") is True,
         platform=_text(row.get("platform")),
         handle=_text(row.get("handle")),
+        post_hashtags=_texts(row.get("post_hashtags")),
+        post_terms=_texts(row.get("post_terms")),
     )
 
 

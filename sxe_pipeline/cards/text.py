@@ -65,6 +65,8 @@ def clean(text: str | None) -> str | None:
         return None
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
+    if "  " not in text and text.isprintable():
+        return text.strip() or None
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     text = _LINES.sub("\n", _BLANKS.sub(" ", _UNWANTED.sub("", text))).strip()
     return text or None

@@ -7,6 +7,7 @@ their accounts. Not here: scoring (`measure`), training (`bench/labels_train.py`
 import csv
 import hashlib
 import json
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -118,13 +119,16 @@ def accounts(folder: Path, observed: Observed, redact: Redact) -> dict[Key, Voic
         redact: Redacts texts that stand in no table.
     """
     found: dict[Key, Voice] = {}
+    posts: dict[Key, dict[str, Mapping[str, Any]]] = defaultdict(dict)
     for file, source in SOURCES.items():
         path = folder / "tables" / file
         rows = (
             (row for batch in observed(path) for row in batch.to_pylist()) if path.is_file() else ()
         )
         for row in sorted(rows, key=lambda row: row["observed_at"]):
-            found[source, row["account_key"]] = voice_of(row)
+            key = source, row["account_key"]
+            posts[key] |= {post["post_id"]: post for post in row.get("own_posts") or ()}
+            found[key] = voice_of(row | _words_of(posts[key].values()))
     others = dict(_others(folder))
     for name in ("bio", "display_name"):
         texts = redact(pa.array([row.get(name) for row in others.values()], pa.string()))
@@ -148,7 +152,18 @@ def voice_of(row: Mapping[str, Any]) -> Voice:
         is_verified=row.get("is_verified"),
         platform=row.get("platform"),
         handle=row.get("handle"),
+        post_hashtags=row.get("post_hashtags") or (),
+        post_terms=row.get("post_terms") or (),
     )
+
+
+def _words_of(posts: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Hashtags and terms, those of most posts first, as a profile has them."""
+    found = {}
+    for name in ("hashtags", "terms"):
+        used = Counter(word for post in posts for word in post[name] or ())
+        found[f"post_{name}"] = sorted(used, key=lambda word: (-used[word], word))
+    return found
 
 
 def _others(folder: Path) -> Iterator[tuple[Key, dict[str, Any]]]:

@@ -32,6 +32,8 @@ UNIT = 1000
 """Scores, probabilities and confidences are whole thousandths."""
 TREE_KINDS = ("persona", "tribe", "account_type", "brand")
 VALUE = 2048
+_FEW_GRAMS = 3_000
+"""127 x 2,048 and half a unit of rounding a gram, times the root of this, is under 2**24."""
 SHIFT = 20
 FILE, DIGEST = "weights.npz", "weights.sha256"
 _FORMAT = "1"
@@ -207,7 +209,10 @@ Texts = tuple[str, ...]
 
 
 class Read(NamedTuple):
-    """Known grams of a batch: account, row of the matrix, field, place, value."""
+    """Known grams of a batch: account, row of the matrix, field, place, value.
+
+    `bounds`: where the grams of each account begin, and where the last ones end.
+    """
 
     account: Numbers
     row: Numbers
@@ -216,6 +221,7 @@ class Read(NamedTuple):
     end: Numbers
     value: Numbers
     word_count: Numbers
+    bounds: Sequence[int]
 
 
 def signals_of(voice: Voice) -> list[tuple[str, str]]:
@@ -270,7 +276,9 @@ def read(texts: Sequence[Texts], weights: Weights) -> Read:
     length = np.sqrt(np.bincount(account, value * value, len(texts)))
     value = np.rint(value * VALUE / np.maximum(length[account], 1.0)).astype(np.int64)
     picked = known[first]
-    return Read(account, row, fields[picked], found.start[picked], found.end[picked], value, counts)
+    bounds = np.searchsorted(account, np.arange(len(texts) + 1)).tolist()
+    spans = found.start[picked], found.end[picked]
+    return Read(account, row, fields[picked], *spans, value, counts, bounds)
 
 
 _TIMES = np.array([0, 16, 27, 34, 38, 42, 45, 47, 49])
@@ -279,14 +287,16 @@ _TIMES = np.array([0, 16, 27, 34, 38, 42, 45, 47, 49])
 def scores(seen: Read, count: int, weights: Weights) -> Numbers:
     """Log-odds of every column for every account, in thousandths.
 
-    Sums of whole numbers far below 2**53: a double holds each of them exactly, in whatever order
-    and by whatever library they are added.
+    Sums of whole numbers: a float holds each of them exactly, in whatever order and by whatever
+    library they are added. Values of an account have the length `VALUE`, so that of few grams no
+    sum reaches 2**24; of many none reaches 2**53.
     """
-    sums = np.zeros((count, weights.matrix.shape[1]))
-    value = seen.value.astype(np.float64)
-    bounds = np.searchsorted(seen.account, np.arange(count + 1)).tolist()
-    for account, (start, end) in enumerate(pairwise(bounds)):
+    most = max(np.diff(seen.bounds), default=0)
+    exact = np.float32 if most <= _FEW_GRAMS else np.float64
+    sums = np.zeros((count, weights.matrix.shape[1]), exact)
+    value = seen.value.astype(exact)
+    for account, (start, end) in enumerate(pairwise(seen.bounds)):
         if start < end:
-            rows = weights.matrix[seen.row[start:end]].astype(np.float64)
+            rows = weights.matrix[seen.row[start:end]].astype(exact)
             np.dot(value[start:end], rows, out=sums[account])
     return ((sums.astype(np.int64) * weights.scale) >> SHIFT) + weights.bias

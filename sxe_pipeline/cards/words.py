@@ -86,8 +86,7 @@ def _carried(
     account: int, column: int, origins: Numbers, seen: Read, weights: Weights
 ) -> list[float]:
     """What all characters before each one add to the label, the fields one behind the other."""
-    first, last = np.searchsorted(seen.account, (account, account + 1))
-    own = slice(int(first), int(last))
+    own = slice(*seen.bounds[account : account + 2])
     at = origins[seen.field[own]] + 1
     start, end = at + seen.start[own], at + seen.end[own]
     each = weights.matrix[seen.row[own], column] * seen.value[own] / (end - start)

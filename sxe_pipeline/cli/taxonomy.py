@@ -18,7 +18,10 @@ from sxe_pipeline.cli.output import answer, as_json, plain, table
 from sxe_pipeline.errors import BadInput
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from sxe_pipeline.cards.changes import Change, Move
+    from sxe_pipeline.cards.drift import Drift
     from sxe_pipeline.cards.trial import Trial
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -60,22 +63,30 @@ def check(folder: Path | None, against: Path | None, as_json: bool) -> None:
 @as_json
 def diff(old: Path, new: Path, cards: bool, as_json: bool) -> None:
     """What stands otherwise in NEW than in OLD: labels, phrases, rules; with --cards, cards."""
-    from sxe_pipeline.cards import changes, files, taxonomy
+    from sxe_pipeline.cards import changes, drift, files, taxonomy
 
     for each in (old, new):
         taxonomy.load(each)  # a folder that the loader refuses is not compared
     found = changes.changes(files.read(old), files.read(new))
-    moved = _moves(old, new) if cards else None
+    built = _built(old, new) if cards else None
+    moved = changes.moves(*built) if built else None
+    shifts = drift.drift(*built) if built else []
     data: dict[str, Any] = {
         "changes": [{**each._asdict(), "what": each.what} for each in found],
         "labels": changes.labels_changed(found),
     }
     if moved is not None:
         data["cards"] = [each._asdict() for each in moved]
-    answer("taxonomy diff", data, as_json, map(plain, _diff_lines(found, data["labels"], moved)))
+        data["drift"] = [
+            each._asdict()
+            | {"is_over": each.is_over, "largest": [share._asdict() for share in each.largest]}
+            for each in shifts
+        ]
+    lines = [*_diff_lines(found, data["labels"], moved), *_drift_lines(shifts)]
+    answer("taxonomy diff", data, as_json, map(plain, lines))
 
 
-def _moves(old: Path, new: Path) -> "list[Move]":
+def _built(old: Path, new: Path) -> "list[pa.Table]":
     from sxe_pipeline.cards import changes, taxonomy, tier1
     from sxe_pipeline.store import sql
 
@@ -85,7 +96,7 @@ def _moves(old: Path, new: Path) -> "list[Move]":
             progress.say(f"labeling the cards of this home with the {which} labels")
             cards = tier1.built_with(conn, given, taxonomy.load(folder)).cards
             built.append(cards.select(("card_id", *changes.CARD_COLUMNS)))
-    return changes.moves(*built)
+    return built
 
 
 def _diff_lines(
@@ -106,6 +117,29 @@ def _diff_lines(
             yield from table(rows[:_SHOWN])
         if len(moved) > _SHOWN:
             yield f"... {len(moved) - _SHOWN} more; --json lists them"
+
+
+def _drift_lines(found: "Sequence[Drift]") -> Iterator[str]:
+    """Shares of labels: how far they lie apart, and which changed most."""
+    if not found:
+        return
+    yield "shares of labels:"
+    yield from table(
+        [
+            {
+                "column": each.column,
+                "apart": f"{each.distance:.3f}",
+                "by chance": f"{each.by_chance:.3f}",
+                "limit": f"{each.limit:g}",
+                "": "DRIFTED" if each.is_over else "",
+                "most": ", ".join(
+                    f"{share.label or 'none'} {share.before:.3f} -> {share.after:.3f}"
+                    for share in each.largest
+                ),
+            }
+            for each in found
+        ]
+    )
 
 
 @taxonomy.command("try")

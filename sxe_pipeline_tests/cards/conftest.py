@@ -18,7 +18,14 @@ SEEN = datetime(2026, 6, 1, tzinfo=UTC)
 NEWEST = date(2026, 6, 2)
 FULL = policy.Policy("test", {"x": "full", "tiktok": "full", "threads": "ids_only"})
 
-_LISTS = {"handles": [], "collections": ["pool"], "links": [], "interests": []}
+_LISTS = {
+    "handles": [],
+    "collections": ["pool"],
+    "links": [],
+    "interests": [],
+    "post_hashtags": [],
+    "post_terms": [],
+}
 _FIXED = {
     "redaction_count": 0,
     "redaction_kinds": [],

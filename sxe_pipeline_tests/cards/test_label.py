@@ -95,6 +95,30 @@ def test_a_platform_category_is_a_source_but_no_pair_by_itself(shipped: Taxonomy
     assert (labels.standing, labels.is_own_words) == ("lead", False)
 
 
+def test_hashtags_of_posts_say_what_somebody_gathers_around_but_never_who_it_is(
+    shipped: Taxonomy,
+) -> None:
+    tags = ["SourdoughBread", "photographer", "trailrunning"]
+    labels = label([Voice(bio="Nurse", post_hashtags=tags)], shipped)
+
+    assert labels.persona == "health_worker"
+    said = {(item.label, item.field, item.text) for item in labels.evidence}
+    assert {("food_cooking", "posts", "SourdoughBread"), ("running_cycling", "posts", tags[2])} <= (
+        said
+    )
+    assert "photographer" not in {item.label for item in labels.evidence}
+    assert labels.is_own_words
+
+
+def test_one_word_of_posts_is_no_topic_yet_but_three_of_one_tribe_are(shipped: Taxonomy) -> None:
+    words = ["soccer", "goalkeeper", "footballer", "guitar"]
+    one, all_ = (label([Voice(post_terms=terms)], shipped) for terms in (words[:1], words))
+
+    assert one.tribes == []
+    assert all_.tribes == ["football_soccer"]
+    assert {item.source for item in all_.evidence} == {"posts"}
+
+
 def test_the_same_bio_on_two_accounts_counts_once(shipped: Taxonomy) -> None:
     voice = Voice(bio="Wedding photographer")
 

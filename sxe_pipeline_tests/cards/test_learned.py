@@ -152,7 +152,7 @@ def test_a_label_that_the_weights_lack_comes_from_its_phrases(folder, trained) -
     labels = one(trained, taxonomy.load(folder), Voice(bio="Lighthouse keeper on Skye"))
 
     assert (labels.persona, labels.persona_family) == ("lighthouse_keeper", "trades")
-    assert labels.persona_confidence == 0.85
+    assert labels.persona_confidence == 0.765
     assert labels.evidence[0].text == "Lighthouse keeper"
 
 
@@ -231,6 +231,8 @@ PERSON = st.fixed_dictionaries(
         "follower_count": st.sampled_from([None, 0, 12_000]),
         "is_verified": st.booleans(),
         "links": st.lists(st.sampled_from(["https://github.com/a", "etsy.com/shop/a"]), max_size=2),
+        "post_hashtags": st.lists(st.sampled_from(["sourdough", "BreakingNews", "zz"]), max_size=3),
+        "post_terms": st.lists(st.sampled_from(["football", "goal", "league"]), max_size=3),
     }
 )
 
@@ -320,7 +322,7 @@ def test_stop_words_and_denied_words_are_no_evidence(shipped, trained) -> None:
 
 ODD = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.integers())
 FIELDS = "bio display_name links category category_kind follower_count is_business is_verified"
-FIELDS += " is_parody interests audience_tribes accounts platform handle"
+FIELDS += " is_parody interests post_hashtags post_terms audience_tribes accounts platform handle"
 
 
 @SOME

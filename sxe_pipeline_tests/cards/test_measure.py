@@ -3,6 +3,7 @@
 import csv
 import json
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
@@ -130,6 +131,25 @@ def test_an_interval_holds_its_share_and_stays_between_nought_and_one(hits, of):
 
     assert 0 <= low <= hits / of <= high <= 1
     assert measure.wilson(0, 0) is None
+
+
+def test_an_account_has_the_hashtags_of_all_its_posts_those_of_most_posts_first(folder):
+    (folder / "tables" / "x_brightdata_post_authors.csv").touch()
+
+    def post(name, *tags):
+        return {"post_id": name, "hashtags": list(tags), "terms": None}
+
+    own_posts = [[post("1", "tea")], [post("1", "tea"), post("2", "rye", "tea"), post("3", "rye")]]
+    own_posts.append([post("4", "rye"), {"post_id": "5", "hashtags": None, "terms": ["oven"]}])
+    rows = [
+        {"account_key": "handle:ana", "observed_at": n, "platform": "x", "own_posts": each}
+        for n, each in enumerate(own_posts)
+    ]
+
+    found = truth.accounts(folder, lambda _: [pa.RecordBatch.from_pylist(rows)], lambda a: a)
+
+    (voice,) = found.values()
+    assert (voice.post_hashtags, voice.post_terms) == (["rye", "tea"], ["oven"])
 
 
 def test_every_account_falls_to_one_of_five_parts_for_ever():

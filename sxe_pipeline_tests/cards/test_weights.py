@@ -16,7 +16,7 @@ from sxe_pipeline.cards.grams import grams
 from sxe_pipeline.errors import BadConfig
 
 HOME = Path(weights.__file__).parent
-SHA256 = "668a77687fa6a1fd6bf2b6b47ebba5c2e3c3e868e77c5b9e9ccccf6bb24f7b65"
+SHA256 = "e9c3d6c0d406fdf73d814c4fc2c65e8e254c28a9535c623229e9a8329275dc52"
 
 
 @pytest.fixture
@@ -178,3 +178,16 @@ def test_a_probability_grows_with_its_score_and_stays_between_nought_and_one() -
 
     assert (np.diff(chances) >= 0).all()
     assert (chances.min(), chances.max(), probability(np.array([0]))[0]) == (45, 999_955, 500_000)
+
+
+@pytest.mark.parametrize("count", [1, 300, 3_000, 3_001, 50_000])
+def test_the_largest_sums_there_can_be_are_exact(shipped, count) -> None:
+    trained = weights.shipped(shipped)
+    width = len(trained.scale)
+    greatest = replace(trained, matrix=np.full((count, width), 127, np.int8))
+    value = np.full(count, round(weights.VALUE / count**0.5), np.int64)
+    nothing, grams_ = np.zeros(count, np.int64), np.arange(count)
+    seen = weights.Read(nothing, grams_, nothing, nothing, nothing, value, nothing, [0, count])
+
+    plain = [127 * int(value.sum()) * scale >> weights.SHIFT for scale in trained.scale.tolist()]
+    assert (weights.scores(seen, 1, greatest)[0] == plain + trained.bias).all()

@@ -138,7 +138,8 @@ def test_diff_counts_the_cards_of_this_home_that_would_change_and_names_ids_alon
 ):
     root = (tmp_path / "tier1").as_uri()
     dsn = database.dsn("sxe_social")
-    people = [landing.sighting(f"id:{n}", bio=f"Zymurgist number {n}") for n in range(7)]
+    bios = [f"Zymurgist number {n}" for n in range(7)] + ["Wedding photographer number 7"] * 3
+    people = [landing.sighting(f"id:{n}", bio=bio) for n, bio in enumerate(bios)]
     with sql.connect(dsn) as conn:
         tier = Tier(conn, dsn, root)
         tier.observe({landing.NOW.date(): [landing.File("people", tuple(people))]})
@@ -159,7 +160,12 @@ def test_diff_counts_the_cards_of_this_home_that_would_change_and_names_ids_alon
     assert moved["persona"]["cards"] == 7
     assert set(moved["persona"]["sample"]) < cards
     assert len(moved["persona"]["sample"]) == 5
-    assert "number" not in shown + json.dumps(told["cards"])
+    drift = {each["column"]: each for each in told["drift"]}
+    assert (drift["persona"]["before_count"], drift["persona"]["after_count"]) == (3, 10)
+    assert drift["persona"]["distance"] == 0.7
+    assert drift["persona"]["largest"][0] == {"label": "photographer", "before": 1.0, "after": 0.3}
+    assert "photographer 1.000 -> 0.300" in shown
+    assert "number" not in shown + json.dumps([told["cards"], told["drift"]])
 
 
 def test_diff_with_cards_needs_a_home_that_was_built(typed, folder, database):
