@@ -13,7 +13,7 @@ RIGHT, TAGGED = 0.82, 0.80
 """What the labels promise: pairs right, of tagged cards; tagged, of lead cards."""
 FRESH = 650
 """Accounts that the promises are judged on: so many of X are held back."""
-_NINE_OF_TEN = 1.28
+_FOUR_OF_FIVE = 0.84
 _DRAWS = 400
 _LEADS = range(450, 850, 10)
 _TOPICS = range(400, 850, 10)
@@ -39,16 +39,16 @@ class Point(NamedTuple):
 
     @property
     def keeps_promises(self) -> bool:
-        """Whether nine of ten fresh samples are expected to have both shares."""
+        """Whether four of five fresh samples are expected to have both shares."""
         is_right = _low(self.right, self.tagged, self.accounts) >= RIGHT
         return is_right and _low(self.tagged, self.leads, self.accounts) >= TAGGED
 
 
 def _low(hits: int, of: int, accounts: int) -> float:
-    """The share that nine of ten fresh samples reach: it is unsure here, and varies there."""
+    """The share that four of five fresh samples reach: it is unsure here, and varies there."""
     share = hits / of
     spread = share * (1 - share) * (1 / of + accounts / (of * FRESH))
-    return share - _NINE_OF_TEN * float(np.sqrt(spread))
+    return share - _FOUR_OF_FIVE * float(np.sqrt(spread))
 
 
 def point(persona: Best, tribe: Best, limits: tuple[int, int]) -> Point:

@@ -7,9 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sxe_pipeline import contracts_root
 from sxe_pipeline.cards import card, files, idle, lint, taxonomy
 from sxe_pipeline.errors import BadConfig
 from sxe_pipeline_tests.cards.edits import add, put
+
+SHIPPED = taxonomy.load(contracts_root() / "taxonomy").version
+_LINE, _PATCH = SHIPPED.rsplit(".", 1)
+PATCHED = f"{_LINE}.{int(_PATCH) + 1}"
 
 
 def faults(folder: Path, shipped: Path | None = None) -> list[files.Fault]:
@@ -65,7 +70,7 @@ def test_all_faults_are_said_at_once_each_with_its_line(folder: Path) -> None:
         pytest.param(
             "  video_editor: {", "  developer_relations: {", "stands twice", id="a label twice"
         ),
-        pytest.param("version: 0.2.0", "version: two", "1.2.3", id="no version"),
+        pytest.param(f"version: {SHIPPED}", "version: two", "1.2.3", id="no version"),
         pytest.param("persona: 0.6,", "persona: .nan,", "between 0 and 1", id="no threshold"),
         pytest.param("  student: [student_life]", "  student: [x]", "no tribe x", id="an echo"),
     ],
@@ -226,7 +231,7 @@ def test_a_context_that_changes_nothing_is_idle(
 
 @pytest.mark.parametrize(
     ("version", "is_due"),
-    [("0.2.0", True), ("0.2.1", True), ("0.3.0", False), ("1.0.0", False), ("0.1.9", True)],
+    [(SHIPPED, True), (PATCHED, True), ("0.3.0", False), ("1.0.0", False), ("0.1.9", True)],
 )
 def test_a_new_label_needs_a_minor_version(
     folder: Path, tmp_path: Path, shipped_folder: Path, version: str, is_due: bool
@@ -234,7 +239,7 @@ def test_a_new_label_needs_a_minor_version(
     text = (
         (folder / "taxonomy.yaml")
         .read_text("utf-8")
-        .replace("version: 0.2.0", f"version: {version}")
+        .replace(f"version: {SHIPPED}", f"version: {version}")
     )
     (folder / "taxonomy.yaml").write_text(text + '  ferries: {theme: transport, name: "Ferries"}\n')
 
@@ -247,21 +252,21 @@ def test_a_new_label_needs_a_minor_version(
 def test_a_label_that_goes_needs_a_major_version(folder: Path, shipped_folder: Path) -> None:
     text = (folder / "taxonomy.yaml").read_text("utf-8").splitlines(keepends=True)
     kept = [line for line in text if not line.startswith("  horses:")]
-    (folder / "taxonomy.yaml").write_text("".join(kept).replace("0.2.0", "0.3.0"))
+    (folder / "taxonomy.yaml").write_text("".join(kept).replace(SHIPPED, "0.3.0"))
     for name in ("phrases.csv", "routes.csv"):
         table = (folder / name).read_text("utf-8").replace("|horses", "").splitlines(keepends=True)
         (folder / name).write_text("".join(r for r in table if not r.startswith("horses,")))
 
     [fault] = faults(folder, shipped_folder)
 
-    assert fault.said.startswith("the files differ from 0.2.0: a major version is due, 1.0.0")
+    assert fault.said.startswith(f"the files differ from {SHIPPED}: a major version is due, 1.0.0")
 
 
 def test_a_phrase_needs_a_patch_version(folder: Path, shipped_folder: Path) -> None:
     add(folder, "phrases.csv", "writer", "wordsmithing", "en", "word", "0.9")
 
     [late] = faults(folder, shipped_folder)
-    put(folder, "taxonomy.yaml", "version: 0.2.0", "version: 0.2.1")
+    put(folder, "taxonomy.yaml", f"version: {SHIPPED}", f"version: {PATCHED}")
 
-    assert "a patch version is due, 0.2.1 or later" in late.said
+    assert f"a patch version is due, {PATCHED} or later" in late.said
     assert faults(folder, shipped_folder) == []

@@ -16,7 +16,7 @@ from sxe_pipeline.cards.grams import grams
 from sxe_pipeline.errors import BadConfig
 
 HOME = Path(weights.__file__).parent
-SHA256 = "e9c3d6c0d406fdf73d814c4fc2c65e8e254c28a9535c623229e9a8329275dc52"
+SHA256 = "50438086344a5084d3105dc8c8591f93310608072518bf6e474ed1755bc76e48"
 
 
 @pytest.fixture
