@@ -14,6 +14,7 @@ from sxe_pipeline.ops import versions
 from sxe_pipeline.social import identities, observe, profiles, recover
 from sxe_pipeline.store import sql, tables
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests import databases
 from sxe_pipeline_tests.cli.terminal import typed
 from sxe_pipeline_tests.databases import as_owner
 from sxe_pipeline_tests.social import registered
@@ -111,15 +112,30 @@ class Tier:
             return self.conn.execute(statement).fetchall()
 
 
-@pytest.fixture
-def tier(database, tmp_path):
+@pytest.fixture(scope="module")
+def built(server, tmp_path_factory):
+    """(database, folder, cards minted) of three days that were built: what each test copies."""
+    database = databases.copy_of(server, databases.TEMPLATE)
     with sql.connect(database.dsn("sxe_social")) as conn:
-        made = Tier(conn, tmp_path)
+        made = Tier(conn, tmp_path_factory.mktemp("built"))
         for day in LANDED:
             made.land(day)
             made.observe()
             made.tables()
+    yield database, made.folder, made.minted
+    databases.drop(database)
+
+
+@pytest.fixture
+def tier(built, tmp_path):
+    template, folder, minted = built
+    database = databases.copy_of(template.state, template.name)
+    shutil.copytree(folder, tmp_path / "tier")
+    with sql.connect(database.dsn("sxe_social")) as conn:
+        made = Tier(conn, tmp_path / "tier")
+        made.minted = minted
         yield made
+    databases.drop(database)
 
 
 def cards(tier):
