@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 def verified(folder: Path, pinned: Path) -> dict:
     """What the signed manifest says; raises where the signature or a file does not hold."""
-    envelope = json.loads((folder / "manifest.json").read_bytes())
+    envelope = json.loads((folder / "_manifest.json").read_bytes())
     payload = base64.b64decode(envelope["payload"])
     kind = envelope["payloadType"].encode()
     signed = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)

@@ -129,22 +129,23 @@ def stale_tables(conn: psycopg.Connection, settings: Settings) -> str | None:
 
     Only the first of them that is not current counts: what follows from it changes with it.
     """
-    from sxe_pipeline.cards import tier1
+    from sxe_pipeline.cards import inputs
     from sxe_pipeline.ops import versions
     from sxe_pipeline.social import identities, observe, profiles
 
     seen, people = versions.named(conn, observe.TABLE), versions.named(conn, profiles.TABLE)
     if seen is None:
         return None
-    newest_day = tier1.newest_day(conn)
+    newest_day = inputs.newest_day(conn)
     made_from = {
         profiles.TABLE: profiles.inputs_of(seen.rows_version),
+        profiles.POSTS_TABLE: profiles.inputs_of(seen.rows_version),
         identities.TABLE: identities.inputs_of(people.rows_version) if people else "",
-        **tier1.inputs_of(conn, settings),
+        **inputs.inputs_of(conn, settings),
     }
-    for table, inputs in made_from.items():
-        if not versions.is_current(versions.named(conn, table), inputs, newest_day):
-            return versions.digest(table=table, inputs=inputs, day=newest_day)
+    for table, digest in made_from.items():
+        if not versions.is_current(versions.named(conn, table), digest, newest_day):
+            return versions.digest(table=table, inputs=digest, day=newest_day)
     return None
 
 

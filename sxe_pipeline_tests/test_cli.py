@@ -232,7 +232,7 @@ def test_d15_land_build_publish_and_read_back(tmp_path):
     folder_of_batch = home / "handoff" / batch["folder"]
     key = home / "keys" / "signing.pub"
     assert typed(home, "batch", "verify", str(folder_of_batch), "--key", str(key)).exit_code == 0
-    part = next(folder_of_batch.glob("*.parquet"))
+    part = next(folder_of_batch.glob("parquet/*"))
     part.write_bytes(part.read_bytes()[:-1] + b"!")
     assert typed(home, "batch", "verify", str(folder_of_batch), "--key", str(key)).exit_code == 1
     assert doctor.exit_code == 0

@@ -7,6 +7,7 @@ import textwrap
 from datetime import UTC, datetime, timedelta
 
 import boto3
+import dagster as dg
 import pyarrow as pa
 import pytest
 import yaml
@@ -123,6 +124,10 @@ def test_a_day_on_buckets_is_a_verified_batch(bucket, place):
     prefix = verify.Prefix(objects.Objects(given.handoff_url), f"lead_card/v0/{batches[0][0]}")
     seen = verify.verify(prefix, sign.of_settings(given).public_key)
     assert seen.row_count == 8
+    [page] = objects.Objects(given.tier1_url).list("cards/market_pages")
+    shown = instance.get_latest_materialization_event(dg.AssetKey(["cards", "audience_pools"]))
+    [row] = shown.asset_materialization.metadata["sxe/pages"].records
+    assert row.data["page"] == f"s3://{BUCKETS['tier1']}/at/{page.key}", "an address, no signature"
 
 
 PRINTED = f"ana.writes@protonmail.com read 20 rows\n{'@ ' * 50_000}\nüber\n"

@@ -4,6 +4,7 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
+import psycopg
 import pyarrow as pa
 import pytest
 
@@ -14,7 +15,7 @@ from sxe_pipeline.ops.sensors import range_tags
 from sxe_pipeline.redact import Rules, redact_array, redact_seam
 from sxe_pipeline.sandbox import plants
 from sxe_pipeline.social import observe
-from sxe_pipeline.social.redaction import Detectors
+from sxe_pipeline.social.detectors import Detectors
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.places import TODAY, land, person
 
@@ -102,6 +103,53 @@ def test_one_day_again_changes_only_that_day_and_keeps_every_card_id(place):
     assert place.table("social/observations").num_rows == 11
     bios = place.table("social/profiles").to_pylist()
     assert sum("Chef" in row["bio"] for row in bios) == 5, "the newest sighting wins"
+
+
+def test_who_is_no_lead_any_more_keeps_the_card_and_leaves_batches_and_candidates(place):
+    home = place.settings.home
+
+    def candidates():
+        with psycopg.connect(place.superuser()) as conn:
+            query = "select card_id from gate.candidate where withdrawn_at is null"
+            return {card_id for (card_id,) in conn.execute(query)}
+
+    def standing():
+        leads = set(place.table("cards/lead_cards")["card_id"].to_pylist())
+        others = place.table("cards/others").to_pylist()
+        return leads, {row["card_id"]: (row["kind"], row["tribe"]) for row in others}
+
+    land(home, DAYS[1], [person(n) for n in range(3)])
+    place.tick()
+    assert place.run("tier1_day", DAYS[1]).is_success
+    leads, others = standing()
+    assert (len(leads), others, candidates()) == (3, {}, leads)
+
+    land(home, DAYS[2], [person(0, bio="Trail running, hiking"), person(1, bio="hi")])
+    place.tick()
+    assert place.run("tier1_day", DAYS[2]).is_success
+
+    left, others = standing()
+    assert left == candidates()
+    assert left | others.keys() == leads, "no id is new"
+    assert set(others.values()) == {("audience", "running_cycling"), ("no_signal", None)}
+    assert place.rows("select count(*), count(retired_at) from social.card") == [(3, 0)]
+    assert place.batches() == [("x_general", DAYS[1], 3), ("x_general", DAYS[2], 1)]
+    assert place.rows(
+        "select landed_day, sum(value) filter (where stage = 'lead_cards'), "
+        "sum(value) filter (where stage = 'audience') from cards.funnel group by 1 order by 1"
+    ) == [(DAYS[1], 3, None), (DAYS[2], 1, 1)], "what a day before said stays beside it"
+
+
+def test_a_table_of_the_others_that_is_not_named_is_made_anew(place):
+    land(place.settings.home, DAYS[2], [person(n, bio="Trail running") for n in range(3)])
+    place.tick()
+    place.run("tier1_intake", DAYS[2])
+    with psycopg.connect(place.superuser()) as conn:
+        conn.execute("delete from ops.version where table_name = 'cards/others'")
+
+    assert place.run("tier1_intake", DAYS[2]).is_success
+
+    assert place.table("cards/others").num_rows == 3
 
 
 def test_a_landing_file_that_is_gone_or_overwritten_stops_its_day(place):

@@ -5,14 +5,15 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from sxe_pipeline import audit, face
-from sxe_pipeline.cards import checks, tier1
+from sxe_pipeline.cards import checks, funnel, inputs, market, market_pages, tier1
+from sxe_pipeline.cards.funnel import TAGGED_GOAL
 from sxe_pipeline.ops.runs import RunLease
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import POOL
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import catalogue, sql, tables
 
-TAGGED_GOAL = 0.8
+PAGES_SHOWN = 20
 BEFORE_THE_GATE = "gate.candidate"
 
 
@@ -35,7 +36,7 @@ def lead_cards(
     settings: dg.ResourceParam[Settings],
     run_lease: dg.ResourceParam[RunLease],
 ) -> dg.MaterializeResult[None]:
-    """Every identity that says something of itself, with persona, tribe, market and readiness."""
+    """Every identity that says its role, with persona, tribe, market and readiness."""
     with run_lease.connect() as conn:
         written = tier1.rebuild_cards(
             conn,
@@ -45,12 +46,14 @@ def lead_cards(
             recheck=run_lease.recheck,
         )
         attestation = audit.attest(conn, "cards/lead_cards", context.run.run_id)
+    numbers = written.numbers()
+    shares = funnel.shares(numbers)
     return dg.MaterializeResult(
         metadata={
-            **face.counts(**written.numbers()),
+            **face.counts(**numbers, **shares),
             **face.row_counts(written.card_count),
             **attestation.metadata,
-            **face.summary("Lead cards", written.numbers()),
+            **face.summary("Lead cards", {**shares, **numbers}),
             "sxe/personas": face.top(written.personas),
             "sxe/tribes": face.top(written.tribes),
             "sxe/readiness": face.top(written.readiness),
@@ -74,22 +77,29 @@ def audience_pools(
     settings: dg.ResourceParam[Settings],
     run_lease: dg.ResourceParam[RunLease],
 ) -> dg.MaterializeResult[None]:
-    """How many cards, how ready, how well labeled: per market, pool, persona, tribe and country."""
+    """How many cards, how ready, how well labeled, how large an audience: by market and pool."""
+    now = datetime.now(UTC)
     with run_lease.connect() as conn:
         written = tier1.rebuild_pools(
             conn,
             settings,
             actor="asset:cards/audience_pools",
-            now=datetime.now(UTC),
+            now=now,
             recheck=run_lease.recheck,
         )
+        pages = market_pages.put(conn, settings, now)
         attestation = audit.attest(conn, "cards/audience_pools", context.run.run_id)
+    store = face.without_secrets(settings.tier1_url).rstrip("/")
     return dg.MaterializeResult(
         metadata={
             **face.counts(**written.numbers()),
             **face.row_counts(written.pool_count),
             **attestation.metadata,
             "sxe/largest": face.top(written.largest),
+            "sxe/pages": face.top(
+                [{"market": name, "page": f"{store}/{key}"} for name, key in pages.items()],
+                PAGES_SHOWN,
+            ),
         }
     )
 
@@ -139,7 +149,7 @@ def enrichment_candidates(
 def no_contact_data_on_cards(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     """The second detector, over every text of every card."""
     with sql.connect(settings.need("social_dsn")) as conn:
-        stored = tables.snapshot(conn, settings.tier1_url, tier1.CARDS)
+        stored = tables.snapshot(conn, settings.tier1_url, inputs.CARDS)
         found = checks.no_contact_data(conn, stored)
     return dg.AssetCheckResult(
         passed=found.is_passed,
@@ -151,15 +161,13 @@ def no_contact_data_on_cards(settings: dg.ResourceParam[Settings]) -> dg.AssetCh
 @dg.asset_check(asset=lead_cards, description="At least 80 % carry persona and tribe.")
 @face.speaking_dagster
 def tagged_share(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
-    """The owner's metric, beside the share that stands on the account's own words."""
+    """The owner's metric, beside the share that stands on own words, and how many are leads."""
     with sql.connect(settings.need("social_dsn")) as conn:
-        shares = checks.tagged(tables.snapshot(conn, settings.tier1_url, tier1.CARDS))
+        counts = funnel.totals(market.funnel(conn))
+    shares = funnel.shares(counts)
+    cards = counts["lead_cards"]
     return dg.AssetCheckResult(
-        passed=shares.card_count == 0 or shares.tagged_share >= TAGGED_GOAL,
+        passed=cards == 0 or shares["tagged_share"] >= TAGGED_GOAL,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata=face.counts(
-            cards=shares.card_count,
-            tagged_share=shares.tagged_share,
-            own_words_tagged_share=shares.own_words_share,
-        ),
+        metadata=face.counts(cards=cards, **shares),
     )

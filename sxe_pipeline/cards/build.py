@@ -1,8 +1,8 @@
-"""Profiles and identities become lead cards.
+"""Profiles and identities become lead cards, and a narrow row for each identity that is no lead.
 
-Here: which account speaks for a card, the order labels, market, route, readiness, and the funnel.
-Pure: tables and rules in, tables out; no clock, no store. Not here: how a text is labeled
-(`label`).
+Here: the order labels, market, route, readiness, and what each of them reads. Pure: tables and
+rules in, tables out; no clock, no store. Not here: how a text is labeled (`learned`), what is
+counted (`funnel`).
 """
 
 from collections import Counter
@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from sxe_pipeline.cards import text
 from sxe_pipeline.cards.card import follower_band, is_stale, label_columns, readiness
+from sxe_pipeline.cards.funnel import Funnel, reached
 from sxe_pipeline.cards.label import Labels
-from sxe_pipeline.cards.learned import RULES_ONLY, label_all
+from sxe_pipeline.cards.learned import RULES_ONLY, Said, label_all
 from sxe_pipeline.cards.places import ISO_COUNTRY, Place
 from sxe_pipeline.cards.reading import (
     Account,
@@ -28,25 +29,24 @@ from sxe_pipeline.cards.reading import (
     primary_order,
     read,
     said,
+    versioned_key,
 )
 from sxe_pipeline.cards.rules import Rule, decide
 from sxe_pipeline.cards.taxonomy import FALLBACK_MARKET, Taxonomy
 from sxe_pipeline.cards.weights import Weights
 from sxe_pipeline.privacy.policy import Policy
 from sxe_pipeline.schema.lead_card import LEAD_CARD
+from sxe_pipeline.schema.tables import OTHERS
 
 _BATCH = 512
-
-Funnel = dict[tuple[str, str], int]
-"""(stage, platform of the primary account) -> count; a stage that nothing reached is missing.
-`accounts` counts profiles; every other stage counts identities or cards."""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The lead cards, and how many accounts and identities became how many of them."""
+    """The lead cards, the other identities, and how many accounts became how many of them."""
 
     cards: pa.Table
+    others: pa.Table
     funnel: Funnel
 
 
@@ -60,8 +60,9 @@ def build(
     newest_day: date,
     policy: Policy,
     suppressed: Set[str] = frozenset(),
+    code: str = "",
 ) -> Built:
-    """Make one card of every identity that says something.
+    """Make a card of every identity with a persona, and a row of every other one.
 
     Args:
         profiles: Table PROFILE, in any order.
@@ -72,44 +73,58 @@ def build(
         newest_day: The newest landed day; staleness counts from it.
         policy: What each platform allows.
         suppressed: Ids of cards that asked to be left alone: withheld.
+        code: A digest of what labels; part of `labels_key`.
 
     Returns:
-        The cards, sorted by card_id, and the funnel.
+        Tables LEAD_CARD and OTHERS, sorted by card_id, and the funnel.
 
     Raises:
         ContractBroken: Identities and profiles do not stand for the same accounts.
     """
     groups = group(profiles, identities)
     markets = (*_declared_markets(collections), *taxonomy.markets)
-    columns: dict[str, list[Any]] = {name: [] for name in LEAD_CARD.names}
-    counts: Counter[tuple[str, str]] = Counter()
+    cards: dict[str, list[Any]] = {name: [] for name in LEAD_CARD.names}
+    others: dict[str, list[Any]] = {name: [] for name in OTHERS.names}
+    counts: Counter[tuple[str, str, str]] = Counter()
     versions = {
         "taxonomy_version": f"{taxonomy.version}+{taxonomy.sha256[:12]}",
         "model_version": weights.version if weights else RULES_ONLY,
         "policy_version": policy.version,
     }
-    for card_id, accounts, reading, labels in _labeled(groups, taxonomy, weights, collections):
-        card: dict[str, Any] | None = None
-        if labels.has_signal:
-            card = {
-                "card_id": card_id,
-                **_facts_of(accounts, reading, taxonomy),
+    key_of = versioned_key(versions["taxonomy_version"], versions["model_version"], code)
+    for card_id, accounts, reading, heard, labels in _labeled(
+        groups, taxonomy, weights, collections
+    ):
+        row = {
+            "card_id": card_id,
+            "labels_key": key_of(heard),
+            "tribe": labels.tribe,
+            **_read_of_all(accounts, reading, taxonomy),
+        }
+        row |= _market_and_route(row, accounts, labels, taxonomy, markets)
+        if labels.standing == "lead":
+            row |= {
+                **_facts_of(accounts, reading),
                 **label_columns(labels),
                 "is_tagged": labels.is_tagged,
                 "is_own_words_tagged": labels.is_own_words,
                 "says_two_things": labels.says_two_things,
                 **versions,
             }
-            card |= _market_and_route(card, accounts, labels, taxonomy, markets)
-            reasons = _reasons(card, accounts, reading, labels, newest_day, policy)
+            reasons = _reasons(row, accounts, reading, labels, newest_day, policy)
             if card_id in suppressed:
                 reasons.append("suppressed")
-            card["readiness_state"], card["readiness_reasons"] = readiness(reasons)
-            for name, values in columns.items():
-                values.append(card[name])
-        _count(counts, accounts, reading, card)
+            row["readiness_state"], row["readiness_reasons"] = readiness(reasons)
+            columns = cards
+        else:
+            row["kind"] = labels.standing
+            columns = others
+        for name, values in columns.items():
+            values.append(row[name])
+        counts.update(reached(row, [account.platform for account in accounts]))
     return Built(
-        cards=pa.Table.from_pydict(columns, schema=LEAD_CARD.schema),
+        cards=pa.Table.from_pydict(cards, schema=LEAD_CARD.schema),
+        others=pa.Table.from_pydict(others, schema=OTHERS.schema),
         funnel=dict(sorted(counts.items())),
     )
 
@@ -119,15 +134,16 @@ def _labeled(
     taxonomy: Taxonomy,
     weights: Weights | None,
     collections: Mapping[str, DeclaredAudience],
-) -> Iterator[tuple[str, list[Account], Reading, Labels]]:
-    """The cards in the order of their ids, labeled some at a time."""
+) -> Iterator[tuple[str, list[Account], Reading, Said, Labels]]:
+    """The identities in the order of their ids, labeled some at a time."""
     ids = iter(sorted(groups))
     while batch := list(islice(ids, _BATCH)):
         languages = text.Languages()
         cards = [sorted(groups[card_id], key=primary_order) for card_id in batch]
         readings = [read(accounts, taxonomy, languages) for accounts in cards]
         heard = [said(*each, collections) for each in zip(cards, readings, strict=True)]
-        yield from zip(batch, cards, readings, label_all(heard, taxonomy, weights), strict=True)
+        labels = label_all(heard, taxonomy, weights)
+        yield from zip(batch, cards, readings, heard, labels, strict=True)
 
 
 def _declared_markets(collections: Mapping[str, DeclaredAudience]) -> Iterable[Rule]:
@@ -149,26 +165,36 @@ def _home(accounts: Sequence[Account], taxonomy: Taxonomy) -> Place:
     return Place()
 
 
-def _facts_of(accounts: Sequence[Account], reading: Reading, taxonomy: Taxonomy) -> dict[str, Any]:
+def _read_of_all(
+    accounts: Sequence[Account], reading: Reading, taxonomy: Taxonomy
+) -> dict[str, Any]:
+    """What markets and pools ask of every identity, lead or not."""
     primary, home = accounts[0], _home(accounts, taxonomy)
     language, score = reading.language
     return {
         "platform": primary.platform,
-        "platform_id": primary.platform_id,
-        "handle": primary.handle,
-        "display_name": text.clean(primary.display_name),
-        "bio": reading.bios[0],
         "language": language,
         "language_score": score,
         "country": home.country,
         "region": home.region,
+        "follower_band": follower_band(primary.follower_count),
+        "is_eligible": reading.is_eligible,
+    }
+
+
+def _facts_of(accounts: Sequence[Account], reading: Reading) -> dict[str, Any]:
+    primary = accounts[0]
+    return {
+        "platform_id": primary.platform_id,
+        "handle": primary.handle,
+        "display_name": text.clean(primary.display_name),
+        "bio": reading.bios[0],
         "link_domains": text.domains(primary.links),
         "hashtags": [tag.lower() for tag in text.hashtags(reading.bios[0])],
         "link_hub": primary.link_hub,
         "follower_count": primary.follower_count,
         "following_count": primary.following_count,
         "post_count": primary.post_count,
-        "follower_band": follower_band(primary.follower_count),
         "is_verified": primary.is_verified,
         "is_business": primary.is_business,
         "accounts": [
@@ -178,7 +204,6 @@ def _facts_of(accounts: Sequence[Account], reading: Reading, taxonomy: Taxonomy)
         "first_seen_at": min(map(attrgetter("first_seen_at"), accounts)),
         "observed_at": primary.observed_at,
         "ruleset_version": primary.ruleset_version,
-        "is_eligible": reading.is_eligible,
         "informative_token_count": reading.token_count,
     }
 
@@ -228,41 +253,8 @@ def _reasons(
         "parody": labels.account_type == "fan_or_parody",
         "stale": is_stale(primary.observed_at, newest_day),
         "policy": not policy.is_open(primary.platform),
-        "no_persona": labels.persona_family is None,
         "no_tribe": labels.tribe is None,
         "low_confidence": labels.has_weak_signal and not labels.is_tagged,
         "no_market": card["market"] == FALLBACK_MARKET,
     }
     return [reason for reason, is_so in holds.items() if is_so]
-
-
-def _count(
-    counts: Counter[tuple[str, str]],
-    accounts: Sequence[Account],
-    reading: Reading,
-    card: Mapping[str, Any] | None,
-) -> None:
-    for account in accounts:
-        counts["accounts", account.platform] += 1
-    stages = ["identities"]
-    if reading.is_eligible:
-        stages.append("eligible")
-    if card is None:
-        stages.append("no_signal")
-    else:
-        stages += _stages(card)
-    for stage in stages:
-        counts[stage, accounts[0].platform] += 1
-
-
-def _stages(card: Mapping[str, Any]) -> list[str]:
-    marks = {
-        "tagged": card["is_tagged"],
-        "own_words_tagged": card["is_own_words_tagged"],
-        "two_things": card["says_two_things"],
-    }
-    stages = ["lead_cards", *(stage for stage, is_so in marks.items() if is_so)]
-    if card["is_eligible"]:
-        stages += [f"{stage}_eligible" for stage in stages]
-    stages.append(card["readiness_state"])
-    return stages + [f"reason_{reason}" for reason in card["readiness_reasons"]]

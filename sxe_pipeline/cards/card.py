@@ -22,7 +22,7 @@ WITHHELD = (
     "stale",
     "policy",
 )
-INCOMPLETE = ("no_persona", "no_tribe", "low_confidence", "no_market")
+INCOMPLETE = ("no_tribe", "low_confidence", "no_market")
 
 BANDS = ("unknown", "under_1k", "1k_10k", "10k_100k", "100k_1m", "over_1m")
 _FLOORS = ((1_000_000, "over_1m"), (100_000, "100k_1m"), (10_000, "10k_100k"), (1_000, "1k_10k"))

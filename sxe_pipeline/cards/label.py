@@ -6,12 +6,15 @@ gathering evidence (`evidence`), choosing by trained weights (`learned`), tables
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sxe_pipeline.cards.evidence import Case, Cases, Evidence, Voice, gather
 from sxe_pipeline.cards.taxonomy import Taxonomy
 
 MAX_EVIDENCE = 3
-_SOME_DOUBT = 0.45
+
+Standing = Literal["lead", "audience", "no_signal"]
+"""What an identity is: a lead card, one of an audience, or neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,17 @@ class Labels:
     tribe_confidence: float | None = None
     tribes: list[str] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
-    has_signal: bool = False
     has_weak_signal: bool = False
     is_own_words: bool = False
     says_two_things: bool = False
     account_type_confidence: float | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """A persona makes a lead; of who has a topic alone nobody knows more than that."""
+        if self.persona_family is not None:
+            return "lead"
+        return "no_signal" if self.tribe is None else "audience"
 
     @property
     def is_tagged(self) -> bool:
@@ -95,7 +104,6 @@ def _decide(voices: Sequence[Voice], cases: Cases, taxonomy: Taxonomy) -> Labels
         tribe_confidence=topic.confidence(taxonomy) if topic else None,
         tribes=tribes,
         evidence=evidence,
-        has_signal=persona is not None or any(_is_own(cases["tribe", t], taxonomy) for t in tribes),
         has_weak_signal=is_weak or is_weak_tribe,
         is_own_words=is_own_words,
         says_two_things=is_own_words and topic is not None and is_apart(topic.items, role),
@@ -158,7 +166,7 @@ def _account_type(
         return "fan_or_parody", None
     if is_group or (persona and taxonomy.personas[persona].is_organisation):
         return "organisation", None
-    creator = _creator(voices, taxonomy, is_plain=cues.get("organisation", 0.0) < _SOME_DOUBT)
+    creator = _creator(voices, taxonomy)
     if creator or (persona and taxonomy.personas[persona].family == "creator"):
         return "creator", creator
     if persona or cues.get("person", 0.0) >= taxonomy.thresholds["account_type"]:
@@ -166,19 +174,13 @@ def _account_type(
     return "unknown", None
 
 
-def _creator(voices: Sequence[Voice], taxonomy: Taxonomy, *, is_plain: bool) -> Evidence | None:
-    """The flag counts always; followers only where nothing sounds like an organisation."""
+def _creator(voices: Sequence[Voice], taxonomy: Taxonomy) -> Evidence | None:
+    """The platform's flag says it; followers alone make nobody a creator."""
     for number, voice in enumerate(voices):
-        span = (number * 4 + 2, 6, 7)
         if voice.category_kind == "creator":
-            weight = taxonomy.creator_confidence["flag"]
+            span = (number * 4 + 2, 6, 7)
+            weight = taxonomy.creator_confidence
             return Evidence("creator", "signal", "category_kind", "creator account", weight, span)
-    for number, voice in enumerate(voices if is_plain else ()):
-        span = (number * 4 + 2, 6, 7)
-        if (voice.follower_count or 0) >= taxonomy.creator_follower_count:
-            weight = taxonomy.creator_confidence["followers"]
-            text = f"{taxonomy.creator_follower_count} followers and more"
-            return Evidence("creator", "signal", "follower_count", text, weight, span)
     return None
 
 

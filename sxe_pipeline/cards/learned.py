@@ -176,7 +176,6 @@ def _label(batch: _Batch, first: int, card: Said) -> Labels:
         tribe_confidence=primary.confidence if primary else None,
         tribes=list(topics),
         evidence=evidence,
-        has_signal=persona is not None or bool(own),
         has_weak_signal=any(
             not option.is_sure
             for kind_ in ("persona", "tribe")

@@ -17,6 +17,12 @@ from sxe_pipeline.schema.lead_card import CONTRACT, LEAD_CARD
 CLOSED = frozenset({"text", "link", "count"})
 """Classes that are null where a platform is `ids_only`: profile text, what is cut out of it, and
 counts."""
+TEXTS = ("handle", "display_name", "bio", "region")
+"""Columns whose values somebody wrote as a line of text."""
+_FORMULA = "^[=+@-]"
+"""How a cell begins that a spreadsheet computes."""
+_UNPRINTED = r"[\x00-\x09\x0b-\x1f\x7f-\x{9f}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
+"""Control and direction characters; a line break may stand in a bio."""
 
 
 def release(cards: pa.Table, policy: Policy) -> pa.Table:
@@ -51,7 +57,33 @@ def release(cards: pa.Table, policy: Policy) -> pa.Table:
         elif item.handling in CLOSED:
             values = pc.if_else(is_closed, pa.scalar(None, kind), values)
         columns.append(values)
-    return pa.Table.from_arrays(columns, schema=schema)
+    return _plain(pa.Table.from_arrays(columns, schema=schema))
+
+
+def _plain(cards: pa.Table) -> pa.Table:
+    """Texts that no spreadsheet runs and no terminal obeys; where evidence stands moves along."""
+    moved = {}
+    for name in TEXTS:
+        at = cards.schema.get_field_index(name)
+        text = pc.replace_substring_regex(cards[name], _UNPRINTED, "")
+        is_formula = pc.fill_null(pc.match_substring_regex(text, _FORMULA), False)
+        moved[name] = is_formula.to_pylist()
+        text = pc.if_else(is_formula, pc.binary_join_element_wise("'", text, ""), text)
+        cards = cards.set_column(at, cards.schema.field(at), text)
+    if not any(moved["bio"]) and not any(moved["display_name"]):
+        return cards
+    at = cards.schema.get_field_index("evidence")
+    evidence = [
+        [_one_further(i) if i["field"] in moved and moved[i["field"]][row] else i for i in items]
+        for row, items in enumerate(cards["evidence"].to_pylist())
+    ]
+    field = cards.schema.field(at)
+    return cards.set_column(at, field, pa.array(evidence, field.type))
+
+
+def _one_further(item: dict[str, Any]) -> dict[str, Any]:
+    bounds = ("start", "end")
+    return item | {name: item[name] + 1 for name in bounds if item[name] is not None}
 
 
 def _items(

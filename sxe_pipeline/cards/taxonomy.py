@@ -97,8 +97,7 @@ class Taxonomy:
     thresholds: Mapping[str, float]
     single_evidence_cap: float
     audience_confidence: float
-    creator_follower_count: int
-    creator_confidence: Mapping[str, float]
+    creator_confidence: float
     echoes: Mapping[str, frozenset[str]]
     patterns: Sequence[Pattern]
     automaton: ahocorasick_rs.AhoCorasick
@@ -110,6 +109,12 @@ class Taxonomy:
     gazetteer: Gazetteer
     markets: Sequence[Rule]
     routes: Sequence[Rule]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Persona or tribe -> its name for people."""
+        personas = {slug: persona.name for slug, persona in self.personas.items()}
+        return personas | {slug: tribe.name for slug, tribe in self.tribes.items()}
 
     def accepts(self, said: str, read: Set[str]) -> bool:
         """Whether a label is right for a reader who may have known fewer labels.
@@ -272,10 +277,7 @@ def _numbers(content: Mapping[str, Any]) -> dict[str, Any]:
             "thresholds": {kind: float(content["thresholds"][kind]) for kind in lint.KINDS},
             "single_evidence_cap": float(content["single_evidence_cap"]),
             "audience_confidence": float(content["audience_confidence"]),
-            "creator_follower_count": int(content["creator_follower_count"]),
-            "creator_confidence": {k: float(v) for k, v in content["creator_confidence"].items()},
+            "creator_confidence": float(content["creator_confidence"]),
         }
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise BadConfig(
-            f"{files.LABELS}: creator_follower_count and creator_confidence are numbers"
-        ) from None
+    except (KeyError, TypeError, ValueError):
+        raise BadConfig(f"{files.LABELS}: thresholds, caps and confidences are numbers") from None

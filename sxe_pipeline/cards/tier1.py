@@ -8,52 +8,50 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxe_pipeline import audit, contracts_root
-from sxe_pipeline.cards import build, candidates, checks, pools, release, taxonomy
+from sxe_pipeline.cards import (
+    build,
+    candidates,
+    checks,
+    funnel,
+    inputs,
+    market,
+    pools,
+    release,
+    taxonomy,
+)
 from sxe_pipeline.cards.card import STALE_AFTER
-from sxe_pipeline.cards.reading import DeclaredAudience
 from sxe_pipeline.cards.weights import shipped as shipped_weights
-from sxe_pipeline.errors import NotFound
 from sxe_pipeline.gate import candidates as gate
 from sxe_pipeline.ops import versions
-from sxe_pipeline.privacy import leaks, policy, suppression
-from sxe_pipeline.schema.lead_card import LEAD_CARD
-from sxe_pipeline.schema.tables import IDENTITY, POOL, PROFILE
+from sxe_pipeline.privacy import leaks, suppression
+from sxe_pipeline.schema.tables import IDENTITY, PROFILE
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import tables
-
-CARDS = LEAD_CARD.name
-POOLS = POOL.name
-CANDIDATES = "cards/enrichment_candidates"
-_SOURCES = ("cards", "schema", "privacy", "redact")
 
 Count = Mapping[str, int | str]
 
 
 @dataclass(frozen=True)
 class CardsWritten:
-    """What one rebuild of the cards left: the funnel per platform, and the largest labels."""
+    """What one rebuild of the cards left: the funnel, and the largest labels."""
 
     version: int
     card_count: int
-    funnel: Mapping[tuple[str, str], int]
+    funnel: funnel.Funnel
     personas: list[Count]
     tribes: list[Count]
     readiness: list[Count]
     is_new: bool = True
 
     def numbers(self) -> dict[str, int]:
-        """Stage -> count over all platforms."""
-        totals: Counter[str] = Counter()
-        for (stage, _), value in self.funnel.items():
-            totals[stage] += value
-        return dict(totals)
+        """Stage -> count over all platforms and markets."""
+        return dict(funnel.totals(self.funnel))
 
 
 @dataclass(frozen=True)
@@ -63,12 +61,17 @@ class PoolsWritten:
     version: int
     pool_count: int
     card_count: int
+    audience_count: int
     largest: list[Count]
     is_new: bool = True
 
     def numbers(self) -> dict[str, int]:
         """Counts for metadata."""
-        return {"pools": self.pool_count, "cards": self.card_count}
+        return {
+            "pools": self.pool_count,
+            "cards": self.card_count,
+            "audience": self.audience_count,
+        }
 
 
 def rebuild_cards(
@@ -79,7 +82,7 @@ def rebuild_cards(
     now: datetime,
     recheck: versions.Recheck = versions.unleased,
 ) -> CardsWritten:
-    """Rebuild `cards/lead_cards` from the named profiles and identities, unless all is the same.
+    """Rebuild `cards/lead_cards` and `cards/others`, unless what they are made of is the same.
 
     Args:
         conn: The social tier's login.
@@ -93,22 +96,30 @@ def rebuild_cards(
     """
     labels = taxonomy.load(contracts_root() / "taxonomy")
     with conn.transaction():
-        tables.lock(conn, CARDS)
-        day = newest_day(conn)
-        inputs = inputs_of(conn, settings)[CARDS]
-        found = versions.named(conn, CARDS)
-        if found and versions.is_current(found, inputs, day):
+        tables.lock(conn, inputs.CARDS)
+        day = inputs.newest_day(conn)
+        made_from = inputs.inputs_of(conn, settings)[inputs.CARDS]
+        found, beside = (
+            versions.named(conn, name) for name in (inputs.CARDS, inputs.OTHER_IDENTITIES)
+        )
+        if found and all(versions.is_current(each, made_from, day) for each in (found, beside)):
             return CardsWritten(
                 found.version,
                 found.numbers["rows"],
-                _funnel(conn),
+                market.funnel(conn),
                 personas=[],
                 tribes=[],
                 readiness=[],
                 is_new=False,
             )
         built = built_with(conn, settings, labels)
-        version = tables.write(conn, settings.tier1_url, CARDS, built.cards.to_reader(), days=None)
+        version, others = (
+            tables.write(conn, settings.tier1_url, name, rows.to_reader(), days=None)
+            for name, rows in (
+                (inputs.CARDS, built.cards),
+                (inputs.OTHER_IDENTITIES, built.others),
+            )
+        )
         written = CardsWritten(
             version,
             built.cards.num_rows,
@@ -117,31 +128,33 @@ def rebuild_cards(
             _largest(built.cards, "tribe"),
             _largest(built.cards, "readiness_state"),
         )
-        conn.execute("delete from cards.funnel")
-        with conn.cursor() as cursor:
-            cursor.executemany(
-                "insert into cards.funnel (stage, platform, value) values (%s, %s, %s)",
-                [(stage, platform, value) for (stage, platform), value in built.funnel.items()],
-            )
+        market.put_funnel(conn, built.funnel, day)
         event = audit.record(
             "lead_cards.written",
             actor=actor,
-            subject=CARDS,
+            subject=inputs.CARDS,
             key=f"v{version}@{now.isoformat()}",
             cards=built.cards.num_rows,
+            others=built.others.num_rows,
             version=version,
+            others_version=others,
             taxonomy_version=labels.version,
         )
-        versions.name(
-            conn,
-            CARDS,
-            version,
-            inputs=inputs,
-            event=event,
-            recheck=recheck,
-            numbers={"rows": written.card_count},
-            due_on=_next_stale_day(built.cards, day),
-        )
+        due_on = _next_stale_day(built.cards, day)
+        for name, number, rows in (
+            (inputs.CARDS, version, written.card_count),
+            (inputs.OTHER_IDENTITIES, others, built.others.num_rows),
+        ):
+            versions.name(
+                conn,
+                name,
+                number,
+                inputs=made_from,
+                event=event,
+                recheck=recheck,
+                numbers={"rows": rows},
+                due_on=due_on,
+            )
     return written
 
 
@@ -154,14 +167,15 @@ def built_with(
         NotFound: The social tier was never built.
     """
     return build.build(
-        _read(conn, settings, PROFILE.name),
-        _read(conn, settings, IDENTITY.name),
+        inputs.read(conn, settings, PROFILE.name),
+        inputs.read(conn, settings, IDENTITY.name),
         taxonomy=labels,
         weights=shipped_weights(labels),
-        collections=_declared(conn),
-        newest_day=newest_day(conn),
-        policy=active_policy(settings),
+        collections=inputs.declared(conn),
+        newest_day=inputs.newest_day(conn),
+        policy=inputs.active_policy(settings),
         suppressed=suppression.suppressed(conn),
+        code=inputs.code(),
     )
 
 
@@ -186,41 +200,51 @@ def rebuild_pools(
         NotFound: The cards were never built.
     """
     with conn.transaction():
-        tables.lock(conn, POOLS)
-        inputs = inputs_of(conn, settings)[POOLS]
-        found = versions.named(conn, POOLS)
-        if found and versions.is_current(found, inputs):
+        tables.lock(conn, inputs.POOLS)
+        made_from = inputs.inputs_of(conn, settings)[inputs.POOLS]
+        found = versions.named(conn, inputs.POOLS)
+        if found and versions.is_current(found, made_from):
             numbers = found.numbers
-            return PoolsWritten(found.version, numbers["pools"], numbers["cards"], [], is_new=False)
-        counted = pools.pools(_read(conn, settings, CARDS))
-        version = tables.write(conn, settings.tier1_url, POOLS, counted.to_reader(), days=None)
-        conn.execute("delete from cards.audience_pool")
-        names = counted.column_names
-        columns = ", ".join(names)
-        with conn.cursor().copy(f"copy cards.audience_pool ({columns}) from stdin") as copy:
-            for row in counted.to_pylist():
-                copy.write_row([row[name] for name in names])
+            return PoolsWritten(
+                found.version,
+                numbers["pools"],
+                numbers["cards"],
+                numbers["audience"],
+                [],
+                is_new=False,
+            )
+        cards = inputs.read(conn, settings, inputs.CARDS)
+        counted = pools.pools(cards, inputs.read(conn, settings, inputs.OTHER_IDENTITIES))
+        version = tables.write(
+            conn, settings.tier1_url, inputs.POOLS, counted.to_reader(), days=None
+        )
+        market.put_pools(conn, counted, pools.facets(cards))
         event = audit.record(
             "audience_pools.written",
             actor=actor,
-            subject=POOLS,
+            subject=inputs.POOLS,
             key=f"v{version}@{now.isoformat()}",
             pools=counted.num_rows,
             version=version,
         )
-        largest = sorted(counted.to_pylist(), key=lambda r: -r["card_count"])[:10]
-        shown = ("market", "audience_pool", "persona", "tribe", "card_count", "ready_count")
+        size = ("card_count", "audience_count")
+        largest = sorted(counted.to_pylist(), key=lambda r: [-r[name] for name in size])[:10]
+        shown = (
+            *("market", "audience_pool", "persona", "tribe"),
+            *("card_count", "ready_count", "audience_count"),
+        )
         written = PoolsWritten(
             version,
             counted.num_rows,
             sum(counted["card_count"].to_pylist()),
+            sum(counted["audience_count"].to_pylist()),
             [{name: row[name] or "-" for name in shown} for row in largest],
         )
         versions.name(
             conn,
-            POOLS,
+            inputs.POOLS,
             version,
-            inputs=inputs,
+            inputs=made_from,
             event=event,
             recheck=recheck,
             numbers=written.numbers(),
@@ -264,17 +288,17 @@ def rebuild_candidates(
     """
     labels = taxonomy.load(contracts_root() / "taxonomy")
     with conn.transaction():
-        tables.lock(conn, CANDIDATES)
-        inputs = inputs_of(conn, settings)[CANDIDATES]
-        last = versions.named(conn, CANDIDATES)
-        if last and versions.is_current(last, inputs):
+        tables.lock(conn, inputs.CANDIDATES)
+        made_from = inputs.inputs_of(conn, settings)[inputs.CANDIDATES]
+        last = versions.named(conn, inputs.CANDIDATES)
+        if last and versions.is_current(last, made_from):
             with_inputs = {k: v for k, v in last.numbers.items() if k != "candidates"}
             return CandidatesWritten(last.numbers["candidates"], 0, with_inputs, is_new=False)
         found = list(
             candidates.candidates(
-                _allowed(conn, _read(conn, settings, CARDS)),
-                _read(conn, settings, IDENTITY.name),
-                _read(conn, settings, PROFILE.name),
+                _allowed(conn, inputs.read(conn, settings, inputs.CARDS)),
+                inputs.read(conn, settings, IDENTITY.name),
+                inputs.read(conn, settings, PROFILE.name),
                 labels.gazetteer,
             )
         )
@@ -282,7 +306,7 @@ def rebuild_candidates(
         event = audit.record(
             "candidates.written",
             actor=actor,
-            subject=CANDIDATES,
+            subject=inputs.CANDIDATES,
             key=now.isoformat(),
             candidates=put,
             withdrawn=withdrawn,
@@ -292,43 +316,14 @@ def rebuild_candidates(
         version = last.version + 1 if last else 0
         versions.name(
             conn,
-            CANDIDATES,
+            inputs.CANDIDATES,
             version,
-            inputs=inputs,
+            inputs=made_from,
             event=event,
             recheck=recheck,
             numbers={**known, "candidates": put},
         )
     return CandidatesWritten(put, withdrawn, known)
-
-
-def inputs_of(conn: psycopg.Connection, settings: Settings) -> dict[str, str]:
-    """Table -> a digest of what it is made from now.
-
-    Versions of other tables, what decides a label, a market or a route, the platform policy, who is
-    suppressed, and code.
-    """
-    labels = taxonomy.load(contracts_root() / "taxonomy").sha256
-    people = _named(conn, PROFILE.name, IDENTITY.name)
-    suppressed = sorted(suppression.suppressed(conn))
-    return {
-        CARDS: versions.digest(
-            **people,
-            taxonomy=labels,
-            collections=sorted(_declared(conn).items()),
-            policy=active_policy(settings).version,
-            suppressed=suppressed,
-            code=versions.code(*_SOURCES),
-        ),
-        POOLS: versions.digest(**_named(conn, CARDS), code=versions.code(*_SOURCES)),
-        CANDIDATES: versions.digest(
-            **people,
-            **_named(conn, CARDS),
-            taxonomy=labels,
-            suppressed=suppressed,
-            code=versions.code(*_SOURCES, "gate"),
-        ),
-    }
 
 
 def ready_cards(conn: psycopg.Connection, settings: Settings) -> pa.Table:
@@ -343,62 +338,16 @@ def ready_cards(conn: psycopg.Connection, settings: Settings) -> pa.Table:
         Refused: This version of them holds contact data; judged here where nobody did.
     """
     with conn.transaction():
-        stored = _snapshot(conn, settings, CARDS)
+        stored = inputs.snapshot(conn, settings, inputs.CARDS)
         clean = checks.no_contact_data(conn, stored)
-    versions.require(clean, CARDS, leaks.GUARD)
-    return release.release(_allowed(conn, stored.to_table()), active_policy(settings))
+    versions.require(clean, inputs.CARDS, leaks.GUARD)
+    return release.release(_allowed(conn, stored.to_table()), inputs.active_policy(settings))
 
 
 def _allowed(conn: psycopg.Connection, cards: pa.Table) -> pa.Table:
     """Without those that were suppressed since they were built."""
     gone = pa.array(sorted(suppression.suppressed(conn)), pa.string())
     return cards.filter(pc.invert(pc.is_in(cards["card_id"], gone)))
-
-
-def active_policy(settings: Settings) -> policy.Policy:
-    """The platform policy in force: the deployment's own file, else the shipped, closed one."""
-    shipped: Path = contracts_root() / "policy" / "platforms.yaml"
-    return policy.load(settings.policy_file or shipped)
-
-
-def _read(conn: psycopg.Connection, settings: Settings, name: str) -> pa.Table:
-    return _snapshot(conn, settings, name).to_table()
-
-
-def _snapshot(conn: psycopg.Connection, settings: Settings, name: str) -> tables.Snapshot:
-    found = tables.snapshot(conn, settings.tier1_url, name)
-    if found is None:
-        raise NotFound(f"{name} was never built; materialize it first (sxe build)")
-    return found
-
-
-def _declared(conn: psycopg.Connection) -> dict[str, DeclaredAudience]:
-    rows = conn.execute("select collection, tribes, market from ingest.collection").fetchall()
-    return {name: DeclaredAudience(tuple(tribes or ()), market) for name, tribes, market in rows}
-
-
-def newest_day(conn: psycopg.Connection) -> date:
-    """The newest landed day that was observed.
-
-    Raises:
-        NotFound: None was.
-    """
-    row = conn.execute("select max(landed_day) from social.day_count").fetchone()
-    if row is None or row[0] is None:
-        raise NotFound("no landing day was observed yet; land files and run tier1_intake first")
-    day: date = row[0]
-    return day
-
-
-def _named(conn: psycopg.Connection, *names: str) -> dict[str, int | None]:
-    """Which version of each table counts."""
-    found = {name: versions.named(conn, name) for name in names}
-    return {name: named.rows_version if named else None for name, named in found.items()}
-
-
-def _funnel(conn: psycopg.Connection) -> dict[tuple[str, str], int]:
-    rows = conn.execute("select stage, platform, value from cards.funnel")
-    return {(stage, platform): value for stage, platform, value in rows}
 
 
 def _next_stale_day(cards: pa.Table, day: date) -> date | None:

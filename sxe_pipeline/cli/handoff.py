@@ -45,6 +45,7 @@ def batch_list(market: str | None, as_json: bool) -> None:
         rows = [
             {
                 "contract": b.contract,
+                "number": b.published_seq,
                 "market": b.market,
                 "day": b.day.isoformat(),
                 "request_id": str(b.request_id) if b.request_id else None,
@@ -105,7 +106,7 @@ def batch_affected(as_json: bool) -> None:
 def batch_verify(address: Path | str, key: Path, contract: tuple[str, ...], as_json: bool) -> None:
     """Check signature, files, hashes, rows and schema of a BATCH.
 
-    That is the folder with its manifest.json, or the address of one: s3://bucket/..., https://...
+    That is the folder with its _manifest.json, or the address of one: s3://bucket/..., https://...
     """
     from sxe_pipeline.handoff import sign, sources, verify
 
@@ -161,10 +162,10 @@ def contracts_show(contract: str, version: str | None, json_schema: bool) -> Non
 @contracts.command("check")
 @as_json
 def contracts_check(as_json: bool) -> None:
-    """Check that generated files are fresh and every column has its class; exit 6 if not."""
+    """Check classes, generated files, released versions and compatibility; exit 6 if not."""
     from sxe_pipeline import schema
     from sxe_pipeline.errors import ContractBroken
-    from sxe_pipeline.schema import tables
+    from sxe_pipeline.schema import releases, tables
     from sxe_pipeline.schema.columns import CLASSES
     from sxe_pipeline.schema.lead_card import LEAD_CARD
     from sxe_pipeline.schema.table import unclassified
@@ -180,7 +181,56 @@ def contracts_check(as_json: bool) -> None:
         raise ContractBroken(
             f"{len(stale)} generated contract files differ; run `sxe contracts build`"
         )
+    if broken := list(releases.broken(contracts_root())):
+        raise ContractBroken(
+            f"{len(broken)} promises of released contracts are broken: " + "; ".join(broken[:10])
+        )
     answer("contracts check", {"stale": stale}, as_json, ["up to date"])
+
+
+@contracts.command("diff")
+@click.argument("contract")
+@click.argument("old")
+@click.argument("new", required=False)
+@as_json
+def contracts_diff(contract: str, old: str, new: str | None, as_json: bool) -> None:
+    """What changes of CONTRACT from version OLD to NEW (default: the newest), and what that breaks.
+
+    Exit 6 where the step between the two numbers is too small for what changes.
+    """
+    from sxe_pipeline import schema
+    from sxe_pipeline.errors import ContractBroken
+    from sxe_pipeline.schema import compat, releases
+
+    before, after = schema.load(contract, old), schema.load(contract, new)
+    rows = [
+        {
+            "path": c.path,
+            "change": c.what,
+            "level": c.level.name.lower(),
+            "breaks": c.breaks or None,
+        }
+        for c in compat.compare(before, after)
+    ]
+    answer("contracts diff", {"rows": rows}, as_json, table(rows))
+    if old != after.version and (grave := releases.too_much(before, after)):
+        raise ContractBroken(
+            f"{len(grave)} changes are more than the step from {old} to {after.version} allows; "
+            "give the new version a number that does"
+        )
+
+
+@contracts.command("release")
+@click.argument("contract")
+@click.argument("version")
+@dry_run
+@as_json
+def contracts_release(contract: str, version: str, dry_run: bool, as_json: bool) -> None:
+    """Make a draft active and lock its files: from then on it never changes."""
+    from sxe_pipeline.schema import releases
+
+    files = releases.release(contract, version, contracts_root(), check=dry_run)
+    answer("contracts release", {"files": files, "dry_run": dry_run}, as_json, files)
 
 
 @contracts.command("build")

@@ -1,7 +1,7 @@
-"""Verbs of Tier 1, in the order of the flow: ingest, redact, label, market.
+"""Verbs of Tier 1, in the order of the flow: ingest, redact, label.
 
 Here: reading arguments, one call into a stage, the answer. Not here: anything a stage decides,
-building (`build`), and what leaves Tier 1 (`handoff`).
+building (`build`), markets (`market`), and what leaves Tier 1 (`handoff`).
 """
 
 import sys
@@ -14,9 +14,9 @@ import click
 
 from sxe_pipeline import contracts_root
 from sxe_pipeline.cli import progress
-from sxe_pipeline.cli.logins import api_connection, logged_in
-from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, plain, table
-from sxe_pipeline.errors import BadInput, NotFound
+from sxe_pipeline.cli.logins import logged_in
+from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, plain
+from sxe_pipeline.errors import BadInput
 
 _TOLD_ROWS = 1_000
 
@@ -133,17 +133,3 @@ def _stream(rows: Iterable[dict[str, Any]]) -> None:
         if not at % _TOLD_ROWS:
             told.add_rows(_TOLD_ROWS)
     out.flush()
-
-
-@click.command()
-@click.argument("slug", required=False)
-@as_json
-def market(slug: str | None, as_json: bool) -> None:
-    """The markets and how big, ready and well labeled they are; one market's pools with SLUG."""
-    from sxe_pipeline.cards import market as markets
-
-    with api_connection() as conn:
-        rows = markets.pools(conn, slug) if slug else markets.markets(conn)
-    if slug and not rows:
-        raise NotFound(f"there is no market {slug}; `sxe market` lists them")
-    answer("market", {"rows": rows}, as_json, table(rows))

@@ -26,13 +26,13 @@ def _trying() -> tuple[click.Command, ...]:
 
 
 def _building() -> tuple[click.Command, ...]:
-    from sxe_pipeline.cli import build, evaluate, landing, taxonomy, tier1
+    from sxe_pipeline.cli import build, evaluate, landing, market, taxonomy, tier1
 
     return (
         tier1.ingest,
         landing.landing,
         build.build,
-        tier1.market,
+        market.market,
         tier1.redact,
         tier1.label,
         taxonomy.taxonomy,

@@ -32,7 +32,7 @@ def read(
     folder: Path, key: Any, valid: jsonschema_rs.Draft202012Validator, columns: str
 ) -> dict[str, Any]:
     """Verify one batch and read it back twice: Parquet with DuckDB, JSON Lines with pandas."""
-    statement = opened(json.loads((folder / "manifest.json").read_bytes()), key)
+    statement = opened(json.loads((folder / "_manifest.json").read_bytes()), key)
     batch = statement["predicate"]
     for file in batch["files"]:
         data = (folder / file["name"]).read_bytes()
@@ -68,7 +68,7 @@ def main(root: str, key_file: str, schema_file: str, *columns: str) -> None:
     key = load_pem_public_key(Path(key_file).read_bytes())
     valid = jsonschema_rs.Draft202012Validator(json.loads(Path(schema_file).read_text()))
     names = ", ".join(columns or ("card_id",))
-    for manifest in sorted(Path(root).glob("*/v*/*/manifest.json")):
+    for manifest in sorted(Path(root).glob("*/v*/*/_manifest.json")):
         sys.stdout.write(json.dumps(read(manifest.parent, key, valid, names)) + "\n")
 
 

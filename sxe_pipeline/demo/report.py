@@ -3,6 +3,7 @@
 Every figure says how it was measured and on what. A zero is only said of what was looked for.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from sxe_pipeline.cards.funnel import Funnel, shares, totals
 from sxe_pipeline.demo.enrichment import CAP_MICROS, Enrichment
 from sxe_pipeline.local.program import program
 from sxe_pipeline.redact import RULESET_VERSION
@@ -23,7 +25,8 @@ STAGES = (
     ("identities", "identities (one person or brand)"),
     ("eligible", "eligible for labels"),
     ("no_signal", "no signal (they stay profiles)"),
-    ("lead_cards", "lead cards"),
+    ("audience", "audience (a topic and no role)"),
+    ("lead_cards", "lead cards (a persona)"),
     ("tagged", "tagged: persona and tribe"),
     ("own_words_tagged", "tagged by own words"),
     ("ready", "ready"),
@@ -39,7 +42,7 @@ class Report:
     seed: int
     stages: list[tuple[str, float]] = field(default_factory=list)
     failed_checks: set[str] = field(default_factory=set)
-    funnel: dict[tuple[str, str], int] = field(default_factory=dict)
+    funnel: Funnel = field(default_factory=dict)
     input_rows: int = 0
     observations: int = 0
     posts: int = 0
@@ -70,12 +73,13 @@ class Report:
             self.reasons[reason] = self.reasons.get(reason, 0) + count
 
     def total(self, stage: str) -> int:
-        """One stage of the funnel over all platforms."""
-        return sum(v for (s, _), v in self.funnel.items() if s == stage)
+        """One stage of the funnel over all platforms and markets."""
+        return totals(self.funnel)[stage]
 
-    def share(self, part: str, whole: str) -> float:
-        """A share of the funnel in 0..1; 0 where the whole is empty."""
-        return self.total(part) / self.total(whole) if self.total(whole) else 0.0
+    @property
+    def shares(self) -> dict[str, float]:
+        """The shares of `cards.funnel` in 0..1."""
+        return shares(totals(self.funnel))
 
     @property
     def schema_errors(self) -> int:
@@ -110,8 +114,10 @@ class Report:
             "post_sightings": self.posts,
             "quarantined": self.quarantined,
             "reasons": self.reasons,
+            "shares": {name: round(share, 4) for name, share in self.shares.items()},
             "funnel": [
-                {"stage": s, "platform": p, "value": v} for (s, p), v in sorted(self.funnel.items())
+                {"stage": s, "platform": p, "market": m, "value": v}
+                for (s, p, m), v in sorted(self.funnel.items())
             ],
             "planted": self.planted,
             "planted_found": len(self.hits),
@@ -192,8 +198,11 @@ class Report:
         yield f"  {'sightings of profiles':34}{self.observations - self.posts:>9,}"
         yield f"  {'sightings by posts':34}{self.posts:>9,}"
         yield f"  {'quarantined':34}{self.quarantined:>9,}"
+        counts: Counter[tuple[str, str]] = Counter()
+        for (stage, platform, _), value in self.funnel.items():
+            counts[stage, platform] += value
         for stage, title in STAGES:
-            by_platform = "".join(f"{self.funnel.get((stage, p), 0):>9,}" for p in PLATFORMS)
+            by_platform = "".join(f"{counts[stage, p]:>9,}" for p in PLATFORMS)
             yield f"  {title:34}{self.total(stage):>9,}{by_platform}"
         reasons = sorted(self.reasons.items(), key=lambda r: -r[1])
         yield "  quarantine by reason: " + ", ".join(f"{r} {n:,}" for r, n in reasons)
@@ -227,10 +236,10 @@ class Report:
         yield from _recall()
         yield _metric(
             "tagged with persona and tribe",
-            f"{self.share('tagged', 'lead_cards'):.1%} of lead cards, "
-            f"{self.share('tagged', 'eligible'):.1%} of eligible, "
-            f"{self.share('tagged', 'identities'):.1%} of all",
-            f"{data}; by own words {self.share('own_words_tagged', 'lead_cards'):.1%} of cards. "
+            f"{self.shares['tagged_share']:.1%} of lead cards; lead cards are "
+            f"{self.shares['lead_of_eligible_share']:.1%} of eligible, "
+            f"{self.shares['lead_of_all_share']:.1%} of all",
+            f"{data}; by own words {self.shares['own_words_tagged_share']:.1%} of cards. "
             "On real profiles: README",
         )
         yield _metric(

@@ -216,15 +216,12 @@ def _consume(
 
 def _markets(walk: Walk) -> list[str]:
     with sql.connect(walk.settings.need("social_dsn")) as conn:
-        return [m["market"] for m in market.markets(conn)]
+        return [m["market"] for m in market.markets(conn) if m["cards"]]
 
 
 def _measure(walk: Walk, given: Settings, report: Report) -> None:
     with sql.connect(walk.settings.need("social_dsn")) as conn:
-        for stage, platform, value in conn.execute(
-            "select stage, platform, value from cards.funnel"
-        ):
-            report.funnel[stage, platform] = value
+        report.funnel = market.funnel(conn)
         for row in conn.execute(
             "select input_count, observation_count, post_count, quarantine_count, open_count, "
             "leak_count, reasons from social.day_count"

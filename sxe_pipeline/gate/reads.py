@@ -163,6 +163,36 @@ class Policy:
     in_force_since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class MarketPrice:
+    """What one provider's field group costs when it is asked about every candidate it can match.
+
+    `expected_micros`: by the share of hits that its price card tells.
+    """
+
+    provider: str
+    group: str
+    gives: tuple[str, ...]
+    matchable: int
+    hit_share: float
+    expected_micros: int
+    worst_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarketCost:
+    """What asking about a whole market could cost, before what is known or was asked already.
+
+    `open_candidates`: on platforms that the policy opens for some purpose; the prices are of these
+    alone, each for itself, so they are alternatives and no sum. No price: none is in force.
+    """
+
+    has_policy: bool
+    candidates: int
+    open_candidates: int
+    prices: tuple[MarketPrice, ...]
+
+
 def find(conn: psycopg.Connection, request_id: UUID) -> Request:
     """One request.
 
@@ -206,3 +236,8 @@ def policy(conn: psycopg.Connection) -> Policy | None:
     """The policy in force; None: every platform is closed."""
     shown = call_function(conn, "gate.show_policy")
     return None if shown is None else decoded(Policy, shown)
+
+
+def market_cost(conn: psycopg.Connection, market: str) -> MarketCost:
+    """What it could cost to ask about every candidate of a market."""
+    return decoded(MarketCost, call_function(conn, "gate.show_market_cost", market))

@@ -16,15 +16,16 @@ from sxe_pipeline.handoff.chain import BatchKey
 
 _COLUMNS: LiteralString = (
     "batch_id, contract, contract_version, market, day, prev_batch_id, state, row_count, "
-    "manifest_sha256, created_at, published_at, request_id, seq"
+    "manifest_sha256, created_at, published_at, request_id, seq, published_seq"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One row of `handoff.batch`. `published_at` is null until it is published.
+    """One row of `handoff.batch`. `published_at`, `published_seq` are null until it is published.
 
-    `request_id` and `seq` are null for a batch of a market and day.
+    `published_seq` is its place in the order in which batches of its contract became visible, from
+    1. `request_id` and `seq` are null for a batch of a market and day.
     """
 
     batch_id: str
@@ -40,6 +41,7 @@ class Batch:
     published_at: datetime | None
     request_id: UUID | None = None
     seq: int | None = None
+    published_seq: int | None = None
 
     @property
     def batch_key(self) -> BatchKey:
@@ -77,7 +79,7 @@ def list_batches(
         f"SELECT {_COLUMNS} FROM handoff.batch WHERE state = 'published' "
         "AND (%(market)s::text IS NULL OR market = %(market)s) "
         "AND (%(contract)s::text IS NULL OR contract = %(contract)s) "
-        "ORDER BY contract, market, day, request_id, seq"
+        "ORDER BY contract, published_seq"
     )
     return _read(conn, query, {"market": market, "contract": contract})
 

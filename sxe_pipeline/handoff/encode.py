@@ -22,13 +22,15 @@ from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.schema import Contract
 
 PART_ROWS = 1_000_000
+FOLDERS = {"parquet": "parquet", "jsonl": "_jsonl"}
+"""Format -> its folder in a batch. Readers of folders leave out what begins with an underscore."""
 ZSTD_LEVEL = 3
 _RFC3339 = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One file of a batch. `name` carries the first 16 hex of the hash of its bytes."""
+    """One file of a batch. `name`, its path below that, carries 16 hex of the hash of its bytes."""
 
     name: str
     format: str
@@ -62,7 +64,7 @@ def canonical(contract: Contract, rows: pa.Table) -> pa.Table:
     metadata = {
         "sxe.contract": contract.id,
         "sxe.contract.version": contract.version,
-        "sxe.schema_sha256": contract.schema_sha256(),
+        "sxe.contract_sha256": contract.contract_sha256(),
     }
     return ordered.combine_chunks().replace_schema_metadata(metadata)
 
@@ -149,7 +151,8 @@ def batch_id(fields: Mapping[str, Any], lines: Iterable[bytes]) -> str:
 
 def _part(number: int, kind: str, rows: int, data: bytes) -> Part:
     digest = hashlib.sha256(data).hexdigest()
-    return Part(f"part-{number:05d}-{digest[:16]}.{kind}", kind, rows, digest, data)
+    name = f"{FOLDERS[kind]}/part-{number:05d}-{digest[:16]}.{kind}"
+    return Part(name, kind, rows, digest, data)
 
 
 def _is_sorted(contract: Contract, rows: pa.Table) -> bool:

@@ -24,7 +24,7 @@ from sxe_pipeline.handoff.encode import Part
 from sxe_pipeline.handoff.sign import Signer, key_id
 from sxe_pipeline.schema import Contract
 
-NAME = "manifest.json"
+NAME = "_manifest.json"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:sxe:manifest:0.1.0"
@@ -54,7 +54,7 @@ def predicate(
     return {
         "contract": contract.id,
         "contract_version": contract.version,
-        "schema_sha256": contract.schema_sha256(),
+        "contract_sha256": contract.contract_sha256(),
         "batch_id": batch_id,
         **batch_key.fields(),
         "prev_batch_id": prev_batch_id,
@@ -70,7 +70,7 @@ def predicate(
 
 
 def seal(fields: Mapping[str, Any], signer: Signer) -> bytes:
-    """The bytes of `manifest.json`: the same for the same content and key."""
+    """The bytes of `_manifest.json`: the same for the same content and key."""
     statement = {
         "_type": STATEMENT_TYPE,
         "subject": [

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from psycopg.pq import TransactionStatus
 
 from sxe_pipeline.errors import BadInput, Busy, Tampered
-from sxe_pipeline.handoff import manifest, record
+from sxe_pipeline.handoff import edition, manifest, record
 from sxe_pipeline.handoff.batches import Batch, find, folder_of, in_chain
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.encode import Part, canonical, content_id, encode
@@ -88,7 +88,7 @@ def publish(
         rows: All rows, in any order; those of a request are all of that one.
         signer: The key of this deployment.
         actor: Who publishes, for the audit log.
-        now: The time, for the batch's row and events; no byte of the batch depends on it.
+        now: When it was begun, for the batch's row; no byte of the batch depends on it.
 
     Raises:
         BadInput: The key is none of this contract, leaves a gap, or rows are of another request.
@@ -107,11 +107,12 @@ def publish(
     if isinstance(begun, Published):
         return begun
     folder = folder_of(contract.id, contract.version, begun)
+    edition.put(objects, contract, folder.rpartition("/")[0])
     for part in parts:
         _put(objects, f"{folder}/{part.name}", part.data)
     with record.translated_errors(), conn.transaction():
         record.lock(conn, contract.id, batch_key)
-        already = _complete(conn, objects, begun, actor=actor, now=now)
+        already = _complete(conn, objects, begun, actor=actor)
     return Published(batch_key, "published", begun, checked.num_rows, already)
 
 
@@ -140,7 +141,7 @@ def _begin(
     unfinished = []
     for batch in in_chain(conn, job.contract.id, job.batch_key, "building"):
         if job.objects.exists(f"{batch.folder}/{manifest.NAME}"):
-            _complete(conn, job.objects, batch.batch_id, actor=job.actor, now=job.now)
+            _complete(conn, job.objects, batch.batch_id, actor=job.actor)
         else:
             unfinished.append(batch)
     published = in_chain(conn, job.contract.id, job.batch_key, "published")
@@ -233,9 +234,7 @@ def _is_same(
     return manifest.files_of(record.manifest_of(conn, batch_id)) == [p.entry() for p in parts]
 
 
-def _complete(
-    conn: psycopg.Connection, objects: Objects, batch_id: str, *, actor: str, now: datetime
-) -> bool:
+def _complete(conn: psycopg.Connection, objects: Objects, batch_id: str, *, actor: str) -> bool:
     """Make a begun batch visible, under the lock of its chain. True: it was published already."""
     batch = find(conn, batch_id)
     if batch is None or batch.state == "abandoned":
@@ -249,7 +248,7 @@ def _complete(
         if entry.key.removeprefix(f"{batch.folder}/") not in listed:
             objects.delete(entry.key)
     _put(objects, f"{batch.folder}/{manifest.NAME}", sealed)
-    record.finish(conn, batch, actor=actor, now=now)
+    record.finish(conn, batch, actor=actor)
     return False
 
 

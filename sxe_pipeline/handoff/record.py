@@ -95,16 +95,15 @@ def abandon(conn: psycopg.Connection, batch: Batch, *, actor: str) -> None:
     functions.call_function(conn, "handoff.abandon", batch.batch_id, actor)
 
 
-def finish(conn: psycopg.Connection, batch: Batch, *, actor: str, now: datetime) -> None:
-    """Mark a batch as published: its manifest is visible.
+def finish(conn: psycopg.Connection, batch: Batch, *, actor: str) -> None:
+    """Mark a batch as published: its manifest is visible, as of now by the database's clock.
 
     Args:
         conn: In a transaction that holds the chain's lock.
         batch: The batch.
         actor: For the audit log.
-        now: When it was published.
     """
-    functions.call_function(conn, "handoff.finish", batch.batch_id, now, actor)
+    functions.call_function(conn, "handoff.finish", batch.batch_id, actor)
 
 
 def manifest_of(conn: psycopg.Connection, batch_id: str) -> bytes:

@@ -70,7 +70,7 @@ def source_of(address: str, known: Iterable[StoreUrl] = ()) -> Prefix:
 
     Args:
         address: `s3://bucket/path/BATCH_ID` or `https://host/path/BATCH_ID`: the folder of its
-            `manifest.json`.
+            `_manifest.json`.
         known: Stores of this process; one of that bucket lends its identity and endpoint.
 
     Raises:

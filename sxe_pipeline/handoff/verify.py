@@ -9,7 +9,7 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline.errors import ContractBroken, NotFound, StoreUnavailable, Tampered
-from sxe_pipeline.handoff import manifest
+from sxe_pipeline.handoff import edition, manifest
 from sxe_pipeline.handoff.decode import Lines
 from sxe_pipeline.handoff.encode import batch_id as id_of
 from sxe_pipeline.handoff.sign import key_id
-from sxe_pipeline.schema import Contract, load
+from sxe_pipeline.schema import Contract
 from sxe_pipeline.store.objects import Entry
 
 MAX_MANIFEST_BYTES = 16 << 20
@@ -76,6 +76,8 @@ class _Files(Protocol):
 
     def open(self, name: str) -> BinaryIO: ...
 
+    def beside(self, name: str) -> BinaryIO: ...
+
 
 def verify(
     source: Path | Prefix, public_key: Ed25519PublicKey, contracts: Collection[str] = ()
@@ -83,7 +85,7 @@ def verify(
     """Check a batch from its manifest down to its last byte.
 
     Args:
-        source: The folder with `manifest.json`, on disk or in a store.
+        source: The folder with `_manifest.json`, on disk or in a store.
         public_key: The pinned key of the sender, received by another way than the batch.
         contracts: What the key is pinned for: a batch of another contract is refused. None is any.
 
@@ -110,7 +112,9 @@ def verify(
     _only_listed(files, fields)
     for entry in fields["files"]:
         _same_bytes(files, entry)
-    contract = _contract_of(fields)
+    contract = edition.named(
+        fields["contract"], fields["contract_version"], fields["contract_sha256"], files.beside
+    )
     _same_content(files, fields, contract)
     return Verified(
         batch_id=fields["batch_id"],
@@ -134,28 +138,50 @@ class _Folder:
     def __init__(self, path: Path) -> None:
         if path.is_symlink() or not path.is_dir():
             raise NotFound(
-                f"{path.name} is no folder, or a link; give the folder that holds manifest.json"
+                f"{path.name} is no folder, or a link; give the folder that holds {manifest.NAME}"
             )
         self._path = path
 
     def names(self) -> list[str]:
-        with os.scandir(self._path) as entries:
-            return sorted(entry.name for entry in entries)
+        """Every file and folder below; a walk enters no link."""
+        return sorted(
+            (Path(folder) / name).relative_to(self._path).as_posix()
+            for folder, folders, files in os.walk(self._path)
+            for name in (*files, *folders)
+        )
 
     def open(self, name: str) -> BinaryIO:
-        path = self._path / name
+        above, _, file = name.rpartition("/")
         try:
             # A pipe would be waited for, and what a link leads to may change once it was checked.
-            is_regular = stat.S_ISREG(path.lstat().st_mode)
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-            stream = os.fdopen(os.open(path, flags), "rb") if is_regular else None
+            with _folder_of(self._path / above) as folder:
+                is_regular = stat.S_ISREG(os.lstat(file, dir_fd=folder).st_mode)
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+                stream = (
+                    os.fdopen(os.open(file, flags, dir_fd=folder), "rb") if is_regular else None
+                )
         except FileNotFoundError:
             raise NotFound(f"{name} is not there") from None
+        except NotADirectoryError:
+            stream = None
         except OSError as error:
             raise StoreUnavailable(f"{name} cannot be read ({type(error).__name__})") from None
         if stream is None:
             raise Tampered(f"{name} is no regular file; do not use the batch")
         return stream
+
+    def beside(self, name: str) -> BinaryIO:
+        return _Folder(self._path.resolve().parent).open(name)
+
+
+@contextmanager
+def _folder_of(path: Path) -> Iterator[int]:
+    """The descriptor of a folder that is no link."""
+    opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        yield opened
+    finally:
+        os.close(opened)
 
 
 class _Stored:
@@ -171,6 +197,10 @@ class _Stored:
     def open(self, name: str) -> BinaryIO:
         return self._objects.open(f"{self._folder}/{name}")
 
+    def beside(self, name: str) -> BinaryIO:
+        above, _, _ = self._folder.rpartition("/")
+        return self._objects.open(f"{above}/{name}" if above else name)
+
 
 def _opened(files: _Files, name: str) -> BinaryIO:
     try:
@@ -178,14 +208,14 @@ def _opened(files: _Files, name: str) -> BinaryIO:
     except NotFound:
         if name == manifest.NAME:
             raise NotFound(
-                "there is no manifest.json, so the batch is not published; use another batch"
+                f"there is no {manifest.NAME}, so the batch is not published; use another batch"
             ) from None
     raise Tampered(f"{name} is listed in the manifest and missing; do not use the batch")
 
 
 def _only_listed(files: _Files, fields: dict[str, Any]) -> None:
     listed = {entry["name"] for entry in fields["files"]}
-    known = listed | {manifest.NAME}
+    known = listed | {name.rpartition("/")[0] for name in listed} | {manifest.NAME}
     extra = [n for n in files.names() if n not in known and not _HALF_WRITTEN.search(n)]
     if extra:
         raise Tampered(
@@ -209,16 +239,6 @@ def _chunks(files: _Files, name: str) -> Iterator[bytes]:
     with _opened(files, name) as stream:
         while chunk := stream.read(_CHUNK):
             yield chunk
-
-
-def _contract_of(fields: dict[str, Any]) -> Contract:
-    contract = load(fields["contract"], fields["contract_version"])
-    if contract.schema_sha256() != fields["schema_sha256"]:
-        raise ContractBroken(
-            f"{contract.id} {contract.version} is another edition here than at the sender; install "
-            "the sender's release"
-        )
-    return contract
 
 
 def _same_content(files: _Files, fields: dict[str, Any], contract: Contract) -> None:

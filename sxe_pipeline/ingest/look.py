@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from sxe_pipeline.ingest.faults import Fault
+from sxe_pipeline.ingest.formats.records import records
 from sxe_pipeline.ingest.mapping import Mappings
 from sxe_pipeline.ingest.propose import ColumnSeen, proposed
-from sxe_pipeline.ingest.records import records
 from sxe_pipeline.ingest.rows import Refused
 
 LOOKED_AT = 5_000

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from sxe_pipeline.ingest.chunks import CHUNK
 from sxe_pipeline.ingest.faults import Fault
+from sxe_pipeline.ingest.formats.chunks import CHUNK
+from sxe_pipeline.ingest.formats.records import Record, Weight, records
 from sxe_pipeline.ingest.mapping import Mappings
 from sxe_pipeline.ingest.pending import EMPTY, Pending
-from sxe_pipeline.ingest.records import Record, Weight, records
 from sxe_pipeline.schema.landed import Landed, Reject
 
 _TOGETHER = 64

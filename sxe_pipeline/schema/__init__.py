@@ -8,6 +8,6 @@ Never:  a column that stands in no contract, a value of a row in an error text
 from sxe_pipeline.schema.columns import Column, Rule
 from sxe_pipeline.schema.contract import Contract
 from sxe_pipeline.schema.generated import generate
-from sxe_pipeline.schema.load import available, load, load_all
+from sxe_pipeline.schema.load import available, load, load_all, parse
 
-__all__ = ["Column", "Contract", "Rule", "available", "generate", "load", "load_all"]
+__all__ = ["Column", "Contract", "Rule", "available", "generate", "load", "load_all", "parse"]

@@ -8,6 +8,7 @@ never leaves this file.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+import duckdb
 import pandas as pd
 import pandera.pandas as pa_pandas
 import pyarrow as pa
@@ -157,10 +158,13 @@ def _validate(columns: Sequence[Column], paths: Sequence[str], rows: pa.Table) -
 def _rules(rules: Sequence[Rule], key: Sequence[str], rows: pa.Table) -> list[str]:
     quoted = ", ".join(f'"{name}"' for name in key)
     doubled = f"SELECT count(*) - count(DISTINCT ({quoted})) FROM rows"
-    queries = [doubled, *(rule.query.format(object="rows") for rule in rules)]
+    queries = [doubled, *(rule.query.replace("{object}", "rows") for rule in rules)]
     with duck.opened() as db:
         db.register("rows", rows)
-        counts = db.execute("SELECT " + ", ".join(f"({query})" for query in queries)).fetchone()
+        try:
+            counts = db.execute("SELECT " + ", ".join(f"({each})" for each in queries)).fetchone()
+        except duckdb.Error as error:
+            return [f"the rules do not run ({type(error).__name__})"]
     names = [f"the key ({', '.join(key)}) stands again"]
     names += [f"rule {rule.name} is broken" for rule in rules]
     return [f"{name} {n} times" for name, n in zip(names, counts or (), strict=True) if n]

@@ -9,7 +9,7 @@ the page for people (`docs`).
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,9 @@ from sxe_pipeline.schema.columns import Column, Rule
 if TYPE_CHECKING:
     import pyarrow as pa
     from pandera.pandas import DataFrameSchema
+
+
+_PROSE = frozenset({"description", "examples"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,22 @@ class Contract:
         text = json.dumps(self.json_schema(), indent=2, ensure_ascii=False)
         return f"{text}\n".encode()
 
-    def schema_sha256(self) -> str:
-        """SHA-256 of the published `schema.json`: what a manifest names."""
-        return hashlib.sha256(self.published_schema()).hexdigest()
+    def contract_sha256(self) -> str:
+        """SHA-256 of all that the contract holds data to, and of none of its prose.
+
+        Two editions with the same digest accept the same rows, and name, order, type and class
+        their columns alike: it is what a manifest names.
+        """
+        held = {
+            "id": self.id,
+            "version": self.version,
+            "tier": self.tier,
+            "key": self.key,
+            "columns": [_held(column) for column in self.columns],
+            "rules": [(rule.name, rule.query) for rule in self.rules],
+        }
+        text = json.dumps(held, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def pandera(self) -> "DataFrameSchema":
         """The pandera schema of the columns that are neither lists nor structs."""
@@ -97,3 +113,8 @@ class Contract:
         from sxe_pipeline.schema import checks
 
         return checks.check(table, self.columns, self.rules, self.key, f"{self.id} {self.version}")
+
+
+def _held(column: Column) -> dict[str, Any]:
+    said = {f.name: getattr(column, f.name) for f in fields(column) if f.name not in _PROSE}
+    return said | {"children": [_held(child) for child in column.children]}

@@ -12,6 +12,7 @@ from sxe_pipeline.schema.tables import required
 CONTRACT = load("lead_card")
 
 _INTERNAL: tuple[Column, ...] = (
+    required("labels_key", "string", "ours"),
     required("is_eligible", "boolean", "flag"),
     required("informative_token_count", "int64", "count"),
     required("is_tagged", "boolean", "flag"),

@@ -32,6 +32,16 @@ KINDS = {
 }
 """Physical type -> the logical type of ODCS that it must stand beside."""
 
+_READ = frozenset(
+    {
+        *("name", "logicalType", "physicalType", "required", "primaryKey", "primaryKeyPosition"),
+        *("unique", "classification", "description", "logicalTypeOptions", "examples", "quality"),
+        *("customProperties", "items", "properties"),
+    }
+)
+"""What a property may say: what nothing reads would be a promise that nobody keeps."""
+_BOUNDS = frozenset({"pattern", "maxLength", "minimum", "maximum", "timezone"})
+_CUSTOM = frozenset({"fieldId", "class", "openEnum"})
 _SUFFIX = ".odcs.yaml"
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 
@@ -68,12 +78,30 @@ def load(contract_id: str, version: str | None = None, root: Path | None = None)
             f"no contract {contract_id} {version or ''}".rstrip() + "; see `sxe contracts list`"
         )
     file = folder / contract_id / f"{version or versions[-1]}{_SUFFIX}"
+    return _parsed(file.read_bytes(), file)
+
+
+def parse(data: bytes, name: str) -> Contract:
+    """Read a contract from bytes of somebody else; it has no file.
+
+    Args:
+        data: ODCS, in YAML.
+        name: What it must be: `<contract>/<version>`.
+
+    Raises:
+        BadConfig: It is no contract, or another one.
+    """
+    return _parsed(data, Path(f"{name}{_SUFFIX}"))
+
+
+def _parsed(data: bytes, file: Path) -> Contract:
+    bad = (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError)
     try:
-        return _contract(yaml.load(file.read_bytes(), Loader=SafeLoader), file)
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        return _contract(yaml.load(data, Loader=SafeLoader), file)
+    except bad as error:
         raise BadConfig(
-            f"{contract_id}/{file.name} is no usable contract ({type(error).__name__}: {error}); "
-            "compare it with lead_card/0.1.0.odcs.yaml"
+            f"{file.parent.name}/{file.name} is no usable contract "
+            f"({type(error).__name__}: {error}); compare it with lead_card/0.1.0.odcs.yaml"
         ) from error
 
 
@@ -87,6 +115,8 @@ def _contract(data: dict[str, Any], file: Path) -> Contract:
     properties = table["properties"]
     text = data["description"]
     keyed = [p for p in properties if p.get("primaryKey")]
+    if [p for p in properties if p.get("unique")] != (keyed if len(keyed) == 1 else []):
+        raise ValueError("unique is a column that is the key alone, and no other")
     contract = Contract(
         id=data["id"],
         version=data["version"],
@@ -112,9 +142,9 @@ def _column(given: dict[str, Any], name: str) -> Column:
     if KINDS.get(kind) != given["logicalType"]:
         raise ValueError(f"{name}: {kind} is no {given['logicalType']}")
     options = given.get("logicalTypeOptions", {})
-    unknown = sorted(set(options) - {"pattern", "maxLength", "minimum", "maximum", "timezone"})
-    if unknown:
-        raise ValueError(f"{name}: nothing checks {unknown}")
+    unread = {*(set(given) - _READ), *(set(options) - _BOUNDS), *(set(custom) - _CUSTOM)}
+    if unread:
+        raise ValueError(f"{name}: nothing checks {sorted(unread)}")
     children = tuple(_column(p, p["name"]) for p in given.get("properties", []))
     if kind == "list":
         children = (_column(given["items"], "element"),)

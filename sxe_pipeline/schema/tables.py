@@ -227,11 +227,31 @@ POOL = Table(
         required("ready_count", "int64", "count"),
         required("tagged_count", "int64", "count"),
         required("identifiable_count", "int64", "count"),
+        required("audience_count", "int64", "count"),
         Column("median_follower_count", "int64", "count"),
         strings("top_evidence", "text"),
         strings("sample_card_ids", "id"),
     ),
 )
-"""`cards/audience_pools`: one row per market x pool x persona x tribe x country."""
+"""`cards/audience_pools`: one row per market x pool x persona x tribe x country. Counts, terms and
+samples are of lead cards; `audience_count` is that of the identities of which the tribe alone is
+known, whose persona is null: a row may hold either or both."""
 
-TABLES = (LANDED_ROW, OBSERVATION, QUARANTINE, PROFILE, POST_TERMS, IDENTITY, POOL)
+OTHERS = Table(
+    "cards/others",
+    (
+        required("card_id", "string", "id"),
+        required("platform", "string", "label"),
+        required("kind", "string", "label"),
+        required("is_eligible", "boolean", "flag"),
+        Column("tribe", "string", "label"),
+        required("market", "string", "label"),
+        Column("audience_pool", "string", "label"),
+        Column("country", "string", "label"),
+        required("labels_key", "string", "ours"),
+    ),
+)
+"""`cards/others`: each identity that is no lead, sorted by card_id. `kind` is 'audience', with a
+tribe and no persona, or 'no_signal', with neither. No text of a profile is kept here."""
+
+TABLES = (LANDED_ROW, OBSERVATION, QUARANTINE, PROFILE, POST_TERMS, IDENTITY, POOL, OTHERS)

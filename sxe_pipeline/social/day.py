@@ -19,8 +19,9 @@ from sxe_pipeline.errors import ContractBroken, LandingGone, NotFound, SxeError,
 from sxe_pipeline.schema.landed import Landed, LandingFile, Reject
 from sxe_pipeline.schema.tables import LANDED_ROW, OBSERVATION, QUARANTINE
 from sxe_pipeline.social import kept, tally
+from sxe_pipeline.social.detectors import Detectors
 from sxe_pipeline.social.newer_rules import redact_stored
-from sxe_pipeline.social.redaction import Detectors, redact_rows, unredactable
+from sxe_pipeline.social.redaction import redact_rows, unredactable
 from sxe_pipeline.store import tables
 
 _BATCH_ROWS = 40_000

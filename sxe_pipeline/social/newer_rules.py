@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from sxe_pipeline.schema.tables import LANDED_ROW, OBSERVATION, QUARANTINE
 from sxe_pipeline.social import posts
-from sxe_pipeline.social.redaction import Detectors, redact_rows
+from sxe_pipeline.social.detectors import Detectors
+from sxe_pipeline.social.redaction import redact_rows
 
 _NO_REJECTS = pa.RecordBatch.from_pylist([], schema=QUARANTINE.schema)
 

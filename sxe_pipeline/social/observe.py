@@ -17,7 +17,7 @@ from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.landed import LandingFile, files_digest
 from sxe_pipeline.schema.tables import OBSERVATION, QUARANTINE
 from sxe_pipeline.social.day import Day, DayCounts, Read
-from sxe_pipeline.social.redaction import Detectors
+from sxe_pipeline.social.detectors import Detectors
 from sxe_pipeline.store import tables
 
 TABLE, QUARANTINE_TABLE = OBSERVATION.name, QUARANTINE.name

@@ -6,17 +6,13 @@ marks are dropped, and the rest is put into alphabetical order, each word once. 
 posts count for a profile (`merge`).
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxe_pipeline.schema.tables import OBSERVATION
-
-if TYPE_CHECKING:
-    from sxe_pipeline.social.redaction import Detectors
+from sxe_pipeline.social.detectors import Detectors
 
 COLUMN = "own_posts"
 MOST_TERMS, MOST_HASHTAGS = 80, 40
@@ -38,7 +34,7 @@ _DIGITS = r"\p{N}|^[〇零一二三四五六七八九十百千万億亿两壹贰
 """Han writes numbers in letters: a word that is nothing else is one."""
 
 
-def evidence(own_posts: pa.Array, detectors: "Detectors") -> pa.Array:
+def evidence(own_posts: pa.Array, detectors: Detectors) -> pa.Array:
     """Replace the captions of posts by their terms.
 
     Args:
@@ -66,7 +62,7 @@ def evidence(own_posts: pa.Array, detectors: "Detectors") -> pa.Array:
     return _as_lists(own_posts, said)
 
 
-def again(own_posts: pa.Array, detectors: "Detectors") -> tuple[pa.Array, np.ndarray]:
+def again(own_posts: pa.Array, detectors: Detectors) -> tuple[pa.Array, np.ndarray]:
     """Drop from stored posts the words in which the rules in force see a contact.
 
     Args:
@@ -105,7 +101,7 @@ def _as_lists(like: pa.Array, said: dict[str, pa.Array]) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, items, type=_TYPE, mask=mask)
 
 
-def _plain(captions: pa.Array, detectors: "Detectors") -> pl.Series:
+def _plain(captions: pa.Array, detectors: Detectors) -> pl.Series:
     """Captions without contacts, links and names; null where a contact may be left."""
     read = pc.utf8_slice_codeunits(captions, 0, _READ_CHARACTERS)
     redacted = detectors.redact_array(read).texts
@@ -128,7 +124,7 @@ def _named_tags(named: pa.Array) -> pl.DataFrame:
     return frame.explode("word").drop_nulls()
 
 
-def _hashtags(found: pl.DataFrame, detectors: "Detectors") -> pl.DataFrame:
+def _hashtags(found: pl.DataFrame, detectors: Detectors) -> pl.DataFrame:
     word = pl.col("word").str.normalize("NFKC").str.strip_chars().str.strip_prefix("#")
     tags = found.select("post", word.str.to_lowercase()).filter(
         pl.col("word").str.contains(f"^{_WORD}$")
@@ -136,7 +132,7 @@ def _hashtags(found: pl.DataFrame, detectors: "Detectors") -> pl.DataFrame:
     return _kept(tags, _TAG_LENGTH, MOST_HASHTAGS, detectors)
 
 
-def _terms(plain: pl.Series, detectors: "Detectors") -> pl.DataFrame:
+def _terms(plain: pl.Series, detectors: Detectors) -> pl.DataFrame:
     text = plain.str.replace_all(_TAG, " ").str.replace_all(r"\p{Hiragana}+", " ")
     words = _found(text.str.replace_all(_RUNS, " ${1} "), _WORD)
     is_long = pl.col("word").str.contains(_LONG_HAN)
@@ -155,7 +151,7 @@ def _terms(plain: pl.Series, detectors: "Detectors") -> pl.DataFrame:
     )
 
 
-def _kept(words: pl.DataFrame, longest: int, most: int, detectors: "Detectors") -> pl.DataFrame:
+def _kept(words: pl.DataFrame, longest: int, most: int, detectors: Detectors) -> pl.DataFrame:
     """Each word of a post once, without those that may not be kept, in alphabetical order."""
     stripped = words.with_columns(pl.col("word").str.strip_chars("_"))
     word = pl.col("word")
@@ -172,7 +168,7 @@ def _kept(words: pl.DataFrame, longest: int, most: int, detectors: "Detectors") 
     )
 
 
-def _is_marked(words: pa.Array, detectors: "Detectors") -> pa.Array:
+def _is_marked(words: pa.Array, detectors: Detectors) -> pa.Array:
     """Whether any detector sees a contact in a word that stands alone."""
     return pc.or_(
         pc.greater(detectors.redact_array(words).counts, 0),

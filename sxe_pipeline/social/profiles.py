@@ -73,8 +73,8 @@ def rebuild(
                 "`sxe recover` goes on with them"
             )
         inputs = inputs_of(observations.rows_version)
-        found = versions.named(conn, TABLE)
-        if found and versions.is_current(found, inputs):
+        found, posts_found = (versions.named(conn, name) for name in (TABLE, POSTS_TABLE))
+        if found and all(versions.is_current(each, inputs) for each in (found, posts_found)):
             numbers = found.numbers
             return Rebuilt(numbers["profiles"], numbers["posts"], found.version, is_new=False)
         profiles, posts = _Count(PROFILE), _Count(POST_TERMS)

@@ -20,6 +20,7 @@ from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import (
     IDENTITY,
     OBSERVATION,
+    OTHERS,
     POOL,
     POST_TERMS,
     PROFILE,
@@ -33,7 +34,7 @@ LOST = "lost"
 
 _FLOW = (
     *(OBSERVATION.name, QUARANTINE.name, PROFILE.name, POST_TERMS.name),
-    *(IDENTITY.name, LEAD_CARD.name, POOL.name),
+    *(IDENTITY.name, LEAD_CARD.name, OTHERS.name, POOL.name),
 )
 _BY_DAY = {OBSERVATION.name: "observations_expired_at", QUARANTINE.name: "quarantine_expired_at"}
 

@@ -7,20 +7,18 @@ data is recognised (`sxe_pipeline.redact`).
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sxe_pipeline import redact
 from sxe_pipeline.errors import ContractBroken
-from sxe_pipeline.redact import scan
 from sxe_pipeline.schema import arrow
 from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.tables import LANDED_ROW, OBSERVATION, QUARANTINE
 from sxe_pipeline.social import posts
+from sxe_pipeline.social.detectors import Detectors
 from sxe_pipeline.social.networks import INGESTED
 
 _HANDLE = "handle"
@@ -34,18 +32,6 @@ _SEAMS = (("display_name", "bio"), ("bio", "location"))
 _KINDS = pa.list_(pa.field("element", pa.string(), nullable=False))
 _KEY = r"^(?:id:[0-9]+|handle:(?s:.+))$"
 _CERTAIN, _SHAPE = 2, 1
-
-
-@dataclass(frozen=True)
-class Detectors:
-    """The rules in force. A test switches one off by handing in another function."""
-
-    redact_array: Callable[..., redact.Redacted] = redact.redact_array
-    redact_links: Callable[[pa.Array], redact.RedactedLinks] = redact.redact_links
-    redact_seam: Callable[[pa.Array, pa.Array], redact.Joined] = redact.redact_seam
-    contact_shaped: Callable[[pa.Array], pa.Array] = redact.contact_shaped
-    scan_array: Callable[[pa.Array], pa.Array] = scan.scan_array
-    ruleset_version: str = redact.RULESET_VERSION
 
 
 def redact_rows(

@@ -241,13 +241,13 @@ def test_c2_a_batch_cannot_be_called_published_without_its_event(conn, database)
                 ["1" * 32, state, SHA],
             )
     with pytest.raises(psycopg.Error, match="no such batch"), conn.transaction():
-        conn.execute("select handoff.finish(%s, now(), 'job')", [batch])
+        conn.execute("select handoff.finish(%s, 'job')", [batch])
     with conn.transaction():
         conn.execute(begin, [batch, SHA])
     with pytest.raises(psycopg.Error, match="begun or published"), conn.transaction():
         conn.execute(begin, [batch, SHA])
     with conn.transaction():
-        conn.execute("select handoff.finish(%s, now(), 'job')", [batch])
+        conn.execute("select handoff.finish(%s, 'job')", [batch])
 
     assert [kind for kind, _, _ in events(database)] == ["batch.published", "batch.building"]
     assert conn.execute(

@@ -10,10 +10,11 @@ import pytest
 from sxe_pipeline import contracts_root
 from sxe_pipeline.cards import build, pools, reading, release
 from sxe_pipeline.cards.card import INCOMPLETE, WITHHELD, readiness
+from sxe_pipeline.cards.funnel import shares, totals
 from sxe_pipeline.errors import BadConfig, ContractBroken
 from sxe_pipeline.privacy import policy
 from sxe_pipeline.schema.lead_card import CONTRACT, LEAD_CARD
-from sxe_pipeline.schema.tables import POOL, PROFILE
+from sxe_pipeline.schema.tables import OTHERS, POOL, PROFILE
 from sxe_pipeline_tests.cards.conftest import FULL, NEWEST, SEEN, tables
 
 BIO = "Wedding photographer. Coffee and trail running."
@@ -70,28 +71,53 @@ def test_the_order_of_rows_changes_nothing(make, shipped) -> None:
     assert first.cards.equals(second.cards)
     assert first.funnel == second.funnel
     backwards = pa.array(range(first.cards.num_rows - 1, -1, -1))
-    assert pools.pools(first.cards).equals(pools.pools(first.cards.take(backwards)))
+    assert first.others.equals(second.others)
+    counted = pools.pools(first.cards, first.others)
+    assert counted.equals(pools.pools(first.cards.take(backwards), first.others))
 
 
-def test_a_card_without_a_word_of_its_own_is_no_lead_card(make) -> None:
+def test_who_says_no_role_is_an_audience_or_nothing_and_never_a_lead_card(make) -> None:
     built = make(
         {"bio": "one peace in town"},
-        {"bio": None, "follower_count": 5_000_000},
-        collections={"pool": reading.DeclaredAudience(("gaming",), "players")},
+        {"bio": "Love photography", "location": "Austin, TX"},
+        {"bio": None, "follower_count": 5_000_000, "collections": ["declared"]},
+        collections={"declared": reading.DeclaredAudience(("gaming",), "players")},
     )
 
     assert built.cards.num_rows == 0
     assert built.cards.schema.equals(LEAD_CARD.schema)
-    assert built.funnel["no_signal", "x"] == 2
+    assert built.others.schema.equals(OTHERS.schema)
+    shown = ("kind", "is_eligible", "tribe", "market", "country")
+    assert [tuple(row[name] for name in shown) for row in built.others.to_pylist()] == [
+        ("no_signal", True, None, "x_general", None),
+        ("audience", False, "photography", "x_general", "US"),
+        ("audience", False, "gaming", "players", None),
+    ]
+
+
+def test_the_key_of_labels_changes_with_what_labeling_reads_and_with_nothing_else(make) -> None:
+    def keys(person, **options):
+        built = make({"account_key": "id:1", "bio": BIO, **person}, **options)
+        return [row["labels_key"] for row in (*built.cards.to_pylist(), *built.others.to_pylist())]
+
+    once = keys({})
+
+    assert keys({"following_count": 9, "observed_at": SEEN - timedelta(days=1)}) == once
+    assert keys({}, newest_day=NEWEST + timedelta(days=9)) == once
+    declared = {"pool": reading.DeclaredAudience(("gaming",))}
+    changed = [
+        *(keys({"bio": BIO + " Tea."}), keys({"follower_count": 9}), keys({"bio": None})),
+        *(keys({}, code="newer"), keys({}, collections=declared)),
+    ]
+    assert len({*once, *(key for (key,) in changed)}) == 6
 
 
 def test_every_reason_is_kept_and_withheld_beats_incomplete(make) -> None:
     card = one(
         make(
             {
-                "bio": "Photography. 16 y/o",
+                "bio": "Photographer. 16 y/o",
                 "is_private": True,
-                "is_parody": True,
                 "platform": "instagram",
                 "observed_at": SEEN - timedelta(days=800),
             }
@@ -102,10 +128,8 @@ def test_every_reason_is_kept_and_withheld_beats_incomplete(make) -> None:
     assert card["readiness_reasons"] == [
         "minor",
         "private",
-        "parody",
         "stale",
         "policy",
-        "no_persona",
         "no_market",
     ]
 
@@ -123,7 +147,6 @@ def test_every_reason_is_kept_and_withheld_beats_incomplete(make) -> None:
         pytest.param(
             {"bio": BIO, "observed_at": SEEN - timedelta(days=730)}, ["stale"], id="731 days"
         ),
-        pytest.param({"bio": "Love photography"}, ["no_persona"], id="a tribe alone"),
     ],
 )
 def test_one_cause_gives_one_reason(make, person, reasons) -> None:
@@ -194,14 +217,16 @@ def test_the_funnel_adds_up(make) -> None:
     )
     funnel = built.funnel
 
-    def total(stage):
-        return sum(value for (name, _), value in funnel.items() if name == stage)
+    total = totals(funnel)
 
-    assert total("accounts") == 4
-    assert total("identities") == 3 == total("lead_cards") + total("no_signal")
-    assert total("lead_cards") == total("ready") + total("incomplete") + total("withheld")
-    assert total("own_words_tagged") <= total("tagged") <= total("lead_cards")
-    assert funnel["reason_minor", "tiktok"] == 1, "the primary account's platform counts"
+    assert total["accounts"] == 4
+    kinds = ("lead_cards", "audience", "no_signal")
+    assert total["identities"] == 3 == sum(total[kind] for kind in kinds)
+    assert total["eligible"] == sum(total[f"{kind}_eligible"] for kind in kinds)
+    assert total["lead_cards"] == total["ready"] + total["incomplete"] + total["withheld"]
+    assert total["own_words_tagged"] <= total["tagged"] <= total["lead_cards"]
+    assert shares(total)["lead_of_all_share"] == total["lead_cards"] / 3
+    assert funnel["reason_minor", "tiktok", "x_general"] == 1, "the primary account's platform"
 
 
 def test_ids_only_takes_everything_of_the_profile(make) -> None:
@@ -247,6 +272,27 @@ def test_full_keeps_the_profile_but_not_another_platforms(make) -> None:
     assert handles == {"x": "handle1", "threads": None}
 
 
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@"])
+def test_no_text_that_leaves_is_a_formula_or_turns_the_line_around(make, sign) -> None:
+    person = {"bio": f"{sign}cmd|' Photographer", "handle": f"{sign}ana\u202e\x07"}
+    built = make(person | {"display_name": f"{sign}Ana, photographer"}, {"bio": BIO})
+
+    rows = release.release(built.cards, FULL)
+    odd, plain = rows.to_pylist()
+
+    assert odd["bio"] == f"'{sign}cmd|' Photographer"
+    assert (odd["handle"], odd["display_name"]) == (f"'{sign}ana", f"'{sign}Ana, photographer")
+    texts = {"bio": odd["bio"], "display_name": odd["display_name"]}
+    placed = [item for item in odd["evidence"] if item["start"] is not None]
+    assert placed
+    for item in placed:
+        assert texts[item["field"]][item["start"] : item["end"]] == item["text"]
+    assert plain["bio"] == BIO
+    CONTRACT.check(rows)
+    with pytest.raises(ContractBroken, match="texts_begin_as_text is broken 1 times"):
+        CONTRACT.check(built.cards.select(CONTRACT.names))
+
+
 def test_a_platform_that_the_policy_does_not_name_is_closed(tmp_path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text("version: 1\nplatforms: {x: {redistribution: full}}\n")
@@ -266,10 +312,18 @@ def test_a_platform_that_the_policy_does_not_name_is_closed(tmp_path) -> None:
 def test_pools_count_every_card_once(make) -> None:
     built = make(*({"bio": bio} for bio in [BIO, BIO, "Love photography", "Chef. Wine."]))
 
-    table = pools.pools(built.cards)
+    table = pools.pools(built.cards, built.others)
 
     assert table.schema.equals(POOL.schema)
-    assert pc.sum(table["card_count"]).as_py() == built.cards.num_rows == 4
+    assert pc.sum(table["card_count"]).as_py() == built.cards.num_rows == 3
+    assert pc.sum(table["audience_count"]).as_py() == built.others.num_rows == 1
+    (audience,) = (row for row in table.to_pylist() if row["persona"] is None)
+    assert (audience["tribe"], audience["card_count"], audience["audience_count"]) == (
+        "photography",
+        0,
+        1,
+    )
+    assert (audience["top_evidence"], audience["sample_card_ids"]) == ([], [])
     largest = max(table.to_pylist(), key=lambda row: row["card_count"])
     assert largest["persona"] == "photographer"
     assert "wedding photographer" in largest["top_evidence"]
@@ -277,7 +331,9 @@ def test_pools_count_every_card_once(make) -> None:
 
 
 def test_a_pool_of_one_shows_no_words_of_that_one(make) -> None:
-    (row,) = pools.pools(make({"bio": "Glassblower photographer"}).cards).to_pylist()
+    built = make({"bio": "Glassblower photographer"})
+
+    (row,) = pools.pools(built.cards, built.others).to_pylist()
 
     assert row["top_evidence"] == []
 

@@ -62,27 +62,23 @@ def test_a_declared_audience_is_a_tribe_but_no_own_words(shipped: Taxonomy) -> N
     assert labels.tribe == "art_illustration", "own words lead"
     assert "no_tribe" not in labels.tribes
     alone = label([Voice(bio="Registered nurse on nights")], shipped, audience=["gaming"])
-    assert (labels.is_own_words, label([Voice()], shipped, audience=["gaming"]).has_signal) == (
-        True,
-        False,
-    )
+    assert labels.is_own_words
     assert alone.tribes[-1] == "gaming"
-    assert label([Voice()], shipped, audience=["gaming"]).tribe_confidence == 0.6
+    silent = label([Voice()], shipped, audience=["gaming"])
+    assert (silent.standing, silent.tribe_confidence) == ("audience", 0.6)
 
 
-def test_followers_make_a_creator_family_but_no_specific_persona_and_no_lead_card(
-    shipped: Taxonomy,
-) -> None:
-    labels = label([Voice(bio="hello there", follower_count=10_000)], shipped)
+def test_the_platform_says_who_is_a_creator_and_followers_do_not(shipped: Taxonomy) -> None:
+    flagged = label([Voice(bio="hello there", category_kind="creator")], shipped)
+    followed = label([Voice(bio="hello there", follower_count=5_000_000)], shipped)
 
-    assert (labels.account_type, labels.persona_family, labels.persona) == (
-        "creator",
-        "creator",
+    assert (flagged.account_type, flagged.persona_family, flagged.persona, flagged.standing) == (
+        *("creator", "creator"),
         None,
+        "lead",
     )
-    assert labels.persona_confidence == 0.6
-    assert not labels.has_signal
-    assert label([Voice(follower_count=9_999)], shipped).persona_family is None
+    assert flagged.persona_confidence == 0.7
+    assert (followed.account_type, followed.standing) == ("unknown", "no_signal")
 
 
 def test_a_parody_flag_silences_the_role(shipped: Taxonomy) -> None:
@@ -96,7 +92,7 @@ def test_a_platform_category_is_a_source_but_no_pair_by_itself(shipped: Taxonomy
 
     assert (labels.persona, labels.tribe) == ("journalist", "news_media")
     assert {item.source for item in labels.evidence} == {"platform"}
-    assert (labels.has_signal, labels.is_own_words) == (True, False)
+    assert (labels.standing, labels.is_own_words) == ("lead", False)
 
 
 def test_the_same_bio_on_two_accounts_counts_once(shipped: Taxonomy) -> None:

@@ -100,7 +100,7 @@ def test_the_surest_account_wins_and_the_first_among_equals(shipped, trained) ->
 def test_followers_alone_make_nobody_a_creator(shipped, trained) -> None:
     labels = one(trained, shipped, Voice(bio="hello there", follower_count=5_000_000))
 
-    assert (labels.persona_family, labels.has_signal) == (None, False)
+    assert (labels.persona_family, labels.standing) == (None, "no_signal")
 
 
 def test_a_stated_fandom_is_an_enthusiast_without_a_specific_level(shipped, trained) -> None:
@@ -131,8 +131,8 @@ def test_a_declared_audience_is_a_tribe_behind_the_own_ones(shipped, trained) ->
     labels = one(trained, shipped, voice, audience=["coffee_wine_beer", "no_tribe"])
 
     assert (labels.tribe, labels.tribes[-1]) == ("software_dev", "coffee_wine_beer")
-    assert one(trained, shipped, Voice(), audience=["gaming"]).tribe_confidence == 0.6
-    assert not one(trained, shipped, Voice(), audience=["gaming"]).has_signal
+    silent = one(trained, shipped, Voice(), audience=["gaming"])
+    assert (silent.standing, silent.tribe_confidence) == ("audience", 0.6)
 
 
 def edited(folder, change):
@@ -239,7 +239,7 @@ PERSON = st.fixed_dictionaries(
 @given(st.lists(PERSON, min_size=1, max_size=4))
 def test_the_stream_says_what_the_pipeline_says(shipped, trained, people) -> None:
     profiles, identities = tables(*people)
-    cards = build.build(
+    built = build.build(
         profiles,
         identities,
         taxonomy=shipped,
@@ -247,7 +247,8 @@ def test_the_stream_says_what_the_pipeline_says(shipped, trained, people) -> Non
         collections={},
         newest_day=NEWEST,
         policy=FULL,
-    ).cards.to_pylist()
+    )
+    cards = built.cards.to_pylist()
 
     said = list(stream.label_lines(map(json.dumps, people), "bio", shipped, trained))
 
@@ -255,7 +256,10 @@ def test_the_stream_says_what_the_pipeline_says(shipped, trained, people) -> Non
     names += ("tribe_confidence", "tribes", "evidence")
     by_id = {f"card_{number:04}": row for number, row in enumerate(said)}
     assert {card["card_id"] for card in cards} == {
-        key for key, row in by_id.items() if row["persona_family"] or row["tribe"]
+        key for key, row in by_id.items() if row["persona_family"]
+    }
+    assert {row["card_id"]: row["tribe"] for row in built.others.to_pylist()} == {
+        key: row["tribe"] for key, row in by_id.items() if not row["persona_family"]
     }
     for card in cards:
         assert {n: card[n] for n in names} == {n: by_id[card["card_id"]][n] for n in names}

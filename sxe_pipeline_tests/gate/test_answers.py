@@ -6,11 +6,12 @@ import msgspec
 import pytest
 
 from sxe_pipeline.gate import answers, people, permits, reads, requests
-from sxe_pipeline_tests.gate.world import POLICY
+from sxe_pipeline_tests.gate.world import MARKET, POLICY
 
 KINDS = {
     *(requests.Plan, requests.Submitted, requests.Approved, requests.Ended),
     *(reads.Request, reads.ReceiptLine, reads.Budget, reads.Provider, reads.Policy),
+    reads.MarketCost,
     *(people.Principal, people.Proposal, people.Decided),
     *(permits.Begun, permits.Settled, permits.Swept, permits.Reconciled, permits.Finished),
 }
@@ -59,6 +60,7 @@ def walk(world):
     reads.budgets(world.api)
     reads.providers(world.api)
     reads.policy(world.api)
+    reads.market_cost(world.api, MARKET)
     people.principals(world.api)
     people.proposals(world.api)
 

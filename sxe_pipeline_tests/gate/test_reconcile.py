@@ -46,7 +46,7 @@ def full(world):
             "null, null, 0, '', %s, now(), 'job')",
             [SHA],
         )
-        world.social.execute("select handoff.finish(repeat('0', 32), now(), 'job')")
+        world.social.execute("select handoff.finish(repeat('0', 32), 'job')")
     return world.database
 
 

@@ -2,6 +2,10 @@
 
 from sxe_pipeline.store.objects import Objects
 
+PUTS = ["schema", "page", "contract", "parquet", "jsonl", "manifest"]
+"""What a batch of one part puts into its store, in this order."""
+MANIFEST = len(PUTS)
+
 
 class Cut(Exception):
     """The process ends here."""

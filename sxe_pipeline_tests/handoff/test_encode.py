@@ -35,7 +35,7 @@ def test_the_parquet_file_carries_the_contract_and_no_clock(contract, cards, tmp
     assert set(read.metadata) == {
         b"sxe.contract",
         b"sxe.contract.version",
-        b"sxe.schema_sha256",
+        b"sxe.contract_sha256",
     }
 
 
@@ -57,7 +57,8 @@ def test_json_lines_hold_every_column_in_order_and_rfc_3339_times(contract, card
 def test_a_part_is_named_by_its_bytes(contract, cards):
     for part in files(contract, cards(3)):
         digest = hashlib.sha256(part.data).hexdigest()
-        assert part.name == f"part-00000-{digest[:16]}.{part.format}"
+        folder = encode.FOLDERS[part.format]
+        assert part.name == f"{folder}/part-00000-{digest[:16]}.{part.format}"
         assert part.sha256 == digest
 
 

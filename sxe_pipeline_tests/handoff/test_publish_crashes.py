@@ -1,17 +1,21 @@
 """A batch whose writer dies at any put, is killed, or is not alone."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from sxe_pipeline.handoff import manifest
 from sxe_pipeline.handoff.batches import list_batches
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.store import sql
 from sxe_pipeline_tests.handoff import publisher
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, NOW
-from sxe_pipeline_tests.handoff.crashing import Cut, Faulty, held
+from sxe_pipeline_tests.handoff.crashing import MANIFEST, PUTS, Cut, Faulty, held
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("put", [1, 2, 3], ids=["parquet", "jsonl", "manifest"])
+@pytest.mark.parametrize("put", range(1, 7), ids=PUTS)
 def test_a_crash_at_any_put_leaves_all_or_nothing(
     run, cards, store, conn, events, expected, put, when
 ):
@@ -19,7 +23,7 @@ def test_a_crash_at_any_put_leaves_all_or_nothing(
         run(cards(20, order=1), objects=Faulty(store.url, put, when))
 
     is_visible = any(key.endswith(manifest.NAME) for key in held(store))
-    assert is_visible == (put == 3 and when == "after")
+    assert is_visible == (put == MANIFEST and when == "after")
     assert list_batches(conn) == []
 
     conn.rollback()
@@ -42,7 +46,7 @@ def child(social_dsn, store, signer, contract, tmp_path):
 
 @pytest.mark.parametrize(
     ("put", "when"),
-    [(1, "before"), (3, "before"), (3, "after")],
+    [(1, "before"), (MANIFEST, "before"), (MANIFEST, "after")],
     ids=["start", "parts", "manifest"],
 )
 def test_a_killed_process_leaves_what_the_next_one_completes(
@@ -65,3 +69,36 @@ def test_two_processes_at_once_make_one_batch(child, cards, store, expected, eve
     assert [already for _, already in printed] == ["False", "True"]
     assert held(store) == expected(cards(200))
     assert events(printed[0][0]) == ["batch.building", "batch.published"]
+
+
+def test_a_reader_who_walks_by_number_gets_every_batch_once_while_many_publish(
+    run, cards, social_dsn
+):
+    names = [f"market_{number}" for number in range(16)]
+    done, seen = threading.Event(), []
+
+    def publish_some(markets):
+        with sql.connect(social_dsn) as own:
+            for market in markets:
+                run(cards(3, market=market), market=market, by=own)
+
+    def walk():
+        with sql.connect(social_dsn) as own:
+            while not done.is_set() or len(seen) < len(names):
+                query = (
+                    "select published_seq, market from handoff.batch "
+                    "where published_seq > %s order by published_seq"
+                )
+                seen.extend(own.execute(query, [seen[-1][0] if seen else 0]).fetchall())
+                own.commit()
+
+    with ThreadPoolExecutor(max_workers=5) as pool:
+        reader = pool.submit(walk)
+        writers = [pool.submit(publish_some, names[number::4]) for number in range(4)]
+        for writer in writers:
+            writer.result()
+        done.set()
+        reader.result()
+
+    assert [number for number, _ in seen] == list(range(1, len(names) + 1))
+    assert sorted(market for _, market in seen) == sorted(names)

@@ -16,7 +16,7 @@ from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff import publisher
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, DAY, NOW, OTHER, REQUEST, at, contacts
-from sxe_pipeline_tests.handoff.crashing import Cut, Faulty, held
+from sxe_pipeline_tests.handoff.crashing import MANIFEST, PUTS, Cut, Faulty, held
 from sxe_pipeline_tests.handoff.whole import batch_bytes
 
 ONCE = ["contact_batch.building", "contact_batch.published"]
@@ -66,7 +66,7 @@ def test_a_batch_of_a_request_is_verified_by_a_consumer_and_read_back(
     assert listed.batch_key == at()
 
     folder = tmp_path / "handoff" / listed.folder
-    for read in (f"read_parquet('{folder}/*.parquet')", f"read_json('{folder}/*.jsonl')"):
+    for read in (f"read_parquet('{folder}/parquet/*')", f"read_json('{folder}/_jsonl/*')"):
         with duckdb.connect(":memory:") as db:
             rows = db.sql(f"SELECT kind, count(*), count(dnc) FROM {read} GROUP BY 1 ORDER BY 1")
             assert rows.fetchall() == [("email", 6, 0), ("phone", 3, 3)]
@@ -151,12 +151,12 @@ def test_no_contact_point_is_a_batch_only_where_the_request_had_one(run, check):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("put", [1, 2, 3], ids=["parquet", "jsonl", "manifest"])
+@pytest.mark.parametrize("put", range(1, 7), ids=PUTS)
 def test_a_crash_at_any_put_leaves_all_or_nothing(run, store, login, events, expected, put, when):
     with pytest.raises(Cut):
         run(contacts(9, order=1), objects=Faulty(store.url, put, when))
     is_visible = bool(visible(store))
-    assert is_visible == (put == 3 and when == "after")
+    assert is_visible == (put == MANIFEST and when == "after")
     assert list_batches(login) == []
 
     login.rollback()
@@ -202,7 +202,7 @@ def child(contacts_dsn, store, signer, tmp_path):
 
 @pytest.mark.parametrize(
     ("put", "when"),
-    [(1, "before"), (2, "before"), (3, "before"), (3, "after")],
+    [(1, "before"), (5, "before"), (MANIFEST, "before"), (MANIFEST, "after")],
     ids=["start", "columns", "parts", "manifest"],
 )
 def test_a_killed_process_leaves_what_the_next_one_completes(
@@ -240,7 +240,7 @@ def test_two_processes_with_other_rows_make_one_manifest(child, store, check):
 
 def test_later_values_for_a_begun_seq_replace_what_nobody_saw(run, store, login, events, expected):
     with pytest.raises(Cut):
-        run(contacts(6), objects=Faulty(store.url, 3, "before"))
+        run(contacts(6), objects=Faulty(store.url, MANIFEST, "before"))
     login.rollback()
     old = next(iter(expected(contacts(6)))).split("/")[2]
 
@@ -252,7 +252,7 @@ def test_later_values_for_a_begun_seq_replace_what_nobody_saw(run, store, login,
 
 def test_a_visible_seq_is_completed_before_the_next_one_begins(run, store, login, check):
     with pytest.raises(Cut):
-        run(contacts(6), objects=Faulty(store.url, 3, "after"))
+        run(contacts(6), objects=Faulty(store.url, MANIFEST, "after"))
     login.rollback()
 
     second = run(contacts(9), at(2))

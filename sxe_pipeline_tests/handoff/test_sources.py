@@ -52,8 +52,9 @@ def verify(place, pinned, code=0, **env):
 def test_d10_a_batch_in_a_bucket_is_verified_there(published, tmp_path):
     folder, pinned = published
     with buckets.serving() as (s3, objects):
-        for file in folder.iterdir():
-            objects["ours", f"at/{folder.name}/{file.name}"] = file.read_bytes()
+        for file in (file for file in folder.rglob("*") if file.is_file()):
+            name = file.relative_to(folder.parent).as_posix()
+            objects["ours", f"at/{name}"] = file.read_bytes()
         address = f"s3://ours/at/{folder.name}"
         seen = verify(address, pinned, **s3)
         own = {
@@ -79,7 +80,7 @@ def test_d10_a_batch_on_a_web_server_is_verified_from_there(published, web):
 
     assert verify(address, pinned)["rows"] == 5
     assert "not published" in verify(address[:-1], pinned, 4)
-    part = next(folder.glob("*.jsonl"))
+    part = next(folder.glob("_jsonl/*"))
     part.write_bytes(part.read_bytes().replace(b"user_1", b"user_7", 1))
     assert "differs from the manifest" in verify(address, pinned, 1)
     part.unlink()

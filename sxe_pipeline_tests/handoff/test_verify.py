@@ -5,24 +5,27 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import jsonschema_rs
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from sxe_pipeline import schema
 from sxe_pipeline.errors import ContractBroken, NotFound, Tampered
-from sxe_pipeline.handoff import encode, manifest, sign
+from sxe_pipeline.handoff import edition, encode, manifest, sign
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.sign import Signer
 from sxe_pipeline.handoff.verify import Prefix, verify
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, OTHER, at, contacts
-from sxe_pipeline_tests.handoff.whole import fields_and_parts
+from sxe_pipeline_tests.handoff.whole import batch_bytes, fields_and_parts, lay
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +36,7 @@ def write(contract, signer):
         batch_key = BatchKey("x_general", dt.date.fromisoformat(day))
         fields, parts = fields_and_parts(contract, rows, batch_key, prev)
         folder = root / "lead_card" / "v0" / fields["batch_id"]
-        folder.mkdir(parents=True)
-        for part in parts:
-            (folder / part.name).write_bytes(part.data)
+        lay(folder, parts)
         (folder / manifest.NAME).write_bytes(manifest.seal(fields | (lies or {}), by))
         return folder
 
@@ -60,7 +61,7 @@ def test_an_empty_batch_is_verified(write, contract, signer, tmp_path):
 
 def test_a_flipped_byte_anywhere_is_refused(write, cards, signer, tmp_path):
     folder = write(tmp_path, cards(4))
-    for file in sorted(folder.iterdir()):
+    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
         whole = file.read_bytes()
         step = max(1, len(whole) // 60)
         for offset in [*range(0, len(whole), step), len(whole) - 1]:
@@ -89,12 +90,12 @@ def test_a_key_found_beside_the_batch_is_never_used(write, cards, signer, tmp_pa
 
 def test_a_missing_part_and_an_unlisted_part_are_refused(write, cards, signer, tmp_path):
     folder = write(tmp_path, cards(4))
-    part = next(folder.glob("*.parquet"))
-    (folder / "part-00001-0000000000000000.parquet").write_bytes(part.read_bytes())
+    part = next(folder.glob("parquet/*"))
+    (folder / "parquet" / "part-00001-0000000000000000.parquet").write_bytes(part.read_bytes())
     with pytest.raises(Tampered, match="not listed"):
         verify(folder, signer.public_key)
 
-    (folder / "part-00001-0000000000000000.parquet").unlink()
+    (folder / "parquet" / "part-00001-0000000000000000.parquet").unlink()
     part.unlink()
     with pytest.raises(Tampered, match="missing"):
         verify(folder, signer.public_key)
@@ -107,7 +108,7 @@ def test_a_file_or_folder_that_is_not_listed_is_refused_whatever_its_name(
     write, cards, signer, tmp_path, name
 ):
     folder = write(tmp_path, cards(4))
-    part = next(folder.glob("*.parquet"))
+    part = next(folder.glob("parquet/*"))
     if name == "sub":
         (folder / name).mkdir()
     else:
@@ -119,13 +120,13 @@ def test_a_file_or_folder_that_is_not_listed_is_refused_whatever_its_name(
 
 def test_what_a_killed_writer_left_is_no_file_of_the_batch(write, cards, signer, tmp_path):
     folder = write(tmp_path, cards(4))
-    part = next(folder.glob("*.parquet"))
-    (folder / f"{part.name}#1").write_bytes(part.read_bytes()[:10])
+    part = next(folder.glob("parquet/*"))
+    (part.parent / f"{part.name}#1").write_bytes(part.read_bytes()[:10])
 
     assert verify(folder, signer.public_key).row_count == 4
 
 
-@pytest.mark.parametrize("which", ["manifest.json", "*.parquet", "*.jsonl"])
+@pytest.mark.parametrize("which", ["_manifest.json", "*/*.parquet", "*/*.jsonl"])
 @pytest.mark.parametrize("kind", ["pipe", "link"])
 def test_what_is_no_regular_file_is_refused_and_never_waited_for(
     write, cards, signer, tmp_path, which, kind
@@ -182,8 +183,7 @@ def test_signed_formats_with_different_rows_are_refused(
     digest = hashlib.sha256(data).hexdigest()
     entry = columnar.entry() | {"sha256": digest, "bytes": len(data)}
     files = [e if e["format"] == "jsonl" else entry for e in fields["files"]]
-    for part in parts:
-        (tmp_path / part.name).write_bytes(data if part is columnar else part.data)
+    lay(tmp_path, [replace(p, data=data) if p is columnar else p for p in parts])
     (tmp_path / manifest.NAME).write_bytes(manifest.seal(fields | {"files": files}, signer))
 
     with pytest.raises((Tampered, ContractBroken)):
@@ -202,8 +202,7 @@ def test_rows_without_the_order_of_their_key_are_refused(
     monkeypatch.setattr(encode, "canonical", lambda _, rows: rows)
     rows = cards(6).sort_by([("card_id", "descending")])
     fields, parts = fields_and_parts(contract, rows, BatchKey("x_general", dt.date(2026, 1, 1)))
-    for part in parts:
-        (tmp_path / part.name).write_bytes(part.data)
+    lay(tmp_path, parts)
     (tmp_path / manifest.NAME).write_bytes(manifest.seal(fields, signer))
 
     with pytest.raises(Tampered, match="order of their key"):
@@ -238,8 +237,8 @@ def test_without_a_manifest_there_is_no_batch(write, cards, signer, tmp_path):
         ({"batch_id": "b" * 32}, Tampered),
         ({"request_id": "00000000-0000-4000-8000-000000000001", "seq": 1}, Tampered),
         ({"seq": 1}, Tampered),
-        ({"schema_sha256": "0" * 64}, ContractBroken),
-        ({"contract_version": "9.9.9"}, NotFound),
+        ({"contract_sha256": "0" * 64}, ContractBroken),
+        ({"contract_version": "9.9.9"}, ContractBroken),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -267,8 +266,7 @@ def test_a_signed_lie_is_refused(write, cards, signer, tmp_path, changes, error)
 )
 def test_a_signed_lie_about_the_key_is_refused(signer, tmp_path, lies):
     fields, parts = fields_and_parts(CONTRACT, contacts(6), at())
-    for part in parts:
-        (tmp_path / part.name).write_bytes(part.data)
+    lay(tmp_path, parts)
     file = tmp_path / manifest.NAME
 
     file.write_bytes(manifest.seal(fields, signer))
@@ -313,7 +311,7 @@ def two_batches(write, cards, tmp_path_factory):
 
 
 def test_duckdb_globs_several_batches_with_the_contract_columns_only(two_batches, contract):
-    for pattern, read in (("*.parquet", "read_parquet"), ("*.jsonl", "read_json")):
+    for pattern, read in (("parquet/*", "read_parquet"), ("_jsonl/*", "read_json")):
         with duckdb.connect(":memory:") as db:
             found = db.sql(
                 f"SELECT * FROM {read}('{two_batches}/lead_card/v0/*/{pattern}', "
@@ -324,8 +322,8 @@ def test_duckdb_globs_several_batches_with_the_contract_columns_only(two_batches
 
 
 def test_pandas_reads_both_formats_and_ids_stay_text(two_batches, contract):
-    columnar = pd.read_parquet(sorted(two_batches.glob("lead_card/v0/*/*.parquet"))[0])
-    lines = sorted(two_batches.glob("lead_card/v0/*/*.jsonl"))[0]
+    columnar = pd.read_parquet(sorted(two_batches.glob("lead_card/v0/*/parquet/*.parquet"))[0])
+    lines = sorted(two_batches.glob("lead_card/v0/*/_jsonl/*.jsonl"))[0]
     frame = pd.read_json(lines, lines=True, dtype=False)
 
     assert list(columnar.columns) == list(frame.columns) == contract.names
@@ -334,8 +332,26 @@ def test_pandas_reads_both_formats_and_ids_stay_text(two_batches, contract):
     assert frame.platform_id.str.fullmatch(r"90071992547\d{5}").all()
 
 
+def test_the_folder_of_a_batch_and_of_all_days_is_what_readers_open(two_batches, contract):
+    folders = sorted(two_batches.glob("lead_card/v0/*/parquet"))
+    for folder in folders:
+        counts = {
+            len(pd.read_parquet(folder)),
+            ds.dataset(folder).count_rows(),
+            pl.scan_parquet(folder).collect().height,
+            len(duckdb.sql(f"SELECT * FROM read_parquet('{folder}/*')").fetchall()),
+        }
+        assert counts in ({20}, {30})
+        assert list(pd.read_parquet(folder).columns) == contract.names
+    every = f"{two_batches}/lead_card/v0/*/parquet"
+
+    assert pl.scan_parquet(f"{every}/*").collect().height == 50
+    assert len(pd.read_parquet([*map(str, two_batches.glob("lead_card/v0/*/parquet/*"))])) == 50
+    assert ds.dataset([ds.dataset(folder) for folder in folders]).count_rows() == 50
+
+
 def test_pyarrow_reads_with_the_pinned_schema(two_batches, contract):
-    files = [str(file) for file in two_batches.glob("lead_card/v0/*/*.parquet")]
+    files = [str(file) for file in two_batches.glob("lead_card/v0/*/parquet/*.parquet")]
     rows = ds.dataset(files, schema=contract.arrow()).to_table()
 
     assert rows.num_rows == 50
@@ -348,7 +364,7 @@ def test_every_line_meets_the_json_schema(two_batches, contract, closed):
     valid = jsonschema_rs.validator_for(contract.json_schema(closed=closed))
     lines = [
         line
-        for file in two_batches.glob("lead_card/v0/*/*.jsonl")
+        for file in two_batches.glob("lead_card/v0/*/_jsonl/*.jsonl")
         for line in file.read_bytes().split(b"\n")[:-1]
     ]
 
@@ -362,3 +378,70 @@ def test_the_chain_links_the_batches(two_batches, signer):
 
     assert (first.prev_batch_id, second.prev_batch_id) == (None, first.batch_id)
     assert pq.read_metadata(next(two_batches.rglob("*.parquet"))).num_rows in (20, 30)
+
+
+@pytest.fixture
+def newer(contract, cards, signer, tmp_path):
+    """A batch of a version that nobody here installed, and the folder of that contract."""
+    text = contract.file.read_text().replace("version: 0.1.0", "version: 0.9.7", 1)
+    of_theirs = schema.parse(text.encode(), "lead_card/0.9.7")
+    file = tmp_path / "0.9.7.odcs.yaml"
+    file.write_text(text)
+    of_theirs = replace(of_theirs, file=file)
+    store = Objects((tmp_path / "store").as_uri())
+    batch_key = BatchKey("x_general", dt.date(2026, 1, 1))
+    for key, data in batch_bytes(of_theirs, signer, cards(6), batch_key).items():
+        store.put_new(key, data)
+    edition.put(store, of_theirs, "lead_card/v0")
+    root = tmp_path / "store" / "lead_card" / "v0"
+    (folder,) = (path.parent for path in root.rglob(manifest.NAME))
+    return store, folder, root / "_schemas" / "0.9.7"
+
+
+def test_a_version_that_is_not_installed_is_read_from_beside_the_batch(newer, signer):
+    store, folder, beside = newer
+
+    seen = verify(folder, signer.public_key)
+    assert (seen.contract_version, seen.row_count) == ("0.9.7", 6)
+    assert seen == verify(Prefix(store, f"lead_card/v0/{folder.name}"), signer.public_key)
+    assert sorted(file.name for file in beside.iterdir()) == [
+        *("README.md", "contract.odcs.yaml", "schema.json"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda file: file.unlink(), id="gone"),
+        pytest.param(
+            lambda file: file.write_text(
+                file.read_text().replace("maxLength: 2000", "maxLength: 1")
+            ),
+            id="another",
+        ),
+        pytest.param(lambda file: file.write_text("a: &a [*a, *a]"), id="hostile"),
+        pytest.param(lambda file: file.write_bytes(b"\xff" * 2_000_000), id="endless"),
+    ],
+)
+def test_a_contract_beside_the_batch_is_believed_only_if_the_manifest_names_it(
+    newer, signer, change
+):
+    _, folder, beside = newer
+    change(beside / "contract.odcs.yaml")
+
+    with pytest.raises(ContractBroken, match="the signature holds, but lead_card"):
+        verify(folder, signer.public_key)
+
+
+def test_what_was_released_is_never_written_over_and_a_draft_is(newer, contract):
+    store, _, beside = newer
+    file = beside.parents[1] / "other.yaml"
+    file.write_text(contract.file.read_text())
+    draft = replace(contract, version="0.9.7", file=file)
+
+    edition.put(store, draft, "lead_card/v0")
+
+    assert (beside / "contract.odcs.yaml").read_bytes() == file.read_bytes()
+    file.write_text("something else")
+    with pytest.raises(Tampered, match="is not what was released"):
+        edition.put(store, replace(draft, status="active"), "lead_card/v0")

@@ -1,6 +1,6 @@
 """A whole batch, worked out without a store or a database."""
 
-from sxe_pipeline.handoff import encode, manifest
+from sxe_pipeline.handoff import edition, encode, manifest
 
 
 def fields_and_parts(contract, rows, batch_key, prev=None):
@@ -12,9 +12,20 @@ def fields_and_parts(contract, rows, batch_key, prev=None):
     return manifest.predicate(contract, rows, parts, **ids), parts
 
 
+def lay(folder, parts):
+    """Write files of a batch below its folder."""
+    for part in parts:
+        (folder / part.name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / part.name).write_bytes(part.data)
+
+
 def batch_bytes(contract, signer, rows, batch_key, prev=None):
-    """Key -> bytes of every file of a batch whose rows meet their contract."""
+    """Key -> bytes of all that a batch leaves whose rows meet their contract."""
     fields, parts = fields_and_parts(contract, contract.check(rows), batch_key, prev)
     folder = f"{contract.id}/v0/{fields['batch_id']}"
-    made = {f"{folder}/{part.name}": part.data for part in parts}
-    return made | {f"{folder}/{manifest.NAME}": manifest.seal(fields, signer)}
+    above = f"{contract.id}/v0/{edition.folder_of(contract.version)}"
+    return {
+        **{f"{folder}/{part.name}": part.data for part in parts},
+        f"{folder}/{manifest.NAME}": manifest.seal(fields, signer),
+        **{f"{above}/{name}": data for name, data in edition.files(contract).items()},
+    }

@@ -10,7 +10,7 @@ from datetime import datetime
 import openpyxl
 import pytest
 
-from sxe_pipeline.ingest import archives
+from sxe_pipeline.ingest.formats import archives
 from sxe_pipeline_tests.ingest.reading import land
 
 MADE = datetime(2012, 12, 13, 8, 41)  # noqa: DTZ001 - a workbook knows no zones

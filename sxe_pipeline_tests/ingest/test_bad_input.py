@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sxe_pipeline.ingest.chunks import RECORD_LIMIT, Splitter
+from sxe_pipeline.ingest.formats.chunks import RECORD_LIMIT, Splitter
 from sxe_pipeline.ingest.mapping import mappings
 from sxe_pipeline.ingest.read import read_file
 from sxe_pipeline.schema.tables import REASONS

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sxe_pipeline.ingest import json_text, paths, values, whole
+from sxe_pipeline.ingest import paths, values, whole
 from sxe_pipeline.ingest.batch import Batch
 from sxe_pipeline.ingest.columns import MAPPABLE
 from sxe_pipeline.ingest.faults import Fault
+from sxe_pipeline.ingest.formats import json_text
 from sxe_pipeline.ingest.mapping import mappings
 from sxe_pipeline.ingest.rows import Found
 from sxe_pipeline.ingest.shape_files import shipped

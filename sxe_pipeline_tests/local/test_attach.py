@@ -81,7 +81,7 @@ def test_a_newer_package_migrates_again_and_keeps_the_data(settings):
         attach.attached(settings, "social") as given,
         sql.connect(given.settings.need("social_dsn")) as conn,
     ):
-        conn.execute("insert into cards.funnel (stage, value) values (%s, 1)", [word])
+        conn.execute("insert into cards.funnel values ('2026-01-01', 'a', 'x', %s, 1)", [word])
     with psycopg.connect(attach.superuser(settings)) as conn:
         conn.execute("update ops.stamp set files_sha256 = repeat('0', 64)")
     sql._fitting.clear()

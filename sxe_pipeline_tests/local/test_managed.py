@@ -203,7 +203,7 @@ def test_a_demo_needs_all_five_urls_and_an_empty_database(service, migrated, tmp
 def test_each_login_reads_out_its_part_and_all_together_every_table(service, migrated, tmp_path):
     given = load(service.variables(migrated) | {"SXE_HOME": str(tmp_path)})
     service.run(
-        "insert into cards.funnel (stage, value) values ('needle', 1)",
+        "insert into cards.funnel values ('2026-01-01', 'a', 'x', 'needle', 1)",
         "create schema apart",
         database=migrated,
     )

@@ -269,7 +269,7 @@ class Month:
             self.faults.append(f"Tier 1 takes {disk / live:.1f} times its live bytes")
 
     def _judge_batches(self, counted: dict[Any, int]) -> None:
-        folders = [m.parent for m in (self.home / "handoff").rglob("manifest.json")]
+        folders = [m.parent for m in (self.home / "handoff").rglob("_manifest.json")]
         key = self.home / "keys" / "signing.pub"
         bad = [
             folder

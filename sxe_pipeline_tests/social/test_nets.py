@@ -9,7 +9,7 @@ import pytest
 from sxe_pipeline.errors import BadInput, Busy, LandingGone, StoreUnavailable
 from sxe_pipeline.schema.landed import Reject
 from sxe_pipeline.social import observe
-from sxe_pipeline.social.redaction import Detectors
+from sxe_pipeline.social.detectors import Detectors
 from sxe_pipeline_tests.social import landing
 from sxe_pipeline_tests.social.landing import DAY, File, sighting
 

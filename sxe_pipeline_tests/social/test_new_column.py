@@ -8,6 +8,7 @@ import contextlib
 import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,11 @@ class Home:
         [row] = [r for r in self.tier.rows(table.name) if r["account_key"] == key]
         return row
 
+    def said(self, table) -> str:
+        """All that a table holds but its times: the microseconds of now may be any digits."""
+        rows = self.tier.rows(table.name)
+        return str([[v for v in row.values() if not isinstance(v, datetime)] for row in rows])
+
     def reasons(self) -> list[str]:
         return [row["reason"] for row in self.tier.rows(QUARANTINE.name)]
 
@@ -137,7 +143,7 @@ def test_a_new_column_is_stored_redacted_however_a_contact_is_written(redacted):
             assert row["motto"] == stored, "a column without a class is text"
             assert row["mottos"] == ["bread", stored]
             assert row["redaction_count"] >= 3
-        assert not [word for word in LEFT if word in str(redacted.tier.rows(table.name))]
+        assert not [word for word in LEFT if word in redacted.said(table)]
     assert redacted.reasons() == []
     assert redacted.leaks() == leaks.Leaks(0, 0)
 

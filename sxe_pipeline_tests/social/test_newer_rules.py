@@ -15,7 +15,7 @@ from sxe_pipeline import redact
 from sxe_pipeline.ops import upkeep
 from sxe_pipeline.schema.landed import Reject
 from sxe_pipeline.social import newer_rules, observe, redaction
-from sxe_pipeline.social.redaction import Detectors
+from sxe_pipeline.social.detectors import Detectors
 from sxe_pipeline_tests.databases import as_owner
 from sxe_pipeline_tests.social.intake import DAY as MORNING
 from sxe_pipeline_tests.social.intake import lines

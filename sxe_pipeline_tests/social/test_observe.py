@@ -8,7 +8,7 @@ import pytest
 from sxe_pipeline.errors import ContractBroken, LandingGone
 from sxe_pipeline.schema.landed import Reject
 from sxe_pipeline.social import observe
-from sxe_pipeline.social.redaction import Detectors
+from sxe_pipeline.social.detectors import Detectors
 from sxe_pipeline_tests.social.landing import (
     DAY,
     NEXT_DAY,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sxe_pipeline.redact import Redacted
 from sxe_pipeline.schema.tables import LANDED_ROW, OBSERVATION, POST_TERMS, PROFILE
 from sxe_pipeline.social import checks, day, posts, profiles, retention
-from sxe_pipeline.social.redaction import Detectors
+from sxe_pipeline.social.detectors import Detectors
 from sxe_pipeline_tests.social import intake as landed
 from sxe_pipeline_tests.social.landing import DAY, NEXT_DAY, File, sighting
 

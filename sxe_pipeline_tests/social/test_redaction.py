@@ -14,6 +14,7 @@ from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.table import Table
 from sxe_pipeline.schema.tables import LANDED_ROW, OBSERVATION
 from sxe_pipeline.social import redaction
+from sxe_pipeline.social.detectors import Detectors
 from sxe_pipeline_tests.social.landing import DAY, sighting
 
 ADDRESS = "ana.lopes@protonmail.com"
@@ -81,7 +82,7 @@ def test_the_second_detector_looks_as_deep(posts, planted):
         nothing = pa.array([0] * len(texts), pa.int32())
         return Redacted(texts, nothing, pa.nulls(len(texts), pa.list_(pa.string())))
 
-    blind = redaction.Detectors(redact_array=unredacted)
+    blind = Detectors(redact_array=unredacted)
 
     seen, leaks = posts([post("bread")], [post("bread"), planted], detectors=blind)
 

@@ -54,7 +54,7 @@ def run(dsn: str, tier1: str, landing: str, day: date, *switches: str) -> None:
     from sxe_pipeline.ingest.landing import LandingTier
     from sxe_pipeline.redact import Redacted
     from sxe_pipeline.social import observe, profiles
-    from sxe_pipeline.social.redaction import Detectors
+    from sxe_pipeline.social.detectors import Detectors
     from sxe_pipeline.store import objects, sql
 
     def unredacted(texts: pa.Array, places: pa.Array) -> Redacted:

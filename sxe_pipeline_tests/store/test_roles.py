@@ -15,11 +15,14 @@ BATCH = "0" * 32
 SHA = "0" * 64
 
 FOREIGN = [
-    ("sxe_api", "insert into cards.funnel (stage, value) values ('a', 1)"),
+    ("sxe_api", "insert into cards.funnel values ('2026-01-01', 'a', 'x', 'a', 1)"),
     ("sxe_api", "insert into audit.event (event_id, kind, actor, subject, payload) "
                 "values (gen_random_uuid(), 'a', 'a', 'a', '{}')"),
     ("sxe_api", "select path from ingest.landing_file"),
     ("sxe_api", "select * from ingest.collection"),
+    ("sxe_api", "select problem from ingest.collection"),
+    ("sxe_api", "delete from cards.facet"),
+    ("sxe_contacts", "select gate.show_market_cost('a')"),
     ("sxe_api", "select * from social.card"),
     ("sxe_api", "update handoff.batch set state = 'abandoned' where false"),
     ("sxe_api", "delete from handoff.batch where false"),
@@ -42,7 +45,7 @@ FOREIGN = [
     ("sxe_api", "select * from contacts.contact_point"),
     ("sxe_api", "select * from gate.token"),
     ("sxe_contacts", "select payload from audit.event"),
-    ("sxe_contacts", "insert into cards.funnel (stage, value) values ('a', 1)"),
+    ("sxe_contacts", "insert into cards.funnel values ('2026-01-01', 'a', 'x', 'a', 1)"),
     ("sxe_dagster", "select * from social.card"),
     ("sxe_dagster", "select * from ingest.landing_file"),
     ("sxe_dagster", "select * from cards.funnel"),
@@ -154,7 +157,7 @@ def test_a_tier_does_not_become_another_tier(database):
 def test_the_tiers_can_do_their_work(database):
     with sql.connect(database.dsn("sxe_social")) as conn:
         conn.execute("select event_id, kind, recorded_at from audit.event")
-        conn.execute("insert into cards.funnel (stage, value) values ('a', 1)")
+        conn.execute("insert into cards.funnel values ('2026-01-01', 'a', 'x', 'a', 1)")
         named.name(conn, "social/profiles", 1, inputs="")
     with sql.connect(database.dsn("sxe_contacts")) as conn:
         for _ in range(2):
@@ -201,7 +204,7 @@ def test_a_published_batch_does_not_change(database, role):
             "0, '', %s, now(), 'test')",
             [BATCH, SHA],
         )
-        conn.execute("select handoff.finish(%s, now(), 'test')", [BATCH])
+        conn.execute("select handoff.finish(%s, 'test')", [BATCH])
 
     for statement in (
         "update handoff.batch set state = 'abandoned', published_at = null",

@@ -60,7 +60,7 @@ def test_nothing_is_prepared_on_the_server(database):
 
 def test_statements_stand_in_a_transaction(database):
     with sql.connect(database.dsn("sxe_social")) as conn:
-        conn.execute("insert into cards.funnel (stage, value) values ('a', 1)")
+        conn.execute("insert into cards.funnel values ('2026-01-01', 'a', 'x', 'a', 1)")
         conn.rollback()
         assert conn.execute("select count(*) from cards.funnel").fetchone() == (0,)
 

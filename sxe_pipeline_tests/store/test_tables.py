@@ -17,7 +17,7 @@ from sxe_pipeline_tests import named
 
 ROOT = Path(__file__).parents[2]
 NAME = "social/things"
-OTHER = "social/others"
+OTHER = "social/more"
 A, B = dt.date(2026, 1, 1), dt.date(2026, 1, 2)
 SCHEMA = pa.schema(
     [pa.field("landed_day", pa.date32(), nullable=False), pa.field("word", pa.string())]

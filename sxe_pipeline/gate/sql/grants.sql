@@ -4,7 +4,7 @@ grant usage on schema gate to sxe_social, sxe_contacts, sxe_api;
 
 grant execute on function
     gate.put_candidates(uuid, text[], text[], text[], jsonb[], jsonb[]),
-    gate.withdraw_candidates(uuid)
+    gate.withdraw_candidates(uuid), gate.show_market_cost(text)
     to sxe_social;
 
 grant execute on function
@@ -15,7 +15,8 @@ grant execute on function
     gate.kill(text, text, text), gate.accept(text, text), gate.renew(text, text, timestamptz), gate.revoke_token(text, text),
     gate.retire(text, text), gate.count_refusal(text), gate.show_refusals(),
     gate.show_requests(uuid), gate.receipt(text, uuid), gate.show_budgets(),
-    gate.show_providers(), gate.show_proposals(), gate.show_principals(), gate.show_policy()
+    gate.show_providers(), gate.show_proposals(), gate.show_principals(), gate.show_policy(),
+    gate.show_market_cost(text)
     to sxe_api;
 
 grant execute on function

@@ -141,3 +141,46 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
                               'in_force_since', p.in_force_since)
     from gate.current_policy() p where p.sha256 is not null;
 $$;
+
+-- What asking about every candidate of a market could cost by the prices in force, before what is
+-- known, suppressed or asked already: of open platforms, each group of each provider for itself. It
+-- names nobody, so no token is asked for.
+create or replace function gate.show_market_cost(_market text) returns jsonb
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    with prices as materialized (
+        select p.* from gate.provider v cross join lateral gate.current_price(v.provider) p
+        where p.provider is not null
+    ), candidates as materialized (
+        select c.inputs, c.platforms from gate.candidate c
+        where c.withdrawn_at is null and c.market = _market
+    ), opened as materialized (
+        select d.platforms from (select distinct platforms from candidates) d
+        where exists (
+            select from gate.current_policy() y
+            cross join lateral (select y.content->'platforms'->d.platforms[1]->'enrichment') e (terms)
+            cross join lateral jsonb_array_elements_text(e.terms->'match_bases') basis
+            cross join lateral jsonb_array_elements_text(e.terms->'purposes') purpose
+            cross join lateral gate.policy_allows(y.content, d.platforms, basis, purpose) a
+            where a.is_allowed)
+    ), matchable as (
+        select p.provider, count(*) as n from prices p
+        join candidates c on gate.is_matchable(p.needs, c.inputs)
+        join opened o on o.platforms = c.platforms
+        group by p.provider
+    )
+    select jsonb_build_object(
+        'has_policy', exists (select from gate.current_policy() y where y.sha256 is not null),
+        'candidates', (select count(*) from candidates),
+        'open_candidates', (select count(*) from candidates join opened using (platforms)),
+        'prices', (select coalesce(jsonb_agg(jsonb_build_object(
+                'provider', p.provider, 'group', g.key,
+                'gives', array_remove(array[case when g.gives_email then 'email' end,
+                                            case when g.gives_phone then 'phone' end], null),
+                'matchable', coalesce(m.n, 0), 'hit_share', g.hit_share,
+                'expected_micros', round(coalesce(m.n, 0) * g.micros * g.hit_share),
+                'worst_micros', coalesce(m.n, 0) * g.micros) order by p.provider, g.key), '[]')
+            from prices p
+            cross join lateral unnest(p.groups, p.gives_email, p.gives_phone, p.worst_micros,
+                p.hit_share) as g (key, gives_email, gives_phone, micros, hit_share)
+            left join matchable m using (provider)));
+$$;

@@ -61,8 +61,16 @@ begin
     where batch_id = _batch_id;
 end $$;
 
+-- The next number of a contract. Who holds it commits before anybody gets the one after it, so that no
+-- reader who has seen a number misses a lower one.
+create or replace function handoff.next_seq(_contract text) returns bigint language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('handoff.published_seq/' || _contract, 0));
+    return (select coalesce(max(published_seq), 0) + 1 from handoff.batch where contract = _contract);
+end $$;
+
 -- Its manifest is visible. The event goes first: what is published does not change.
-create or replace function handoff.finish(_batch_id text, _published_at timestamptz, _actor text)
+create or replace function handoff.finish(_batch_id text, _actor text)
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     b handoff.batch;
@@ -74,7 +82,8 @@ begin
     end if;
     perform ops.refuse_doubtful();
     b.state := 'published';
-    update handoff.batch set state = 'published', published_at = _published_at,
+    update handoff.batch set state = 'published', published_at = clock_timestamp(),
+        published_seq = handoff.next_seq(b.contract),
         event_id = handoff.write_event(b, _actor, _batch_id)
     where batch_id = _batch_id;
 end $$;

@@ -8,5 +8,5 @@ grant execute on function handoff.adopt_batch(jsonb, bytea) to sxe_social, sxe_c
 grant execute on function
     handoff.build(text, text, text, text, date, uuid, int, text, bigint, bytea, text, timestamptz,
                   text),
-    handoff.abandon(text, text), handoff.finish(text, timestamptz, text)
+    handoff.abandon(text, text), handoff.finish(text, text)
     to sxe_social, sxe_contacts;

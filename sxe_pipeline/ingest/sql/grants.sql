@@ -1,4 +1,5 @@
--- The social tier keeps the register by functions; the api sees how much came when, never a path.
+-- The social tier keeps the register by functions; the api sees how much came when and for which market,
+-- never a path.
 
 grant usage on schema ingest to sxe_social, sxe_api;
 grant select on ingest.collection, ingest.landing_file to sxe_social;
@@ -10,3 +11,4 @@ grant execute on function
     to sxe_social;
 grant select (collection, landed_day, byte_count, registered_at, expired_at)
     on ingest.landing_file to sxe_api;
+grant select (collection, market) on ingest.collection to sxe_api;

@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sxe_pipeline.ingest.chunks import RECORD_LIMIT, lines
 from sxe_pipeline.ingest.faults import Fault
-from sxe_pipeline.ingest.header import Found, chosen
+from sxe_pipeline.ingest.formats.chunks import RECORD_LIMIT, lines
+from sxe_pipeline.ingest.formats.header import Found, chosen
+from sxe_pipeline.ingest.formats.tables import Needs, fault_of
 from sxe_pipeline.ingest.paths import UNREAD
-from sxe_pipeline.ingest.tables import Needs, fault_of
 
 _MARKS = ",;\t|"
 _HINT = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sxe_pipeline.ingest.chunks import RECORD_LIMIT, Splitter, blocks, peeked
 from sxe_pipeline.ingest.faults import Fault
+from sxe_pipeline.ingest.formats.chunks import RECORD_LIMIT, Splitter, blocks, peeked
 
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NO_NUMBER = re.compile(rb"\b(?:NaN|Infinity)\b")

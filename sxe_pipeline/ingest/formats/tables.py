@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sxe_pipeline.ingest.faults import Fault
+from sxe_pipeline.ingest.formats.spool import spooled
 from sxe_pipeline.ingest.paths import UNREAD
-from sxe_pipeline.ingest.spool import spooled
 
 Needs = Callable[[Collection[str]], Collection[str]]
 """Those columns that are read."""

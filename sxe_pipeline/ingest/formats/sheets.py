@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from sxe_pipeline.ingest.faults import Fault
-from sxe_pipeline.ingest.header import Found, chosen
+from sxe_pipeline.ingest.formats.header import Found, chosen
+from sxe_pipeline.ingest.formats.tables import Needs, fault_of
 from sxe_pipeline.ingest.paths import UNREAD
 from sxe_pipeline.ingest.plain import Rounded
-from sxe_pipeline.ingest.tables import Needs, fault_of
 
 _WIDEST = 16_384
 _LONGEST = 1 << 20

@@ -8,9 +8,10 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sxe_pipeline.ingest import naming, sheets, tables
+from sxe_pipeline.ingest import naming
 from sxe_pipeline.ingest.faults import Fault
-from sxe_pipeline.ingest.spool import spooled
+from sxe_pipeline.ingest.formats import sheets, tables
+from sxe_pipeline.ingest.formats.spool import spooled
 
 MEMBER_LIMIT = 10_000
 PLAIN_LIMIT = 256 << 20

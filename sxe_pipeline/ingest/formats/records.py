@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from sxe_pipeline.errors import SxeError
-from sxe_pipeline.ingest import archives, csv_rows, json_text, tables
-from sxe_pipeline.ingest.chunks import Unreadable, chunks, peeked
 from sxe_pipeline.ingest.faults import Fault
-from sxe_pipeline.ingest.unicode_text import as_utf8
+from sxe_pipeline.ingest.formats import archives, csv_rows, json_text, tables
+from sxe_pipeline.ingest.formats.chunks import Unreadable, chunks, peeked
+from sxe_pipeline.ingest.formats.unicode_text import as_utf8
 
 _SUFFIXES = {
     ".jsonl": "json_lines",

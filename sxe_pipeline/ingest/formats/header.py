@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sxe_pipeline.ingest.formats.tables import Needs
 from sxe_pipeline.ingest.nest import steps_of
-from sxe_pipeline.ingest.tables import Needs
 
 _COMPARED = 200
 """Cells of a row that are compared with what is known."""

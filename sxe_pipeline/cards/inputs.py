@@ -1,0 +1,114 @@
+"""What the tables of cards are made from: which versions, rules and decisions are in force.
+
+Here: reading the named tables and what was decided outside of them, and the digest of all that.
+Not here: what is made of it (`tier1`).
+"""
+
+from datetime import date
+from pathlib import Path
+
+import psycopg
+import pyarrow as pa
+
+from sxe_pipeline import contracts_root
+from sxe_pipeline.cards import taxonomy
+from sxe_pipeline.cards.reading import DeclaredAudience
+from sxe_pipeline.errors import NotFound
+from sxe_pipeline.ops import versions
+from sxe_pipeline.privacy import policy, suppression
+from sxe_pipeline.schema.lead_card import LEAD_CARD
+from sxe_pipeline.schema.tables import IDENTITY, OTHERS, POOL, PROFILE
+from sxe_pipeline.settings import Settings
+from sxe_pipeline.store import tables
+
+CARDS, POOLS, OTHER_IDENTITIES = LEAD_CARD.name, POOL.name, OTHERS.name
+CANDIDATES = "cards/enrichment_candidates"
+_SOURCES = ("cards", "schema", "privacy", "redact")
+
+
+def inputs_of(conn: psycopg.Connection, settings: Settings) -> dict[str, str]:
+    """Table -> a digest of what it is made from now.
+
+    Versions of other tables, what decides a label, a market or a route, the platform policy, who is
+    suppressed, and code.
+    """
+    labels = taxonomy.load(contracts_root() / "taxonomy").sha256
+    people = _versions_of(conn, PROFILE.name, IDENTITY.name)
+    suppressed = sorted(suppression.suppressed(conn))
+    cards = versions.digest(
+        **people,
+        taxonomy=labels,
+        collections=sorted(declared(conn).items()),
+        policy=active_policy(settings).version,
+        suppressed=suppressed,
+        code=code(),
+    )
+    return {
+        CARDS: cards,
+        OTHER_IDENTITIES: cards,
+        POOLS: versions.digest(**_versions_of(conn, CARDS, OTHER_IDENTITIES), code=code()),
+        CANDIDATES: versions.digest(
+            **people,
+            **_versions_of(conn, CARDS),
+            taxonomy=labels,
+            suppressed=suppressed,
+            code=versions.code(*_SOURCES, "gate"),
+        ),
+    }
+
+
+def code() -> str:
+    """The digest of the code that labels, and of what it is made of."""
+    return versions.code(*_SOURCES)
+
+
+def active_policy(settings: Settings) -> policy.Policy:
+    """The platform policy in force: the deployment's own file, else the shipped, closed one."""
+    shipped: Path = contracts_root() / "policy" / "platforms.yaml"
+    return policy.load(settings.policy_file or shipped)
+
+
+def read(conn: psycopg.Connection, settings: Settings, name: str) -> pa.Table:
+    """The rows of a named table.
+
+    Raises:
+        NotFound: It was never built.
+    """
+    return snapshot(conn, settings, name).to_table()
+
+
+def snapshot(conn: psycopg.Connection, settings: Settings, name: str) -> tables.Snapshot:
+    """The version of a table that counts.
+
+    Raises:
+        NotFound: It was never built.
+    """
+    found = tables.snapshot(conn, settings.tier1_url, name)
+    if found is None:
+        raise NotFound(f"{name} was never built; materialize it first (sxe build)")
+    return found
+
+
+def declared(conn: psycopg.Connection) -> dict[str, DeclaredAudience]:
+    """What each collection declares of its audience."""
+    rows = conn.execute("select collection, tribes, market from ingest.collection").fetchall()
+    return {name: DeclaredAudience(tuple(tribes or ()), market) for name, tribes, market in rows}
+
+
+def newest_day(conn: psycopg.Connection) -> date:
+    """The newest landed day that was observed.
+
+    Raises:
+        NotFound: None was.
+    """
+    row = conn.execute("select max(landed_day) from social.day_count").fetchone()
+    if row is None or row[0] is None:
+        raise NotFound("no landing day was observed yet; land files and run tier1_intake first")
+    day: date = row[0]
+    return day
+
+
+def _versions_of(conn: psycopg.Connection, *names: str) -> dict[str, int | None]:
+    """Which version of each table counts."""
+    found = {name: versions.named(conn, name) for name in names}
+    return {name: named.rows_version if named else None for name, named in found.items()}
