@@ -13,7 +13,7 @@ from hypothesis import settings
 from sxe_pipeline.errors import Busy
 from sxe_pipeline.local import postgres
 from sxe_pipeline.store import migrate
-from sxe_pipeline_tests import databases
+from sxe_pipeline_tests import databases, order
 
 settings.register_profile("quick", max_examples=25)
 
@@ -21,13 +21,15 @@ MARKS = {"server": "database", "processes": "processes"}
 """What a test asks for -> how it is marked, so that `make quick` can leave it out."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Mark each test by the fixtures it uses, directly or through others."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Mark each test by the fixtures it uses, directly or through others; the longest begin."""
     for item in items:
         for fixture, mark in MARKS.items():
             if fixture in item.fixturenames:
                 item.add_marker(mark)
+    yield
+    items[:] = order.longest_first(items, getattr(config, "workerinput", {}).get("workercount", 1))
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,14 @@ def as_owner(conn, statement, values=()):
         owner.execute(statement, values)
 
 
+def log_out(database):
+    """End every session there: only then it is copied."""
+    superuser(database.state).execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s",
+        [database.name],
+    )
+
+
 def drop(database):
     """Away with it, and with whoever is logged in."""
     _made.pop(database.name, None)

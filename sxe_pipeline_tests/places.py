@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -43,13 +44,18 @@ def land(home, day, people, name="page.json"):
     (folder / name).write_text(json.dumps({"data": people}))
 
 
-def settings_on(database, home):
-    """The social tier's logins to a database, and a signing key that it knows."""
+def settings_of(database, home):
+    """The social tier's logins to a database."""
     logins = {
         "SXE_SOCIAL_DATABASE_URL": database.dsn("sxe_social"),
         "DAGSTER_DATABASE_URL": database.dsn("sxe_dagster"),
     }
-    given = environment.load({"SXE_HOME": str(home), "SXE_SETTLE_S": "0", **logins})
+    return environment.load({"SXE_HOME": str(home), "SXE_SETTLE_S": "0", **logins})
+
+
+def settings_on(database, home):
+    """The social tier's logins to a database, and a signing key that it knows."""
+    given = settings_of(database, home)
     home.mkdir()
     with sql.connect(database.dsn("sxe_admin")) as conn:
         known = [(sign.of_home(home).public_key, ())]
@@ -61,15 +67,31 @@ def settings_on(database, home):
 def opened(server, home):
     """A home on a database of its own, logged in: the variables of this process say so."""
     made = databases.copy_of(server, with_dagsters_tables(server))
-    given = settings_on(made, home)
+    with entered(settings_on(made, home), made) as place:
+        yield place
+    databases.drop(made)
+
+
+@contextmanager
+def copied(database, home, to):
+    """A place with all that another one holds, which nobody is logged in to."""
+    made = databases.copy_of(database.state, database.name)
+    shutil.copytree(home, to)
+    with entered(settings_of(made, to), made) as place:
+        yield place
+    databases.drop(made)
+
+
+@contextmanager
+def entered(given, database):
+    """The place of these settings: the variables of this process say so."""
     with pytest.MonkeyPatch.context() as patched:
         for name in (*environment.DATABASES.values(), "SXE_SIGNING_KEY", "SXE_POLICY_FILE"):
             patched.delenv(name, raising=False)
         for name, value in variables.exports(given, variables.dagster_home(given)).items():
             patched.setenv(name, value)
         with runs.instance() as instance:
-            yield Place(given, instance, made)
-    databases.drop(made)
+            yield Place(given, instance, database)
 
 
 def with_dagsters_tables(server):

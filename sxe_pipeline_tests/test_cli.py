@@ -1,6 +1,5 @@
 """The command line as a user meets it: quick, quiet, with one line for an error."""
 
-import contextlib
 import json
 import os
 import re
@@ -13,9 +12,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from sxe_pipeline import settings
 from sxe_pipeline.cli import main
 from sxe_pipeline.cli.verbs import SECTIONS
-from sxe_pipeline_tests.cli.terminal import all_verbs
+from sxe_pipeline.local import attach
+from sxe_pipeline_tests.cli.terminal import all_verbs, typed
 
 SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
 
@@ -36,16 +37,6 @@ def sxe(*arguments, given="", home=None, env=None):
         env=variables | (env or {}),
         check=False,
     )
-
-
-@contextlib.contextmanager
-def kept_up(home):
-    """Between two verbs the server would stop and start again."""
-    with subprocess.Popen(
-        [*SXE, "env", "--", "cat"], stdin=subprocess.PIPE, env=variables_of(home)
-    ) as waiting:
-        yield
-        waiting.stdin.close()
 
 
 def test_version_loads_nothing_heavy():
@@ -212,40 +203,41 @@ def test_d15_land_build_publish_and_read_back(tmp_path):
     (folder / "page.json").write_text(json.dumps({"data": people}))
     home = tmp_path / "home"
 
-    with kept_up(home):
-        dry = sxe("ingest", str(folder), "--dry-run", "--json", home=home)
-        landed = sxe("ingest", str(folder), "--json", home=home)
-        again = sxe("ingest", str(folder), "--json", home=home)
-        built = sxe("build", "--json", home=home)
-        published = sxe("build", "--publish", "--json", home=home)
-        idle = sxe("build", home=home)
-        markets = sxe("market", "--json", home=home)
-        batches = sxe("batch", "list", "--json", home=home)
-        events = sxe("audit", "search", "--kind", "batch.published", "--json", home=home)
-        verdict = sxe("audit", "verify", "--json", home=home)
-        doctor = sxe("doctor", home=home)
-        exported = sxe("env", "--json", home=home)
+    # Between two verbs the server would stop and start again.
+    with attach.attached(settings.load({"SXE_HOME": str(home)}), "social"):
+        dry = typed(home, "ingest", str(folder), "--dry-run", "--json")
+        landed = typed(home, "ingest", str(folder), "--json")
+        again = typed(home, "ingest", str(folder), "--json")
+        built = typed(home, "build", "--json")
+        published = typed(home, "build", "--publish", "--json")
+        idle = typed(home, "build")
+        markets = typed(home, "market", "--json")
+        batches = typed(home, "batch", "list", "--json")
+        events = typed(home, "audit", "search", "--kind", "batch.published", "--json")
+        verdict = typed(home, "audit", "verify", "--json")
+        doctor = typed(home, "doctor")
+        exported = typed(home, "env", "--json")
 
     assert json.loads(dry.stdout)["landed"] == 1, dry.stderr
     assert json.loads(landed.stdout)["registered"] == 1, landed.stderr
     assert (json.loads(again.stdout)["landed"], json.loads(again.stdout)["registered"]) == (0, 0)
-    assert built.returncode == 0, built.stderr + built.stdout
-    assert published.returncode == 0, published.stderr + published.stdout
+    assert built.exit_code == 0, built.stderr + built.stdout
+    assert published.exit_code == 0, published.stderr + published.stdout
     assert "nothing is pending" in idle.stdout
     assert sum(r["cards"] for r in json.loads(markets.stdout)["rows"]) == 20, markets.stdout
     batch = json.loads(batches.stdout)["rows"][0]
     assert batch["rows"] == 20
     assert len(json.loads(events.stdout)["rows"]) == 1
-    assert verdict.returncode == 9, verdict.stdout + verdict.stderr
+    assert verdict.exit_code == 9, verdict.stdout + verdict.stderr
     folder_of_batch = home / "handoff" / batch["folder"]
     key = home / "keys" / "signing.pub"
-    assert sxe("batch", "verify", str(folder_of_batch), "--key", str(key)).returncode == 0
+    assert typed(home, "batch", "verify", str(folder_of_batch), "--key", str(key)).exit_code == 0
     part = next(folder_of_batch.glob("parquet/*"))
     part.write_bytes(part.read_bytes()[:-1] + b"!")
-    assert sxe("batch", "verify", str(folder_of_batch), "--key", str(key)).returncode == 1
-    assert doctor.returncode == 0
+    assert typed(home, "batch", "verify", str(folder_of_batch), "--key", str(key)).exit_code == 1
+    assert doctor.exit_code == 0
     assert json.loads(exported.stdout)["variables"]["SXE_FIRST_DAY"] == batch["day"]
-    assert sxe("down", "--reset", "--yes", home=home).returncode == 0
+    assert typed(home, "down", "--reset", "--yes").exit_code == 0
     assert not home.exists()
 
 

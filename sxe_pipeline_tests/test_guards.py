@@ -1,34 +1,54 @@
 """No batch leaves from a version that its guards did not pass, whoever launches it."""
 
 import os
-import subprocess
-import sys
 from datetime import timedelta
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 from psycopg.types.json import Jsonb
 
 from sxe_pipeline.cards import assets
+from sxe_pipeline.cli import main
 from sxe_pipeline.ops import versions
 from sxe_pipeline.redact import scan
 from sxe_pipeline.social import checks
 from sxe_pipeline.store import sql, tables
-from sxe_pipeline_tests import named
+from sxe_pipeline_tests import databases, named
 from sxe_pipeline_tests.databases import as_owner
-from sxe_pipeline_tests.places import TODAY, land, person
+from sxe_pipeline_tests.places import (
+    TODAY,
+    copied,
+    entered,
+    land,
+    person,
+    settings_on,
+    with_dagsters_tables,
+)
 
 DAY = TODAY - timedelta(days=1)
 PLANT = "write to ana.writes@protonmail.com"
 
 
+@pytest.fixture(scope="module")
+def prepared(server, tmp_path_factory):
+    """Database and home of a day that is ready to be published: what each test copies."""
+    home = tmp_path_factory.mktemp("guards") / "home"
+    made = databases.copy_of(server, with_dagsters_tables(server))
+    with entered(settings_on(made, home), made) as place:
+        land(home, DAY, [person(n) for n in range(6)])
+        run = place.run("tier1_intake", DAY)
+        assert run.is_success, run.failure
+    databases.log_out(made)  # Dagster keeps its connections
+    yield made, home
+    databases.drop(made)
+
+
 @pytest.fixture
-def built(place):
+def built(prepared, tmp_path):
     """A day that is ready to be published."""
-    land(place.settings.home, DAY, [person(n) for n in range(6)])
-    run = place.run("tier1_intake", DAY)
-    assert run.is_success, run.failure
-    return place
+    with copied(*prepared, tmp_path / "home") as place:
+        yield place
 
 
 def rename(place, name, change):
@@ -69,14 +89,9 @@ def by_hand(place):
 
 
 def by_verb(place):
-    done = subprocess.run(
-        [sys.executable, "-m", "sxe_pipeline.cli", "build", "--day", DAY.isoformat(), "--publish"],
-        env={**os.environ, "SXE_HOME": str(place.settings.home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout if done.returncode else None
+    assert os.environ["SXE_HOME"] == str(place.settings.home)
+    done = CliRunner().invoke(main, ["build", "--day", DAY.isoformat(), "--publish"])
+    return done.stdout if done.exit_code else None
 
 
 CARDS = ("cards/lead_cards", with_bio, "no_contact_data")

@@ -200,27 +200,27 @@ def _phrase_faults(files: Files) -> Iterator[Fault]:
     denied = denied_words(files.tables["denied_labels.csv"])
     seen: dict[tuple[str, str, str], tuple[str, int]] = {}
     for line, row in files.tables["phrases.csv"]:
-        for said in _phrase_fault(row, known):
+        label, words = row["label"], spelt(row)
+        for said in _phrase_fault(row, words, known):
             yield Fault("phrases.csv", line, said)
-        label = row["label"]
         if _holds(phrase_skeleton(row["phrase"]), denied):
             said = f"({label}) holds a word of a denied trait (denied_labels.csv); remove the line"
             yield Fault("phrases.csv", line, said)
-        if label not in known or not spelt(row):
+        if label not in known or not words:
             continue
-        key = (row["match"], spelt(row), known[label])
+        key = (row["match"], words, known[label])
         other, first = seen.setdefault(key, (label, line))
         if first != line:
             said = f"the phrase stands for {other} already (line {first}); keep one line"
             yield Fault("phrases.csv", line, said)
 
 
-def _phrase_fault(row: Mapping[str, str], known: Mapping[str, str]) -> Iterator[str]:
+def _phrase_fault(row: Mapping[str, str], words: str, known: Mapping[str, str]) -> Iterator[str]:
     if row["label"] not in known:
         yield f"no label {row['label']} in {LABELS}"
     if row["match"] not in MATCHES:
         yield f"match is one of {', '.join(MATCHES)}"
-    elif not spelt(row) or BREAK in spelt(row):
+    elif not words or BREAK in words:
         yield "an empty phrase, or one with punctuation that no phrase reaches across"
     if not 0 < _number(row["weight"]) < 1:
         yield "a weight lies between 0 and 1, both excluded"

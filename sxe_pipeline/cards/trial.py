@@ -118,7 +118,7 @@ def _taken_away(
 
 
 def _without_contexts(taxonomy: Taxonomy) -> Taxonomy:
-    plain = tuple(replace(pattern, contexts=()) for pattern in taxonomy.patterns)
+    plain = tuple(replace(p, contexts=()) if p.contexts else p for p in taxonomy.patterns)
     return replace(taxonomy, patterns=plain)
 
 

@@ -72,7 +72,7 @@ class Trail:
 
 
 @pytest.fixture(scope="module")
-def trail(server, tmp_path_factory):
+def trail(server, processes, tmp_path_factory):
     """Canaries of every kind went the whole road of a day, and people asked what became of it."""
     aviary = payloads.Aviary()
     with opened(server, tmp_path_factory.mktemp("canaries") / "home") as place:

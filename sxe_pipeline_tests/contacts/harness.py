@@ -13,6 +13,7 @@ from sxe_pipeline.contacts.vault import Vault
 from sxe_pipeline.errors import SxeError
 from sxe_pipeline.gate import candidates, permits
 from sxe_pipeline.sandbox import provider_answers
+from sxe_pipeline.store import sql
 from sxe_pipeline_tests.gate import world
 
 CREDENTIALS = {
@@ -121,7 +122,7 @@ class Harness:
             )
             for adapter in (Apollo(f"{emulator.url}/sink"), Enformion())
         }
-        self.pauses = []
+        self.pauses, self._worker = [], None
 
     def impatient(self, seconds=0.4):
         """Wait for an answer so long and no longer."""
@@ -152,15 +153,25 @@ class Harness:
         ]
 
     def try_work(self, reached=lambda point: None):
-        """Work on a connection that ends with the process; what stopped it, if anything did."""
-        with self.world.fresh("sxe_contacts") as conn:
-            permits.sweep(conn)
-            for launch in permits.claim_launches(conn):
-                try:
-                    self.enrich(launch, conn=conn, reached=reached)
-                except (SxeError, Crashed, psycopg.Error) as error:
-                    return error
+        """Work on a connection that ends with whoever dies; what stopped it, if anything did.
+
+        Whoever lives keeps it, as behind a pooler: each new one compiles the gate's functions anew.
+        """
+        conn = self._worker = self._worker or sql.connect(self.world.database.dsn("sxe_contacts"))
+        permits.sweep(conn)
+        for launch in permits.claim_launches(conn):
+            try:
+                self.enrich(launch, conn=conn, reached=reached)
+            except (SxeError, Crashed, psycopg.Error) as error:
+                self.close()
+                return error
         return None
+
+    def close(self):
+        """End the worker's connection, whatever it was in the middle of."""
+        if self._worker:
+            self._worker.close()
+            self._worker = None
 
     def approved(self, limit=250, **changes):
         """A request that somebody else approved; nothing has run."""
@@ -287,7 +298,9 @@ def harness_on(database, tokens, emulator, known=()):
     """A harness on a database that is set up already."""
     opened = Kept(database)
     opened.tokens, opened.known = dict(tokens), dict(known)
+    harness = Harness(opened, emulator)
     try:
-        yield Harness(opened, emulator)
+        yield harness
     finally:
+        harness.close()
         opened.close()

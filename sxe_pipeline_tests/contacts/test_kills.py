@@ -1,17 +1,13 @@
 """A worker is killed with -9 anywhere in the loop: the next one finishes, nobody pays twice."""
 
-import json
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from sxe_pipeline.gate import permits
+from sxe_pipeline_tests.apart import APART
+from sxe_pipeline_tests.contacts import worker
 from sxe_pipeline_tests.contacts.harness import CREDENTIALS, POINTS
-
-ROOT = Path(__file__).parents[2]
 
 
 def work_apart(harness, dies_at=None):
@@ -29,16 +25,10 @@ def work_apart(harness, dies_at=None):
             "attempt": launch.attempt,
             "dies_at": dies_at,
         }
-        child = subprocess.run(
-            [sys.executable, "-m", "sxe_pipeline_tests.contacts.worker"],
-            input=json.dumps(task),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        codes.append(child.returncode)
+        child = APART.Process(target=worker.work, args=(task,))
+        child.start()
+        child.join(120)
+        codes.append(child.exitcode)
     return codes
 
 

@@ -1,8 +1,12 @@
 """The contact location as a process of its own: what it gets, what it loads, what it may do."""
 
+import contextlib
+import io
 import json
+import os
 import subprocess
 import sys
+from unittest import mock
 
 import psycopg
 import pytest
@@ -10,6 +14,7 @@ import pytest
 from sxe_pipeline import settings as environment
 from sxe_pipeline.gate import reads
 from sxe_pipeline.local import contact
+from sxe_pipeline.local import contact_once as contact_process
 from sxe_pipeline.ops import continuity
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.contacts.harness import CREDENTIALS
@@ -63,6 +68,17 @@ def contact_once(settings, *arguments):
     return done
 
 
+def rows_of(settings, work):
+    """The rows that the work of the contact process prints, in this process with its variables."""
+    printed = io.StringIO()
+    with (
+        mock.patch.dict(os.environ, contact.variables(settings), clear=True),
+        contextlib.redirect_stdout(printed),
+    ):
+        work()
+    return [json.loads(line) for line in printed.getvalue().splitlines() if line.startswith("{")]
+
+
 def test_the_contact_process_alone_runs_what_was_approved(due, tmp_path):
     harness, made = due
     settings = settings_of(harness, tmp_path / "home")
@@ -98,12 +114,12 @@ def test_the_contact_process_alone_runs_what_was_approved(due, tmp_path):
 def test_started_again_it_finds_nothing_to_do(due, tmp_path):
     harness, _ = due
     settings = settings_of(harness, tmp_path / "home")
-    contact_once(settings, "-m", contact.ONCE)
+    assert rows_of(settings, contact_process.main)
     calls = harness.emulator.stats()["calls"]
 
-    again = contact_once(settings, "-m", contact.ONCE)
+    again = rows_of(settings, contact_process.main)
 
-    assert again.stdout == ""
+    assert again == []
     assert harness.emulator.stats()["calls"] == calls
 
 

@@ -1,20 +1,16 @@
 """A backup of the database comes back after a request was paid: nobody is paid for twice."""
 
-import json
+import functools
 from datetime import UTC, datetime
 
 from sxe_pipeline.gate import people, reads
 from sxe_pipeline.handoff import sign
-from sxe_pipeline.local import contact, keys
+from sxe_pipeline.local import contact_once, contact_recovery, keys
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.functions import at_once, call_function
 from sxe_pipeline_tests.contacts.harness import harness_on
-from sxe_pipeline_tests.contacts.test_location import contact_once, settings_of
+from sxe_pipeline_tests.contacts.test_location import rows_of, settings_of
 from sxe_pipeline_tests.databases import copy_of, drop
-
-
-def runs_of(done):
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def register_key(database, home):
@@ -37,20 +33,20 @@ def test_k01_who_was_asked_about_after_the_backup_is_not_paid_for_again(
     home = tmp_path / "home"
     lived, backup = (copy_of(template.state, template.name) for _ in range(2))
     with harness_on(lived, tokens, emulator, known) as harness:
-        assert runs_of(contact_once(settings_of(harness, home), "-m", contact.ONCE))[0]["ok"]
+        assert rows_of(settings_of(harness, home), contact_once.main)[0]["ok"]
         paid = emulator.stats()["charges"]
         assert any(paid.values())
 
     with harness_on(backup, tokens, emulator, known) as harness:
         world, settings = harness.world, settings_of(harness, home)
-        [refused] = runs_of(contact_once(settings, "-m", contact.ONCE))
+        [refused] = rows_of(settings, contact_once.main)
         assert not refused["ok"]
         assert "restored" in refused["failure"]
         assert emulator.stats()["charges"] == paid
-        assert runs_of(contact_once(settings, "-m", contact.ONCE)) == []  # nothing is launched
+        assert rows_of(settings, contact_once.main) == []  # nothing is launched
 
         register_key(backup, home)
-        [found] = runs_of(contact_once(settings, "-m", contact.RECOVERY))
+        [found] = rows_of(settings, functools.partial(contact_recovery.main, False))
         assert found["asks"] == 3
         stores = {"contact_handoff": found["number"]}
         with at_once(world.api):
@@ -60,7 +56,7 @@ def test_k01_who_was_asked_about_after_the_backup_is_not_paid_for_again(
         for provider in ("apollo", "enformion"):
             agree(world, "circuit", {"provider": provider})
         world.owner("update gate.request set launch_until = null, lease_until = null")
-        assert runs_of(contact_once(settings, "-m", contact.ONCE))[0]["ok"]
+        assert rows_of(settings, contact_once.main)[0]["ok"]
 
         assert emulator.stats()["charges"] == paid
         reasons = world.owner("select distinct skip_reason from gate.request_item")

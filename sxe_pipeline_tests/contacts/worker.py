@@ -1,12 +1,10 @@
 """A contact worker as a process of its own, which kills itself at a point of the loop.
 
-Here: what the tests of kills start. Its task comes as JSON on stdin; it asserts nothing.
+Here: what the tests of kills start. It asserts nothing.
 """
 
-import json
 import os
 import signal
-import sys
 from uuid import UUID
 
 from sxe_pipeline.contacts import enrich
@@ -16,8 +14,8 @@ from sxe_pipeline.contacts.vault import Vault
 from sxe_pipeline.store import sql
 
 
-def main():
-    task = json.load(sys.stdin)
+def work(task):
+    """One launch, as its task says."""
 
     def reached(point):
         if point == task["dies_at"]:
@@ -28,7 +26,7 @@ def main():
         for adapter in (Apollo(f"{task['url']}/sink"), Enformion())
     }
     with sql.connect(task["dsn"]) as conn:
-        report = enrich.enrich(
+        enrich.enrich(
             conn,
             Vault.of(task["keyset"]),
             providers,
@@ -39,8 +37,3 @@ def main():
             reached=reached,
             pause=lambda seconds: None,
         )
-    print(json.dumps({"state": report.state, **report.numbers()}))
-
-
-if __name__ == "__main__":
-    main()

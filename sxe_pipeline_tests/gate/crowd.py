@@ -5,7 +5,6 @@ is written down in a schema of its own (`outside.sql`). Nothing is asserted here
 """
 
 import json
-import multiprocessing
 import os
 import pickle
 import random
@@ -15,6 +14,7 @@ import time
 from sxe_pipeline.errors import Busy, Refused
 from sxe_pipeline.gate import permits
 from sxe_pipeline.store import sql
+from sxe_pipeline_tests.apart import APART
 from sxe_pipeline_tests.gate.paid import UNIT
 
 HEARD_WITHIN_S = 1
@@ -28,15 +28,13 @@ class Crowd:
     """Processes of `work`; the one that is killed is followed by another one."""
 
     def __init__(self, dsn, size, dice, seconds):
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([__name__])
         self._dsn, self._dice, self._end = dsn, dice, time.time() + seconds
         self._workers = [self._one_more() for _ in range(size)]
         self.lost = 0
 
     def _one_more(self):
         seed = self._dice.randrange(1 << 32)
-        worker = self._context.Process(target=work, args=(self._dsn, seed, self._end), daemon=True)
+        worker = APART.Process(target=work, args=(self._dsn, seed, self._end), daemon=True)
         worker.start()
         return worker
 

@@ -1,9 +1,8 @@
 """What the processes of the concurrency tests and of the benchmark do; each has its own login.
 
-Here: functions that a spawned process can import. Nothing is asserted here.
+Here: functions that another process can import. Nothing is asserted here.
 """
 
-import multiprocessing
 import random
 import time
 from collections import Counter
@@ -11,8 +10,7 @@ from collections import Counter
 from sxe_pipeline.errors import Busy, SxeError
 from sxe_pipeline.gate import permits
 from sxe_pipeline.store import sql
-
-_SPAWN = multiprocessing.get_context("spawn")
+from sxe_pipeline_tests.apart import APART
 
 
 def race(target, arguments, *, shared_line=False):
@@ -26,9 +24,9 @@ def race(target, arguments, *, shared_line=False):
     Returns:
         What each of them returned, in no order.
     """
-    answers, line = _SPAWN.Queue(), _SPAWN.Barrier(len(arguments))
+    answers, line = APART.Queue(), APART.Barrier(len(arguments))
     runners = [
-        _SPAWN.Process(target=_run, args=(target, given, line, answers, shared_line))
+        APART.Process(target=_run, args=(target, given, line, answers, shared_line))
         for given in arguments
     ]
     for runner in runners:

@@ -2,10 +2,14 @@
 
 from collections import Counter
 
+import pytest
+
 from sxe_pipeline.errors import Refused
 from sxe_pipeline.gate import permits
 from sxe_pipeline_tests.gate import race
 from sxe_pipeline_tests.gate.world import APOLLO, MARKET
+
+pytestmark = pytest.mark.usefixtures("processes")
 
 EMAIL = 50_000
 WORKERS = 8

@@ -15,6 +15,7 @@ from sxe_pipeline.errors import BadConfig
 from sxe_pipeline.ingest import land
 from sxe_pipeline.local import attach
 from sxe_pipeline.store import objects, sql, tables
+from sxe_pipeline_tests.cli.terminal import typed
 
 SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
 ODD = "Mein Ordner ü 100% #1 (é) & 'so'?"
@@ -64,8 +65,8 @@ def test_a_day_is_built_in_a_home_with_an_odd_path(home):
 
     landed = sxe(home, "ingest", str(source), "--collection", "makers", "--json")
     built = sxe(home, "build", "--json")
-    again = sxe(home, "build", "--json")
-    markets = sxe(home, "market", "--json")
+    again = typed(home, "build", "--json")
+    markets = typed(home, "market", "--json")
 
     data = attach.data_folder(settings.load({"SXE_HOME": str(home)}))
     assert data.is_relative_to(home)

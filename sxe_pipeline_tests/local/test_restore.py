@@ -52,10 +52,7 @@ def cards(place):
 
 
 def backup_of(place):
-    databases.superuser(place.database.state).execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s",
-        [place.database.name],
-    )
+    databases.log_out(place.database)
     runs.keep_connections(place.instance)
     return databases.copy_of(place.database.state, place.database.name)
 

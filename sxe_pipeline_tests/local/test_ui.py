@@ -14,6 +14,7 @@ import time
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -25,6 +26,8 @@ from sxe_pipeline.store import sql
 SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
 LOADED_S = 30
 """At the first question, but for a machine so slow that a location ran into its deadline."""
+ASSETS = {"cards/lead_cards", "contacts/contact_points"}
+"""One of each code location."""
 
 
 def environment(home):
@@ -32,7 +35,7 @@ def environment(home):
     return env | {"SXE_HOME": str(home)}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def port(processes):
     """Free, and below those that the system gives to outgoing connections: it stays free."""
     first = 20_000 + os.getpid() % 10_000
@@ -61,9 +64,11 @@ def running(home):
     return [line for line in listed.stdout.splitlines() if str(home) in line]
 
 
-def test_the_ui_shows_the_assets_and_leaves_nothing_behind(tmp_path, port):
-    home = tmp_path / "h"
-    wanted = {"cards/lead_cards", "contacts/contact_points"}  # of both code locations
+@pytest.fixture(scope="module")
+def lived(processes, port, tmp_path_factory):
+    """What was seen of one UI: its assets, the loss of its code servers' sockets, and its end."""
+    home = tmp_path_factory.mktemp("ui") / "h"
+    seen = SimpleNamespace(home=home, key=home / "dagster" / f"ui.{port}.token", assets=set())
     with subprocess.Popen(
         [*SXE, "ui", "--port", str(port)],
         env=environment(home),
@@ -72,55 +77,44 @@ def test_the_ui_shows_the_assets_and_leaves_nothing_behind(tmp_path, port):
         text=True,
     ) as server:
         try:
-            line = server.stdout.readline()
-            address = re.search(r"http://127.0.0.1:\d+/\?token=\S+", line)[0]
-            key = home / "dagster" / f"ui.{port}.token"
-            assert stat.S_IMODE(key.stat().st_mode) == 0o600
-            assets, end = set(), time.monotonic() + LOADED_S
-            while not assets >= wanted and time.monotonic() < end:
+            seen.line = server.stdout.readline()
+            seen.rights_of_key = stat.S_IMODE(seen.key.stat().st_mode)
+            address = re.search(r"http://127.0.0.1:\d+/\?token=\S+", seen.line)[0]
+            end = time.monotonic() + LOADED_S
+            while not seen.assets >= ASSETS and time.monotonic() < end:
                 nodes = ask(address, "{ assetNodes { assetKey { path } } }")["assetNodes"]
-                assets = {"/".join(node["assetKey"]["path"]) for node in nodes}
-        finally:
-            server.send_signal(signal.SIGINT)
-            _, errors = server.communicate(timeout=60)
-
-    assert f":{port}/" in address, errors
-    assert not key.exists()
-    logs = "\n".join(log.read_text() for log in (home / "dagster").glob("*.log"))
-    assert assets >= wanted, logs
-    assert server.returncode == 0, errors
-    assert running(home) == []
-    subprocess.run([*SXE, "down", "--reset", "--yes"], env=environment(home), check=True)
-
-
-def test_code_servers_that_cannot_be_reached_any_more_are_started_anew(tmp_path, port):
-    home = tmp_path / "h"
-    with subprocess.Popen(
-        [*SXE, "ui", "--port", str(port)],
-        env=environment(home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
-        try:
-            server.stdout.readline()
+                seen.assets = {"/".join(node["assetKey"]["path"]) for node in nodes}
             workspace = next((home / "dagster").glob("workspace.*.yaml")).read_text()
-            sockets = [Path(found) for found in re.findall(r"socket: (.+)", workspace)]
-            before = [socket.stat().st_ino for socket in sockets]
-            shutil.rmtree(sockets[0].parent)  # as a clean-up of temporary folders does
-            after, end = [], time.monotonic() + 240
-            while len(after) < len(before) and time.monotonic() < end:
+            seen.sockets = [Path(found) for found in re.findall(r"socket: (.+)", workspace)]
+            seen.before = [socket for socket in seen.sockets if is_listening(socket)]
+            shutil.rmtree(seen.sockets[0].parent)  # as a clean-up of temporary folders does
+            seen.after, end = [], time.monotonic() + 240
+            while len(seen.after) < len(seen.sockets) and time.monotonic() < end:
                 time.sleep(0.5)
-                after = [socket for socket in sockets if is_listening(socket)]
+                seen.after = [socket for socket in seen.sockets if is_listening(socket)]
         finally:
             server.send_signal(signal.SIGINT)
-            _, errors = server.communicate(timeout=60)
-
-    assert len(before) == len(after) == 2, errors
-    assert server.returncode == 0, errors
-    assert running(home) == []
-    assert not sockets[0].parent.exists()
+            _, seen.errors = server.communicate(timeout=60)
+    seen.code, seen.left, seen.is_key_left = server.returncode, running(home), seen.key.exists()
+    seen.logs = "\n".join(log.read_text() for log in (home / "dagster").glob("*.log"))
     subprocess.run([*SXE, "down", "--reset", "--yes"], env=environment(home), check=True)
+    return seen
+
+
+def test_the_ui_shows_the_assets_and_leaves_nothing_behind(lived, port):
+    assert f":{port}/" in lived.line, lived.errors
+    assert lived.rights_of_key == 0o600
+    assert lived.assets >= ASSETS, lived.logs
+    assert lived.code == 0, lived.errors
+    assert lived.left == []
+    assert not lived.is_key_left
+
+
+def test_code_servers_that_cannot_be_reached_any_more_are_started_anew(lived):
+    assert len(lived.before) == len(lived.after) == 2, lived.errors
+    assert lived.code == 0, lived.errors
+    assert lived.left == []
+    assert not lived.sockets[0].parent.exists()
 
 
 def test_a_code_server_that_is_cut_off_right_after_its_start_is_lost(monkeypatch):

@@ -4,6 +4,7 @@ Nothing else is done for it. The program that knows it (`widened`) runs in a pro
 new code does on a home that the old code filled.
 """
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -15,12 +16,14 @@ import pytest
 import sxe_pipeline_tests
 from sxe_pipeline.privacy import leaks
 from sxe_pipeline.schema.tables import OBSERVATION, PROFILE, QUARANTINE
+from sxe_pipeline.store import sql
+from sxe_pipeline_tests import databases
 from sxe_pipeline_tests.social import widened
+from sxe_pipeline_tests.social.tier import Tier
 
 OLD_DAY, NEW_DAY = "2026-11-01", "2026-11-02"
 ADDRESS, NUMBER = "ana.lopes@protonmail.com", "+44 7700 900123"
 OLD = {"x_id": "1", "id": "ana", "profile_name": "Ana", "biography": "Baker", "followers": "7"}
-ROW = {"id": "2", "user": "ben", "headline": "Baker of bread"}
 WAYS = {
     "an address": (ADDRESS, "[email]"),
     "an address in words": ("ana dot lopes at protonmail dot com", "[email]"),
@@ -29,16 +32,65 @@ WAYS = {
     "a number with dashes": ("tel: 07700-900-123", "tel: [phone]"),
     "both": (f"{ADDRESS} or {NUMBER}", "[email] or [phone]"),
 }
+NEW = {"id": "2", "user": "ben", "headline": "Baker of bread"}
+WRITTEN = [
+    NEW
+    | {"id": str(10 + n), "user": f"ben{n}", "headline": text, "motto": text}
+    | {"mottos": ["bread", text]}
+    for n, (text, _) in enumerate(WAYS.values())
+]
+LINKED = [
+    NEW
+    | {"id": "3", "user": "amy"}
+    | {"homepage": f"mailto:{ADDRESS}", "shops": ["https://wa.me/447700900123"]},
+    NEW | {"id": "4", "user": "eve", "homepage": "https://linktr.ee/eve.bakes"},
+    NEW | {"id": "5", "user": "joe", "shops": ["https://bread.example", "tel:07700900123"]},
+]
+PLANTED = {
+    "headline": NEW | {"headline": ADDRESS},
+    "motto": NEW | {"id": "3", "user": "amy", "motto": ADDRESS},
+    "mottos": NEW | {"id": "4", "user": "eve", "mottos": [ADDRESS]},
+}
+"""Column -> a row that holds a contact there."""
 LEFT = ("protonmail", "7700", "900123", "900-123")
 
 
-@pytest.fixture
-def home(tier, tmp_path):
+@contextlib.contextmanager
+def home(server, folder: Path):
     """A home with data: a day that was observed before anybody thought of the new columns."""
-    folder = tmp_path / "landing"
-    write(folder / "old" / OLD_DAY / "page.jsonl", OLD)
-    widened.run(tier.dsn, tier.root, folder.as_uri(), widened.date.fromisoformat(OLD_DAY))
-    return Home(tier, folder)
+    database = databases.copy_of(server, databases.TEMPLATE)
+    dsn, landing = database.dsn("sxe_social"), folder / "landing"
+    write(landing / "old" / OLD_DAY / "page.jsonl", OLD)
+    with sql.connect(dsn) as conn:
+        tier = Tier(conn, dsn, (folder / "tier1").as_uri())
+        widened.run(dsn, tier.root, landing.as_uri(), widened.date.fromisoformat(OLD_DAY))
+        yield Home(tier, landing)
+    databases.drop(database)
+
+
+@pytest.fixture(scope="module")
+def redacted(server, tmp_path_factory):
+    """A home on which the new program ran once over all that these tests land."""
+    with home(server, tmp_path_factory.mktemp("redacted")) as made:
+        made.observe_tomorrow(NEW, *WRITTEN, *LINKED)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def scanned(server, tmp_path_factory):
+    """One where its second detector is alone, and a contact stands in each of three columns."""
+    with home(server, tmp_path_factory.mktemp("scanned")) as made:
+        made.observe_tomorrow(*PLANTED.values(), switches=("--without-redaction",))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def unseen(server, tmp_path_factory):
+    """One where neither detector is on."""
+    with home(server, tmp_path_factory.mktemp("unseen")) as made:
+        planted = NEW | {"headline": ADDRESS, "mottos": [ADDRESS]}
+        made.observe_tomorrow(planted, switches=("--without-redaction", "--without-scan"))
+        yield made
 
 
 class Home:
@@ -83,69 +135,45 @@ def write(file: Path, *rows: dict) -> None:
     file.write_text("\n".join(json.dumps(row) for row in rows))
 
 
-def test_a_new_column_is_stored_redacted_however_a_contact_is_written(home):
-    written = [text for text, _ in WAYS.values()]
-    rows = [
-        ROW
-        | {"id": str(10 + n), "user": f"ben{n}", "headline": text, "motto": text}
-        | {"mottos": ["bread", text]}
-        for n, text in enumerate(written)
-    ]
-
-    home.observe_tomorrow(*rows)
-
+def test_a_new_column_is_stored_redacted_however_a_contact_is_written(redacted):
     for table in (OBSERVATION, PROFILE):
         for n, (text, stored) in enumerate(WAYS.values()):
-            row = home.row(table, f"id:{10 + n}")
+            row = redacted.row(table, f"id:{10 + n}")
             assert row["headline"] == stored, text
             assert row["motto"] == stored, "a column without a class is text"
             assert row["mottos"] == ["bread", stored]
             assert row["redaction_count"] >= 3
-        assert not [word for word in LEFT if word in home.said(table)]
-    assert home.reasons() == []
-    assert home.leaks() == leaks.Leaks(0, 0)
+        assert not [word for word in LEFT if word in redacted.said(table)]
+    assert redacted.reasons() == []
+    assert redacted.leaks() == leaks.Leaks(0, 0)
 
 
-def test_a_new_link_is_redacted_as_a_link(home):
-    home.observe_tomorrow(
-        ROW | {"homepage": f"mailto:{ADDRESS}", "shops": ["https://wa.me/447700900123"]},
-        ROW | {"id": "3", "user": "eve", "homepage": "https://linktr.ee/eve.bakes"},
-        ROW | {"id": "4", "user": "joe", "shops": ["https://bread.example", "tel:07700900123"]},
-    )
-
+def test_a_new_link_is_redacted_as_a_link(redacted):
     for table in (OBSERVATION, PROFILE):
-        gone, hub, kept = (home.row(table, f"id:{n}") for n in (2, 3, 4))
+        gone, hub, kept = (redacted.row(table, f"id:{n}") for n in (3, 4, 5))
         assert (gone["homepage"], gone["shops"], gone["redaction_count"]) == (None, [], 2)
         assert (hub["homepage"], hub["link_hub"]) == ("linktr.ee", "linktr.ee")
         assert kept["shops"] == ["https://bread.example"]
-    assert home.leaks() == leaks.Leaks(0, 0)
+    assert redacted.leaks() == leaks.Leaks(0, 0)
 
 
-def test_rows_of_the_old_day_say_nothing_in_a_new_column(home):
-    home.observe_tomorrow(ROW)
-
+def test_rows_of_the_old_day_say_nothing_in_a_new_column(redacted):
     for table in (OBSERVATION, PROFILE):
-        old, new = home.row(table, "id:1"), home.row(table, "id:2")
+        old, new = redacted.row(table, "id:1"), redacted.row(table, "id:2")
         assert {old[column.name] for column in widened.ADDED} == {None}
         assert old["bio"] == "Baker"
         assert new["headline"] == "Baker of bread"
 
 
-@pytest.mark.parametrize("column", ["headline", "motto", "mottos"])
-def test_the_second_detector_looks_at_a_new_column(home, column):
-    planted = {column: [ADDRESS] if column == "mottos" else ADDRESS}
+@pytest.mark.parametrize("column", PLANTED)
+def test_the_second_detector_looks_at_a_new_column(scanned, column):
+    stored = scanned.tier.rows(OBSERVATION.name)
 
-    home.observe_tomorrow(ROW | planted, switches=("--without-redaction",))
+    assert scanned.reasons() == ["leak"] * len(PLANTED)
+    assert f"id:{PLANTED[column]['id']}" not in {row["account_key"] for row in stored}
+    assert not any("protonmail" in str(row) for row in stored)
 
-    assert home.reasons() == ["leak"]
-    assert not any("protonmail" in str(row) for row in home.tier.rows(OBSERVATION.name))
 
-
-def test_the_check_scans_a_stored_column_that_nobody_declares(home):
-    home.observe_tomorrow(
-        ROW | {"headline": ADDRESS, "mottos": [ADDRESS]},
-        switches=("--without-redaction", "--without-scan"),
-    )
-
-    assert home.reasons() == []
-    assert home.leaks().certain == 2
+def test_the_check_scans_a_stored_column_that_nobody_declares(unseen):
+    assert unseen.reasons() == []
+    assert unseen.leaks().certain == 2

@@ -1,12 +1,8 @@
 """A lost Tier 1 is built again from landing by one verb, and every card keeps its id."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,10 +14,11 @@ from sxe_pipeline.ops import versions
 from sxe_pipeline.social import identities, observe, profiles, recover
 from sxe_pipeline.store import sql, tables
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests import databases
+from sxe_pipeline_tests.cli.terminal import typed
 from sxe_pipeline_tests.databases import as_owner
 from sxe_pipeline_tests.social import registered
 
-ROOT = Path(__file__).parents[2]
 NOW = datetime.now(UTC)
 FIRST, LATER, LAST = (NOW.date() - timedelta(days=n) for n in (6, 3, 2))
 MAPPING = """\
@@ -115,15 +112,30 @@ class Tier:
             return self.conn.execute(statement).fetchall()
 
 
-@pytest.fixture
-def tier(database, tmp_path):
+@pytest.fixture(scope="module")
+def built(server, tmp_path_factory):
+    """(database, folder, cards minted) of three days that were built: what each test copies."""
+    database = databases.copy_of(server, databases.TEMPLATE)
     with sql.connect(database.dsn("sxe_social")) as conn:
-        made = Tier(conn, tmp_path)
+        made = Tier(conn, tmp_path_factory.mktemp("built"))
         for day in LANDED:
             made.land(day)
             made.observe()
             made.tables()
+    yield database, made.folder, made.minted
+    databases.drop(database)
+
+
+@pytest.fixture
+def tier(built, tmp_path):
+    template, folder, minted = built
+    database = databases.copy_of(template.state, template.name)
+    shutil.copytree(folder, tmp_path / "tier")
+    with sql.connect(database.dsn("sxe_social")) as conn:
+        made = Tier(conn, tmp_path / "tier")
+        made.minted = minted
         yield made
+    databases.drop(database)
 
 
 def cards(tier):
@@ -275,15 +287,8 @@ def test_what_is_made_from_a_lost_table_is_stale_although_numbers_begin_anew(tie
 
 
 def sxe(home, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "sxe_pipeline.cli", *arguments, "--json"],
-        cwd=ROOT,
-        env=os.environ | {"SXE_HOME": str(home), "SXE_SETTLE_S": "0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
+    done = typed(home, *arguments, "--json", SXE_SETTLE_S="0")
+    return done.exit_code, json.loads(done.stdout) if done.stdout else done.stderr
 
 
 @pytest.fixture
