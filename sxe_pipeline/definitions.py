@@ -261,6 +261,7 @@ def assemble(
             social.counts_add_up,
             cards.no_contact_data_on_cards,
             cards.tagged_share,
+            cards.label_drift,
         ],
         jobs=[
             dg.define_asset_job(

@@ -230,6 +230,7 @@ def test_checks_stand_where_the_promises_are(graph):
         ("social/observations", "counts_add_up"),
         ("cards/lead_cards", "no_contact_data"),
         ("cards/lead_cards", "tagged_share"),
+        ("cards/lead_cards", "label_drift"),
     }
 
 

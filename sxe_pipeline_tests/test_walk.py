@@ -1,14 +1,18 @@
 """From landing files to batches by the real jobs: intake, a day, a range, a replay, a breach."""
 
 import random
+import re
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import psycopg
 import pyarrow as pa
 import pytest
 
-from sxe_pipeline import face
+from sxe_pipeline import contracts_root, face
+from sxe_pipeline.cards import inputs, tier1
 from sxe_pipeline.demo import dump, search
 from sxe_pipeline.local import runs
 from sxe_pipeline.ops.sensors import range_tags
@@ -150,6 +154,34 @@ def test_a_table_of_the_others_that_is_not_named_is_made_anew(place):
     assert place.run("tier1_intake", DAYS[2]).is_success
 
     assert place.table("cards/others").num_rows == 3
+
+
+@pytest.mark.parametrize(
+    ("threshold", "failed"),
+    [
+        pytest.param("0.6", (), id="as before"),
+        pytest.param("0.99", ("cards/lead_cards:label_drift",), id="nobody has a persona"),
+    ],
+)
+def test_labels_that_another_taxonomy_takes_away_are_drift(
+    place, tmp_path, monkeypatch, threshold, failed
+):
+    land(place.settings.home, DAYS[2], [person(n) for n in range(60)])
+    place.tick()
+    first = place.run("tier1_intake", DAYS[2])
+    assert first.failed_checks == (), "there is nothing to compare with"
+    edited = Path(shutil.copytree(contracts_root(), tmp_path / "contracts"))
+    labels = edited / "taxonomy" / "taxonomy.yaml"
+    thresholds = re.sub(r"persona: [0-9.]+", f"persona: {threshold}", labels.read_text(), count=1)
+    labels.write_text(thresholds + "\n# another edition\n")
+    for module in (inputs, tier1):
+        monkeypatch.setattr(module, "contracts_root", lambda: edited)
+    monkeypatch.setattr(tier1, "shipped_weights", lambda labels: None)
+
+    again = place.run("tier1_intake", DAYS[2])
+
+    assert again.is_success, again.failure
+    assert again.failed_checks == failed
 
 
 def test_a_landing_file_that_is_gone_or_overwritten_stops_its_day(place):

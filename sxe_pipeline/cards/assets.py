@@ -171,3 +171,28 @@ def tagged_share(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.WARN,
         metadata=face.counts(cards=cards, **shares),
     )
+
+
+@dg.asset_check(
+    asset=lead_cards,
+    description="New taxonomies and weights say nearly what the old ones said of the same cards.",
+)
+@face.speaking_dagster
+def label_drift(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
+    """How far the labels of the same identities lie apart under the versions before and now."""
+    with sql.connect(settings.need("social_dsn")) as conn:
+        found = checks.label_drift(conn, settings.tier1_url)
+    columns = [
+        {
+            "column": each.column,
+            "distance": round(each.distance, 4),
+            "limit": round(each.limit + each.by_chance, 4),
+            "identities": each.after_count,
+        }
+        for each in found
+    ]
+    return dg.AssetCheckResult(
+        passed=not any(each.is_over for each in found),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"sxe/drift": face.top(columns)} if columns else {},
+    )
