@@ -19,8 +19,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.cards import taxonomy, text, truth, weights
-from sxe_pipeline.cards.learned import Said, label_all
+from sxe_pipeline.cards import taxonomy, text, truth
+from sxe_pipeline.cards.labeler import weights
+from sxe_pipeline.cards.labeler.learned import Said, label_all
 from sxe_pipeline.cli.evaluate import labelled_accounts
 from sxe_pipeline.sandbox import people
 

@@ -29,9 +29,10 @@ from limits_train import Best
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from sxe_pipeline import contracts_root, redact
-from sxe_pipeline.cards import choices, taxonomy, text, truth, weights
-from sxe_pipeline.cards.evidence import Cases, Voice, listen
-from sxe_pipeline.cards.grams import grams
+from sxe_pipeline.cards import taxonomy, text, truth
+from sxe_pipeline.cards.labeler import choices, weights
+from sxe_pipeline.cards.labeler.evidence import Cases, Voice, listen
+from sxe_pipeline.cards.labeler.grams import grams
 from sxe_pipeline.cli.evaluate import labelled_accounts
 
 FOLDS = 5

@@ -49,7 +49,7 @@ BREACHES = [
     (FLOW, "handoff.breach", "sxe_pipeline.local.keys"),
     (FLOW, "local.breach", "sxe_pipeline.demo.run"),
     (FLOW, "helpers", "click"),
-    (STAGES, "web.breach", "sxe_pipeline.cards.market"),
+    (STAGES, "web.breach", "sxe_pipeline.cards.markets.market"),
     (STAGES, "web", "sxe_pipeline.social"),
     (STAGES, "local.breach", "sxe_pipeline.ingest.land"),
     (CONTACTS, "web.breach", "sxe_pipeline.contacts.points"),

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from sxe_pipeline import audit, face
-from sxe_pipeline.cards import checks, funnel, inputs, market, market_pages, tier1
+from sxe_pipeline.cards import checks, funnel, inputs, tier1
 from sxe_pipeline.cards.funnel import TAGGED_GOAL
+from sxe_pipeline.cards.markets import market, market_pages
 from sxe_pipeline.ops.runs import RunLease
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import POOL

@@ -18,8 +18,9 @@ import pyarrow as pa
 from sxe_pipeline.cards import text
 from sxe_pipeline.cards.card import follower_band, is_stale, label_columns, readiness
 from sxe_pipeline.cards.funnel import Funnel, reached
-from sxe_pipeline.cards.label import Labels
-from sxe_pipeline.cards.learned import RULES_ONLY, Said, label_all
+from sxe_pipeline.cards.labeler.label import Labels
+from sxe_pipeline.cards.labeler.learned import RULES_ONLY, Said, label_all
+from sxe_pipeline.cards.labeler.weights import Weights
 from sxe_pipeline.cards.places import ISO_COUNTRY, Place
 from sxe_pipeline.cards.reading import (
     Account,
@@ -33,7 +34,6 @@ from sxe_pipeline.cards.reading import (
 )
 from sxe_pipeline.cards.rules import Rule, decide
 from sxe_pipeline.cards.taxonomy import FALLBACK_MARKET, Taxonomy
-from sxe_pipeline.cards.weights import Weights
 from sxe_pipeline.privacy.policy import Policy
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import OTHERS

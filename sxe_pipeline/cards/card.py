@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sxe_pipeline.cards.evidence import Evidence
-from sxe_pipeline.cards.label import Labels
+from sxe_pipeline.cards.labeler.evidence import Evidence
+from sxe_pipeline.cards.labeler.label import Labels
 
 STALE_AFTER = timedelta(days=730)
 WITHHELD = (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sxe_pipeline.cards import lint, text
 from sxe_pipeline.cards.files import LABELS, Fault, Files, Row, digest, read
-from sxe_pipeline.cards.match import find
+from sxe_pipeline.cards.labeler.match import find
 from sxe_pipeline.cards.taxonomy import Taxonomy, compiled, load
 
 _CAUSES = ("major", "minor", "patch")

@@ -13,14 +13,14 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from sxe_pipeline.cards import text, truth
-from sxe_pipeline.cards.choices import BRAND, ENTHUSIAST, choices, confidence
-from sxe_pipeline.cards.evidence import Voice, gather
-from sxe_pipeline.cards.grams import Numbers
-from sxe_pipeline.cards.label import Labels
-from sxe_pipeline.cards.learned import Said, label_all
+from sxe_pipeline.cards.labeler.choices import BRAND, ENTHUSIAST, choices, confidence
+from sxe_pipeline.cards.labeler.evidence import Voice, gather
+from sxe_pipeline.cards.labeler.grams import Numbers
+from sxe_pipeline.cards.labeler.label import Labels
+from sxe_pipeline.cards.labeler.learned import Said, label_all
+from sxe_pipeline.cards.labeler.weights import Weights, read, scores, texts_of
 from sxe_pipeline.cards.reading import Reading
 from sxe_pipeline.cards.taxonomy import Taxonomy
-from sxe_pipeline.cards.weights import Weights, read, scores, texts_of
 from sxe_pipeline.redact.measure import Goal
 
 Interval = tuple[float, float]

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from sxe_pipeline.cards import text
-from sxe_pipeline.cards.evidence import Voice
-from sxe_pipeline.cards.learned import Said
+from sxe_pipeline.cards.labeler.evidence import Voice
+from sxe_pipeline.cards.labeler.learned import Said
 from sxe_pipeline.cards.taxonomy import Taxonomy
 from sxe_pipeline.errors import ContractBroken
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from sxe_pipeline.cards import text
 from sxe_pipeline.cards.card import label_columns
-from sxe_pipeline.cards.evidence import Voice
-from sxe_pipeline.cards.learned import Said, label_all
+from sxe_pipeline.cards.labeler.evidence import Voice
+from sxe_pipeline.cards.labeler.learned import Said, label_all
+from sxe_pipeline.cards.labeler.weights import Weights
 from sxe_pipeline.cards.taxonomy import Taxonomy
-from sxe_pipeline.cards.weights import Weights
 from sxe_pipeline.errors import BadInput
 
 _BATCH = 512

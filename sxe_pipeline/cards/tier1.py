@@ -14,19 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxe_pipeline import audit, contracts_root
-from sxe_pipeline.cards import (
-    build,
-    candidates,
-    checks,
-    funnel,
-    inputs,
-    market,
-    pools,
-    release,
-    taxonomy,
-)
+from sxe_pipeline.cards import build, candidates, checks, funnel, inputs, pools, release, taxonomy
 from sxe_pipeline.cards.card import STALE_AFTER
-from sxe_pipeline.cards.weights import shipped as shipped_weights
+from sxe_pipeline.cards.labeler.weights import shipped as shipped_weights
+from sxe_pipeline.cards.markets import market
 from sxe_pipeline.gate import candidates as gate
 from sxe_pipeline.ops import versions
 from sxe_pipeline.privacy import leaks, suppression

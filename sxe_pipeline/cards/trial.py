@@ -10,13 +10,13 @@ from typing import Any, Literal, NamedTuple
 
 from sxe_pipeline.cards import text
 from sxe_pipeline.cards.card import label_columns
-from sxe_pipeline.cards.evidence import Cases, Evidence, Voice, gather
-from sxe_pipeline.cards.label import Labels
-from sxe_pipeline.cards.learned import Said, label_all
-from sxe_pipeline.cards.match import Hit, find
+from sxe_pipeline.cards.labeler.evidence import Cases, Evidence, Voice, gather
+from sxe_pipeline.cards.labeler.label import Labels
+from sxe_pipeline.cards.labeler.learned import Said, label_all
+from sxe_pipeline.cards.labeler.match import Hit, find
+from sxe_pipeline.cards.labeler.weights import Weights
 from sxe_pipeline.cards.taxonomy import Kind, Taxonomy
 from sxe_pipeline.cards.text import BREAK
-from sxe_pipeline.cards.weights import Weights
 
 Outcome = Literal["said", "beaten", "weak"]
 """Said; sure enough, and another one was said; under its threshold."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from sxe_pipeline.cards import text
-from sxe_pipeline.cards.evidence import Voice
+from sxe_pipeline.cards.labeler.evidence import Voice
 from sxe_pipeline.errors import BadInput
 
 Key = tuple[str, str]

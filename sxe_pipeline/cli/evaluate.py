@@ -18,7 +18,7 @@ from sxe_pipeline.cli.output import answer, as_json, table
 from sxe_pipeline.errors import NotFound
 
 if TYPE_CHECKING:
-    from sxe_pipeline.cards.evidence import Voice
+    from sxe_pipeline.cards.labeler.evidence import Voice
     from sxe_pipeline.cards.truth import Key
     from sxe_pipeline.redact.measure import Goal
 
@@ -63,7 +63,8 @@ def redaction(folder: Path, as_json: bool) -> None:
 def labels(folder: Path, rules_only: bool, as_json: bool) -> None:
     """Score labels on accounts of FOLDER nobody learnt from; exit 1 where a goal is missed."""
     from sxe_pipeline import contracts_root
-    from sxe_pipeline.cards import measure, taxonomy, weights
+    from sxe_pipeline.cards import measure, taxonomy
+    from sxe_pipeline.cards.labeler import weights
 
     progress.say("reading the accounts")
     accounts = labelled_accounts(folder)

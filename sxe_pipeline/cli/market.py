@@ -48,8 +48,9 @@ def market(slug: str | None, is_all: bool, page: Path | None, as_json: bool) -> 
         return
     if page is not None:
         _require_file(page)
-    from sxe_pipeline.cards import market as markets
-    from sxe_pipeline.cards import market_page, portrait, taxonomy
+    from sxe_pipeline.cards import taxonomy
+    from sxe_pipeline.cards.markets import market as markets
+    from sxe_pipeline.cards.markets import market_page, portrait
 
     labels = taxonomy.load(contracts_root() / "taxonomy")
     with api_connection() as conn:
@@ -66,7 +67,7 @@ def market(slug: str | None, is_all: bool, page: Path | None, as_json: bool) -> 
 
 
 def _list(as_json: bool) -> None:
-    from sxe_pipeline.cards import market as markets
+    from sxe_pipeline.cards.markets import market as markets
 
     with api_connection() as conn:
         rows = markets.markets(conn)
@@ -110,7 +111,7 @@ def _screen(data: Mapping[str, Any]) -> Iterator[str]:
 
 def _funnel(data: Mapping[str, Any]) -> Iterator[tuple[str, int, list[str]]]:
     """Stages with their shares, those who are no lead with the reasons, and cards held back."""
-    from sxe_pipeline.cards.portrait import STEPS
+    from sxe_pipeline.cards.markets.portrait import STEPS
 
     counts, drops = data["stages"], {drop["name"]: drop for drop in data["drops"]}
     held = [drops["incomplete"], drops["withheld"]]

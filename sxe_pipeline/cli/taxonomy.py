@@ -152,7 +152,8 @@ def try_text(
     text: str, language: str | None, folder: Path | None, rules_only: bool, as_json: bool
 ) -> None:
     """The labels of TEXT with the words that caused them, and what almost won."""
-    from sxe_pipeline.cards import lint, taxonomy, trial, weights
+    from sxe_pipeline.cards import lint, taxonomy, trial
+    from sxe_pipeline.cards.labeler import weights
 
     if language is not None and language not in lint.LANGUAGES:
         raise BadInput("a language is two letters of ISO 639-1, such as es")

@@ -114,7 +114,8 @@ def redact(field: str) -> None:
 @click.option("--rules-only", is_flag=True, help="Only phrases, no trained weights.")
 def label(field: str, rules_only: bool) -> None:
     """Label texts: JSON Lines on stdin, the same with persona, tribe and evidence on stdout."""
-    from sxe_pipeline.cards import stream, taxonomy, weights
+    from sxe_pipeline.cards import stream, taxonomy
+    from sxe_pipeline.cards.labeler import weights
 
     labels = taxonomy.load(contracts_root() / "taxonomy")
     trained = None if rules_only else weights.shipped(labels)

@@ -20,7 +20,7 @@ from typing import Any
 from sxe_pipeline import contracts_root, definitions, face, schema
 from sxe_pipeline import settings as environment
 from sxe_pipeline.audit import verify
-from sxe_pipeline.cards import market
+from sxe_pipeline.cards.markets import market
 from sxe_pipeline.demo import dump, enrichment, home, search
 from sxe_pipeline.demo.report import Report
 from sxe_pipeline.errors import BadInput, Terminal

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.cards import stream, taxonomy, weights
+from sxe_pipeline.cards import stream, taxonomy
+from sxe_pipeline.cards.labeler import weights
 
 FILE = Path(__file__).parent / "cases" / "golden_labels.jsonl"
 PAGE = Path(__file__).parents[2] / "docs" / "labels.md"

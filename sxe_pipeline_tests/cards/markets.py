@@ -3,7 +3,7 @@
 import dataclasses
 from datetime import UTC, date, datetime
 
-from sxe_pipeline.cards.market import AsOf, Market
+from sxe_pipeline.cards.markets.market import AsOf, Market
 from sxe_pipeline.gate.reads import MarketCost, MarketPrice
 
 NOW = datetime(2031, 2, 4, 9, 30, tzinfo=UTC)

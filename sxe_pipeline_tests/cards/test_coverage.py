@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sxe_pipeline.cards import text
-from sxe_pipeline.cards.evidence import Voice
-from sxe_pipeline.cards.label import label
+from sxe_pipeline.cards.labeler.evidence import Voice
+from sxe_pipeline.cards.labeler.label import label
 from sxe_pipeline.cards.taxonomy import Taxonomy
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sxe_pipeline.cards.grams import grams
+from sxe_pipeline.cards.labeler.grams import grams
 from sxe_pipeline.cards.text import skeleton
 
 TEXTS = st.lists(st.text(max_size=40) | st.text(alphabet="abc 日本é😀\n", max_size=40), max_size=6)

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline.cards import stream, text
-from sxe_pipeline.cards.evidence import Voice
-from sxe_pipeline.cards.label import label
+from sxe_pipeline.cards.labeler.evidence import Voice
+from sxe_pipeline.cards.labeler.label import label
 from sxe_pipeline.cards.taxonomy import Taxonomy
 from sxe_pipeline.errors import BadInput
 

@@ -11,12 +11,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sxe_pipeline.cards import build, stream, taxonomy, text, weights
-from sxe_pipeline.cards.evidence import TEXT_FIELDS, Voice
-from sxe_pipeline.cards.grams import grams
-from sxe_pipeline.cards.label import label
-from sxe_pipeline.cards.learned import Said, label_all, label_cards
-from sxe_pipeline.cards.words import evidence
+from sxe_pipeline.cards import build, stream, taxonomy, text
+from sxe_pipeline.cards.labeler import weights
+from sxe_pipeline.cards.labeler.evidence import TEXT_FIELDS, Voice
+from sxe_pipeline.cards.labeler.grams import grams
+from sxe_pipeline.cards.labeler.label import label
+from sxe_pipeline.cards.labeler.learned import Said, label_all, label_cards
+from sxe_pipeline.cards.labeler.words import evidence
 from sxe_pipeline_tests.cards import golden
 from sxe_pipeline_tests.cards.conftest import FULL, NEWEST, tables
 from sxe_pipeline_tests.cards.test_label import TEXTS

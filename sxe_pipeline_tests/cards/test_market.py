@@ -6,7 +6,8 @@ from datetime import date, timedelta
 import dagster as dg
 import pytest
 
-from sxe_pipeline.cards import market, market_pages, pools, portrait
+from sxe_pipeline.cards import pools
+from sxe_pipeline.cards.markets import market, market_pages, portrait
 from sxe_pipeline.cards.rules import Rule, in_words
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.store import sql

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sxe_pipeline.cards import market_page
+from sxe_pipeline.cards.markets import market_page
 from sxe_pipeline_tests.browser import ABSENT, CHROMIUM, browser
 from sxe_pipeline_tests.cards.markets import BAD, MAKERS, NOBODY, NOW, ONE, WIDE
 

@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from sxe_pipeline.cards import market_page, portrait
 from sxe_pipeline.cards.card import BANDS, INCOMPLETE, WITHHELD
-from sxe_pipeline.cards.market import AsOf
+from sxe_pipeline.cards.markets import market_page, portrait
+from sxe_pipeline.cards.markets.market import AsOf
 from sxe_pipeline.gate.reads import MarketCost
 from sxe_pipeline_tests.cards.markets import (
     BAD,

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sxe_pipeline.cards import weights
-from sxe_pipeline.cards.choices import INPUTS, confidence, probability
-from sxe_pipeline.cards.evidence import Voice
-from sxe_pipeline.cards.grams import grams
+from sxe_pipeline.cards.labeler import weights
+from sxe_pipeline.cards.labeler.choices import INPUTS, confidence, probability
+from sxe_pipeline.cards.labeler.evidence import Voice
+from sxe_pipeline.cards.labeler.grams import grams
 from sxe_pipeline.errors import BadConfig
 
 HOME = Path(weights.__file__).parent

@@ -5,7 +5,7 @@ import re
 import pyarrow as pa
 import pytest
 
-from sxe_pipeline.cards import market
+from sxe_pipeline.cards.markets import market
 from sxe_pipeline.schema.tables import POOL
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.cards.markets import DAY, HOSTILE, MAKERS, NOBODY, POOLS

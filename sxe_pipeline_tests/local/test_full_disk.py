@@ -143,7 +143,7 @@ def test_a_lost_connection_is_no_full_disk():
 
 def test_a_full_database_is_one_sentence_at_the_terminal(database, tmp_path, monkeypatch):
     """As when Dagster's own tables, or ours, have no room left: the statement fails so."""
-    from sxe_pipeline.cards import market
+    from sxe_pipeline.cards.markets import market
 
     def full(*_):
         raise psycopg.errors.DiskFull('could not extend file "base/5/1"')

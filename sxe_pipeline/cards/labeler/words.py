@@ -9,9 +9,9 @@ from collections.abc import Set
 
 import numpy as np
 
-from sxe_pipeline.cards.evidence import SEGMENTS, TEXT_FIELDS, Evidence, Voice
-from sxe_pipeline.cards.grams import Numbers
-from sxe_pipeline.cards.weights import FIELDS, Read, Texts, Weights, signals_of
+from sxe_pipeline.cards.labeler.evidence import SEGMENTS, TEXT_FIELDS, Evidence, Voice
+from sxe_pipeline.cards.labeler.grams import Numbers
+from sxe_pipeline.cards.labeler.weights import FIELDS, Read, Texts, Weights, signals_of
 
 MOST_WORDS = 3
 _ENOUGH = 0.6

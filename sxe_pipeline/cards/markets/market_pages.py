@@ -11,7 +11,8 @@ from datetime import datetime
 import psycopg
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.cards import market, market_page, taxonomy
+from sxe_pipeline.cards import taxonomy
+from sxe_pipeline.cards.markets import market, market_page
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store.objects import Objects
 

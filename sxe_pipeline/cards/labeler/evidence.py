@@ -7,7 +7,7 @@ weighing and choosing (`label`, `learned`); reading texts (`text`, `match`).
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sxe_pipeline.cards.match import Hit, Language, find, hits
+from sxe_pipeline.cards.labeler.match import Hit, Language, find, hits
 from sxe_pipeline.cards.taxonomy import Kind, Mark, Taxonomy
 from sxe_pipeline.cards.text import BREAK, hashtags, phrase_skeleton, skeleton, split_tag
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from sxe_pipeline.cards.market import Market
-from sxe_pipeline.cards.market_view import percent, view
+from sxe_pipeline.cards.markets.market import Market
+from sxe_pipeline.cards.markets.market_view import percent, view
 
 LONGEST_NAME = 60
 

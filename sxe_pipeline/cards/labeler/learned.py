@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sxe_pipeline.cards import words
-from sxe_pipeline.cards.choices import ENTHUSIAST, KINDS, choices, confidence
-from sxe_pipeline.cards.evidence import Cases, Evidence, Voice, gather, listen
-from sxe_pipeline.cards.label import MAX_EVIDENCE, Labels, is_apart, label
+from sxe_pipeline.cards.labeler import words
+from sxe_pipeline.cards.labeler.choices import ENTHUSIAST, KINDS, choices, confidence
+from sxe_pipeline.cards.labeler.evidence import Cases, Evidence, Voice, gather, listen
+from sxe_pipeline.cards.labeler.label import MAX_EVIDENCE, Labels, is_apart, label
+from sxe_pipeline.cards.labeler.weights import UNIT, Read, Texts, Weights, read, scores, texts_of
 from sxe_pipeline.cards.taxonomy import Kind, Taxonomy
-from sxe_pipeline.cards.weights import UNIT, Read, Texts, Weights, read, scores, texts_of
 
 _WORTH_A_LOOK = UNIT * 3 // 10
 """A candidate that is less sure than this is not even a doubt."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sxe_pipeline.cards.evidence import Case, Cases, Evidence, Voice, gather
+from sxe_pipeline.cards.labeler.evidence import Case, Cases, Evidence, Voice, gather
 from sxe_pipeline.cards.taxonomy import Taxonomy
 
 MAX_EVIDENCE = 3

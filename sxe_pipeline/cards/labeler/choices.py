@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sxe_pipeline.cards.card import BANDS, follower_band
-from sxe_pipeline.cards.evidence import Cases, Voice
-from sxe_pipeline.cards.grams import Numbers
+from sxe_pipeline.cards.labeler.evidence import Cases, Voice
+from sxe_pipeline.cards.labeler.grams import Numbers
+from sxe_pipeline.cards.labeler.weights import UNIT, Trees, Weights
 from sxe_pipeline.cards.taxonomy import Kind, Taxonomy
-from sxe_pipeline.cards.weights import UNIT, Trees, Weights
 
 KINDS: tuple[Kind, ...] = ("persona", "tribe", "account_type")
 ENTHUSIAST = "enthusiast"

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from sxe_pipeline.cards.card import INCOMPLETE, WITHHELD
 from sxe_pipeline.cards.funnel import SHARES, shares
-from sxe_pipeline.cards.market import Market
+from sxe_pipeline.cards.markets.market import Market
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -8,10 +8,10 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from sxe_pipeline.cards import portrait
 from sxe_pipeline.cards.card import BANDS
 from sxe_pipeline.cards.funnel import TAGGED_GOAL, shares
-from sxe_pipeline.cards.market import Market
+from sxe_pipeline.cards.markets import portrait
+from sxe_pipeline.cards.markets.market import Market
 from sxe_pipeline.gate.reads import MarketCost
 
 GRID_ROWS, GRID_COLUMNS = 12, 10

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sxe_pipeline.cards.card import follower_band
-from sxe_pipeline.cards.evidence import Voice
-from sxe_pipeline.cards.grams import Grams, Numbers, grams
+from sxe_pipeline.cards.labeler.evidence import Voice
+from sxe_pipeline.cards.labeler.grams import Grams, Numbers, grams
 from sxe_pipeline.cards.taxonomy import Taxonomy
 from sxe_pipeline.cards.text import phrase_skeleton, skeleton
 from sxe_pipeline.errors import BadConfig
