@@ -23,6 +23,7 @@ from sxe_pipeline.schema.landed import Landed, LandingFile
 from sxe_pipeline.settings import Settings, load
 
 if TYPE_CHECKING:
+    from sxe_pipeline.cards.ready import ReadyCards
     from sxe_pipeline.contacts.keys import Keys
 
 INTAKE = "tier1_intake"
@@ -149,18 +150,18 @@ def stale_tables(conn: psycopg.Connection, settings: Settings) -> str | None:
     return None
 
 
-def sound_cards(conn: psycopg.Connection, settings: Settings) -> pa.Table:
+def sound_cards(conn: psycopg.Connection, settings: Settings) -> "ReadyCards":
     """The cards that may leave; refuses where a verdict on what they come from is not green.
 
     Args:
         conn: The social tier's login, outside of a transaction.
         settings: Where the tables are.
     """
-    from sxe_pipeline.cards import tier1
+    from sxe_pipeline.cards import ready
     from sxe_pipeline.social import checks
 
     checks.require_sound(conn, settings.tier1_url)
-    return tier1.ready_cards(conn, settings)
+    return ready.ready_cards(conn, settings)
 
 
 def describe_day(conn: psycopg.Connection, asset_key: str, day: date) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """The card tables: read what the social tier left, build, write, name.
 
 Here: which tables are read and written, in which transaction. Not here: how a card comes about
-(`build`), how a pool is counted (`pools`), what may leave (`release`).
+(`build`), how a pool is counted (`pools`), what may leave (`ready`, `release`).
 """
 
 from collections import Counter
@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxe_pipeline import audit, contracts_root
-from sxe_pipeline.cards import build, candidates, checks, funnel, inputs, pools, release, taxonomy
+from sxe_pipeline.cards import build, candidates, funnel, inputs, pools, taxonomy
 from sxe_pipeline.cards.card import STALE_AFTER
 from sxe_pipeline.cards.labeler.weights import shipped as shipped_weights
 from sxe_pipeline.cards.markets import market
 from sxe_pipeline.gate import candidates as gate
 from sxe_pipeline.ops import versions
-from sxe_pipeline.privacy import leaks, suppression
+from sxe_pipeline.privacy import suppression
 from sxe_pipeline.schema.tables import IDENTITY, PROFILE
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import tables
@@ -315,24 +315,6 @@ def rebuild_candidates(
             numbers={**known, "candidates": put},
         )
     return CandidatesWritten(put, withdrawn, known)
-
-
-def ready_cards(conn: psycopg.Connection, settings: Settings) -> pa.Table:
-    """The cards that may leave, in the columns of the `lead_card` contract.
-
-    Args:
-        conn: The social tier's login, outside of a transaction: a red verdict stays, too.
-        settings: Where the tables are, and the platform policy.
-
-    Raises:
-        NotFound: The cards were never built.
-        Refused: This version of them holds contact data; judged here where nobody did.
-    """
-    with conn.transaction():
-        stored = inputs.snapshot(conn, settings, inputs.CARDS)
-        clean = checks.no_contact_data(conn, stored)
-    versions.require(clean, inputs.CARDS, leaks.GUARD)
-    return release.release(_allowed(conn, stored.to_table()), inputs.active_policy(settings))
 
 
 def _allowed(conn: psycopg.Connection, cards: pa.Table) -> pa.Table:

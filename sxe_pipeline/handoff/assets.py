@@ -21,8 +21,8 @@ from sxe_pipeline.store import objects
 class ReadyRows(Protocol):
     """The rows that may be handed over; `definitions` provides the function of `cards`."""
 
-    def __call__(self, conn: psycopg.Connection, settings: Settings) -> pa.Table:
-        """Ready rows of every market in the contract's columns."""
+    def __call__(self, conn: psycopg.Connection, settings: Settings) -> day_batches.MarketRows:
+        """Ready rows of every market in the contract's columns, not read yet."""
         ...
 
 

@@ -6,10 +6,10 @@ Here: which market publishes which day. The rule for days is in `chain`, the ord
 
 from collections.abc import Collection
 from datetime import date, datetime
+from typing import Protocol
 
 import psycopg
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sxe_pipeline.handoff import record
 from sxe_pipeline.handoff.batches import list_batches, newest_landed_day
@@ -20,13 +20,26 @@ from sxe_pipeline.schema import Contract
 from sxe_pipeline.store.objects import Objects
 
 
+class MarketRows(Protocol):
+    """The rows of today, all of one moment, read a market at a time: all need not fit in memory."""
+
+    @property
+    def markets(self) -> Collection[str]:
+        """Every market that has a row."""
+        ...
+
+    def of(self, market: str) -> pa.Table:
+        """The rows of a market in the contract's columns, in any order; read at each call."""
+        ...
+
+
 def publish_day(
     conn: psycopg.Connection,
     objects: Objects,
     *,
     contract: Contract,
     days: Collection[date],
-    rows: pa.Table,
+    rows: MarketRows,
     signer: Signer,
     actor: str,
     now: datetime,
@@ -38,8 +51,7 @@ def publish_day(
         objects: As in `publish`.
         contract: As in `publish`; it has a column `market`.
         days: The days of the run, usually one.
-        rows: The rows of today, every market. A market that has a chain and no row gets an empty
-            batch.
+        rows: The rows of today. A market that has a chain and no row gets an empty batch.
         signer: As in `publish`.
         actor: As in `publish`.
         now: As in `publish`.
@@ -53,7 +65,7 @@ def publish_day(
         for batch in list_batches(conn, contract=contract.id):
             chains.setdefault(batch.market, set()).add(batch.day)
     results = []
-    for market in sorted({*chains, *pc.unique(rows["market"]).to_pylist()}):
+    for market in sorted({*chains, *rows.markets}):
         chosen = day_to_publish(days, chains.get(market, set()), newest)
         closed = sorted(set(days) - {chosen})
         results += [Published(BatchKey(market, day), "closed") for day in closed]
@@ -63,7 +75,7 @@ def publish_day(
                 objects,
                 contract=contract,
                 batch_key=BatchKey(market, chosen),
-                rows=rows.filter(pc.equal(rows["market"], market)),
+                rows=rows.of(market),
                 signer=signer,
                 actor=actor,
                 now=now,

@@ -1,17 +1,18 @@
 """Rows as bytes, the same bytes for the same rows.
 
-Here: the order of the rows, Parquet and JSON Lines. No clock: no byte tells when a
-batch was made. JSON Lines stay uncompressed: DuckDB, pandas and a text editor read them directly,
-the Parquet file is the small one, and no version of a compressor changes the bytes that name a
-batch.
+Here: Parquet and JSON Lines, part by part. No clock: no byte
+tells when a batch was made. JSON Lines stay uncompressed: DuckDB, pandas and a text editor read
+them directly, the Parquet file is the small one, and no version of a compressor changes the bytes
+that name a batch. Not here: the order of the rows, and what they are held to (`pieces`), where
+the bytes are kept (`parts`).
 """
 
 import hashlib
-import io
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from contextlib import ExitStack
+from functools import partial
+from typing import Any, BinaryIO
 
 import polars as pl
 import pyarrow as pa
@@ -19,83 +20,53 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.handoff.parts import FOLDERS, Content, Part, unnamed, written
 from sxe_pipeline.schema import Contract
+from sxe_pipeline.store import memory
 
-PART_ROWS = 1_000_000
-FOLDERS = {"parquet": "parquet", "jsonl": "_jsonl"}
-"""Format -> its folder in a batch. Readers of folders leave out what begins with an underscore."""
 ZSTD_LEVEL = 3
 _RFC3339 = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One file of a batch. `name`, its path below that, carries 16 hex of the hash of its bytes."""
-
-    name: str
-    format: str
-    rows: int
-    sha256: str
-    data: bytes
-
-    def entry(self) -> dict[str, str | int]:
-        """The file's entry in the manifest."""
-        return {
-            "name": self.name,
-            "format": self.format,
-            "bytes": len(self.data),
-            "rows": self.rows,
-            "sha256": self.sha256,
-        }
-
-
-def canonical(contract: Contract, rows: pa.Table) -> pa.Table:
-    """The rows in the order of the key, in one chunk, whatever order they came in.
-
-    Args:
-        contract: The contract that `rows` were checked against.
-        rows: What `contract.check` returned.
-    """
-    ordered = (
-        rows
-        if _is_sorted(contract, rows)
-        else rows.sort_by([(k, "ascending") for k in contract.key])
-    )
-    metadata = {
-        "sxe.contract": contract.id,
-        "sxe.contract.version": contract.version,
-        "sxe.contract_sha256": contract.contract_sha256(),
-    }
-    return ordered.combine_chunks().replace_schema_metadata(metadata)
-
-
-def encode(contract: Contract, rows: pa.Table, part_rows: int = PART_ROWS) -> list[Part]:
-    """The files of a batch, Parquet and JSON Lines, part by part.
+def encode(contract: Contract, pieces: Iterable[pa.Table]) -> Content:
+    """The files of a batch, Parquet and JSON Lines: two for each piece. Close what you get.
 
     Args:
         contract: The contract of the rows.
-        rows: In canonical order.
-        part_rows: How many rows a file holds at most; an empty batch has one file of each format.
+        pieces: The rows in canonical order, what one file holds at a time; an empty batch is one
+            empty piece. Each is let go before the next is asked for.
+
+    Raises:
+        StoreUnavailable: The disk for temporary files is full.
     """
-    parts = []
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        for number, start in enumerate(range(0, max(rows.num_rows, 1), part_rows)):
-            part = rows.slice(start, part_rows)
-            columnar = pool.submit(parquet, part)
-            lines = jsonl(contract, part)
-            parts += [
-                _part(number, "parquet", part.num_rows, columnar.result()),
-                _part(number, "jsonl", part.num_rows, lines),
-            ]
-    return parts
+    named = [name for name in contract.names if name.endswith("_version")]
+    versions: dict[str, set[str]] = {name: set() for name in named}
+    parts: list[Part] = []
+    with ExitStack() as files, ThreadPoolExecutor(max_workers=1) as pool:
+        for piece in pieces:
+            number, rows = len(parts) // len(FOLDERS), _with_contract(contract, piece)
+            columnar, lines = (files.enter_context(unnamed(rows.nbytes)) for _ in FOLDERS)
+            of_columns = pool.submit(
+                written, columnar, number, "parquet", rows.num_rows, partial(parquet, rows)
+            )
+            of_lines = written(
+                lines, number, "jsonl", rows.num_rows, partial(jsonl, contract, rows)
+            )
+            parts += [of_columns.result(), of_lines]
+            for name, values in versions.items():
+                values.update(pc.unique(rows[name]).drop_null().to_pylist())
+            # Else these rows would stay in memory while the next piece is made.
+            del piece, rows, of_columns
+        files.pop_all()
+    row_count = sum(part.rows for part in parts if part.format == "jsonl")
+    return Content(parts, row_count, {name: sorted(values) for name, values in versions.items()})
 
 
-def parquet(rows: pa.Table) -> bytes:
-    """The rows as one Parquet file."""
-    sink = pa.BufferOutputStream()
+def parquet(rows: pa.Table, file: BinaryIO) -> None:
+    """Write the rows as one Parquet file."""
     pq.write_table(
         rows,
-        sink,
+        file,
         version="2.6",
         compression="zstd",
         compression_level=ZSTD_LEVEL,
@@ -104,21 +75,19 @@ def parquet(rows: pa.Table) -> bytes:
         write_page_checksum=True,
         store_schema=True,
     )
-    written: bytes = sink.getvalue().to_pybytes()
-    return written
 
 
-def jsonl(contract: Contract, rows: pa.Table) -> bytes:
-    """The rows as JSON Lines: contract order, nulls written, RFC 3339 times with six decimals."""
+def jsonl(contract: Contract, rows: pa.Table, file: BinaryIO) -> None:
+    """Write the rows as JSON Lines: contract order, nulls too, RFC 3339 times, six decimals."""
     moments = [c.name for c in contract.columns if c.kind.startswith("timestamp")]
     frame = pl.DataFrame(rows).with_columns(pl.col(moments).dt.strftime(_RFC3339))
-    sink = io.BytesIO()
     if rows.num_rows:
-        frame.lazy().sink_ndjson(sink, maintain_order=True)
-    return sink.getvalue()
+        frame.lazy().sink_ndjson(file, maintain_order=True)
 
 
-def content_id(contract: Contract, batch_key: BatchKey, prev: str | None, parts: list[Part]) -> str:
+def content_id(
+    contract: Contract, batch_key: BatchKey, prev: str | None, parts: Iterable[Part]
+) -> str:
     """The batch id: first 32 hex of SHA-256 over contract version, key, predecessor and rows.
 
     Not over Parquet bytes: those change with the library that wrote them.
@@ -130,7 +99,7 @@ def content_id(contract: Contract, batch_key: BatchKey, prev: str | None, parts:
         parts: All files of the batch.
     """
     fields = {"contract": contract.id, "contract_version": contract.version, **batch_key.fields()}
-    lines = (part.data for part in parts if part.format == "jsonl")
+    lines = (chunk for part in parts if part.format == "jsonl" for chunk in part.chunks())
     return batch_id(fields | {"prev_batch_id": prev}, lines)
 
 
@@ -149,14 +118,11 @@ def batch_id(fields: Mapping[str, Any], lines: Iterable[bytes]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _part(number: int, kind: str, rows: int, data: bytes) -> Part:
-    digest = hashlib.sha256(data).hexdigest()
-    name = f"{FOLDERS[kind]}/part-{number:05d}-{digest[:16]}.{kind}"
-    return Part(name, kind, rows, digest, data)
-
-
-def _is_sorted(contract: Contract, rows: pa.Table) -> bool:
-    if len(contract.key) > 1 or rows.num_rows < 2:
-        return False
-    key = rows[contract.key[0]].combine_chunks()
-    return bool(pc.all(pc.less(key[:-1], key[1:])).as_py())
+def _with_contract(contract: Contract, rows: pa.Table) -> pa.Table:
+    """The rows in one chunk, with what the Parquet file says of its contract."""
+    said = {
+        "sxe.contract": contract.id,
+        "sxe.contract.version": contract.version,
+        "sxe.contract_sha256": contract.contract_sha256(),
+    }
+    return rows.combine_chunks(memory_pool=memory.pool()).replace_schema_metadata(said)

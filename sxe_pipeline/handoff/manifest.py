@@ -7,20 +7,18 @@ checks the signature first, then the manifest's schema; no field of an unsigned 
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
 
 import jsonschema_rs
-import pyarrow as pa
-import pyarrow.compute as pc
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline import __version__, contracts_root
 from sxe_pipeline.errors import Tampered
 from sxe_pipeline.handoff.chain import BatchKey
-from sxe_pipeline.handoff.encode import Part
+from sxe_pipeline.handoff.parts import Content
 from sxe_pipeline.handoff.sign import Signer, key_id
 from sxe_pipeline.schema import Contract
 
@@ -33,24 +31,21 @@ _SCHEMA = "manifest/0.1.0.schema.json"
 
 def predicate(
     contract: Contract,
-    rows: pa.Table,
-    parts: Sequence[Part],
+    content: Content,
     *,
     batch_id: str,
     batch_key: BatchKey,
     prev_batch_id: str | None,
 ) -> dict[str, Any]:
-    """The fields of the manifest. `versions` holds the contract's columns named `*_version`.
+    """The fields of the manifest.
 
     Args:
         contract: The contract of the rows.
-        rows: In canonical order.
-        parts: The files of the batch.
+        content: The files of the batch.
         batch_id: Its id.
         batch_key: Market and day, or request and seq.
         prev_batch_id: The batch before it in the chain; None for the first.
     """
-    named = [name for name in contract.names if name.endswith("_version")]
     return {
         "contract": contract.id,
         "contract_version": contract.version,
@@ -59,12 +54,9 @@ def predicate(
         **batch_key.fields(),
         "prev_batch_id": prev_batch_id,
         "kind": "full",
-        "row_count": rows.num_rows,
-        "files": [part.entry() for part in parts],
-        "versions": {
-            name: sorted(value for value in pc.unique(rows[name]).to_pylist() if value is not None)
-            for name in named
-        },
+        "row_count": content.row_count,
+        "files": content.entries(),
+        "versions": content.versions,
         "producer": {"name": "sxe-pipeline", "version": __version__},
     }
 

@@ -5,6 +5,9 @@ the manifest last, create-only, while the chain is locked; row `published`, and 
 anywhere, the next run finishes what is visible, resumes what is the same, abandons what is not.
 """
 
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -18,7 +21,9 @@ from sxe_pipeline.errors import BadInput, Busy, Tampered
 from sxe_pipeline.handoff import edition, manifest, record
 from sxe_pipeline.handoff.batches import Batch, find, folder_of, in_chain
 from sxe_pipeline.handoff.chain import BatchKey
-from sxe_pipeline.handoff.encode import Part, canonical, content_id, encode
+from sxe_pipeline.handoff.encode import content_id, encode
+from sxe_pipeline.handoff.parts import Content, Part, chunks
+from sxe_pipeline.handoff.pieces import checked
 from sxe_pipeline.handoff.sign import Signer
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.store.objects import Objects
@@ -85,7 +90,8 @@ def publish(
         contract: What the rows must meet.
         batch_key: Market and day, or request and seq. Whether a day may still be published is
             decided before (`chain`); a seq follows the published one before it.
-        rows: All rows, in any order; those of a request are all of that one.
+        rows: All rows, in any order; those of a request are all of that one. They are let go once
+            they are encoded, if the caller holds them no longer.
         signer: The key of this deployment.
         actor: Who publishes, for the audit log.
         now: When it was begun, for the batch's row; no byte of the batch depends on it.
@@ -98,44 +104,50 @@ def publish(
     """
     if conn.info.transaction_status != TransactionStatus.IDLE:
         raise BadInput("publishing needs a connection without an open transaction; commit it first")
-    checked = canonical(contract, contract.check(rows))
-    _refuse_foreign_rows(contract, batch_key, checked)
+    _refuse_foreign_key(contract, batch_key)
     job = _Job(objects, contract, batch_key, signer, actor, now)
-    parts = encode(contract, checked)
-    with record.translated_errors(), conn.transaction():
-        begun = _begin(conn, job, checked, parts)
-    if isinstance(begun, Published):
-        return begun
-    folder = folder_of(contract.id, contract.version, begun)
-    edition.put(objects, contract, folder.rpartition("/")[0])
-    for part in parts:
-        _put(objects, f"{folder}/{part.name}", part.data)
+    with closing(encode(contract, _own(batch_key, checked(contract, rows)))) as content:
+        del rows
+        with record.translated_errors(), conn.transaction():
+            begun = _begin(conn, job, content)
+        if isinstance(begun, Published):
+            return begun
+        folder = folder_of(contract.id, contract.version, begun)
+        edition.put(objects, contract, folder.rpartition("/")[0])
+        for part in content.parts:
+            _put_part(objects, f"{folder}/{part.name}", part)
     with record.translated_errors(), conn.transaction():
         record.lock(conn, contract.id, batch_key)
         already = _complete(conn, objects, begun, actor=actor)
-    return Published(batch_key, "published", begun, checked.num_rows, already)
+    return Published(batch_key, "published", begun, content.row_count, already)
 
 
-def _refuse_foreign_rows(contract: Contract, batch_key: BatchKey, rows: pa.Table) -> None:
-    """Refuse rows of another request, and a key of a form that the contract does not have."""
+def _refuse_foreign_key(contract: Contract, batch_key: BatchKey) -> None:
+    """Refuse a key of a form that the contract does not have."""
     if ("request_id" in contract.names) != (batch_key.request_id is not None):
         raise BadInput(
             f"a batch of {contract.id} is named by "
             + ("market and day" if batch_key.request_id else "request and seq")
             + "; give the key in that form"
         )
-    if batch_key.request_id is not None:
+
+
+def _own(batch_key: BatchKey, pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The pieces of a batch; refuses rows of another request."""
+    if batch_key.request_id is None:
+        yield from pieces
+        return
+    for rows in pieces:
         foreign = pc.sum(pc.not_equal(rows["request_id"], str(batch_key.request_id))).as_py()
         if foreign:
             raise BadInput(
                 f"{foreign} rows are not of request {batch_key.request_id}; publish each request "
                 "alone"
             )
+        yield rows
 
 
-def _begin(
-    conn: psycopg.Connection, job: _Job, rows: pa.Table, parts: list[Part]
-) -> str | Published:
+def _begin(conn: psycopg.Connection, job: _Job, content: Content) -> str | Published:
     """Finish or abandon what earlier runs left, then write the `building` row of the batch."""
     record.lock(conn, job.contract.id, job.batch_key)
     unfinished = []
@@ -146,15 +158,15 @@ def _begin(
             unfinished.append(batch)
     published = in_chain(conn, job.contract.id, job.batch_key, "published")
     newest = published[-1] if published else None
-    answer = _answer_without_batch(job, newest, rows.num_rows) or _unchanged(
-        conn, job, newest, parts
+    answer = _answer_without_batch(job, newest, content.row_count) or _unchanged(
+        conn, job, newest, content
     )
     batch_id, sealed = None, b""
     if answer is None:
         prev = newest.batch_id if newest else None
-        batch_id, sealed = _sealed(job, rows, parts, prev)
+        batch_id, sealed = _sealed(job, content, prev)
     for batch in unfinished:
-        if not _is_same(conn, batch, batch_id, parts):
+        if not _is_same(conn, batch, batch_id, content):
             record.abandon(conn, batch, actor=job.actor)
         else:
             return batch.batch_id
@@ -170,7 +182,7 @@ def _begin(
         seq=job.batch_key.seq,
         prev_batch_id=newest.batch_id if newest else None,
         state="building",
-        row_count=rows.num_rows,
+        row_count=content.row_count,
         manifest_sha256=record.sha256(sealed),
         created_at=job.now,
         published_at=None,
@@ -198,22 +210,21 @@ def _answer_without_batch(job: _Job, newest: Batch | None, row_count: int) -> Pu
 
 
 def _unchanged(
-    conn: psycopg.Connection, job: _Job, newest: Batch | None, parts: list[Part]
+    conn: psycopg.Connection, job: _Job, newest: Batch | None, content: Content
 ) -> Published | None:
     """The answer where a day holds what the newest batch of its chain holds already."""
     if newest is None or job.batch_key.seq is not None:
         return None
-    if manifest.files_of(record.manifest_of(conn, newest.batch_id)) != [p.entry() for p in parts]:
+    if manifest.files_of(record.manifest_of(conn, newest.batch_id)) != content.entries():
         return None
     return Published(job.batch_key, "unchanged", newest.batch_id, newest.row_count)
 
 
-def _sealed(job: _Job, rows: pa.Table, parts: list[Part], prev: str | None) -> tuple[str, bytes]:
-    batch_id = content_id(job.contract, job.batch_key, prev, parts)
+def _sealed(job: _Job, content: Content, prev: str | None) -> tuple[str, bytes]:
+    batch_id = content_id(job.contract, job.batch_key, prev, content.parts)
     fields = manifest.predicate(
         job.contract,
-        rows,
-        parts,
+        content,
         batch_id=batch_id,
         batch_key=job.batch_key,
         prev_batch_id=prev,
@@ -222,7 +233,7 @@ def _sealed(job: _Job, rows: pa.Table, parts: list[Part], prev: str | None) -> t
 
 
 def _is_same(
-    conn: psycopg.Connection, batch: Batch, batch_id: str | None, parts: list[Part]
+    conn: psycopg.Connection, batch: Batch, batch_id: str | None, content: Content
 ) -> bool:
     """Whether a begun batch has the files that we would build: then its stored bytes are published.
 
@@ -231,7 +242,7 @@ def _is_same(
     """
     if batch.batch_id != batch_id or record.is_retired(conn, batch_id):
         return False
-    return manifest.files_of(record.manifest_of(conn, batch_id)) == [p.entry() for p in parts]
+    return manifest.files_of(record.manifest_of(conn, batch_id)) == content.entries()
 
 
 def _complete(conn: psycopg.Connection, objects: Objects, batch_id: str, *, actor: str) -> bool:
@@ -254,6 +265,21 @@ def _complete(conn: psycopg.Connection, objects: Objects, batch_id: str, *, acto
 
 def _put(objects: Objects, key: str, data: bytes) -> None:
     if not objects.put_new(key, data) and objects.get(key) != data:
-        raise Tampered(
-            f"object {key} holds other bytes than this run wrote; find out who else writes there"
-        )
+        raise _tampered(key)
+
+
+def _put_part(objects: Objects, key: str, part: Part) -> None:
+    if objects.put_new(key, part.data()):
+        return
+    found = hashlib.sha256()
+    with objects.open(key) as stream:
+        for chunk in chunks(stream):
+            found.update(chunk)
+    if found.hexdigest() != part.sha256:
+        raise _tampered(key)
+
+
+def _tampered(key: str) -> Tampered:
+    return Tampered(
+        f"object {key} holds other bytes than this run wrote; find out who else writes there"
+    )

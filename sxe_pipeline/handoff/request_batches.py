@@ -3,6 +3,7 @@
 Here: which seq the rows of today get. Not here: the order of the writes (`publish`).
 """
 
+from contextlib import closing
 from datetime import date, datetime
 from uuid import UUID
 
@@ -12,7 +13,8 @@ import pyarrow as pa
 from sxe_pipeline.handoff import manifest, record
 from sxe_pipeline.handoff.batches import in_chain
 from sxe_pipeline.handoff.chain import BatchKey
-from sxe_pipeline.handoff.encode import canonical, encode
+from sxe_pipeline.handoff.encode import encode
+from sxe_pipeline.handoff.pieces import checked
 from sxe_pipeline.handoff.publish import Published, publish
 from sxe_pipeline.handoff.sign import Signer
 from sxe_pipeline.schema import Contract
@@ -50,8 +52,8 @@ def publish_request(
         The batch of these rows; `already` where it was published before, `empty` where there is
         none to publish.
     """
-    parts = encode(contract, canonical(contract, contract.check(rows)))
-    lines = {part.sha256 for part in parts if part.format == "jsonl"}
+    with closing(encode(contract, checked(contract, rows))) as content:
+        lines = {part.sha256 for part in content.parts if part.format == "jsonl"}
     first = BatchKey(market, day, request_id, 1)
     while not isinstance(seq := _same_or_next(conn, contract, first, lines), Published):
         done = publish(

@@ -5,6 +5,7 @@ update: a local store has neither, so what matters about an object stands inside
 """
 
 import io
+import mmap
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -89,8 +90,13 @@ class Objects:
         except (BaseError, OSError, ValueError):
             raise StoreUnavailable(f"object store {url} cannot be opened; check its URL") from None
 
-    def put_new(self, key: str, data: bytes) -> bool:
+    def put_new(self, key: str, data: bytes | mmap.mmap) -> bool:
         """Write an object that does not exist yet; of two racing writers exactly one gets True.
+
+        Args:
+            key: Where.
+            data: What. It goes in one piece: no store takes an object in several and only where
+                there is none. A large one is a mapped file, which is read while it is sent.
 
         Returns:
             False when the key is taken; the object there is untouched.

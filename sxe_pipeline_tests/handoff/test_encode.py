@@ -6,14 +6,15 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sxe_pipeline.handoff import encode
+from sxe_pipeline.handoff import encode, pieces
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.handoff.parts import FOLDERS
 
 DAY = dt.date(2026, 1, 1)
 
 
 def files(contract, rows, **options):
-    return encode.encode(contract, encode.canonical(contract, contract.check(rows)), **options)
+    return encode.encode(contract, pieces.checked(contract, rows, **options)).parts
 
 
 def test_the_order_and_the_chunks_of_the_rows_change_no_byte(contract, cards):
@@ -26,7 +27,7 @@ def test_the_order_and_the_chunks_of_the_rows_change_no_byte(contract, cards):
 
 def test_the_parquet_file_carries_the_contract_and_no_clock(contract, cards, tmp_path):
     columnar, _ = files(contract, cards(5))
-    (tmp_path / "a.parquet").write_bytes(columnar.data)
+    (tmp_path / "a.parquet").write_bytes(columnar.data())
     read = pq.read_schema(tmp_path / "a.parquet")
 
     assert read.equals(contract.arrow(), check_metadata=False)
@@ -42,7 +43,7 @@ def test_the_parquet_file_carries_the_contract_and_no_clock(contract, cards, tmp
 def test_json_lines_hold_every_column_in_order_and_rfc_3339_times(contract, cards):
     rows = cards(10)
     _, lines = files(contract, rows)
-    read = [json.loads(line) for line in lines.data.split(b"\n")[:-1]]
+    read = [json.loads(line) for line in lines.data().split(b"\n")[:-1]]
 
     assert [list(row) for row in read] == [contract.names] * 10
     assert {(row["observed_at"][-1], len(row["observed_at"])) for row in read} == {("Z", 27)}
@@ -56,25 +57,32 @@ def test_json_lines_hold_every_column_in_order_and_rfc_3339_times(contract, card
 
 def test_a_part_is_named_by_its_bytes(contract, cards):
     for part in files(contract, cards(3)):
-        digest = hashlib.sha256(part.data).hexdigest()
-        folder = encode.FOLDERS[part.format]
+        digest = hashlib.sha256(part.data()).hexdigest()
+        folder = FOLDERS[part.format]
         assert part.name == f"{folder}/part-00000-{digest[:16]}.{part.format}"
         assert part.sha256 == digest
 
 
 def test_many_rows_are_several_parts_and_one_batch_id(contract, cards):
     rows = cards(50)
-    whole, split = files(contract, rows), files(contract, rows, part_rows=20)
+    whole, split = files(contract, rows), files(contract, rows, piece_rows=20)
 
     assert [part.rows for part in split] == [20, 20, 20, 20, 10, 10]
     ids = {encode.content_id(contract, BatchKey("m", DAY), None, p) for p in (whole, split)}
     assert len(ids) == 1, "how rows are cut into files is not part of what they are"
 
 
+def test_the_batch_id_is_that_of_every_release_before_however_rows_are_cut(contract, cards):
+    for piece_rows in (7, 1_000):
+        parts = files(contract, cards(50), piece_rows=piece_rows)
+        batch_id = encode.content_id(contract, BatchKey("x_general", DAY), None, parts)
+        assert batch_id == "2cee9d93f92c23b759b779597fbad429"
+
+
 def test_an_empty_batch_has_one_file_of_each_format(contract):
     columnar, lines = files(contract, contract.arrow().empty_table())
 
-    assert (columnar.rows, lines.rows, lines.data) == (0, 0, b"")
+    assert (columnar.rows, lines.rows, lines.data()) == (0, 0, b"")
 
 
 def test_the_batch_id_tells_everything_apart(contract, cards):
@@ -98,7 +106,7 @@ def test_the_batch_id_tells_everything_apart(contract, cards):
 
 def test_the_batch_id_of_a_market_and_day_is_what_consumers_compute(contract, cards):
     parts = files(contract, cards(3))
-    lines = parts[1].data
+    lines = parts[1].data()
     head = b"lead_card 0.1.0\nm\n2026-01-01\n-\n"
     request_line = b"00000000-0000-0000-0000-000000000007 2\n"
 

@@ -3,6 +3,7 @@ import json
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from sxe_pipeline.errors import BadInput, Busy, ContractBroken, Refused, StoreUnavailable, Tampered
@@ -305,19 +306,28 @@ def test_a_run_over_days_and_markets_publishes_the_newest_open_day_of_each(
             [f"{number:064x}", day],
         )
 
+    class Rows:
+        def __init__(self, rows):
+            self.rows, self.markets = rows, set(rows["market"].to_pylist())
+
+        def of(self, market):
+            read.append(market)
+            return self.rows.filter(pc.equal(self.rows["market"], market))
+
     def publish_days(days, rows):
         answers = day_batches.publish_day(
             conn,
             store,
             contract=contract,
             days=days,
-            rows=rows,
+            rows=Rows(rows),
             signer=signer,
             actor="test",
             now=NOW,
         )
         return [(a.market, a.day, a.state, a.row_count) for a in answers]
 
+    read = []
     both = pa.concat_tables([cards(3, seed=1), cards(4, seed=2, market="b")])
     assert publish_days(landed[:2], both) == [
         ("b", landed[0], "closed", 0),
@@ -330,6 +340,7 @@ def test_a_run_over_days_and_markets_publishes_the_newest_open_day_of_each(
         ("x_general", landed[2], "published", 5),
     ], "a market whose cards are gone says so"
     assert {state for _, _, state, _ in publish_days(landed, both)} == {"closed"}
+    assert read == ["b", "x_general"] * 2, "one market at a time, and none whose days are closed"
 
 
 def test_audit_payloads_hold_ids_counts_and_hashes_only(run, cards, api_dsn):

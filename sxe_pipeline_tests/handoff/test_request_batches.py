@@ -106,7 +106,7 @@ def test_requests_of_one_market_and_day_are_chains_of_their_own(run, check, api_
     with sql.connect(api_dsn) as reader:
         listed = [(b.request_id, b.seq) for b in list_batches(reader, market="x_general")]
         assert list_batches(reader, contract="lead_card") == []
-    assert listed == [(REQUEST, 1), (REQUEST, 2), (OTHER, 1)]
+    assert listed == [(REQUEST, 1), (OTHER, 1), (REQUEST, 2)], "as they became visible"
 
 
 def test_a_published_seq_is_never_published_again_whatever_the_rows_market_or_day(run, store):

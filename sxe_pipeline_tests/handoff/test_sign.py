@@ -10,16 +10,15 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from sxe_pipeline import settings
 from sxe_pipeline.errors import BadConfig, BadInput, Tampered
-from sxe_pipeline.handoff import encode, manifest, sign
+from sxe_pipeline.handoff import encode, manifest, pieces, sign
 from sxe_pipeline.handoff.chain import BatchKey
 
 
 def predicate(contract, cards, **changes):
-    rows = encode.canonical(contract, contract.check(cards(3)))
-    parts = encode.encode(contract, rows)
+    content = encode.encode(contract, pieces.checked(contract, cards(3)))
     batch_key = BatchKey("m", dt.date(2026, 1, 1))
     given = {"batch_id": "a" * 32, "batch_key": batch_key, "prev_batch_id": None}
-    return manifest.predicate(contract, rows, parts, **given) | changes
+    return manifest.predicate(contract, content, **given) | changes
 
 
 def test_a_consumer_verifies_the_envelope_with_cryptography_alone(contract, cards, signer):

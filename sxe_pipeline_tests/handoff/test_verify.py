@@ -19,7 +19,7 @@ import pytest
 
 from sxe_pipeline import schema
 from sxe_pipeline.errors import ContractBroken, NotFound, Tampered
-from sxe_pipeline.handoff import edition, encode, manifest, sign
+from sxe_pipeline.handoff import edition, encode, manifest, pieces, sign
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.sign import Signer
 from sxe_pipeline.handoff.verify import Prefix, verify
@@ -178,12 +178,15 @@ def test_signed_formats_with_different_rows_are_refused(
     monkeypatch.setattr("sxe_pipeline.handoff.verify._ROWS", at_once)
     fields, parts = fields_and_parts(contract, cards(6), BatchKey("x_general", dt.date(2026, 1, 1)))
     columnar = next(part for part in parts if part.format == "parquet")
-    rows = pq.read_table(io.BytesIO(columnar.data))
-    data = encode.parquet(pa.Table.from_pylist(changed(rows.to_pylist()), schema=rows.schema))
+    rows = pq.read_table(io.BytesIO(columnar.data()))
+    sink = io.BytesIO()
+    encode.parquet(pa.Table.from_pylist(changed(rows.to_pylist()), schema=rows.schema), sink)
+    data = sink.getvalue()
     digest = hashlib.sha256(data).hexdigest()
     entry = columnar.entry() | {"sha256": digest, "bytes": len(data)}
     files = [e if e["format"] == "jsonl" else entry for e in fields["files"]]
-    lay(tmp_path, [replace(p, data=data) if p is columnar else p for p in parts])
+    lay(tmp_path, parts)
+    (tmp_path / columnar.name).write_bytes(data)
     (tmp_path / manifest.NAME).write_bytes(manifest.seal(fields | {"files": files}, signer))
 
     with pytest.raises((Tampered, ContractBroken)):
@@ -199,7 +202,7 @@ def test_a_batch_is_compared_some_rows_at_a_time(write, cards, signer, tmp_path,
 def test_rows_without_the_order_of_their_key_are_refused(
     contract, cards, signer, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(encode, "canonical", lambda _, rows: rows)
+    monkeypatch.setattr(pieces, "in_order", lambda _, rows: [rows])
     rows = cards(6).sort_by([("card_id", "descending")])
     fields, parts = fields_and_parts(contract, rows, BatchKey("x_general", dt.date(2026, 1, 1)))
     lay(tmp_path, parts)

@@ -276,6 +276,8 @@ def test_who_only_looks_holds_no_login_of_a_tier(tmp_path):
 
 def test_a_taken_port_is_one_sentence(tmp_path, port):
     with socket.socket() as taken:
+        # The UI that was looked at before may have left connections that are still closing.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", port))
         taken.listen()
 

@@ -1,5 +1,6 @@
 """Objects on a local folder."""
 
+import mmap
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -28,6 +29,17 @@ def test_of_eight_racing_writers_one_wins_and_its_bytes_stay(store):
 
     assert won.count(True) == 1
     assert store.get("a/b.bin") == bytes([won.index(True)]) * 100_000
+
+
+def test_a_mapped_file_is_put_once_and_whole(store, tmp_path):
+    file = tmp_path / "rows"
+    file.write_bytes(b"12345678" * 100_000)
+    with file.open("rb") as stream:
+        data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+
+    assert store.put_new("a", data)
+    assert not store.put_new("a", data)
+    assert store.get("a") == file.read_bytes()
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)

@@ -19,22 +19,29 @@ from sxe_pipeline.store.objects import Objects
 FOLDER = "cards/market_pages"
 
 
-def put(conn: psycopg.Connection, settings: Settings, now: datetime) -> Mapping[str, str]:
+def put(
+    conn: psycopg.Connection, settings: Settings, now: datetime, *, is_new: bool = True
+) -> Mapping[str, str]:
     """Write the page of every market, and remove those of before.
 
     Args:
         conn: The social tier's login.
         settings: Where the store is.
         now: When this is happening, in UTC.
+        is_new: Whether the pools are; of the same ones the pages that are there stay.
 
     Returns:
         Market -> key of its page in the Tier 1 store, the largest market first.
     """
     labels = taxonomy.load(contracts_root() / "taxonomy")
-    with conn.transaction():
-        found = [market.read(conn, row["market"], labels) for row in market.markets(conn)]
     store = Objects(settings.tier1_url)
     before = [entry.key for entry in store.list(FOLDER)]
+    with conn.transaction():
+        names = [row["market"] for row in market.markets(conn)]
+        if not is_new and before:
+            there = {key.removeprefix(f"{FOLDER}/").partition(".")[0]: key for key in before}
+            return {name: there[name] for name in names if name in there}
+        found = [market.read(conn, name, labels) for name in names]
     keys = {}
     for each in found:
         keys[each.market] = f"{FOLDER}/{each.market}.{now:%Y-%m-%dT%H%M%S.%f}Z.html"

@@ -346,7 +346,7 @@ def _pairs(by_tribe: Mapping[str | None, portrait.Sizes], named: Named) -> list[
 def _no_cost(cost: MarketCost | None) -> str | None:
     """Why no price can be told; None: it can."""
     if cost is None:
-        return "This login may not read prices."
+        return "Who made this page may not read prices; sxe market MARKET --html FILE shows them."
     if not cost.candidates:
         return "No card of this market stands before the gate, so nobody could be asked about."
     if not cost.has_policy:

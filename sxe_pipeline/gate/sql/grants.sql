@@ -4,7 +4,7 @@ grant usage on schema gate to sxe_social, sxe_contacts, sxe_api;
 
 grant execute on function
     gate.put_candidates(uuid, text[], text[], text[], jsonb[], jsonb[]),
-    gate.withdraw_candidates(uuid), gate.show_market_cost(text)
+    gate.withdraw_candidates(uuid)
     to sxe_social;
 
 grant execute on function
