@@ -182,7 +182,7 @@ def test_a_week_is_told_with_counts_and_points():
 @pytest.mark.parametrize(
     ("cost", "said"),
     [
-        pytest.param(None, "This login may not read prices", id="a login without the right"),
+        pytest.param(None, "may not read prices; sxe market", id="a login without the right"),
         pytest.param(MarketCost(True, 0, 0, ()), "before the gate", id="no candidate"),
         pytest.param(MarketCost(False, 9, 0, ()), "No platform policy is in force", id="no policy"),
         pytest.param(MarketCost(True, 9, 0, ()), "opens no platform", id="a closed platform"),
