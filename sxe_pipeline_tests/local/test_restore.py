@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pyarrow.parquet as pq
 import pytest
 
 from sxe_pipeline import settings as environment
@@ -55,15 +54,6 @@ def backup_of(place):
     databases.log_out(place.database)
     runs.keep_connections(place.instance)
     return databases.copy_of(place.database.state, place.database.name)
-
-
-def handed_off(place, batch_id):
-    folder = place.settings.home / "handoff" / "lead_card" / "v0" / batch_id
-    return {
-        card
-        for part in folder.glob("*.parquet")
-        for card in pq.read_table(part)["card_id"].to_pylist()
-    }
 
 
 @pytest.fixture
