@@ -2,18 +2,19 @@
 
 import datetime as dt
 import random
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from sxe_pipeline import schema
-from sxe_pipeline.handoff import publish
+from sxe_pipeline.handoff import manifest, publish
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.sign import Signer
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, DAY, NOW, at
-from sxe_pipeline_tests.handoff.whole import batch_bytes
+from sxe_pipeline_tests.handoff.whole import batch_bytes, fields_and_parts, lay
 
 SEEN = dt.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=dt.UTC)
 TEXTS = [
@@ -199,3 +200,18 @@ def api_dsn(database):
 @pytest.fixture
 def admin_dsn(database):
     return database.dsn("sxe_admin")
+
+
+@pytest.fixture(scope="session")
+def write(contract, signer):
+    """`write(root, rows, day, prev, lies)`: a batch as it is published, without a database."""
+
+    def batch(root: Path, rows, day="2026-01-01", prev=None, by=signer, lies=None) -> Path:
+        batch_key = BatchKey("x_general", dt.date.fromisoformat(day))
+        fields, parts = fields_and_parts(contract, rows, batch_key, prev)
+        folder = root / "lead_card" / "v0" / fields["batch_id"]
+        lay(folder, parts)
+        (folder / manifest.NAME).write_bytes(manifest.seal(fields | (lies or {}), by))
+        return folder
+
+    return batch

@@ -1,46 +1,22 @@
 import datetime as dt
 import hashlib
 import io
-import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
-from pathlib import Path
 
-import duckdb
-import jsonschema_rs
-import pandas as pd
-import polars as pl
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from sxe_pipeline import schema
 from sxe_pipeline.errors import ContractBroken, NotFound, Tampered
-from sxe_pipeline.handoff import edition, encode, manifest, pieces, sign
+from sxe_pipeline.handoff import encode, manifest, pieces, sign
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.sign import Signer
 from sxe_pipeline.handoff.verify import Prefix, verify
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, OTHER, at, contacts
-from sxe_pipeline_tests.handoff.whole import batch_bytes, fields_and_parts, lay
-
-
-@pytest.fixture(scope="session")
-def write(contract, signer):
-    """`write(root, rows, day, prev, lies)`: a batch as it is published, without a database."""
-
-    def batch(root: Path, rows, day="2026-01-01", prev=None, by=signer, lies=None) -> Path:
-        batch_key = BatchKey("x_general", dt.date.fromisoformat(day))
-        fields, parts = fields_and_parts(contract, rows, batch_key, prev)
-        folder = root / "lead_card" / "v0" / fields["batch_id"]
-        lay(folder, parts)
-        (folder / manifest.NAME).write_bytes(manifest.seal(fields | (lies or {}), by))
-        return folder
-
-    return batch
+from sxe_pipeline_tests.handoff.whole import fields_and_parts, lay
 
 
 def test_a_whole_batch_is_verified_from_disk_and_from_a_store(write, cards, signer, tmp_path):
@@ -303,148 +279,3 @@ def test_verifying_loads_neither_dagster_nor_a_database(write, cards, signer, tm
     run = [sys.executable, "-c", code, folder, tmp_path / "pinned.pub"]
 
     assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "[]\n"
-
-
-@pytest.fixture(scope="session")
-def two_batches(write, cards, tmp_path_factory):
-    root = tmp_path_factory.mktemp("batches")
-    first = write(root, cards(30, seed=1))
-    write(root, cards(20, seed=2), day="2026-01-02", prev=first.name)
-    return root
-
-
-def test_duckdb_globs_several_batches_with_the_contract_columns_only(two_batches, contract):
-    for pattern, read in (("parquet/*", "read_parquet"), ("_jsonl/*", "read_json")):
-        with duckdb.connect(":memory:") as db:
-            found = db.sql(
-                f"SELECT * FROM {read}('{two_batches}/lead_card/v0/*/{pattern}', "
-                "union_by_name=true)"
-            )
-            assert found.columns == contract.names
-            assert len(found.fetchall()) == 50
-
-
-def test_pandas_reads_both_formats_and_ids_stay_text(two_batches, contract):
-    columnar = pd.read_parquet(sorted(two_batches.glob("lead_card/v0/*/parquet/*.parquet"))[0])
-    lines = sorted(two_batches.glob("lead_card/v0/*/_jsonl/*.jsonl"))[0]
-    frame = pd.read_json(lines, lines=True, dtype=False)
-
-    assert list(columnar.columns) == list(frame.columns) == contract.names
-    for column in ("card_id", "platform_id", "bio"):
-        assert columnar[column].fillna("").tolist() == frame[column].fillna("").tolist()
-    assert frame.platform_id.str.fullmatch(r"90071992547\d{5}").all()
-
-
-def test_the_folder_of_a_batch_and_of_all_days_is_what_readers_open(two_batches, contract):
-    folders = sorted(two_batches.glob("lead_card/v0/*/parquet"))
-    for folder in folders:
-        counts = {
-            len(pd.read_parquet(folder)),
-            ds.dataset(folder).count_rows(),
-            pl.scan_parquet(folder).collect().height,
-            len(duckdb.sql(f"SELECT * FROM read_parquet('{folder}/*')").fetchall()),
-        }
-        assert counts in ({20}, {30})
-        assert list(pd.read_parquet(folder).columns) == contract.names
-    every = f"{two_batches}/lead_card/v0/*/parquet"
-
-    assert pl.scan_parquet(f"{every}/*").collect().height == 50
-    assert len(pd.read_parquet([*map(str, two_batches.glob("lead_card/v0/*/parquet/*"))])) == 50
-    assert ds.dataset([ds.dataset(folder) for folder in folders]).count_rows() == 50
-
-
-def test_pyarrow_reads_with_the_pinned_schema(two_batches, contract):
-    files = [str(file) for file in two_batches.glob("lead_card/v0/*/parquet/*.parquet")]
-    rows = ds.dataset(files, schema=contract.arrow()).to_table()
-
-    assert rows.num_rows == 50
-    assert rows.schema.names == contract.names
-    contract.check(rows.slice(0, 0))
-
-
-@pytest.mark.parametrize("closed", [False, True], ids=["consumer", "producer"])
-def test_every_line_meets_the_json_schema(two_batches, contract, closed):
-    valid = jsonschema_rs.validator_for(contract.json_schema(closed=closed))
-    lines = [
-        line
-        for file in two_batches.glob("lead_card/v0/*/_jsonl/*.jsonl")
-        for line in file.read_bytes().split(b"\n")[:-1]
-    ]
-
-    assert len(lines) == 50
-    assert [e for line in lines for e in valid.iter_errors(json.loads(line))] == []
-
-
-def test_the_chain_links_the_batches(two_batches, signer):
-    seen = [verify(f.parent, signer.public_key) for f in two_batches.rglob(manifest.NAME)]
-    first, second = sorted(seen, key=lambda one: one.day)
-
-    assert (first.prev_batch_id, second.prev_batch_id) == (None, first.batch_id)
-    assert pq.read_metadata(next(two_batches.rglob("*.parquet"))).num_rows in (20, 30)
-
-
-@pytest.fixture
-def newer(contract, cards, signer, tmp_path):
-    """A batch of a version that nobody here installed, and the folder of that contract."""
-    text = contract.file.read_text().replace("version: 0.1.0", "version: 0.9.7", 1)
-    of_theirs = schema.parse(text.encode(), "lead_card/0.9.7")
-    file = tmp_path / "0.9.7.odcs.yaml"
-    file.write_text(text)
-    of_theirs = replace(of_theirs, file=file)
-    store = Objects((tmp_path / "store").as_uri())
-    batch_key = BatchKey("x_general", dt.date(2026, 1, 1))
-    for key, data in batch_bytes(of_theirs, signer, cards(6), batch_key).items():
-        store.put_new(key, data)
-    edition.put(store, of_theirs, "lead_card/v0")
-    root = tmp_path / "store" / "lead_card" / "v0"
-    (folder,) = (path.parent for path in root.rglob(manifest.NAME))
-    return store, folder, root / "_schemas" / "0.9.7"
-
-
-def test_a_version_that_is_not_installed_is_read_from_beside_the_batch(newer, signer):
-    store, folder, beside = newer
-
-    seen = verify(folder, signer.public_key)
-    assert (seen.contract_version, seen.row_count) == ("0.9.7", 6)
-    assert seen == verify(Prefix(store, f"lead_card/v0/{folder.name}"), signer.public_key)
-    assert sorted(file.name for file in beside.iterdir()) == [
-        *("README.md", "contract.odcs.yaml", "schema.json"),
-    ]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param(lambda file: file.unlink(), id="gone"),
-        pytest.param(
-            lambda file: file.write_text(
-                file.read_text().replace("maxLength: 2000", "maxLength: 1")
-            ),
-            id="another",
-        ),
-        pytest.param(lambda file: file.write_text("a: &a [*a, *a]"), id="hostile"),
-        pytest.param(lambda file: file.write_bytes(b"\xff" * 2_000_000), id="endless"),
-    ],
-)
-def test_a_contract_beside_the_batch_is_believed_only_if_the_manifest_names_it(
-    newer, signer, change
-):
-    _, folder, beside = newer
-    change(beside / "contract.odcs.yaml")
-
-    with pytest.raises(ContractBroken, match="the signature holds, but lead_card"):
-        verify(folder, signer.public_key)
-
-
-def test_what_was_released_is_never_written_over_and_a_draft_is(newer, contract):
-    store, _, beside = newer
-    file = beside.parents[1] / "other.yaml"
-    file.write_text(contract.file.read_text())
-    draft = replace(contract, version="0.9.7", file=file)
-
-    edition.put(store, draft, "lead_card/v0")
-
-    assert (beside / "contract.odcs.yaml").read_bytes() == file.read_bytes()
-    file.write_text("something else")
-    with pytest.raises(Tampered, match="is not what was released"):
-        edition.put(store, replace(draft, status="active"), "lead_card/v0")
