@@ -125,7 +125,7 @@ def ours(files: list[Path], out: Path) -> tuple[float, float]:
     from sxe_pipeline import schema
     from sxe_pipeline.handoff import encode, manifest, pieces
     from sxe_pipeline.handoff.chain import BatchKey
-    from sxe_pipeline.handoff.sign import Signer
+    from sxe_pipeline.sign import Signer
     from sxe_pipeline.store import memory
     from sxe_pipeline.store.objects import Objects
 

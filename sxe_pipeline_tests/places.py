@@ -15,9 +15,8 @@ import pytest
 
 from sxe_pipeline import definitions
 from sxe_pipeline import settings as environment
-from sxe_pipeline.handoff import sign
 from sxe_pipeline.local import keys, postgres, runs, variables
-from sxe_pipeline.store import sql, tables
+from sxe_pipeline.store import key_files, sql, tables
 from sxe_pipeline_tests import databases
 
 WITH_DAGSTER = "sxe_dagster_template"
@@ -58,7 +57,7 @@ def settings_on(database, home):
     given = settings_of(database, home)
     home.mkdir()
     with sql.connect(database.dsn("sxe_admin")) as conn:
-        known = [(sign.of_home(home).public_key, ())]
+        known = [(key_files.of_home(home).public_key, ())]
         keys.register(conn, known, actor="test", now=datetime.now(UTC))
     return given
 

@@ -19,7 +19,7 @@ COMPONENTS = {
     for kind in ("jobs", "workers", "services")
     for component in SPEC[kind]
 }
-PROCESSES = {"migrate": "migrate", "engine": "social", "contact": "contact"}
+PROCESSES = {"migrate": "migrate", "engine": "social", "contact": "contact", "seal": "seal"}
 """Component -> whose environment it has."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 

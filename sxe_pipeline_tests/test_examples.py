@@ -16,7 +16,7 @@ import pytest
 from sxe_pipeline import schema
 from sxe_pipeline.handoff import publish
 from sxe_pipeline.handoff.chain import BatchKey
-from sxe_pipeline.handoff.sign import Signer
+from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import objects, sql
 from sxe_pipeline_tests.cli.terminal import LOGINS
 from sxe_pipeline_tests.gate.world import MARKET, World

@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from sxe_pipeline import definitions, settings
-from sxe_pipeline.handoff import sign, verify
+from sxe_pipeline.handoff import verify
 from sxe_pipeline.local import attach, runs, variables
 from sxe_pipeline.local.run_logs import RunLogs
 from sxe_pipeline.ops import upkeep
-from sxe_pipeline.store import objects, sql, tables
+from sxe_pipeline.store import key_files, objects, sql, tables
 from sxe_pipeline.store import upkeep as tables_upkeep
 from sxe_pipeline_tests import named
 
@@ -122,7 +122,7 @@ def test_a_day_on_buckets_is_a_verified_batch(bucket, place):
     assert cards.num_rows == 8
     assert [rows for _, rows in batches] == [8]
     prefix = verify.Prefix(objects.Objects(given.handoff_url), f"lead_card/v0/{batches[0][0]}")
-    seen = verify.verify(prefix, sign.of_settings(given).public_key)
+    seen = verify.verify(prefix, key_files.of_settings(given).public_key)
     assert seen.row_count == 8
     [page] = objects.Objects(given.tier1_url).list("cards/market_pages")
     shown = instance.get_latest_materialization_event(dg.AssetKey(["cards", "audience_pools"]))

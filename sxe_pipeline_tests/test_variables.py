@@ -7,10 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 import sxe_pipeline
-from sxe_pipeline import definitions, settings
+from sxe_pipeline import definitions, settings, sign
 from sxe_pipeline.cli import main
 from sxe_pipeline.errors import BadConfig
-from sxe_pipeline.handoff import sign
 from sxe_pipeline.settings import variables
 
 TLS = "?sslmode=verify-full"
@@ -213,7 +212,7 @@ def test_every_name_that_is_read_is_known_and_every_process_is_told_apart():
     assert set(variables.PACE) == set(settings.Pace.__dataclass_fields__)
     social, contact = (variables.PROCESSES[name] for name in ("social", "contact"))
     assert {*contact.needs, *contact.may} & {*settings.DATABASES.values(), *settings.SECRETS} <= (
-        social.foreign | {"DAGSTER_DATABASE_URL", "SXE_SIGNING_KEY"}
+        social.foreign | {"DAGSTER_DATABASE_URL", "SXE_SIGNING_KEY", "SXE_BROKER_URL"}
     )
 
 

@@ -108,7 +108,8 @@ def batch_verify(address: Path | str, key: Path, contract: tuple[str, ...], as_j
 
     That is the folder with its _manifest.json, or the address of one: s3://bucket/..., https://...
     """
-    from sxe_pipeline.handoff import sign, sources, verify
+    from sxe_pipeline import sign
+    from sxe_pipeline.handoff import sources, verify
 
     if not key.is_file():
         raise BadInput(f"{key} is no regular file; give the file of the key that you pinned")

@@ -1,7 +1,7 @@
 """Verbs of the keys that sign batches: make them, register them, hand out the public half.
 
-Here: reading arguments and printing. Not here: where a key is kept and how it signs
-(`handoff.sign`), the keyset of contact values (`keyset`), the tokens of people (`people`).
+Here: reading arguments and printing. Not here: how a key signs (`sign`), where it is kept
+(`store.key_files`), the keyset of contact values (`keyset`), the tokens of people (`people`).
 """
 
 from collections.abc import Iterator
@@ -38,22 +38,23 @@ for command in (keyset.keys_keyset, keyset.keys_rotate, keyset.keys_reseal):
 @as_json
 def keys_create(printed: bool, dry_run: bool, as_json: bool) -> None:
     """Make the signing key of this home; an existing one stays."""
-    from sxe_pipeline.handoff import sign
+    from sxe_pipeline import sign
+    from sxe_pipeline.store import key_files
 
     given = settings.load()
     if dry_run and not printed:
-        file = sign.public_file(given.home)
+        file = key_files.public_file(given.home)
         plan = {"public_key_file": str(file), "exists": file.exists(), "dry_run": True}
         answer("keys create", plan, as_json, (f"{k}: {v}" for k, v in plan.items()))
         return
     if not printed:
         given.refuse_to_make("key file", "type `sxe keys create --print` and keep what it prints")
-    signer = sign.Signer.generate() if printed else sign.of_home(given.home)
+    signer = sign.Signer.generate() if printed else key_files.of_home(given.home)
     data = {"key_id": signer.key_id}
     if printed:
         data["signing_key"] = signer.text()
     else:
-        data["public_key_file"] = str(sign.public_file(given.home))
+        data["public_key_file"] = str(key_files.public_file(given.home))
     answer("keys create", data, as_json, (f"{k}: {v}" for k, v in data.items()))
 
 
@@ -66,11 +67,11 @@ for_contracts = click.option(
 @for_contracts
 def keys_public(contracts: tuple[str, ...]) -> None:
     """The public key as PEM, for a consumer to pin."""
-    from sxe_pipeline.handoff import sign
+    from sxe_pipeline.store import key_files
 
     given = settings.load()
-    said = contracts or (() if given.signing_key else sign.SOCIAL)
-    click.echo(sign.of_settings(given).public_pem(said).decode(), nl=False)
+    said = contracts or (() if given.signing_key else key_files.SOCIAL)
+    click.echo(key_files.of_settings(given).public_pem(said).decode(), nl=False)
 
 
 @keys.command("register")
@@ -85,7 +86,7 @@ def keys_register(
 
     A key signs the contracts that it was registered for, and no other tier's.
     """
-    from sxe_pipeline.handoff import sign
+    from sxe_pipeline import sign
     from sxe_pipeline.local import keys as home_keys
     from sxe_pipeline.store import sql
 
@@ -146,9 +147,9 @@ def keys_retire(digits: str, reason: str, dry_run: bool, as_json: bool) -> None:
 
 def _without_key(found: "list[Key]") -> list[str]:
     """The contracts whose registered keys are all retired."""
-    from sxe_pipeline.handoff import sign
+    from sxe_pipeline.store import key_files
 
-    every = sign.SOCIAL + sign.CONTACT
+    every = key_files.SOCIAL + key_files.CONTACT
     live = {c for key in found if key.retired_at is None for c in key.contracts or every}
     return sorted({c for key in found for c in key.contracts or every} - live)
 

@@ -17,6 +17,7 @@ from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.output import answer, as_json, dry_run, table
 from sxe_pipeline.errors import BadConfig, NotFound
 from sxe_pipeline.local.program import program
+from sxe_pipeline.settings.variables import PROCESSES
 
 if TYPE_CHECKING:
     from sxe_pipeline.store.migrate import Migrated
@@ -101,7 +102,7 @@ def _migrated_lines(done: "Migrated", *, is_plan: bool) -> Iterator[str]:
 @click.option(
     "--as",
     "process",
-    type=click.Choice(["migrate", "social", "contact", "web"]),
+    type=click.Choice(list(PROCESSES)),
     help="What this process of a deployment needs, by its environment alone.",
 )
 @as_json

@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 
 from sxe_pipeline import sandbox
 from sxe_pipeline.errors import Refused
-from sxe_pipeline.handoff import sign
 from sxe_pipeline.local import attach, keys
 from sxe_pipeline.settings import DATABASES, Settings
-from sxe_pipeline.store import disk, sql
+from sxe_pipeline.store import disk, key_files, sql
 from sxe_pipeline.store.roles import OWNER
 
 
@@ -77,8 +76,8 @@ def _require_empty(settings: Settings) -> None:
 
 def _make_keys(settings: Settings) -> None:
     """What migrating an embedded home does; beside given URLs no other verb invents keys."""
-    contact = sign.of_file(sign.contact_file(settings.home), sign.CONTACT)
-    made = ((sign.of_home(settings.home), sign.SOCIAL), (contact, sign.CONTACT))
+    contact = key_files.of_file(key_files.contact_file(settings.home), key_files.CONTACT)
+    made = ((key_files.of_home(settings.home), key_files.SOCIAL), (contact, key_files.CONTACT))
     with sql.connect(settings.need("admin_dsn")) as conn:
         now = datetime.now(UTC)
         keys.register(

@@ -24,12 +24,11 @@ from sxe_pipeline.cards.markets import market
 from sxe_pipeline.demo import dump, enrichment, home, search
 from sxe_pipeline.demo.report import Report
 from sxe_pipeline.errors import BadInput, Terminal
-from sxe_pipeline.handoff import sign
 from sxe_pipeline.local import attach, runs, variables
 from sxe_pipeline.sandbox import landing, plants
 from sxe_pipeline.schema import vocabulary
 from sxe_pipeline.settings import Settings
-from sxe_pipeline.store import sql
+from sxe_pipeline.store import key_files, sql
 
 
 class DemoFailed(Terminal):
@@ -96,12 +95,14 @@ def run(
             with clock.stage("request, approval, enrichment"):
                 report.enrichment = enrichment.run(given, _markets(walk))
         with clock.stage("read by a consumer"):
-            report.batches = _consume(given, "handoff", "lead_card", sign.public_file(given.home))
+            report.batches = _consume(
+                given, "handoff", "lead_card", key_files.public_file(given.home)
+            )
             report.contact_batches = _consume(
                 given,
                 "contact_handoff",
                 "lead_contact",
-                sign.contact_file(given.home).with_suffix(".pub"),
+                key_files.contact_file(given.home).with_suffix(".pub"),
                 *("card_id", "kind", "value"),
             )
         with clock.stage("mirror and verify the audit"):

@@ -15,8 +15,8 @@ from sxe_pipeline.handoff import record
 from sxe_pipeline.handoff.batches import list_batches, newest_landed_day
 from sxe_pipeline.handoff.chain import BatchKey, day_to_publish
 from sxe_pipeline.handoff.publish import Published, publish
-from sxe_pipeline.handoff.sign import Signer
 from sxe_pipeline.schema import Contract
+from sxe_pipeline.sign import Signer
 from sxe_pipeline.store.objects import Objects
 
 

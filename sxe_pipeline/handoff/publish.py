@@ -24,8 +24,8 @@ from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.encode import content_id, encode
 from sxe_pipeline.handoff.parts import Content, Part, chunks
 from sxe_pipeline.handoff.pieces import checked
-from sxe_pipeline.handoff.sign import Signer
 from sxe_pipeline.schema import Contract
+from sxe_pipeline.sign import Signer
 from sxe_pipeline.store.objects import Objects
 
 

@@ -14,12 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import BadConfig, Busy, NotFound, Refused, StoreUnavailable
-from sxe_pipeline.handoff import sign
 from sxe_pipeline.handoff.batches import Batch
 from sxe_pipeline.handoff.chain import BatchKey
-from sxe_pipeline.handoff.sign import Signer, key_id
 from sxe_pipeline.settings import Settings
-from sxe_pipeline.store import functions
+from sxe_pipeline.sign import Signer, key_id
+from sxe_pipeline.store import functions, key_files
 
 
 @contextmanager
@@ -122,7 +121,7 @@ def signer_of(conn: psycopg.Connection, settings: Settings) -> Signer:
     Raises:
         BadConfig: There is no key, or consumers cannot know it: it is not registered.
     """
-    signer = sign.of_settings(settings)
+    signer = key_files.of_settings(settings)
     if settings.is_production and not is_registered(conn, signer):
         raise BadConfig(
             f"signing key {signer.key_id[:12]} is not registered, so no consumer knows it; the "

@@ -16,8 +16,8 @@ from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.encode import encode
 from sxe_pipeline.handoff.pieces import checked
 from sxe_pipeline.handoff.publish import Published, publish
-from sxe_pipeline.handoff.sign import Signer
 from sxe_pipeline.schema import Contract
+from sxe_pipeline.sign import Signer
 from sxe_pipeline.store.objects import Objects
 
 

@@ -22,8 +22,8 @@ from sxe_pipeline.errors import ContractBroken, NotFound, StoreUnavailable, Tamp
 from sxe_pipeline.handoff import edition, manifest
 from sxe_pipeline.handoff.decode import Lines
 from sxe_pipeline.handoff.encode import batch_id as id_of
-from sxe_pipeline.handoff.sign import key_id
 from sxe_pipeline.schema import Contract
+from sxe_pipeline.sign import key_id
 from sxe_pipeline.store.objects import Entry
 
 MAX_MANIFEST_BYTES = 16 << 20

@@ -25,6 +25,8 @@ ROLES = {
     "social": "sxe_social",
     "api": "sxe_api",
     "contacts": "sxe_contacts",
+    "serve": "sxe_serve",
+    "sealer": "sxe_sealer",
     "dagster": "sxe_dagster",
     "admin": "sxe_admin",
 }

@@ -14,12 +14,11 @@ from typing import IO, Any
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import StoreUnavailable
-from sxe_pipeline.handoff import sign
 from sxe_pipeline.local import attach, interrupts
 from sxe_pipeline.local.variables import dagster_home, pace, stores
 from sxe_pipeline.settings import PROVIDERS, Settings
 from sxe_pipeline.settings.variables import ENV, PRODUCTION
-from sxe_pipeline.store import disk
+from sxe_pipeline.store import disk, key_files
 from sxe_pipeline.store.sql import with_driver
 
 ONCE, RECOVERY = "sxe_pipeline.local.contact_once", "sxe_pipeline.local.contact_recovery"
@@ -37,7 +36,7 @@ def variables(settings: Settings) -> dict[str, str]:
     """
     env = reached(settings) | {"SXE_KEYSET": keyset(settings)}
     if not settings.is_production:
-        env["SXE_SIGNING_KEY"] = sign.contact_file(settings.home).as_uri()
+        env["SXE_SIGNING_KEY"] = key_files.contact_file(settings.home).as_uri()
     elif settings.signing_key:
         env["SXE_SIGNING_KEY"] = settings.signing_key
     for name, (address, _, credentials) in PROVIDERS.items():

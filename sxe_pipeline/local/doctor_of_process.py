@@ -13,14 +13,14 @@ import psycopg
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import SxeError
-from sxe_pipeline.handoff import record, sign
+from sxe_pipeline.handoff import record
 from sxe_pipeline.local import attach, doctor
 from sxe_pipeline.local.doctor import Check
 from sxe_pipeline.ops import periods
 from sxe_pipeline.privacy import policy
 from sxe_pipeline.settings import DATABASES, Settings
 from sxe_pipeline.settings.variables import PROCESSES
-from sxe_pipeline.store import roles, sql
+from sxe_pipeline.store import key_files, roles, sql
 
 _TIERS = {"social": "social_dsn", "contact": "contacts_dsn"}
 """Process that signs batches -> its login."""
@@ -124,7 +124,7 @@ def _signing(given: Settings, dsn: str) -> Check:
     if given.signing_key is None:
         return Check(title, "fail", "not set", "set SXE_SIGNING_KEY")
     try:
-        signer = sign.of_settings(given)
+        signer = key_files.of_settings(given)
         with sql.open_unchecked(dsn) as conn:
             is_known = record.is_registered(conn, signer)
             record.refuse_unfit(conn, signer, "lead_contact" if given.contacts_dsn else "lead_card")

@@ -1,6 +1,7 @@
 """The public halves of the keys that sign, registered in the database.
 
-Here: which keys a home signs with. Not here: how a key is made, kept and used (`handoff.sign`).
+Here: which keys a home signs with. Not here: how a key signs (`sign`), where it
+is kept (`store.key_files`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,9 +10,11 @@ from datetime import datetime
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from sxe_pipeline import sign
 from sxe_pipeline.errors import NotFound
-from sxe_pipeline.handoff import record, sign
+from sxe_pipeline.handoff import record
 from sxe_pipeline.settings import Settings
+from sxe_pipeline.store import key_files
 
 Key = tuple[Ed25519PublicKey, tuple[str, ...]]
 """A public key and the contracts that it signs; none is any."""
@@ -25,10 +28,13 @@ def of_home(settings: Settings) -> Iterator[Key]:
             first batch would; beside database URLs none is invented.
     """
     home = settings.home
-    if settings.signing_key or settings.is_embedded or sign.public_file(home).exists():
-        yield sign.of_settings(settings).public_key, sign.SOCIAL
-    if settings.is_embedded or sign.contact_file(home).exists():
-        yield sign.of_file(sign.contact_file(home), sign.CONTACT).public_key, sign.CONTACT
+    if settings.signing_key or settings.is_embedded or key_files.public_file(home).exists():
+        yield key_files.of_settings(settings).public_key, key_files.SOCIAL
+    if settings.is_embedded or key_files.contact_file(home).exists():
+        yield (
+            key_files.of_file(key_files.contact_file(home), key_files.CONTACT).public_key,
+            key_files.CONTACT,
+        )
 
 
 def register(

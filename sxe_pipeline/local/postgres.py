@@ -27,10 +27,10 @@ from typing import Any
 from urllib.parse import quote
 
 from sxe_pipeline.errors import BadConfig, Busy, StoreUnavailable
-from sxe_pipeline.store import disk
+from sxe_pipeline.store import disk, roles
 
-LOGINS = ("postgres", "sxe_admin", "sxe_dagster", "sxe_social", "sxe_contacts", "sxe_api")
-"""Roles that get a password; the last four are made by the migrations."""
+LOGINS = ("postgres", "sxe_admin", *roles.TIERS)
+"""Roles that get a password; those of the tiers are made by the migrations."""
 
 START_S = 60
 FILLING_S = 5
@@ -147,11 +147,10 @@ class Server:
 
     def _up(self) -> dict[str, Any]:
         file = self.home / "state.json"
-        if file.exists():
-            state = json.loads(file.read_text())
-        else:
+        state = json.loads(file.read_text()) if file.exists() else {"passwords": {}}
+        if new := [role for role in LOGINS if role not in state["passwords"]]:
+            state["passwords"] |= {role: secrets.token_urlsafe(24) for role in new}
             # Before initdb, so that a kill in between loses no password.
-            state = {"passwords": {role: secrets.token_urlsafe(24) for role in LOGINS}}
             disk.write_secret(file, json.dumps(state))
         disk.own_folder(self.pg, self._owner)
         if not self.data.exists():

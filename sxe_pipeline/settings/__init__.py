@@ -117,7 +117,11 @@ class Settings:
     api_dsn: str | None = field(default=None, repr=False)
     admin_dsn: str | None = field(default=None, repr=False)
     dagster_dsn: str | None = field(default=None, repr=False)
+    serve_dsn: str | None = field(default=None, repr=False)
+    sealer_dsn: str | None = field(default=None, repr=False)
     signing_key: str | None = field(default=None, repr=False)
+    audit_signing_key: str | None = field(default=None, repr=False)
+    broker_url: str | None = field(default=None, repr=False)
     keyset: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     provider_urls: Mapping[str, str] = field(default_factory=dict)
@@ -151,6 +155,11 @@ class Settings:
     def contact_handoff_url(self) -> StoreUrl:
         """Where batches of contact points are."""
         return self._store("contact_handoff_url")
+
+    @property
+    def audit_url(self) -> StoreUrl:
+        """Where checkpoints of the audit log are, outside of the database."""
+        return self._store("audit_url")
 
     def _store(self, name: str) -> StoreUrl:
         if name not in self.stores:
@@ -271,6 +280,8 @@ def _read(env: Mapping[str, str], process: str | None) -> tuple[Settings, list[s
         stores=stores,
         **logins,
         signing_key=env.get("SXE_SIGNING_KEY") or None,
+        audit_signing_key=env.get("SXE_AUDIT_SIGNING_KEY") or None,
+        broker_url=env.get("SXE_BROKER_URL") or None,
         keyset=env.get("SXE_KEYSET") or None,
         token=env.get("SXE_TOKEN") or None,
         provider_urls={name: env.get(url) or at for name, (url, at, _) in PROVIDERS.items()},

@@ -22,14 +22,17 @@ DATABASES = {
     "api_dsn": "SXE_API_DATABASE_URL",
     "admin_dsn": "SXE_ADMIN_DATABASE_URL",
     "dagster_dsn": "DAGSTER_DATABASE_URL",
+    "serve_dsn": "SXE_SERVE_DATABASE_URL",
+    "sealer_dsn": "SXE_SEALER_DATABASE_URL",
 }
-"""Five logins to one database: field of `Settings` -> environment variable."""
+"""Seven logins to one database: field of `Settings` -> environment variable."""
 
 STORES: dict[str, tuple[str, str | None]] = {
     "landing_url": ("SXE_LANDING_STORE_URL", "landing"),
     "tier1_url": ("SXE_TIER1_STORE_URL", "tier1"),
     "handoff_url": ("SXE_HANDOFF_STORE_URL", "handoff"),
     "contact_handoff_url": ("SXE_CONTACT_HANDOFF_STORE_URL", "contact_handoff"),
+    "audit_url": ("SXE_AUDIT_STORE_URL", "audit"),
     "run_log_url": ("SXE_RUN_LOG_STORE_URL", None),
 }
 """Property of `Settings` -> (environment variable, folder of the embedded default, if any)."""
@@ -85,6 +88,8 @@ STORE_SECRETS = {
 SECRETS = {
     ALERT_WEBHOOK,
     "SXE_SIGNING_KEY",
+    "SXE_AUDIT_SIGNING_KEY",
+    "SXE_BROKER_URL",
     "SXE_KEYSET",
     "SXE_TOKEN",
     *CREDENTIALS,
@@ -151,7 +156,7 @@ PROCESSES = {
             *(STORES[name][0] for name in ("landing_url", "tier1_url", "handoff_url")),
             "SXE_SIGNING_KEY",
         ),
-        (ALERT_WEBHOOK, STORES["run_log_url"][0]),
+        (ALERT_WEBHOOK, STORES["run_log_url"][0], "SXE_BROKER_URL"),
     ),
     "contact": Process(
         "sxe_contacts",
@@ -160,8 +165,13 @@ PROCESSES = {
             STORES["contact_handoff_url"][0],
             *("SXE_KEYSET", "SXE_SIGNING_KEY"),
         ),
-        CREDENTIALS,
+        (*CREDENTIALS, "SXE_BROKER_URL"),
     ),
+    "seal": Process(
+        "sxe_sealer",
+        (DATABASES["sealer_dsn"], STORES["audit_url"][0], "SXE_AUDIT_SIGNING_KEY"),
+    ),
+    "api": Process("sxe_serve", (DATABASES["serve_dsn"], STORES["handoff_url"][0])),
     "web": Process("sxe_dagster", (DATABASES["dagster_dsn"],)),
 }
 """The processes of a deployment. `web` is Dagster's webserver and its daemon."""
@@ -253,7 +263,7 @@ def _local(given: Mapping[str, str]) -> Iterator[str]:
     for store, _ in STORES.values():
         if store in given and not given[store].startswith("s3:"):
             yield f"{store} is a folder of this machine; name a bucket, s3://NAME"
-    for secret in ("SXE_SIGNING_KEY", "SXE_KEYSET"):
+    for secret in ("SXE_SIGNING_KEY", "SXE_AUDIT_SIGNING_KEY", "SXE_KEYSET"):
         if given.get(secret, "").strip().startswith("file:"):
             yield (
                 f"{secret} is a file of this machine, which would be made anew where it is "

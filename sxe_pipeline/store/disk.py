@@ -2,7 +2,7 @@
 
 A commit in Postgres survives a power cut; a file written a moment before does not, unless it was
 flushed. Here: files of a local store and the key files of a home. Not here: an object store, which
-answers when the object is safe; what a key is (`handoff.sign`, `contacts.vault`).
+answers when the object is safe; what a key is (`sign`, `contacts.vault`).
 """
 
 import os

@@ -14,7 +14,7 @@ from psycopg import sql as compose
 from sxe_pipeline.errors import BadConfig
 
 OWNER = "sxe_owner"
-TIERS = ("sxe_social", "sxe_contacts", "sxe_api", "sxe_dagster")
+TIERS = ("sxe_social", "sxe_contacts", "sxe_api", "sxe_serve", "sxe_sealer", "sxe_dagster")
 
 STATEMENT_TIMEOUT_S = 300
 """One statement. A transaction may be longer: a writer streams a day while it holds its lock."""

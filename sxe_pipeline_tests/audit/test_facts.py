@@ -90,7 +90,7 @@ def test_a09_a_version_is_named_by_an_event_of_its_own_table(conn, database):
             name_version(conn, "social/profiles", said(kind, "social/profiles"))
 
     assert conn.execute(
-        "select version, kind from ops.version join audit.event using (event_id)"
+        "select version, kind from ops.version join audit.event e using (event_id)"
     ).fetchall() == [(3, "profiles.written")]
 
 
@@ -114,7 +114,7 @@ def test_a_verdict_is_an_event_that_says_which(conn, database):
     assert (subject, data["guard"], data["version"]) == ("social/profiles", GUARD, 3)
     assert events(database, "table.passed") == [], "the first word stays"
     assert conn.execute(
-        "select is_passed, kind from ops.verdict join audit.event using (event_id)"
+        "select is_passed, kind from ops.verdict join audit.event e using (event_id)"
     ).fetchall() == [(False, kind)]
 
 
@@ -143,7 +143,7 @@ def test_what_a_collection_says_is_an_event_only_where_it_is_new(conn, database)
     assert "not YAML" not in str(events(database))
     assert conn.execute(
         "select collection, tribes, mapping_sha256, problem, kind from ingest.collection "
-        "join audit.event using (event_id) order by 1"
+        "join audit.event e using (event_id) order by 1"
     ).fetchall() == [
         ("broken", [], None, None, "collection.taken_back"),
         ("makers", ["makers"], SHA, None, "collection.declared"),
@@ -251,5 +251,5 @@ def test_c2_a_batch_cannot_be_called_published_without_its_event(conn, database)
 
     assert [kind for kind, _, _ in events(database)] == ["batch.published", "batch.building"]
     assert conn.execute(
-        "select state, kind from handoff.batch join audit.event using (event_id)"
+        "select state, e.kind from handoff.batch join audit.event e using (event_id)"
     ).fetchall() == [("published", "batch.published")]

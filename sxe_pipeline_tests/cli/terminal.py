@@ -17,6 +17,8 @@ LOGINS = {
     "SXE_CONTACTS_DATABASE_URL": "sxe_contacts",
     "SXE_API_DATABASE_URL": "sxe_api",
     "SXE_ADMIN_DATABASE_URL": "sxe_admin",
+    "SXE_SERVE_DATABASE_URL": "sxe_serve",
+    "SXE_SEALER_DATABASE_URL": "sxe_sealer",
     "DAGSTER_DATABASE_URL": "sxe_dagster",
 }
 GROUNDS = (

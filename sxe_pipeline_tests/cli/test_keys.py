@@ -2,7 +2,8 @@
 
 import pytest
 
-from sxe_pipeline.handoff import sign
+from sxe_pipeline import sign
+from sxe_pipeline.store import key_files
 from sxe_pipeline_tests.cli.terminal import all_verbs
 
 
@@ -11,8 +12,8 @@ def registered(terminal):
 
 
 def test_the_keys_of_a_home_are_registered_once_with_an_event_each(empty):
-    files = (empty.home / "keys" / "signing.key", sign.contact_file(empty.home))
-    ids = {sign.of_file(file).key_id for file in files}
+    files = (empty.home / "keys" / "signing.key", key_files.contact_file(empty.home))
+    ids = {key_files.of_file(file).key_id for file in files}
 
     dry = empty.read(None, "keys", "register", "--dry-run")
     before = registered(empty)

@@ -4,9 +4,8 @@ import functools
 from datetime import UTC, datetime
 
 from sxe_pipeline.gate import people, reads
-from sxe_pipeline.handoff import sign
 from sxe_pipeline.local import contact_once, contact_recovery, keys
-from sxe_pipeline.store import sql
+from sxe_pipeline.store import key_files, sql
 from sxe_pipeline.store.functions import at_once, call_function
 from sxe_pipeline_tests.contacts.harness import harness_on
 from sxe_pipeline_tests.contacts.test_location import rows_of, settings_of
@@ -15,7 +14,7 @@ from sxe_pipeline_tests.databases import copy_of, drop
 
 def register_key(database, home):
     """That of the home's contact process, which made it at its first run."""
-    signer = sign.of_file(sign.contact_file(home))
+    signer = key_files.of_file(key_files.contact_file(home))
     with sql.connect(database.dsn("sxe_admin")) as conn:
         keys.register(conn, [(signer.public_key, ())], actor="test", now=datetime.now(UTC))
 

@@ -10,7 +10,7 @@ import pytest
 from sxe_pipeline import schema
 from sxe_pipeline.handoff import manifest, publish
 from sxe_pipeline.handoff.chain import BatchKey
-from sxe_pipeline.handoff.sign import Signer
+from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, DAY, NOW, at

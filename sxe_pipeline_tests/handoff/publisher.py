@@ -14,8 +14,8 @@ from uuid import UUID
 
 import pyarrow.parquet as pq
 
-from sxe_pipeline import schema
-from sxe_pipeline.handoff import publish, sign
+from sxe_pipeline import schema, sign
+from sxe_pipeline.handoff import publish
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.handoff.crashing import Faulty

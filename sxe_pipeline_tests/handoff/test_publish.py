@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from sxe_pipeline import sign
 from sxe_pipeline.errors import BadInput, Busy, ContractBroken, Refused, StoreUnavailable, Tampered
-from sxe_pipeline.handoff import day_batches, encode, manifest, record, sign
+from sxe_pipeline.handoff import day_batches, encode, manifest, record
 from sxe_pipeline.handoff.batches import list_batches
 from sxe_pipeline.handoff.verify import Prefix, verify
 from sxe_pipeline.store import sql

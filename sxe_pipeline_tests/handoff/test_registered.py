@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sxe_pipeline import settings
+from sxe_pipeline import settings, sign
 from sxe_pipeline.errors import BadConfig
-from sxe_pipeline.handoff import record, sign
+from sxe_pipeline.handoff import record
 from sxe_pipeline.store import sql
 
 

@@ -8,10 +8,11 @@ import sys
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from sxe_pipeline import settings
+from sxe_pipeline import settings, sign
 from sxe_pipeline.errors import BadConfig, BadInput, Tampered
-from sxe_pipeline.handoff import encode, manifest, pieces, sign
+from sxe_pipeline.handoff import encode, manifest, pieces
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.store import key_files
 
 
 def predicate(contract, cards, **changes):
@@ -94,19 +95,19 @@ def test_a_signed_payload_that_is_no_manifest_is_refused(contract, cards, signer
 
 def test_the_default_key_is_made_once_and_for_its_owner_alone(tmp_path):
     given = settings.load({"SXE_HOME": str(tmp_path)})
-    first, second = sign.of_settings(given), sign.of_settings(given)
+    first, second = key_files.of_settings(given), key_files.of_settings(given)
 
     assert first.key_id == second.key_id
     assert stat.S_IMODE((tmp_path / "keys" / "signing.key").stat().st_mode) == 0o600
-    public = sign.public_key(sign.public_file(tmp_path).read_bytes())
+    public = sign.public_key(key_files.public_file(tmp_path).read_bytes())
     assert sign.key_id(public) == first.key_id
     assert first.text() not in repr(first)
 
 
 def test_four_first_uses_at_once_agree_on_one_key(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from sxe_pipeline.handoff import sign;"
-        "print(sign.of_home(Path(sys.argv[1])).key_id)"
+        "import sys; from pathlib import Path; from sxe_pipeline.store import key_files;"
+        "print(key_files.of_home(Path(sys.argv[1])).key_id)"
     )
     runs = [
         subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True)
@@ -120,7 +121,7 @@ def test_the_setting_wins_and_writes_no_file(tmp_path):
     mine = sign.Signer.generate()
     given = settings.load({"SXE_HOME": str(tmp_path), "SXE_SIGNING_KEY": mine.text() + "\n"})
 
-    assert sign.of_settings(given).key_id == mine.key_id
+    assert key_files.of_settings(given).key_id == mine.key_id
     assert list(tmp_path.iterdir()) == []
 
 

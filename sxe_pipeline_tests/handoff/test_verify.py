@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from sxe_pipeline.errors import ContractBroken, NotFound, Tampered
-from sxe_pipeline.handoff import encode, manifest, pieces, sign
+from sxe_pipeline.handoff import encode, manifest, pieces
 from sxe_pipeline.handoff.chain import BatchKey
-from sxe_pipeline.handoff.sign import Signer
 from sxe_pipeline.handoff.verify import Prefix, verify
+from sxe_pipeline.sign import Signer
+from sxe_pipeline.store import key_files
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, OTHER, at, contacts
 from sxe_pipeline_tests.handoff.whole import fields_and_parts, lay
@@ -193,7 +194,7 @@ def test_a_key_pinned_for_another_contract_does_not_verify(write, cards, signer,
 
     assert verify(folder, signer.public_key, ["lead_card"]).contract == "lead_card"
     with pytest.raises(Tampered, match="pinned for lead_contact"):
-        verify(folder, signer.public_key, sign.CONTACT)
+        verify(folder, signer.public_key, key_files.CONTACT)
 
 
 def test_without_a_manifest_there_is_no_batch(write, cards, signer, tmp_path):
@@ -271,7 +272,8 @@ def test_verifying_loads_neither_dagster_nor_a_database(write, cards, signer, tm
     folder = write(tmp_path, cards(2))
     (tmp_path / "pinned.pub").write_bytes(signer.public_pem())
     code = (
-        "import sys; from pathlib import Path; from sxe_pipeline.handoff import sign, verify\n"
+        "import sys; from pathlib import Path; from sxe_pipeline import sign\n"
+        "from sxe_pipeline.handoff import verify\n"
         "key = sign.public_key(Path(sys.argv[2]).read_bytes())\n"
         "assert verify.verify(Path(sys.argv[1]), key).row_count == 2\n"
         "print([m for m in ('dagster', 'psycopg', 'deltalake') if m in sys.modules])"

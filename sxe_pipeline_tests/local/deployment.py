@@ -12,13 +12,12 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from sxe_pipeline.contacts.vault import Vault
-from sxe_pipeline.handoff import sign
-from sxe_pipeline.handoff.sign import Signer
 from sxe_pipeline.local import keys
 from sxe_pipeline.ops import work
 from sxe_pipeline.sandbox import providers
 from sxe_pipeline.settings import Pace
-from sxe_pipeline.store import sql
+from sxe_pipeline.sign import Signer
+from sxe_pipeline.store import key_files, sql
 from sxe_pipeline_tests.local import buckets
 from sxe_pipeline_tests.local.containers import QUICK, Container, until
 
@@ -61,8 +60,8 @@ class Deployment:
         self.signers = {"lead_card": Signer.generate(), "lead_contact": Signer.generate()}
         with sql.connect(self.database.dsn("sxe_admin")) as conn:
             known = [
-                (self.signers["lead_card"].public_key, sign.SOCIAL),
-                (self.signers["lead_contact"].public_key, sign.CONTACT),
+                (self.signers["lead_card"].public_key, key_files.SOCIAL),
+                (self.signers["lead_contact"].public_key, key_files.CONTACT),
             ]
             keys.register(conn, known, actor="test", now=datetime.now(UTC))
         common = {

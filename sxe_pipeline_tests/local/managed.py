@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from psycopg import sql as compose
 
+from sxe_pipeline.local import attach
 from sxe_pipeline.settings import DATABASES
 from sxe_pipeline.store import catalogue, roles
 from sxe_pipeline_tests.ports import free_port
@@ -69,10 +70,11 @@ class Service:
         return self._url(role, DIRECT, self.pooler_port, database)
 
     def variables(self, database, admin=ADMIN):
-        """The five URLs, under the names of the environment."""
-        of = dict(zip(("dagster", "social", "contacts", "api"), _DAGSTER_FIRST, strict=True))
+        """A URL for each login, under the names of the environment."""
         logins = {
-            DATABASES[f"{name}_dsn"]: self.pooled(role, database) for name, role in of.items()
+            DATABASES[f"{name}_dsn"]: self.pooled(role, database)
+            for name, role in attach.ROLES.items()
+            if role in roles.TIERS
         }
         return logins | {DATABASES["admin_dsn"]: self.admin(database, admin)}
 
@@ -92,9 +94,6 @@ class Service:
     def _url(self, role, host, port, database):
         password = self.passwords[role]
         return f"postgresql://{role}:{password}@{host}:{port}/{database}?sslmode=require"
-
-
-_DAGSTER_FIRST = ("sxe_dagster", "sxe_social", "sxe_contacts", "sxe_api")
 
 
 @contextlib.contextmanager

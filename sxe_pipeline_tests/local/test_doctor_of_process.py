@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner
 from psycopg import sql as compose
 
+from sxe_pipeline import sign
 from sxe_pipeline.cli import main
-from sxe_pipeline.handoff import record, sign
+from sxe_pipeline.handoff import record
 from sxe_pipeline.settings import variables
 from sxe_pipeline.store import migrate, roles, sql
 from sxe_pipeline_tests.local import buckets
@@ -52,6 +53,17 @@ class Deployment:
                 "SXE_KEYSET": new_keyset(),
                 "SXE_SIGNING_KEY": CONTACT.text(),
                 "APOLLO_API_KEY": "hunter2",
+            },
+            "seal": common
+            | {
+                "SXE_SEALER_DATABASE_URL": urls["SXE_SEALER_DATABASE_URL"],
+                "SXE_AUDIT_STORE_URL": "s3://audit",
+                "SXE_AUDIT_SIGNING_KEY": SOCIAL.text(),
+            },
+            "api": common
+            | {
+                "SXE_SERVE_DATABASE_URL": urls["SXE_SERVE_DATABASE_URL"],
+                "SXE_HANDOFF_STORE_URL": "s3://handoff",
             },
             "web": common | {"DAGSTER_DATABASE_URL": urls["DAGSTER_DATABASE_URL"]},
         }

@@ -105,7 +105,7 @@ def test_a_client_of_the_pooler_has_another_session_in_each_transaction(service,
 
 
 def test_a_role_that_is_missing_and_may_not_be_made_is_named(panel, tmp_path):
-    managed.make_roles(panel, "sxe_social", "sxe_api", "sxe_dagster")
+    managed.make_roles(panel, *(role for role in roles.TIERS if role != "sxe_contacts"))
     database = panel.new_database()
     before = state(panel, database)
 
@@ -271,7 +271,7 @@ def test_plpgsql_check_finds_nothing_in_any_function(service, migrated):
 
 def pem(folder):
     """Somebody's public key."""
-    from sxe_pipeline.handoff import sign
+    from sxe_pipeline import sign
 
     file = folder / "some.pub"
     file.write_bytes(sign.Signer.generate().public_pem())

@@ -167,7 +167,7 @@ def test_d09_each_child_of_a_container_knows_what_is_its_own(tmp_path, monkeypat
         },
         "contact": {"SXE_CONTACT_HANDOFF_STORE"},
     }
-    assert held["social"] & held["contact"] == {dagster, "SXE_SIGNING_KEY"}
+    assert held["social"] & held["contact"] == {dagster, "SXE_SIGNING_KEY", "SXE_BROKER_URL"}
 
 
 RUN = """

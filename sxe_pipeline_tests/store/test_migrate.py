@@ -21,6 +21,7 @@ FROZEN = {
     1002: "0956ce8705430bc7d1630348cd125d1136874918629dab333007d5ddc55f4a9b",
     1003: "22286834757b92549f6a7392eb571d2c9a4dd8eb32ae6089e420a98cdaf31c51",
     1004: "9be3c56f3d6cf486739d8c3311ed8a3b28d2392e08ca04c796e4f48a8f478a14",
+    1005: "3b87129c191609afb3cad450765b4524d2258690aa1f8ef78b7e7e64155a17e8",
 }
 """A revision never changes once it has landed: add another one instead of editing it."""
 

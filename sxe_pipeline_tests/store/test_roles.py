@@ -10,7 +10,7 @@ from sxe_pipeline.local import postgres
 from sxe_pipeline.store import catalogue, migrate, roles, sql
 from sxe_pipeline_tests import named
 
-TIERS = ["sxe_social", "sxe_api", "sxe_contacts", "sxe_dagster"]
+TIERS = list(roles.TIERS)
 BATCH = "0" * 32
 SHA = "0" * 64
 

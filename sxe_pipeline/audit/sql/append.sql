@@ -57,7 +57,8 @@ end $$;
 -- Whose rules hold for a login. A service names its admin as it likes; a member of the owner is one.
 create or replace function audit.tier_of(_login name) returns name
 language sql stable as $$
-    select case when _login in ('sxe_social', 'sxe_contacts', 'sxe_api', 'sxe_dagster') then _login
+    select case when _login in ('sxe_social', 'sxe_contacts', 'sxe_api', 'sxe_serve', 'sxe_sealer', 'sxe_dagster')
+                then _login
                 when pg_has_role(_login, 'sxe_owner', 'MEMBER') then 'sxe_admin' end;
 $$;
 

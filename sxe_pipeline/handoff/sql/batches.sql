@@ -85,7 +85,8 @@ begin
     update handoff.batch set state = 'published', published_at = clock_timestamp(),
         published_seq = handoff.next_seq(b.contract),
         event_id = handoff.write_event(b, _actor, _batch_id)
-    where batch_id = _batch_id;
+    where batch_id = _batch_id returning * into b;
+    perform handoff.deliver(b, _actor);
 end $$;
 
 create or replace function handoff.keep_published() returns trigger language plpgsql as $$

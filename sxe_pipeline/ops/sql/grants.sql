@@ -1,8 +1,9 @@
 -- Every login reads what the last migration left, to tell whether it fits its package.
 
-grant usage on schema ops to sxe_social, sxe_contacts, sxe_api, sxe_dagster;
+grant usage on schema ops to sxe_social, sxe_contacts, sxe_api, sxe_serve, sxe_sealer, sxe_dagster;
 grant usage on type ops.sha256 to sxe_social, sxe_contacts;
-grant select on ops.revision, ops.stamp to sxe_social, sxe_contacts, sxe_api, sxe_dagster;
+grant select on ops.revision, ops.stamp
+    to sxe_social, sxe_contacts, sxe_api, sxe_serve, sxe_sealer, sxe_dagster;
 
 -- Each tier beats for its own runs (the policy in runs.sql); status shows them all.
 grant select, insert, update, delete on ops.run to sxe_social, sxe_contacts;
