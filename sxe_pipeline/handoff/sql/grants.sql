@@ -1,7 +1,7 @@
 -- A tier moves its batches by functions; what was published is changed by nobody.
 
 grant usage on schema handoff to sxe_social, sxe_contacts, sxe_api;
-grant select on handoff.batch to sxe_social, sxe_contacts, sxe_api;
+grant select on handoff.batch, handoff.head to sxe_social, sxe_contacts, sxe_api;
 grant select on handoff.signing_key to sxe_social, sxe_contacts;
 grant execute on function handoff.key_of(bytea) to sxe_social, sxe_contacts;
 grant execute on function handoff.adopt_batch(jsonb, bytea) to sxe_social, sxe_contacts;
@@ -9,4 +9,8 @@ grant execute on function
     handoff.build(text, text, text, text, date, uuid, int, text, bigint, bytea, text, timestamptz,
                   text),
     handoff.abandon(text, text), handoff.finish(text, text)
+    to sxe_social, sxe_contacts;
+grant execute on function
+    handoff.begin_publishing(text, text), handoff.is_published_now(text), handoff.lock_heads(text),
+    handoff.make_head(text, int, bytea, text), handoff.note_head_put(text, int, bigint)
     to sxe_social, sxe_contacts;
