@@ -6,7 +6,7 @@ says again what it said. Killed between commit and put: the next one puts the by
 committed. Not here: what a head is (`head`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, LiteralString
@@ -112,10 +112,12 @@ def make(
             _listed(conn, contract, major, last, unchanged or {}) if is_whole else _said_again(last)
         )
         if _is_due(last, listed, now):
+            seq = last.seq + 1 if last else 1
+            _refuse_unknown(objects, head.key_of(contract, major, seq))
             fields = head.predicate(
                 contract,
                 listed,
-                seq=last.seq + 1 if last else 1,
+                seq=seq,
                 prev_sha256=last.sha256 if last else None,
                 last_published_seq=last_published_seq,
                 checkpoint=checkpoint,
@@ -127,6 +129,15 @@ def make(
             last = newest(conn, contract, major)
     put_left(conn, objects, contract, major)
     return last
+
+
+def _refuse_unknown(objects: Objects, key: str) -> None:
+    """Of a restored database the store holds heads that it does not know."""
+    if objects.exists(key):
+        raise Tampered(
+            f"object {key} is a head that this database did not make: it was restored "
+            "(sxe recover --dry-run), or somebody else writes there"
+        )
 
 
 def put_left(conn: psycopg.Connection, objects: Objects, contract: str, major: int) -> int:
@@ -180,12 +191,7 @@ def renew(
     Yields:
         What became of each that has one.
     """
-    with conn.transaction():
-        published = conn.execute(
-            "select contract, max(split_part(contract_version, '.', 1)::int) from handoff.batch "
-            "where state = 'published' group by contract order by contract"
-        ).fetchall()
-    for contract, major in published:
+    for contract, major in published(conn):
         with conn.transaction():
             before = newest(conn, contract, major)
             is_whole = not _is_publishing(conn, contract)
@@ -202,6 +208,21 @@ def renew(
         )
         if made is not None:
             yield Renewed(contract, made.seq, made.seq != (before.seq if before else 0))
+
+
+def published(conn: psycopg.Connection) -> list[tuple[str, int]]:
+    """Each contract of a tier that has batches, with the newest major version of them."""
+    with conn.transaction():
+        return conn.execute(
+            "select contract, max(split_part(contract_version, '.', 1)::int) from handoff.batch "
+            "where state = 'published' group by contract order by contract"
+        ).fetchall()
+
+
+def sentence(done: Sequence[Renewed]) -> str:
+    """What a look at all heads came to."""
+    made = [f"head {each.seq} of {each.contract}" for each in done if each.is_new]
+    return f"made {', '.join(made)}" if made else f"{len(done)} heads are true and not run out"
 
 
 def newest(conn: psycopg.Connection, contract: str, major: int) -> Head | None:

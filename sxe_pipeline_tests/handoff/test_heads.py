@@ -321,8 +321,6 @@ def test_u9_an_event_stands_with_each_head_and_a_fact_with_each_event(
         {"seq": 3},
         {"contract": "audience_pool"},
         {"prev_head_sha256": "0" * 64},
-        {"last_published_seq": 9},
-        {"last_published_seq": 0},
     ],
 )
 def test_the_database_takes_no_head_that_does_not_follow_the_newest_one(
@@ -338,16 +336,24 @@ def test_the_database_takes_no_head_that_does_not_follow_the_newest_one(
         )
 
 
-def test_the_database_takes_no_head_of_a_batch_that_was_never_published(
-    run, cards, make, conn, signer
+@pytest.mark.parametrize(
+    "lie",
+    [{"manifest_sha256": "0" * 64}, {"batch_id": "0" * 32}, {"last": 9}, {"last": 0}],
+    ids=["another_manifest", "never_published", "too_high", "too_low"],
+)
+def test_u1_the_database_takes_no_head_of_what_was_never_published(
+    run, cards, make, conn, signer, lie
 ):
     run(cards(3))
     said = make()
     before = heads.newest(conn, "lead_card", 0)
     forged = said | {"seq": 2, "prev_head_sha256": before.sha256}
-    forged["batches"] = [said["batches"][0] | {"manifest_sha256": "0" * 64}]
+    if "last" in lie:
+        forged["last_published_seq"] = lie["last"]
+    else:
+        forged["batches"] = [said["batches"][0] | lie]
 
-    with pytest.raises(Refused, match="not published"):
+    with pytest.raises(Refused, match="is not published"):
         functions.call_function(
             conn, "handoff.make_head", "lead_card", 0, head.seal(forged, signer), "test"
         )
@@ -386,7 +392,7 @@ def test_another_head_of_that_number_in_the_store_is_said(run, cards, make, stor
     run(cards(3))
     store.put_new(head.key_of("lead_card", 0, 1), b"{}")
 
-    with pytest.raises(Tampered, match="another head"):
+    with pytest.raises(Tampered, match="did not make"):
         make()
 
 

@@ -12,5 +12,6 @@ grant execute on function
     to sxe_social, sxe_contacts;
 grant execute on function
     handoff.begin_publishing(text, text), handoff.is_published_now(text), handoff.lock_heads(text),
-    handoff.make_head(text, int, bytea, text), handoff.note_head_put(text, int, bigint)
+    handoff.make_head(text, int, bytea, text), handoff.adopt_head(text, int, bytea),
+    handoff.note_head_put(text, int, bigint)
     to sxe_social, sxe_contacts;
