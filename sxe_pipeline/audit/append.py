@@ -56,6 +56,7 @@ KINDS = MappingProxyType(
         "call.adjusted": "contacts/contact_points",
         "key.created": "audit/events",
         "key.retired": "audit/events",
+        "key.rotated": "audit/events",
         "principal.added": "audit/events",
         "principal.token_added": "audit/events",
         "principal.token_accepted": "audit/events",

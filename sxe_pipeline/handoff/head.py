@@ -83,7 +83,7 @@ def seal(fields: Mapping[str, Any], signer: Signer) -> bytes:
         "predicateType": PREDICATE_TYPE,
         "predicate": fields,
     }
-    return sign.envelope(manifest.PAYLOAD_TYPE, sign.canonical(statement), [signer])
+    return sign.envelope(manifest.PAYLOAD_TYPE, sign.canonical(statement), signer.all)
 
 
 def unseal(data: bytes, public_keys: Collection[Ed25519PublicKey]) -> dict[str, Any]:

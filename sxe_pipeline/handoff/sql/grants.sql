@@ -7,7 +7,8 @@ grant execute on function
     handoff.expiring(text, timestamptz, int), handoff.begin_expiry(text, bytea, text),
     handoff.end_expiry(text, text)
     to sxe_social, sxe_contacts;
-grant execute on function handoff.key_of(bytea) to sxe_social, sxe_contacts;
+grant execute on function handoff.keys_of(bytea), handoff.note_rotation(text, text, int, text)
+    to sxe_social, sxe_contacts;
 grant execute on function handoff.adopt_batch(jsonb, bytea) to sxe_social, sxe_contacts;
 grant execute on function
     handoff.build(text, text, text, text, date, uuid, int, text, bigint, bytea, text, timestamptz,
