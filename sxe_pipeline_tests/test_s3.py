@@ -27,6 +27,7 @@ BUCKETS = {
     "tier1": "sxe-t1",
     "handoff": "sxe-handoff",
     "contact_handoff": "sxe-contact-handoff",
+    "audit": "sxe-audit",
 }
 
 
