@@ -19,13 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sxe_pipeline.handoff import proof
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.parts import FOLDERS, Content, Part, unnamed, written
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.store import memory
 
 ZSTD_LEVEL = 3
-_RFC3339 = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
 
 def encode(contract: Contract, pieces: Iterable[pa.Table]) -> Content:
@@ -80,7 +80,7 @@ def parquet(rows: pa.Table, file: BinaryIO) -> None:
 def jsonl(contract: Contract, rows: pa.Table, file: BinaryIO) -> None:
     """Write the rows as JSON Lines: contract order, nulls too, RFC 3339 times, six decimals."""
     moments = [c.name for c in contract.columns if c.kind.startswith("timestamp")]
-    frame = pl.DataFrame(rows).with_columns(pl.col(moments).dt.strftime(_RFC3339))
+    frame = pl.DataFrame(rows).with_columns(pl.col(moments).dt.strftime(proof.RFC3339))
     if rows.num_rows:
         frame.lazy().sink_ndjson(file, maintain_order=True)
 
