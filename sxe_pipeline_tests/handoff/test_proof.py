@@ -8,7 +8,7 @@ import random
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline import schema
@@ -23,6 +23,7 @@ def by_hand(lines):
     return hashlib.sha256("\n".join(sorted(lines, key=str.encode)).encode()).hexdigest()
 
 
+@settings(deadline=None)
 @given(
     upserts=st.lists(st.text("abzZ09_-", min_size=1)),
     removes=st.lists(st.text("abzZ09_-", min_size=1)),
