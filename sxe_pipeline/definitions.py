@@ -23,6 +23,7 @@ from sxe_pipeline.schema.landed import Landed, LandingFile
 from sxe_pipeline.settings import Settings, load
 
 if TYPE_CHECKING:
+    from sxe_pipeline.cards.gone import GoneCards
     from sxe_pipeline.cards.ready import ReadyCards
     from sxe_pipeline.contacts.keys import Keys
 
@@ -162,6 +163,18 @@ def sound_cards(conn: psycopg.Connection, settings: Settings) -> "ReadyCards":
 
     checks.require_sound(conn, settings.tier1_url)
     return ready.ready_cards(conn, settings)
+
+
+def gone_cards(conn: psycopg.Connection, settings: Settings) -> "GoneCards":
+    """Why cards that were handed over may not leave any more.
+
+    Args:
+        conn: The social tier's login, outside of a transaction.
+        settings: Where the tables are.
+    """
+    from sxe_pipeline.cards import gone
+
+    return gone.gone_cards(conn, settings)
 
 
 def describe_day(conn: psycopg.Connection, asset_key: str, day: date) -> Mapping[str, Any]:
@@ -306,6 +319,7 @@ def assemble(
             "landed_day": register.day_of,
             "read_landing_file": _told(landing.LandingTier(settings.landing_url).read, on_read),
             "ready_cards": sound_cards,
+            "gone_cards": gone_cards,
             "describe_day": describe_day,
         },
         executor=dg.in_process_executor,

@@ -22,8 +22,8 @@ Holds = Literal["rows", "removes"]
 FOLDERS = {"parquet": "parquet", "jsonl": "_jsonl"}
 """Format -> the folder of rows in a batch. Readers of folders leave out what begins with an
 underscore."""
-REMOVES = "_removes"
-"""The folder of what a delta takes out, in both formats."""
+ABOVE = {"rows": "", "removes": "_removes/"}
+"""What a file holds -> what stands before its folder: removes lie as rows do, apart from them."""
 IN_MEMORY_BYTES = 16 << 20
 """Rows up to this size stay in memory as files, too: a request's contact values do."""
 _CHUNK = 1 << 20
@@ -146,8 +146,7 @@ def written(
             "it again; nothing was published"
         ) from None
     sha256 = hashed.digest.hexdigest()
-    folder = FOLDERS[kind] if holds == "rows" else REMOVES
-    name = f"{folder}/part-{number:05d}-{sha256[:16]}.{kind}"
+    name = f"{ABOVE[holds]}{FOLDERS[kind]}/part-{number:05d}-{sha256[:16]}.{kind}"
     return Part(name, kind, holds, rows, sha256, hashed.size, file)
 
 

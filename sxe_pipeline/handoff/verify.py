@@ -11,7 +11,7 @@ import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
@@ -220,7 +220,8 @@ def _opened(files: _Files, name: str) -> BinaryIO:
 
 def _only_listed(files: _Files, fields: dict[str, Any]) -> None:
     listed = {entry["name"] for entry in fields["files"]}
-    known = listed | {name.rpartition("/")[0] for name in listed} | {manifest.NAME}
+    known = listed | {str(f) for name in listed for f in PurePosixPath(name).parents}
+    known.add(manifest.NAME)
     extra = [n for n in files.names() if n not in known and not _HALF_WRITTEN.search(n)]
     if extra:
         raise Tampered(

@@ -110,11 +110,14 @@ def test_f6_the_folder_of_a_delta_and_of_all_days_holds_the_contract_columns_onl
         opened = root / folder.batch_id / "parquet"
         assert ds.dataset(opened).schema.names == contract.names
         assert pl.scan_parquet(opened).collect().height == count
+        removes = root / folder.batch_id / "_removes" / "parquet"
+        assert ds.dataset(removes).schema.names == encode.tombstone().names
+        assert pl.scan_parquet(removes).collect().height == folder.remove_count
     with duckdb.connect() as db:
         found = db.sql(f"select * from read_parquet('{root}/*/parquet/*', union_by_name = true)")
         assert found.columns == contract.names
         assert len(found.fetchall()) == 22
-        gone = db.sql(f"select * from read_parquet('{root}/*/_removes/*.parquet')")
+        gone = db.sql(f"select * from read_parquet('{root}/*/_removes/parquet/*')")
         assert gone.columns == encode.tombstone().names
         assert len(gone.fetchall()) == 3
 
@@ -131,7 +134,7 @@ def test_the_stored_proof_is_what_a_reader_of_every_row_computes(
         row = db.execute(
             "select sha256(coalesce(string_agg(card_id, chr(10) order by card_id), '')) from ("
             f"select card_id from read_parquet('{folder}/parquet/*') union all "
-            f"select card_id from read_parquet('{folder}/_removes/*.parquet'))"
+            f"select card_id from read_parquet('{folder}/_removes/parquet/*'))"
         ).fetchone()
     stored = conn.execute("select keys_sha256 from handoff.batch where batch_id = %s", [batch_id])
     assert stored.fetchone() == row

@@ -142,12 +142,12 @@ def test_a_delta_keeps_its_removes_in_a_folder_of_their_own(contract, cards):
     made = encode.encode(contract, pieces.checked(contract, cards(3)), [tombstones(gone)])
 
     assert (made.kind, made.row_count, made.remove_count) == ("delta", 3, 2)
-    folders = [(part.holds, part.name.partition("/")[0], part.rows) for part in made.parts]
+    folders = [(part.holds, part.name.rpartition("/")[0], part.rows) for part in made.parts]
     assert folders == [
         ("rows", "parquet", 3),
         ("rows", "_jsonl", 3),
-        ("removes", "_removes", 2),
-        ("removes", "_removes", 2),
+        ("removes", "_removes/parquet", 2),
+        ("removes", "_removes/_jsonl", 2),
     ]
     ids = [*cards(3)["card_id"].to_pylist(), *(card_id for _, card_id, *_ in gone)]
     assert made.keys_sha256 == hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
