@@ -4,6 +4,8 @@ import dataclasses
 import datetime as dt
 import io
 import json
+import subprocess
+import sys
 
 import duckdb
 import polars as pl
@@ -13,6 +15,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from sxe_pipeline import contracts_root
+from sxe_pipeline.demo import consumer
 from sxe_pipeline.errors import Busy, ContractBroken, Tampered
 from sxe_pipeline.handoff import encode, manifest, record
 from sxe_pipeline.handoff.batches import list_batches
@@ -400,6 +404,31 @@ def test_removes_that_differ_between_the_formats_are_refused(contract, today, si
     with pytest.raises(Tampered, match="count differently"):
         verify(tmp_path, signer.public_key)
     assert other["batch_id"] != fields["batch_id"]
+
+
+def test_a_stranger_reads_full_batches_and_deltas_from_files_and_a_key(
+    run_days, today, signer, tmp_path
+):
+    before, rows, *_ = today
+    run_days(before)
+    run_days(rows, day=LATER[1])
+    run_days(without(rows, 3), day=LATER[2])
+    (tmp_path / "signing.pub").write_bytes(signer.public_pem())
+    schema = contracts_root() / "lead_card" / "generated" / "0.1.0" / "schema.json"
+    program = [sys.executable, "-I", consumer.__file__]
+    given = [tmp_path / "handoff", tmp_path / "signing.pub", schema]
+
+    done = subprocess.run([*program, *given], capture_output=True, text=True, check=True)
+
+    read = sorted(map(json.loads, done.stdout.splitlines()), key=lambda batch: batch["day"])
+    assert [(b["kind"], b["rows"], b["removes"]) for b in read] == [
+        ("full", 20, 0),
+        ("delta", 2, 2),
+        ("delta", 0, 1),
+    ]
+    for batch in read:
+        assert batch["rows"] == batch["duckdb_rows"] == batch["pandas_rows"]
+        assert batch["schema_errors"] == 0
 
 
 def test_audit_payloads_of_a_delta_hold_counts_and_no_proof(run_days, today, api_dsn, conn):
