@@ -22,7 +22,7 @@ def files(contract, rows, **options):
     return content(contract, rows, **options).parts
 
 
-def test_the_order_and_the_chunks_of_the_rows_change_no_byte(contract, cards):
+def test_f3_the_order_and_the_chunks_of_the_rows_change_no_byte(contract, cards):
     one = files(contract, cards(300, order=1))
     other = cards(300, order=2)
     chunked = pa.concat_tables([other.slice(0, 7), other.slice(7, 200), other.slice(207)])
