@@ -260,7 +260,8 @@ class Report:
         size = f"{len(self.batches)} batches of {len(markets)} markets and {len(days)} days"
         yield f"\n  {size}, verified and read twice"
         for batch in self.batches[:12]:
-            yield f"    {batch['day']}  {batch['market']:24}{batch['rows']:>8,} cards"
+            removed = f", {batch['removes']:,} taken out" if batch["kind"] == "delta" else ""
+            yield f"    {batch['day']}  {batch['market']:24}{batch['rows']:>8,} cards{removed}"
         if self.failed_checks:
             yield "  checks that did not pass: " + ", ".join(sorted(self.failed_checks))
 
