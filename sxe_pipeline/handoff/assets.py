@@ -171,7 +171,7 @@ def _shown(outcomes: Sequence[Published]) -> Mapping[str, Any]:
         {
             "market": o.market,
             "state": o.state,
-            "kind": o.kind or "-",
+            "kind": f"{o.kind or '-'}{f', {o.why_full}' if o.why_full else ''}",
             "rows": o.row_count,
             "removes": o.remove_count,
             "batch_id": o.batch_id or "-",

@@ -26,8 +26,8 @@ Manifest = Mapping[str, Any]
 
 _POLICY = "policy_version"
 _HELD: tuple[Holds, Holds] = ("rows", "removes")
-_CHUNK = 16 << 20
-_ROWS = 32_768
+_CHUNK = 4 << 20
+_ROWS = 16_384
 """That are compared at once: memory does not grow with their text."""
 
 
