@@ -1,6 +1,6 @@
 """Checkpoints: signed statements of how long the log is and what it holds.
 
-Here: their form, as a DSSE envelope, and the newest one. Pure, but for asking the database for that.
+Here: their form, as a DSSE envelope, and the newest one. Pure, but for asking the database for it.
 Whoever keeps one outside of the database can tell later whether the log still begins with what it
 was then. Not here: making one (`seal`) and holding the log against it (`verify`).
 """
