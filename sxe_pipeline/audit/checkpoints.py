@@ -5,6 +5,7 @@ Whoever keeps one outside of the database can tell later whether the log still b
 was then. Not here: making one (`seal`) and holding the log against it (`verify`).
 """
 
+import base64
 import dataclasses
 import hashlib
 import json
@@ -17,7 +18,7 @@ import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline import sign
-from sxe_pipeline.errors import Tampered
+from sxe_pipeline.errors import BadInput, Tampered
 
 PAYLOAD_TYPE = "application/vnd.sxe.checkpoint+json"
 _HASH = re.compile("[0-9a-f]{64}")
@@ -95,6 +96,30 @@ def read(envelope: bytes, public_keys: Collection[Ed25519PublicKey] | None = Non
     if not is_whole:
         raise Tampered("a checkpoint does not have its form, or contradicts its own hash")
     return found
+
+
+def kept_in(data: bytes) -> bytes:
+    """The envelope of a checkpoint in a file that somebody kept: it is one, or it holds one.
+
+    Args:
+        data: A checkpoint, a head, an answer of the API: JSON, signed or not.
+
+    Raises:
+        BadInput: There is none in it.
+    """
+    try:
+        waiting: list[object] = [json.loads(data)]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, dict) and value.get("payloadType") == PAYLOAD_TYPE:
+                return sign.canonical(value)
+            if isinstance(value, dict) and "payloadType" in value:
+                waiting.append(json.loads(base64.b64decode(value["payload"])))
+            elif isinstance(value, dict | list):
+                waiting += value.values() if isinstance(value, dict) else value
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass
+    raise BadInput("the file holds no checkpoint; give one, or a head that carries one")
 
 
 def newest_checkpoint(conn: psycopg.Connection) -> bytes | None:

@@ -22,27 +22,6 @@ from sxe_pipeline_tests.audit.test_merkle import naive_root
 SIGNER = sign.Signer.generate()
 
 
-@pytest.fixture
-def store(tmp_path):
-    """Where checkpoints are kept."""
-    return Objects((tmp_path / "audit").as_uri())
-
-
-@pytest.fixture
-def sealer(database):
-    """The login of who seals."""
-    with sql.connect(database.dsn("sxe_sealer")) as opened:
-        opened.autocommit = True
-        yield opened
-
-
-@pytest.fixture
-def look(database):
-    """`look(statement)`: rows, as a superuser reads them."""
-    with psycopg.connect(database.dsn("postgres"), autocommit=True) as root:
-        yield lambda statement, *values: root.execute(statement, values or None).fetchall()
-
-
 def held(store):
     return {entry.key: store.get(entry.key) for entry in store.list(seal.FOLDER)}
 
