@@ -37,6 +37,14 @@ class Sealed:
     seals: int = 0
     anchored: int = 0
 
+    def __add__(self, other: "Sealed") -> "Sealed":
+        """Both of them."""
+        return Sealed(
+            self.events + other.events,
+            self.seals + other.seals,
+            self.anchored + other.anchored,
+        )
+
     def sentence(self) -> str:
         """For whoever watches."""
         return (
