@@ -7,6 +7,7 @@ done; the checkpoint is put after it, and put again by whoever comes next. Not h
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import psycopg
 
@@ -19,6 +20,8 @@ from sxe_pipeline.store.objects import Objects
 BATCH = 10_000
 """Events of one seal, at most; so many that wait are sealed at once."""
 FOLDER = "checkpoints"
+LATE = timedelta(minutes=5)
+"""What is not sealed by then, or not shown outside, is no longer on its way."""
 
 _TAKE = """
 with taken as (
@@ -86,6 +89,16 @@ def waiting(conn: psycopg.Connection, most: int = BATCH) -> int:
         "select count(*) from (select from audit.pending limit %s) first", [most]
     ).fetchall()
     return int(count)
+
+
+def lag(conn: psycopg.Connection) -> tuple[int, int, int]:
+    """How many seals there are, how many events wait, and how many of these for too long."""
+    [(newest, waits, late)] = conn.execute(
+        "select (select coalesce(max(seal_no), 0) from audit.seal), count(*), "
+        "count(*) filter (where recorded_at <= clock_timestamp() - %s) from audit.pending",
+        [LATE],
+    ).fetchall()
+    return newest, waits, late
 
 
 def key_of(seal_no: int) -> str:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -26,8 +26,6 @@ from sxe_pipeline.errors import BadInput, Tampered
 from sxe_pipeline.store.objects import Objects
 
 PAGE = 10_000
-LATE = timedelta(minutes=5)
-"""What is not sealed by then, or not shown outside, is no longer on its way."""
 _READERS = 16
 _KEY = re.compile(rf"{seal.FOLDER}/(\d{{10}})\.json", re.ASCII)
 
@@ -260,7 +258,7 @@ class _Walk:
             self._found("a seal is not the one whose checkpoint was kept outside")
 
     def _is_late(self, moment: datetime) -> bool:
-        return datetime.now(moment.tzinfo) - moment > LATE
+        return datetime.now(moment.tzinfo) - moment > seal.LATE
 
     def _found(self, fault: str, count: int = 1) -> None:
         self._seen.findings[fault] += count
@@ -278,7 +276,7 @@ class _Walk:
 
 def _check_unsealed(conn: psycopg.Connection, seen: Seen) -> None:
     """Each waits for its seal as what it is, and not for long."""
-    for rows in _pages(conn, "unsealed", _UNSEALED, [LATE]):
+    for rows in _pages(conn, "unsealed", _UNSEALED, [seal.LATE]):
         for leaf, is_late, *event in rows:
             is_whole = _check_event(event, seen)
             if leaf is None:

@@ -84,8 +84,8 @@ class Verification:
         rests = f", resting on seal {self.since:,}" if self.since else ""
         lines = [
             f"events {self.events:,}: payload hashes, columns and facts checked{rests}",
-            f"sealed {self.sealed:,} in {self.seals:,} seals, the newest of which that is kept "
-            f"outside: {f'{self.witnessed:,}' if self.witnessed else 'none'}",
+            f"sealed {self.sealed:,} in {self.seals:,} seals; the same is kept outside "
+            f"{f'up to seal {self.witnessed:,}' if self.witnessed else 'of none'}",
             f"not sealed yet, and younger than five minutes {self.tail:,}",
             f"attested {self.attested:,}, waiting for a materialization {self.waiting:,}",
             f"attestations found in Dagster's event log {self.mirrored:,}",

@@ -86,6 +86,10 @@ def _logins(given: Settings, name: str) -> Iterator[Check]:
         yield from doctor.walls(given)
     if name == "contact":
         yield _contact_keys(given)
+    if name == "seal":
+        yield _audit_key(given)
+        if given.sealer_dsn:
+            yield doctor.seals(given)
 
 
 def _as_itself(title: str, login: str, seen: doctor.Who) -> Check:
@@ -134,6 +138,17 @@ def _signing(given: Settings, dsn: str) -> Check:
         fix = "`sxe keys register`, by the admin, with the file of `sxe keys public`"
         return Check(title, "fail", f"{signer.key_id[:12]} is not registered", fix)
     return Check(title, "ok", f"{signer.key_id[:12]}, registered")
+
+
+def _audit_key(given: Settings) -> Check:
+    title = "audit signing key"
+    if given.audit_signing_key is None:
+        return Check(title, "fail", "not set", "set SXE_AUDIT_SIGNING_KEY")
+    try:
+        signer = key_files.audit_of_settings(given)
+    except SxeError as error:
+        return Check(title, "fail", str(error), "correct SXE_AUDIT_SIGNING_KEY")
+    return Check(title, "ok", f"{signer.key_id[:12]}")
 
 
 def _contact_keys(given: Settings) -> Check:

@@ -24,7 +24,7 @@ from sxe_pipeline.settings import Settings
 from sxe_pipeline.settings.variables import PROCESSES
 from sxe_pipeline.store import sql
 
-KINDS = ("social", "contact", "daemon", "seal")
+KINDS = ("social", "contact", "daemon")
 PORTS = {"social": 4001, "contact": 4002}
 """Where `deploy/workspace.yaml` looks for the code servers."""
 GRACE_S = 570
@@ -56,7 +56,7 @@ def process_of(kinds: Collection[str]) -> str:
     if "contact" in kinds and len(set(kinds)) > 1:
         raise BadInput("the contact tier shares its container with nothing: give it one of its own")
     if not kinds:
-        raise BadInput(f"name what is to run: {', '.join(KINDS)}")
+        raise BadInput(f"name what is to run: {', '.join(KINDS)}, or seal alone")
     return next((kind for kind in kinds if kind in PROCESSES), "web")
 
 

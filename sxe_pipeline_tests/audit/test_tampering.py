@@ -351,7 +351,7 @@ def test_a_checkpoint_that_was_deleted_in_its_store_is_missed_once_it_is_late(
     log.delete(seal.key_of(2))
     assert check(database, store=log).status == "whole", "it may be on its way"
 
-    monkeypatch.setattr("sxe_pipeline.audit.sealed.LATE", timedelta(0))
+    monkeypatch.setattr("sxe_pipeline.audit.seal.LATE", timedelta(0))
     seen = check(database, store=log)
 
     assert (seen.status, seen.findings) == ("cannot_tell", {})

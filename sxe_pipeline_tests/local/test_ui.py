@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import pytest
 from psycopg.types.json import Jsonb
 
-from sxe_pipeline.local import family, ui
+from sxe_pipeline.local import family, sealer, ui
 from sxe_pipeline.settings import DATABASES, load
 from sxe_pipeline.store import sql
 
@@ -243,21 +243,24 @@ def test_a_child_that_is_renewed_starts_with_the_environment_of_then(monkeypatch
 
 def test_a14_each_process_holds_the_logins_and_secrets_of_its_tier_alone(tmp_path, monkeypatch):
     secrets = ["SXE_KEYSET", "SXE_TOKEN", "APOLLO_API_KEY", "ENFORMION_AP_PASSWORD"]
-    for name in [*DATABASES.values(), *secrets, "SXE_SIGNING_KEY"]:
+    keys = ["SXE_SIGNING_KEY", "SXE_AUDIT_SIGNING_KEY"]
+    for name in [*DATABASES.values(), *secrets, *keys]:
         monkeypatch.setenv(name, f"postgresql://{name}@h/d")
     monkeypatch.setenv("SXE_HOME", str(tmp_path))
     given = load()
 
     both, servers = ui._environments(given, tmp_path, is_read_only=False)
 
-    ours = {*DATABASES.values(), *secrets, "SXE_SIGNING_KEY"}
-    held = {name: ours & set(env) for name, env in (servers | {"both": both}).items()}
+    ours = {*DATABASES.values(), *secrets, *keys}
+    told = servers | {"both": both, "seal": sealer.told(given)}
+    held = {name: ours & set(env) for name, env in told.items()}
     dagsters = "DAGSTER_DATABASE_URL"
     assert held == {
         "both": {dagsters},
         "social_tier": {dagsters, "SXE_SOCIAL_DATABASE_URL", "SXE_SIGNING_KEY"},
         "contact_tier": {dagsters, "SXE_CONTACTS_DATABASE_URL", "SXE_SIGNING_KEY"}
         | {"SXE_KEYSET", "APOLLO_API_KEY", "ENFORMION_AP_PASSWORD"},
+        "seal": {"SXE_SEALER_DATABASE_URL", "SXE_AUDIT_SIGNING_KEY"},
     }
     keys = [servers[tier]["SXE_SIGNING_KEY"] for tier in ("social_tier", "contact_tier")]
     assert keys[0] != keys[1]
