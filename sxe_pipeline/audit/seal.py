@@ -23,14 +23,6 @@ FOLDER = "checkpoints"
 LATE = timedelta(minutes=5)
 """What is not sealed by then, or not shown outside, is no longer on its way."""
 
-_TAKE = """
-with taken as (
-    delete from audit.pending where (recorded_at, event_id) in (
-        select recorded_at, event_id from audit.pending order by 1, 2 limit %s)
-    returning recorded_at, event_id, leaf_hash)
-select event_id, leaf_hash from taken order by recorded_at, event_id
-"""
-
 
 @dataclass(frozen=True)
 class Sealed:
@@ -133,7 +125,7 @@ def _seal(conn: psycopg.Connection, store: Objects, signer: Signer, batch: int) 
         ).fetchone() or (0, 0, [], None)
         if store.exists(key_of(number + 1)):
             raise _fork(number + 1)
-        taken = conn.execute(_TAKE, [batch]).fetchall()
+        taken = conn.execute("select * from audit.take_pending(%s)", [batch]).fetchall()
         if not taken:
             return 0
         tree = merkle.Frontier(size, peaks)

@@ -112,6 +112,7 @@ CHANGES = {
     "an event's deletion": "delete from audit.event where false",
     "a new event": "insert into audit.event (payload) values ('{}')",
     "what waits": "update audit.pending set recorded_at = now() where false",
+    "the end of waiting": "delete from audit.pending where false",
     "a new one that waits": "insert into audit.pending select now(), gen_random_uuid(), sha256('')",
     "a leaf": "update audit.leaf set leaf_hash = leaf_hash where false",
     "a leaf's deletion": "delete from audit.leaf where false",

@@ -11,7 +11,8 @@ grant execute on function audit.reconcile() to sxe_api;
 
 -- Who seals reads hashes and adds: no payload, no event, nothing of a tier.
 grant usage on schema audit to sxe_sealer, sxe_serve;
-grant select, delete on audit.pending to sxe_sealer;
+grant select on audit.pending to sxe_sealer;
+grant execute on function audit.take_pending(int) to sxe_sealer;
 grant select, insert on audit.leaf, audit.seal to sxe_sealer;
 grant execute on function audit.newest_checkpoint() to sxe_social, sxe_contacts, sxe_api, sxe_serve;
 grant select on audit.pending, audit.leaf, audit.seal to sxe_api;

@@ -21,6 +21,18 @@ alter table audit.event enable always trigger await_seal;
 alter table audit.leaf enable always trigger refuse_change;
 alter table audit.seal enable always trigger refuse_change;
 
+-- The oldest that wait, in their order, for the seal that this transaction makes; nothing else lets an
+-- event wait no longer.
+create or replace function audit.take_pending(_most int)
+returns table (event_id uuid, leaf_hash bytea)
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+    with taken as (
+        delete from audit.pending where (recorded_at, event_id) in (
+            select recorded_at, event_id from audit.pending order by 1, 2 limit _most)
+        returning recorded_at, event_id, leaf_hash)
+    select event_id, leaf_hash from taken order by recorded_at, event_id;
+$$;
+
 -- The signed statement of how long the log is and what it holds, for whoever keeps it outside of here;
 -- null before the first seal.
 create or replace function audit.newest_checkpoint() returns bytea
