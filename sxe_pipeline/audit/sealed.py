@@ -142,9 +142,11 @@ class _Walk:
 
     def __init__(self, conn: psycopg.Connection, outside: Outside, since: int, seen: Seen) -> None:
         self._conn, self._outside, self._seen = conn, outside, seen
-        self._kept = {one.seal_no: one for one in outside.kept}
-        self._anchored: set[int] = set()
-        self._origin = self._origin_of_log()
+        self._kept: dict[int, list[Checkpoint]] = {}
+        for one in outside.kept:
+            self._kept.setdefault(one.seal_no, []).append(one)
+        self._held: set[int] = set()
+        self._origin, self._now = self._origin_and_time()
         self.tree = merkle.Frontier()
         self._before: _Seal | None = None
         if since:
@@ -178,9 +180,9 @@ class _Walk:
         gone = {*(self._outside.anchors or {}), *self._kept}
         if lost := sum(number > newest for number in gone):
             self._found("a seal is gone whose checkpoint was kept outside", lost)
-        for number, kept in self._kept.items():
-            if number <= newest and number not in self._anchored:
-                self._hold_older(kept)
+        for number in self._kept:
+            if number <= newest and number not in self._held:
+                self._hold_older(number)
 
     def _rest_on(self, since: int) -> None:
         with self._conn.cursor() as cursor:
@@ -233,23 +235,23 @@ class _Walk:
             is_same = False
         if not is_same:
             self._found("a seal is not what its checkpoint says, or was signed by another key")
-        self._anchored.add(found.seal_no)
-        kept = self._kept.get(found.seal_no)
-        if kept is not None:
+        self._held.add(found.seal_no)
+        for kept in self._kept.get(found.seal_no, ()):
             self._compare(kept == stated, found.seal_no)
         if self._outside.anchors is None:
             return
         if (anchor := self._outside.anchors.get(found.seal_no)) is not None:
             self._compare(anchor == found.checkpoint, found.seal_no)
-        elif self._is_late(found.sealed_at):
+        elif self._now - found.sealed_at > seal.LATE:
             self._seen.unanchored += 1
 
-    def _hold_older(self, kept: Checkpoint) -> None:
-        """A checkpoint of before the seal that is rested on: against its row alone."""
+    def _hold_older(self, seal_no: int) -> None:
+        """Checkpoints of before the seal that is rested on: against its row alone."""
         with self._conn.cursor() as cursor:
-            row = cursor.execute(_SEAL + "where seal_no = %s", [kept.seal_no]).fetchone()
-        is_same = row is not None and _Seal(*row).seal_hash.hex() == kept.seal_hash
-        self._compare(is_same, kept.seal_no)
+            row = cursor.execute(_SEAL + "where seal_no = %s", [seal_no]).fetchone()
+        for kept in self._kept[seal_no]:
+            is_same = row is not None and _Seal(*row).seal_hash.hex() == kept.seal_hash
+            self._compare(is_same, seal_no)
 
     def _compare(self, is_same: bool, seal_no: int) -> None:
         if is_same:
@@ -257,16 +259,15 @@ class _Walk:
         else:
             self._found("a seal is not the one whose checkpoint was kept outside")
 
-    def _is_late(self, moment: datetime) -> bool:
-        return datetime.now(moment.tzinfo) - moment > seal.LATE
-
     def _found(self, fault: str, count: int = 1) -> None:
         self._seen.findings[fault] += count
 
-    def _origin_of_log(self) -> str:
+    def _origin_and_time(self) -> tuple[str, datetime]:
         with self._conn.cursor() as cursor:
-            row = cursor.execute("select leaf_hash from audit.leaf where leaf_index = 0").fetchone()
-        return origin_of(row[0]) if row else ""
+            [(first, now)] = cursor.execute(
+                "select (select leaf_hash from audit.leaf where leaf_index = 0), clock_timestamp()"
+            ).fetchall()
+        return origin_of(first) if first else "", now
 
     def _rows(self, since: int) -> Iterator[_Seal]:
         statement = _SEAL + "where seal_no > %s order by seal_no"

@@ -115,7 +115,8 @@ class _Sealer:
     def __init__(self, settings: Settings) -> None:
         self._dsn = settings.need("sealer_dsn")
         self._signer = key_files.audit_of_settings(settings)
-        self._store = Objects(settings.audit_url)
+        # Whoever asks whether this process lives does not wait for minutes of other tries.
+        self._store = Objects(settings.audit_url, is_patient=False)
         self._conn: psycopg.Connection | None = None
 
     def tick(self) -> seal.Sealed:

@@ -38,7 +38,9 @@ def test_a_run_that_reported_its_attestation_is_only_noted(conn, catalog, add):
     assert storage_ids(conn) == catalog.find([ASSET])
 
 
-def test_an_attestation_without_its_materialization_is_reported_again_and_once(conn, catalog, add):
+def test_u8_an_attestation_without_its_materialization_is_reported_again_and_once(
+    conn, catalog, add
+):
     add(1)
     add(2)
     attested = attest(conn)

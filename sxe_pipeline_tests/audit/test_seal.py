@@ -126,39 +126,56 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_u1_who_seals_reads_no_event_and_changes_nothing(change, sealer, store, add):
+def refused(conn, statements):
+    """Those that this login may not do."""
+    no = []
+    for statement in statements:
+        try:
+            conn.execute(statement)
+        except psycopg.errors.InsufficientPrivilege:
+            no.append(statement)
+    return no
+
+
+def test_u1_who_seals_reads_no_event_and_changes_nothing(sealer, store, add):
     add(1)
     seal.tick(sealer, store, SIGNER)
 
-    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        sealer.execute(CHANGES[change])
+    assert refused(sealer, CHANGES.values()) == list(CHANGES.values())
 
 
 @pytest.mark.parametrize("role", ["sxe_social", "sxe_contacts", "sxe_api", "sxe_serve"])
-@pytest.mark.parametrize("table", ["pending", "leaf", "seal"])
-def test_u1_no_other_login_seals_or_unseals(role, table, database):
+def test_u1_no_other_login_seals_or_unseals(role, database):
+    statements = [
+        "select audit.take_pending(1)",
+        *(
+            statement.format(table)
+            for table in ("pending", "leaf", "seal")
+            for statement in (
+                "insert into audit.{} default values",
+                "delete from audit.{} where false",
+                "truncate audit.{}",
+            )
+        ),
+    ]
     with sql.connect(database.dsn(role)) as conn:
         conn.autocommit = True
+        assert refused(conn, statements) == statements
+
+
+def test_u1_not_even_a_superuser_in_replica_mode_changes_what_is_recorded(database):
+    statements = [
+        statement.format(table, column)
+        for table, column in (("event", "actor"), ("leaf", "leaf_hash"), ("seal", "root"))
         for statement in (
-            f"insert into audit.{table} default values",
-            f"delete from audit.{table} where false",
-            f"truncate audit.{table}",
-        ):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                conn.execute(statement)
-
-
-@pytest.mark.parametrize("table", ["event", "leaf", "seal"])
-@pytest.mark.parametrize(
-    "change", ["update audit.{0} set {1} = {1} where false", "delete from audit.{0} where false"]
-)
-def test_u1_not_even_a_superuser_in_replica_mode_changes_what_is_recorded(table, change, database):
-    column = {"event": "actor", "leaf": "leaf_hash", "seal": "root"}[table]
+            "update audit.{0} set {1} = {1} where false",
+            "delete from audit.{0} where false",
+            "truncate audit.{0} cascade",
+        )
+    ]
     with psycopg.connect(database.dsn("postgres"), autocommit=True) as root:
         root.execute("set session_replication_role = replica")
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
-            root.execute(change.format(table, column))
+        assert refused(root, statements) == statements
 
 
 def test_u3_of_eight_writers_with_late_commits_every_committed_event_is_sealed_once(

@@ -173,7 +173,7 @@ def test_a_payload_of_another_form_with_its_right_hash_is_found(database, log, p
         assert [event.data for event in search(reader) if event.event_id == event_id] == [{}]
 
 
-def test_a_forged_materialization_is_found(database, log):
+def test_u8_a_forged_materialization_is_found(database, log):
     log.report(ASSET, {"sxe/audit_events": 1, "sxe/audit_digest": "f" * 64})
 
     assert check(database, log).findings == {
@@ -195,7 +195,7 @@ def test_a_mirrored_materialization_that_is_gone_is_found(database, log):
     assert seen.mirrored == 0
 
 
-def test_a_longer_log_takes_no_more_memory(database, conn, monkeypatch):
+def test_u10_a_longer_log_takes_no_more_memory(database, conn, sealer, store, monkeypatch):
     monkeypatch.setattr("sxe_pipeline.audit.sealed.PAGE", 100)
     peaks = []
     for _ in range(2):
@@ -208,6 +208,7 @@ def test_a_longer_log_takes_no_more_memory(database, conn, monkeypatch):
             )
         with conn.transaction():
             attested = audit.attest(conn, ASSET, "run")
+        seal.tick(sealer, store, SIGNER)
         with sql.connect(database.dsn("sxe_api")) as reader:
             verify(reader, lambda keys: {})  # what is loaded once is loaded
             tracemalloc.start()
@@ -217,7 +218,7 @@ def test_a_longer_log_takes_no_more_memory(database, conn, monkeypatch):
         assert attested.event_count == 3000
         assert seen.findings == {}
 
-    assert seen.attested == 6000
+    assert (seen.attested, seen.sealed, seen.seals) == (6000, 6000, 2)
     assert peaks[1] < peaks[0] * 1.1
 
 

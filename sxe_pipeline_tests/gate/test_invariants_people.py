@@ -216,7 +216,7 @@ def test_the_audit_forms_of_sql_and_python_are_one(world):
     assert payload.event_id("k.x", "s", "k") == world.one("select audit.event_id('k.x', 's', 'k')")
 
 
-def test_each_step_of_a_call_has_its_event(world):
+def test_u6_each_step_of_a_call_has_its_event(world):
     world.cards(21)
     _, begun = world.approved()
     world.settle(*world.send(begun))

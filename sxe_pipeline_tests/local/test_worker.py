@@ -250,3 +250,12 @@ def test_a_container_seals_by_its_own_login_and_key_and_its_end_is_clean(databas
 def test_who_seals_shares_its_container_with_nothing(kinds):
     with pytest.raises(BadInput, match="shares its container with nothing"):
         worker.process_of(kinds)
+
+
+def test_who_seals_loads_neither_dagster_nor_what_reads_tables():
+    loaded = "import sys, sxe_pipeline.local.sealer; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
+
+    assert {"dagster", "pandas", "pyarrow", "duckdb"}.isdisjoint(done.stdout.split())
