@@ -97,6 +97,7 @@ def lived(processes, port, tmp_path_factory):
             _, seen.errors = server.communicate(timeout=60)
     seen.code, seen.left, seen.is_key_left = server.returncode, running(home), seen.key.exists()
     seen.logs = "\n".join(log.read_text() for log in (home / "dagster").glob("*.log"))
+    seen.checkpoints = [file.name for file in (home / "audit" / "checkpoints").glob("*.json")]
     subprocess.run([*SXE, "down", "--reset", "--yes"], env=environment(home), check=True)
     return seen
 
@@ -108,6 +109,10 @@ def test_the_ui_shows_the_assets_and_leaves_nothing_behind(lived, port):
     assert lived.code == 0, lived.errors
     assert lived.left == []
     assert not lived.is_key_left
+
+
+def test_what_was_done_is_sealed_while_the_ui_runs(lived):
+    assert "0000000001.json" in lived.checkpoints, lived.logs
 
 
 def test_code_servers_that_cannot_be_reached_any_more_are_started_anew(lived):
