@@ -19,6 +19,7 @@ from uuid import UUID
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from sxe_pipeline import sign
 from sxe_pipeline.audit import merkle, seal
 from sxe_pipeline.audit import payload as form
 from sxe_pipeline.audit.checkpoints import Checkpoint, origin_of, read, time_of
@@ -76,14 +77,28 @@ class _Seal:
     seal_hash: bytes
     checkpoint: bytes
     key_id: str
-    sealed_at: datetime
+    sealed_at: datetime | None
+
+    def stated(self, origin: str) -> Checkpoint | None:
+        """What its checkpoint has to say; None where no checkpoint can."""
+        if self.sealed_at is None:
+            return None
+        return Checkpoint(
+            origin=origin,
+            seal_no=self.seal_no,
+            tree_size=self.tree_size,
+            root=self.root.hex(),
+            prev_seal_hash=self.prev_seal_hash.hex() if self.prev_seal_hash else None,
+            sealed_at=time_of(self.sealed_at),
+        )
 
 
+# A time that no date of Python can hold was never the server's; it arrives as null.
 _SEAL = (
     "select seal_no, first_leaf, tree_size, root, peaks, prev_seal_hash, seal_hash, checkpoint, "
-    "key_id, sealed_at from audit.seal "
+    "key_id, case when sealed_at between '1970-01-01' and '9999-01-01' then sealed_at end "
+    "from audit.seal "
 )
-# A time that no date of Python can hold was never the server's; it arrives as null.
 _EVENT = (
     "e.event_id, case when e.recorded_at between '1970-01-01' and '9999-01-01' "
     "then e.recorded_at end, e.kind, e.actor, e.subject, e.payload, e.leaf_hash, "
@@ -192,13 +207,14 @@ class _Walk:
                 f"there is no seal {since}; `sxe audit verify` without --since says how many"
             )
         found = _Seal(*row)
-        try:
-            self.tree = merkle.Frontier(found.tree_size, found.peaks)
-        except ValueError:
-            self.tree = merkle.Frontier()
         self._before = found
         self._hold(found)
-        if self.tree.root != found.root:
+        try:
+            self.tree = merkle.Frontier(found.tree_size, found.peaks)
+            is_same = self.tree.root == found.root
+        except (ValueError, TypeError):
+            self.tree, is_same = merkle.Frontier(), False
+        if not is_same:
             self._found("a seal does not fit its leaves")
 
     def _seal(self, found: _Seal) -> None:
@@ -220,20 +236,18 @@ class _Walk:
 
     def _hold(self, found: _Seal) -> None:
         """A seal against its own checkpoint, its key, and whoever kept that checkpoint."""
-        stated = Checkpoint(
-            origin=self._origin,
-            seal_no=found.seal_no,
-            tree_size=found.tree_size,
-            root=found.root.hex(),
-            prev_seal_hash=found.prev_seal_hash.hex() if found.prev_seal_hash else None,
-            sealed_at=time_of(found.sealed_at),
-        )
+        stated = found.stated(self._origin)
         try:
             said = read(found.checkpoint, self._outside.public_keys or None)
-            is_same = said == stated and stated.seal_hash == found.seal_hash.hex()
         except Tampered:
-            is_same = False
-        if not is_same:
+            said = None
+        is_named = found.key_id in sign.key_ids(found.checkpoint)
+        if (
+            said is None
+            or said != stated
+            or said.seal_hash != found.seal_hash.hex()
+            or not is_named
+        ):
             self._found("a seal is not what its checkpoint says, or was signed by another key")
         self._held.add(found.seal_no)
         for kept in self._kept.get(found.seal_no, ()):
@@ -242,7 +256,7 @@ class _Walk:
             return
         if (anchor := self._outside.anchors.get(found.seal_no)) is not None:
             self._compare(anchor == found.checkpoint, found.seal_no)
-        elif self._now - found.sealed_at > seal.LATE:
+        elif found.sealed_at is None or self._now - found.sealed_at > seal.LATE:
             self._seen.unanchored += 1
 
     def _hold_older(self, seal_no: int) -> None:

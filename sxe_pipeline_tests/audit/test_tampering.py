@@ -244,6 +244,41 @@ def test_u2_tampering_by_the_owner_is_found_with_nothing_from_outside(
     assert check(database, store=log).status == "tampered"
 
 
+SEAL_EDITS = {
+    "first_leaf": "first_leaf + 1",
+    "tree_size": "tree_size + 1",
+    "root": "sha256('')",
+    "peaks": "array[sha256('')]",
+    "prev_seal_hash": "sha256('')",
+    "seal_hash": "sha256('')",
+    "checkpoint": "convert_to('{}', 'UTF8')",
+    "key_id": "repeat('a', 64)",
+    "sealed_at": "sealed_at - interval '1 microsecond'",
+}
+
+
+def test_u2_no_column_of_a_seal_can_be_edited(database, log, owner):
+    columns = owner.execute(
+        "select column_name from information_schema.columns "
+        "where table_schema = 'audit' and table_name = 'seal'"
+    ).fetchall()
+    assert {name for (name,) in columns} == {"seal_no", *SEAL_EDITS}
+    edits = [*SEAL_EDITS.items(), ("sealed_at", "'infinity'"), ("peaks", "array[null::bytea]")]
+    for column, value in edits:
+        change = f"update audit.seal set {column} = {{}} where seal_no = 2"
+        [was] = owner.execute(f"select {column} from audit.seal where seal_no = 2").fetchone()
+        with unguarded(owner):
+            owner.execute(change.format(value))
+
+        # Where one rests on a seal begins with its last leaf, not with its first.
+        for since in (0, 1) if column == "first_leaf" else (0, 1, 2):
+            assert check(database, keys=(), since=since).status == "tampered", (column, since)
+
+        with unguarded(owner):
+            owner.execute(change.format("%s"), [was])
+    assert check(database, store=log).status == "whole"
+
+
 @pytest.mark.parametrize("tampering", WITH_THE_KEY, ids=lambda one: one.__name__)
 def test_u2_another_key_is_found_by_the_pinned_one(tampering, database, log, owner, tmp_path):
     do(tampering, owner, tmp_path)
