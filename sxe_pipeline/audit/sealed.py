@@ -213,8 +213,9 @@ class _Walk:
             self.tree = merkle.Frontier(found.tree_size, found.peaks)
             is_same = self.tree.root == found.root
         except (ValueError, TypeError):
-            self.tree, is_same = merkle.Frontier(), False
+            is_same = False
         if not is_same:
+            self.tree = merkle.Frontier()  # nothing goes on from what is no tree
             self._found("a seal does not fit its leaves")
 
     def _seal(self, found: _Seal) -> None:
