@@ -157,7 +157,7 @@ def _check_seals(conn: psycopg.Connection, outside: sealed.Outside, seen: Verifi
             f"{found.unanchored:,} checkpoints are not in their store; `sxe worker seal --once` "
             "puts the newest, older ones were deleted there"
         )
-    if not outside.public_keys and found.seals:
+    if not outside.public_keys and (found.seals or seen.since):
         seen.unsure.append(
             "no key was given to check who sealed; --key FILE, the public half of the sealer's key"
         )

@@ -328,6 +328,7 @@ def test_a_verifier_may_rest_on_an_earlier_seal(seal_no, database, log):
     assert (seen.status, seen.findings) == ("whole", {})
     assert (seen.sealed, seen.seals) == (6 - 2 * seal_no, 3 - seal_no)
     assert f"resting on seal {seal_no}" in seen.lines()[0]
+    assert check(database, store=log, since=seal_no, keys=()).status == "cannot_tell", "no key"
 
 
 @pytest.mark.parametrize("tampering", [edit_a_seal, reorder_leaves, remove_trailing_seals])
