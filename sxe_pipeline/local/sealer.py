@@ -63,9 +63,9 @@ def run(
         health.served(health_host, health_port) as spoken,
         contextlib.closing(_Sealer(held.settings)) as sealer,
     ):
-        due, looked, said = 0.0, 0.0, ""
+        due, looked, said, is_well = 0.0, 0.0, "", False
         while not stop.asked:
-            now, is_well = time.monotonic(), not said
+            now = time.monotonic()
             try:
                 if now < due and now - looked >= LOOK_S:
                     looked = now
