@@ -67,15 +67,14 @@ def run(
         while not stop.asked:
             now = time.monotonic()
             try:
-                if now < due and now - looked >= LOOK_S:
+                if now >= due or (not said and now - looked >= LOOK_S):
                     looked = now
                     held.keep_up()
-                    due = now if sealer.is_full() else due
-                if now >= due:
-                    done = sealer.tick()
-                    due, said, is_well = now + EVERY_S, "", True
-                    if done.seals or done.anchored:
-                        say(done.sentence())
+                    if now >= due or sealer.is_full():
+                        done = sealer.tick()
+                        due, said, is_well = now + EVERY_S, "", True
+                        if done.seals or done.anchored:
+                            say(done.sentence())
             except (psycopg.Error, SxeError) as error:
                 due, is_well = now + AGAIN_S, isinstance(error, Busy)
                 sealer.close()
