@@ -16,4 +16,5 @@ grant execute on function audit.take_pending(int) to sxe_sealer;
 grant select, insert on audit.leaf, audit.seal to sxe_sealer;
 grant execute on function audit.newest_checkpoint() to sxe_social, sxe_contacts, sxe_api, sxe_serve;
 grant select on audit.pending, audit.leaf, audit.seal to sxe_api;
+grant execute on function audit.unsealed_since() to sxe_social;
 grant select (seal_no, first_leaf, tree_size, root, seal_hash, sealed_at) on audit.seal to sxe_social;

@@ -21,6 +21,12 @@ alter table audit.event enable always trigger await_seal;
 alter table audit.leaf enable always trigger refuse_change;
 alter table audit.seal enable always trigger refuse_change;
 
+-- Since when something waits: for who tells people that nobody seals.
+create or replace function audit.unsealed_since() returns timestamptz
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select min(recorded_at) from audit.pending;
+$$;
+
 -- The oldest that wait, in their order, for the seal that this transaction makes; nothing else lets an
 -- event wait no longer.
 create or replace function audit.take_pending(_most int)
