@@ -130,6 +130,7 @@ def lead_card_batches(
         for day in days:
             work.finish(conn, work.NIGHT, day.isoformat())
         attested = audit.attest_days(conn, "handoff/lead_card_batches", context.run.run_id, days)
+        face.log_attested(context, {d: [e.metadata for e in a.each] for d, a in attested.items()})
         for day in days:
             of_day = [outcome for outcome in outcomes if outcome.day == day]
             context.add_asset_metadata(
@@ -243,7 +244,9 @@ def lead_contact_batches(
             actor="asset:handoff/lead_contact_batches",
             now=datetime.now(UTC),
         )
-        attestation = audit.attest(conn, "handoff/lead_contact_batches", context.run.run_id)
+        attestation = audit.attest(
+            conn, "handoff/lead_contact_batches", context.run.run_id, subject=done.batch_id
+        )
     return dg.MaterializeResult(
         metadata={
             **face.counts(rows=done.row_count, seq=done.batch_key.seq, state=done.state),
