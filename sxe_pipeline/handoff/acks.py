@@ -69,7 +69,10 @@ def checked(said: object) -> dict[str, Any]:
             "and errors of {path, rule, count}, and nothing else; see contracts/ack"
         )
     fields = cast(dict[str, Any], said)
-    strange = [e for e in fields.get("errors", ()) if e["path"] not in _paths()]
+    errors = fields.get("errors", ())
+    if len({(e["path"], e["rule"]) for e in errors}) < len(errors):
+        raise BadInput("an error is named twice; count it once by column and rule")
+    strange = [e for e in errors if e["path"] not in _paths()]
     if strange:
         raise BadInput(
             f"{len(strange)} errors have a path that is no column of a contract; write the column, "

@@ -34,6 +34,9 @@ begin
         handoff.next_seq(b.contract), b.event_id)
     on conflict (batch_id) do update set state = 'published', manifest = excluded.manifest,
         manifest_sha256 = excluded.manifest_sha256, published_at = excluded.published_at,
-        published_seq = excluded.published_seq, event_id = excluded.event_id;
+        published_seq = excluded.published_seq, event_id = excluded.event_id
+    returning * into b;
+    -- Whether it was answered is lost with the rest: it is due again, and the same answer is taken again.
+    perform handoff.deliver(b, 'recovery');
     return true;
 end $$;
