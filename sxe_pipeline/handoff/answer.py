@@ -66,8 +66,8 @@ def send(api: str, key: str, batch_id: str, said: Mapping[str, Any]) -> Answer:
             json.dumps(said),
             {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
         )
-        reply = connection.getresponse()
-        status, body = reply.status, reply.read(MAX_BYTES + 1)
+        with connection.getresponse() as reply:
+            status, body = reply.status, reply.read(MAX_BYTES + 1)
     except (OSError, http.client.HTTPException):
         raise StoreUnavailable(
             "the API does not answer; send it again, the same twice is one"
