@@ -22,8 +22,12 @@ class Readers(World):
         self.tokens, self.keys, self._published = tokens, {}, 0
 
     def close(self):
-        super().close()
+        self.leave()
         drop(self.database)
+
+    def leave(self):
+        """Log out of a database that is somebody else's to drop."""
+        super().close()
 
     @property
     def serve(self):

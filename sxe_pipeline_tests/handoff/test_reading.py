@@ -21,6 +21,7 @@ from sxe_pipeline.errors import (
     Tampered,
 )
 from sxe_pipeline.handoff import answer, reading, sources
+from sxe_pipeline_tests.cli.terminal import typed
 from sxe_pipeline_tests.handoff import ack_server
 from sxe_pipeline_tests.handoff.contacts import contacts
 
@@ -240,3 +241,33 @@ def test_a4_what_is_no_key_is_not_sent(key):
         answer.send(api.url, key, "0" * 32, {})
 
     assert api.asked == []
+
+
+def test_a_consumer_answers_at_a_terminal_by_file_or_over_the_api(
+    readers, handed, signer, tmp_path
+):
+    _, folder = handed
+    pinned, out = tmp_path / "signing.pub", tmp_path / "ack.json"
+    pinned.write_bytes(signer.public_pem(["lead_card"]))
+    words = ("batch", "ack", str(folder), "--key", str(pinned), "--status", "accepted")
+    home = tmp_path / "home"
+
+    to_file = typed(home, *words, "--error", "bio=pattern=2", "--out", str(out))
+    with ack_server.served(readers.database.dsn("sxe_serve")) as api:
+        key = readers.keys["acme"].text
+        sent = typed(home, *words, "--api", api.url, "--json", SXE_API_KEY=key)
+        conflict = typed(home, *words, "--error", "bio=enum=1", "--api", api.url, SXE_API_KEY=key)
+        keyless = typed(home, *words, "--api", api.url)
+
+    assert (to_file.exit_code, json.loads(out.read_text())["errors"]) == (0, [ERROR])
+    assert json.loads(sent.stdout)["answer"]["is_new"] is True
+    assert (conflict.exit_code, keyless.exit_code) == (5, 3)
+    assert not any(key in done.output for done in (to_file, sent, conflict, keyless))
+    for more in (
+        (),
+        ("--out", str(out)),
+        ("--out", "x", "--api", api.url),
+        ("--error", "bio", "--out", "y"),
+    ):
+        assert typed(home, *words, *more).exit_code == 2, more
+    assert not home.exists(), "a consumer needs no home and no database"
