@@ -64,20 +64,14 @@ class Readers(World):
         batch_id = f"{self._published:032x}"
         is_contact = contract == "lead_contact"
         conn = conn or (self.contacts if is_contact else self.social)
-        day = f"20{10 + self._published // 300}-{1 + self._published // 25 % 12:02d}-"
-        conn.execute(
-            "select handoff.build(%s, %s, '0.1.0', %s, %s, %s, %s, null, %s, '', %s, now(), 'job')",
-            [
-                *(batch_id, contract, market, f"{day}{1 + self._published % 25:02d}"),
-                *((REQUEST, self._published) if is_contact else (None, None)),
-                *(rows, self.manifest(batch_id)),
-            ],
+        self.owner(
+            "insert into handoff.batch (batch_id, contract, contract_version, market, day, "
+            "request_id, seq, state, row_count, manifest, manifest_sha256, keys_sha256) values "
+            "(%s, %s, '0.1.0', %s, date '2020-01-01' + %s, %s, %s, 'building', %s, '', %s, %s)",
+            *(batch_id, contract, market, self._published),
+            *((REQUEST, self._published) if is_contact else (None, None)),
+            *(rows, self.manifest(batch_id), keys),
         )
-        if keys:
-            conn.commit()
-            self.owner(
-                "update handoff.batch set keys_sha256 = %s where batch_id = %s", keys, batch_id
-            )
         if finish:
             conn.execute("select handoff.finish(%s, 'job')", [batch_id])
             conn.commit()

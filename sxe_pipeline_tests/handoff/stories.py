@@ -5,6 +5,7 @@ Here: writing a story into the tables, past every function. What it amounts to i
 
 import dataclasses
 import secrets
+from uuid import uuid4
 
 from psycopg.types.json import Jsonb
 
@@ -54,15 +55,25 @@ def lay(readers, name, story):
         *(name, name, story.market, story.since, story.within),
     )
     _batches(run, name, story)
-    for at, is_put in [*((h, True) for h in story.heads), *((h, False) for h in story.unput)]:
+    for number, (at, is_put) in enumerate(
+        [*((h, True) for h in story.heads), *((h, False) for h in story.unput)]
+    ):
+        head = {
+            "contract": name,
+            "major": 1,
+            "seq": number + 1,
+            "prev_sha256": "ab" * 32 if number else None,
+            "bytes": "",
+            "sha256": secrets.token_hex(32),
+            "last_published_seq": 1,
+            "event_id": str(uuid4()),
+        }
         run(
-            "insert into handoff.head (contract, seq, prev_sha256, bytes, sha256, "
-            "last_published_seq, made_at, expires_at, put_at, event_id) select %s, s.n + 1, "
-            "case when s.n > 0 then repeat('a', 64) end, '', %s, 1, t.at, t.at + interval '36 h', "
-            "case when %s then t.at end, gen_random_uuid() "
-            "from (select count(*) as n from handoff.head where contract = %s) s, "
-            "(select now() - %s * interval '1 day' as at) t",
-            *(name, secrets.token_hex(32), is_put, name, at),
+            "insert into handoff.head select (jsonb_populate_record(null::handoff.head, %s || "
+            "jsonb_build_object('made_at', t.at, 'expires_at', t.at + interval '36 h', "
+            "'put_at', case when %s then t.at end))).* "
+            "from (select now() - %s * interval '1 day' as at) t",
+            *(Jsonb(head), is_put, at),
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.handoff import publish
+from sxe_pipeline.handoff import publish, reading
 from sxe_pipeline.handoff.chain import BatchKey
 
 PAGE = contracts_root().parent / "docs" / "consumer.md"
@@ -49,3 +49,5 @@ def test_every_example_of_the_page_runs_on_a_published_batch(
 
     assert len(names["cards"]) == len(names["same"]) == 20
     assert names["bad"] == 0
+    read = reading.read(names["folder"], signer.public_key, status="accepted")
+    assert names["ack"] == read.said
