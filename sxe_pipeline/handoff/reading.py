@@ -4,10 +4,10 @@ Here: what a consumer computes from the files and the pinned key alone, and neve
 manifest. Not here: what an acknowledgement may hold (`acks`), the hash of the keys (`proof`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -62,7 +62,7 @@ def read(
         fields["contract"], fields["contract_version"], fields["contract_sha256"], files.beside
     )
     tables = [
-        _keys(files, entry["name"], proof.columns(contract))
+        _keys(files.open, entry["name"], proof.columns(contract))
         for entry in fields["files"]
         if entry["format"] == "parquet"
     ]
@@ -76,9 +76,9 @@ def read(
     return Read(fields["batch_id"], contract.id, checked(said))
 
 
-def _keys(files: verify.Files, name: str, columns: Sequence[str]) -> pa.Table:
+def _keys(opened: Callable[[str], BinaryIO], name: str, columns: Sequence[str]) -> pa.Table:
     try:
-        with files.open(name) as stream:
+        with opened(name) as stream:
             return pq.read_table(stream, columns=list(columns)).select(columns)
     except (pa.ArrowException, KeyError, OSError):
         raise Tampered(
