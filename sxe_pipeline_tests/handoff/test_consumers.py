@@ -1,6 +1,8 @@
 """Consumers, what they are told of, and the keys by which they are known."""
 
 import hashlib
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -80,6 +82,33 @@ def test_who_subscribes_while_a_batch_is_published_misses_none(readers):
     readers.subscribe("acme")
 
     assert readers.delivered("acme") == [batch]
+
+
+def test_who_subscribes_and_who_publishes_do_not_wait_for_each_other(readers):
+    """The one holds the contract and delivers to the consumer that the other one holds."""
+    readers.add("acme", "lead_card")
+    batch = readers.publish(finish=False)
+    waiting = (
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' "
+        "and datname = current_database()"
+    )
+    with psycopg.connect(readers.database.dsn("postgres")) as publisher:
+        publisher.execute("select handoff.next_seq('lead_card')")
+        person = threading.Thread(target=readers.subscribe, args=["acme"], kwargs={"market": "x"})
+        person.start()
+        while not readers.one(waiting):
+            time.sleep(0.01)
+        publisher.execute("set lock_timeout = '10s'")
+        made = publisher.execute(
+            "select handoff.deliver_to('acme', b, 'job', '1 h', false) from handoff.batch b "
+            "where batch_id = %s",
+            [batch],
+        ).fetchone()
+    person.join(30)
+
+    assert made == (True,)
+    assert readers.delivered("acme") == [batch]
+    assert len(consumers.consumers(readers.api)[0].subscriptions) == 2
 
 
 def test_a_name_is_used_once_and_ends_with_its_keys(readers):

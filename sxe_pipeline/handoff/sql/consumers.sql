@@ -24,13 +24,15 @@ language sql stable as $$
                      and s.market in ('*', _market) and s.until is null);
 $$;
 
--- The consumer, locked: what belongs to one is changed by one person at a time.
+-- The consumer, locked: what belongs to one is changed by one person at a time. A delivery to it is no
+-- change of it: whoever publishes does not wait for a person who waits for whoever publishes.
 create or replace function handoff.live_consumer(_consumer text) returns handoff.consumer
 language plpgsql as $$
 declare
     c handoff.consumer;
 begin
-    select * into c from handoff.consumer where consumer = _consumer and ended_at is null for update;
+    select * into c from handoff.consumer where consumer = _consumer and ended_at is null
+    for no key update;
     if c.consumer is null then
         perform gate.refuse('SXNOF', 'there is no such consumer; see sxe consumers list');
     end if;
