@@ -322,6 +322,7 @@ def test_p9_a_batch_that_is_adopted_after_a_restore_is_delivered_and_due_again(r
     batch = "d" * 32
     fields = {"batch_id": batch, "contract": "lead_card", "contract_version": "0.1.0"}
     fields |= {"market": "makers", "day": "2026-01-01", "row_count": 3}
+    fields |= {"kind": "full", "remove_count": 0}
     with readers.social.transaction():
         readers.social.execute("select ops.doubt_store('handoff', 9)")
         for adopted in (True, False):
