@@ -64,6 +64,7 @@ def test_every_verb_has_help_and_none_is_a_stub():
             "eval",
             "batch",
             "audit",
+            "consumers",
             "contracts",
             "keys",
             "migrate",

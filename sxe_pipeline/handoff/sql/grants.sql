@@ -1,6 +1,6 @@
 -- A tier moves its batches by functions; what was published is changed by nobody.
 
-grant usage on schema handoff to sxe_social, sxe_contacts, sxe_api;
+grant usage on schema handoff to sxe_social, sxe_contacts, sxe_api, sxe_serve;
 grant select on handoff.batch, handoff.head to sxe_social, sxe_contacts, sxe_api;
 grant select on handoff.signing_key to sxe_social, sxe_contacts;
 grant execute on function
@@ -20,3 +20,13 @@ grant execute on function
     handoff.make_head(text, int, bytea, text), handoff.adopt_head(text, int, bytea),
     handoff.note_head_put(text, int, bigint)
     to sxe_social, sxe_contacts;
+
+-- Of consumers: people act by a token, consumers by a key; no login reads or writes a table.
+grant execute on function
+    handoff.add_consumer(text, text), handoff.end_consumer(text, text),
+    handoff.subscribe(text, text, text, text, boolean, interval, interval),
+    handoff.unsubscribe(text, text, text, text),
+    handoff.add_key(text, text, bytea, text[], text[], timestamptz), handoff.revoke_key(text, text),
+    handoff.enter_ack(text, text, text, jsonb), handoff.show_consumers(), handoff.slo_of(text)
+    to sxe_api;
+grant execute on function handoff.put_ack(bytea, text, jsonb), handoff.slo(bytea) to sxe_serve;
