@@ -10,3 +10,8 @@ grant execute on function
                   text),
     handoff.abandon(text, text), handoff.finish(text, text)
     to sxe_social, sxe_contacts;
+grant usage on schema handoff to sxe_serve;
+grant execute on function
+    handoff.served_key(bytea), handoff.served_head(bytea, text, bigint),
+    handoff.served_batches(bytea, text, bigint, int), handoff.served_batch(bytea, text)
+    to sxe_serve;

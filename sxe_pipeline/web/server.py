@@ -1,0 +1,128 @@
+"""The HTTP server: uvicorn, hurried along.
+
+uvicorn waits for ever for the head of a request that begins slowly, answers what is no HTTP with
+plain text, and reads on behind an answer for as long as somebody sends. Here: the protocol that
+does none of that, and a server that ends when it is asked to. Not here: what is answered (`app`).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import h11
+import msgspec
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sxe_pipeline.web import problems
+
+HEAD_S = 10.0
+"""For the head of a request to arrive, and for the first one of a connection to begin."""
+
+CONNECTIONS = 512
+GRACE_S = 25
+"""For answers that are under way when the end is asked for."""
+
+
+class Hurried(H11Protocol):
+    """A connection on which the head of a request has to come in time."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request; where there are too many already, do not."""
+        super().connection_made(transport)
+        self._hurry()
+        if len(self.connections) > CONNECTIONS:
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing any more."""
+        self._rest()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came: a whole head ends the waiting, the beginning of one begins it."""
+        super().data_received(data)
+        if self.cycle is None or self.cycle.response_complete:
+            self._hurry()
+        else:
+            self._rest()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request; behind an answer nobody goes on sending the last one."""
+        self._rest()
+        super().on_response_complete()
+        if self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY:
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that this is no HTTP, as a problem."""
+        body = msgspec.json.encode(
+            {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": msg}
+        )
+        head = h11.Response(
+            status_code=400,
+            headers=[
+                (b"content-type", problems.MEDIA_TYPE.encode()),
+                (b"content-length", str(len(body)).encode()),
+                (b"connection", b"close"),
+            ],
+            reason=b"Bad Request",
+        )
+        for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _hurry(self) -> None:
+        if self._late is None and not self.transport.is_closing():
+            self._late = self.loop.call_later(HEAD_S, self.transport.close)
+
+    def _rest(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+class Server(uvicorn.Server):
+    """Serves until it is told that the end was asked for; signals are somebody else's."""
+
+    def __init__(self, config: uvicorn.Config, is_over: Callable[[], bool]) -> None:
+        super().__init__(config)
+        self._is_over = is_over
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None."""
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end."""
+        self.should_exit = self.should_exit or self._is_over()
+        return await super().on_tick(counter)
+
+
+def server(app: ASGIApp, host: str, port: int, is_over: Callable[[], bool]) -> Server:
+    """A server of an application; `run` serves until the end is asked for.
+
+    Args:
+        app: What answers.
+        host: An interface.
+        port: Of it; 0 is a free one.
+        is_over: Asked ten times a second.
+    """
+    options: dict[str, Any] = {
+        "http": Hurried,
+        "ws": "none",
+        "loop": "asyncio",
+        "lifespan": "off",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_keep_alive": 30,
+        "timeout_graceful_shutdown": GRACE_S,
+    }
+    return Server(uvicorn.Config(app, host, port, **options), is_over)

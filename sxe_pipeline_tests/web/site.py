@@ -1,0 +1,133 @@
+"""The API on a real port over a real database and store, and a client that sends anything."""
+
+import contextlib
+import dataclasses
+import datetime as dt
+import hashlib
+import http.client
+import json
+import secrets
+import socket
+import threading
+import uuid
+
+import psycopg
+
+from sxe_pipeline import schema
+from sxe_pipeline.handoff import publish
+from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.store import sql
+from sxe_pipeline.store.objects import Objects
+from sxe_pipeline.web import app, limits, server
+from sxe_pipeline.web.asking import Serving
+from sxe_pipeline.web.database import Database
+
+MUCH = limits.Rate(per_second=10_000, burst=10_000)
+DAY = dt.date(2026, 3, 10)
+NOW = dt.datetime(2026, 3, 11, 4, 0, tzinfo=dt.UTC)
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def json(self):
+        return json.loads(self.body)
+
+    def is_problem(self):
+        """Whether it is one of RFC 9457 that says what the status line says."""
+        return (
+            self.headers["content-type"] == "application/problem+json"
+            and self.json()["status"] == self.status
+            and self.json()["type"] == "about:blank"
+        )
+
+
+class Site:
+    """A served home."""
+
+    def __init__(self, database, signer, port, objects):
+        self.database, self.signer, self.port, self.objects = database, signer, port, objects
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, path, key=None, method="GET", headers=None, body=None):
+        """One request over a connection of its own."""
+        conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        proof = {"Authorization": f"Bearer {key}"} if key else {}
+        with contextlib.closing(conn):
+            conn.request(method, path, body=body, headers=proof | (headers or {}))
+            got = conn.getresponse()
+            return Answer(got.status, got.headers, got.read())
+
+    def socket(self):
+        """A bare connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+    def key(self, contracts=("lead_card",), markets=("*",), consumer=None, for_=30):
+        """A live key of a consumer, as the database would make it."""
+        name, text = consumer or f"c_{secrets.token_hex(4)}", f"sxe_{secrets.token_urlsafe(32)}"
+        with self.as_owner() as conn:
+            conn.execute(
+                "insert into handoff.consumer (consumer, event_id) values (%s, %s) "
+                "on conflict do nothing",
+                [name, uuid.uuid4()],
+            )
+            conn.execute(
+                "insert into handoff.api_key (key_sha256, consumer, contracts, markets, "
+                "expires_at, event_id) values (%s, %s, %s, %s, "
+                "clock_timestamp() + %s * interval '1 day', %s)",
+                [sha256(text), name, list(contracts), list(markets), for_, uuid.uuid4()],
+            )
+        return text
+
+    def publish(self, rows, market="x_general", day=DAY, contract="lead_card", batch_key=None):
+        """A batch, as its tier publishes it."""
+        login = "sxe_contacts" if contract == "lead_contact" else "sxe_social"
+        with sql.connect(self.database.dsn(login)) as conn:
+            return publish.publish(
+                conn,
+                self.objects,
+                contract=schema.load(contract, "0.1.0"),
+                batch_key=batch_key or BatchKey(market, day),
+                rows=rows,
+                signer=self.signer,
+                actor="test",
+                now=NOW,
+            )
+
+    @contextlib.contextmanager
+    def as_owner(self):
+        with psycopg.connect(self.database.dsn("postgres"), autocommit=True) as conn:
+            yield conn
+
+
+def sha256(text):
+    return hashlib.sha256(text.encode()).digest()
+
+
+@contextlib.contextmanager
+def served(database, store, signer, *, key_rate=MUCH, address_rate=MUCH, dsn=None):
+    """A site that answers until this ends."""
+    connections = Database(dsn or database.dsn("sxe_serve"))
+    objects = Objects(store)
+    made = app.make(Serving(connections, objects), key_rate=key_rate, address_rate=address_rate)
+    over = threading.Event()
+    listening = socket.create_server(("127.0.0.1", 0))
+    runs = server.server(made, "127.0.0.1", 0, over.is_set)
+    thread = threading.Thread(target=runs.run, args=([listening],), daemon=True)
+    thread.start()
+    try:
+        yield Site(database, signer, listening.getsockname()[1], objects)
+    finally:
+        over.set()
+        thread.join(timeout=30)
+        connections.close()
+        listening.close()
+    assert not thread.is_alive(), "it ends when it is asked to"
