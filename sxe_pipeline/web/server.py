@@ -31,6 +31,11 @@ class Hurried(H11Protocol):
 
     _late: asyncio.TimerHandle | None = None
 
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        # What is asked for may hold a key that somebody put in the wrong place.
+        self.access_log = False
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request; where there are too many already, do not."""
         super().connection_made(transport)
