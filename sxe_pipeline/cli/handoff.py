@@ -7,31 +7,24 @@ Here: listing, checking, printing. Not here: publishing (`tier1.build`) and the 
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 from sxe_pipeline import contracts_root, settings
-from sxe_pipeline.cli import progress
+from sxe_pipeline.cli import acks, progress
+from sxe_pipeline.cli.addresses import Address
 from sxe_pipeline.cli.logins import api_connection
 from sxe_pipeline.cli.output import answer, as_json, dry_run, table
 from sxe_pipeline.errors import BadInput
 
 
-class Address(click.Path):
-    """A folder that is there, or the address of one."""
-
-    def __init__(self) -> None:
-        super().__init__(exists=True, path_type=Path)
-
-    def convert(self, value: Any, *context: Any) -> Any:
-        """An address stays as it was typed."""
-        return value if "://" in str(value) else super().convert(value, *context)
-
-
 @click.group()
 def batch() -> None:
     """Batches that were handed off."""
+
+
+batch.add_command(acks.batch_ack)
+batch.add_command(acks.batch_status)
 
 
 @batch.command("list")

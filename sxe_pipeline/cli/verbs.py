@@ -71,7 +71,7 @@ def _consuming() -> tuple[click.Command, ...]:
 
 
 def _operating() -> tuple[click.Command, ...]:
-    from sxe_pipeline.cli import keys, local, people, recover, status, worker
+    from sxe_pipeline.cli import consumers, keys, local, people, recover, status, worker
 
     return (
         status.status,
@@ -80,6 +80,7 @@ def _operating() -> tuple[click.Command, ...]:
         recover.recover,
         people.people,
         keys.keys,
+        consumers.consumers,
         worker.worker,
         local.env,
         local.down,
@@ -100,7 +101,18 @@ SECTIONS = (
     Section("Read batches", ("batch", "contracts"), _consuming),
     Section(
         "Operate",
-        ("status", "migrate", "doctor", "recover", "people", "keys", "worker", "env", "down"),
+        (
+            "status",
+            "migrate",
+            "doctor",
+            "recover",
+            "people",
+            "keys",
+            "consumers",
+            "worker",
+            "env",
+            "down",
+        ),
         _operating,
     ),
 )

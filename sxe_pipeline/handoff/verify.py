@@ -71,12 +71,20 @@ class _Readable(Protocol):
     def open(self, key: str) -> BinaryIO: ...
 
 
-class _Files(Protocol):
-    def names(self) -> list[str]: ...
+class Files(Protocol):
+    """What a batch is made of: `open` raises NotFound; `beside` opens what lies beside it."""
 
-    def open(self, name: str) -> BinaryIO: ...
+    def names(self) -> list[str]:
+        """Every file and folder."""
+        ...
 
-    def beside(self, name: str) -> BinaryIO: ...
+    def open(self, name: str) -> BinaryIO:
+        """One of them."""
+        ...
+
+    def beside(self, name: str) -> BinaryIO:
+        """A file below the folder of all batches."""
+        ...
 
 
 def verify(
@@ -98,7 +106,7 @@ def verify(
             regular one, or the two formats hold different rows.
         ContractBroken: All bytes are the sender's, but the rows do not meet their contract.
     """
-    files = _Folder(source) if isinstance(source, Path) else _Stored(source)
+    files = files_of(source)
     with _opened(files, manifest.NAME) as stream:
         sealed = stream.read(MAX_MANIFEST_BYTES + 1)
     if len(sealed) > MAX_MANIFEST_BYTES:
@@ -130,6 +138,11 @@ def verify(
         request_id=fields.get("request_id"),
         seq=fields.get("seq"),
     )
+
+
+def files_of(source: Path | Prefix) -> "Files":
+    """The files of a batch by name, none of them checked."""
+    return _Folder(source) if isinstance(source, Path) else _Stored(source)
 
 
 class _Folder:
@@ -202,7 +215,7 @@ class _Stored:
         return self._objects.open(f"{above}/{name}" if above else name)
 
 
-def _opened(files: _Files, name: str) -> BinaryIO:
+def _opened(files: Files, name: str) -> BinaryIO:
     try:
         return files.open(name)
     except NotFound:
@@ -213,7 +226,7 @@ def _opened(files: _Files, name: str) -> BinaryIO:
     raise Tampered(f"{name} is listed in the manifest and missing; do not use the batch")
 
 
-def _only_listed(files: _Files, fields: dict[str, Any]) -> None:
+def _only_listed(files: Files, fields: dict[str, Any]) -> None:
     listed = {entry["name"] for entry in fields["files"]}
     known = listed | {name.rpartition("/")[0] for name in listed} | {manifest.NAME}
     extra = [n for n in files.names() if n not in known and not _HALF_WRITTEN.search(n)]
@@ -224,7 +237,7 @@ def _only_listed(files: _Files, fields: dict[str, Any]) -> None:
         )
 
 
-def _same_bytes(files: _Files, entry: dict[str, Any]) -> None:
+def _same_bytes(files: Files, entry: dict[str, Any]) -> None:
     digest, size = hashlib.sha256(), 0
     for chunk in _chunks(files, entry["name"]):
         digest.update(chunk)
@@ -235,13 +248,13 @@ def _same_bytes(files: _Files, entry: dict[str, Any]) -> None:
         raise Tampered(f"{entry['name']} differs from the manifest; do not use the batch")
 
 
-def _chunks(files: _Files, name: str) -> Iterator[bytes]:
+def _chunks(files: Files, name: str) -> Iterator[bytes]:
     with _opened(files, name) as stream:
         while chunk := stream.read(_CHUNK):
             yield chunk
 
 
-def _same_content(files: _Files, fields: dict[str, Any], contract: Contract) -> None:
+def _same_content(files: Files, fields: dict[str, Any], contract: Contract) -> None:
     """The rows meet the contract, both formats hold the same ones, and the batch id is theirs."""
     columnar, lines = (
         [entry for entry in fields["files"] if entry["format"] == kind]
@@ -259,7 +272,7 @@ def _same_content(files: _Files, fields: dict[str, Any], contract: Contract) -> 
 
 
 def _same_rows(
-    files: _Files,
+    files: Files,
     columnar: dict[str, Any],
     lines: dict[str, Any],
     contract: Contract,

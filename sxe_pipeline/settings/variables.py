@@ -92,6 +92,7 @@ SECRETS = {
     "SXE_BROKER_URL",
     "SXE_KEYSET",
     "SXE_TOKEN",
+    "SXE_API_KEY",
     *CREDENTIALS,
     *STORE_SECRETS,
 }

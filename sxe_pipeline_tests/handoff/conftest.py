@@ -13,7 +13,10 @@ from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests.databases import TEMPLATE, copy_of, drop
+from sxe_pipeline_tests.gate.world import World
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, DAY, NOW, at
+from sxe_pipeline_tests.handoff.readers import Readers
 from sxe_pipeline_tests.handoff.whole import batch_bytes, fields_and_parts, lay
 
 SEEN = dt.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=dt.UTC)
@@ -215,3 +218,25 @@ def write(contract, signer):
         return folder
 
     return batch
+
+
+@pytest.fixture(scope="module")
+def staffed(server):
+    """A database of two admins and whoever enters acknowledgements: what `readers` copies."""
+    made = copy_of(server, TEMPLATE)
+    world = World(made)
+    world.bootstrap()
+    world.person("ben", "ack")
+    world.person("ana", "request")
+    world.close()
+    yield made, world.tokens
+    drop(made)
+
+
+@pytest.fixture
+def readers(staffed):
+    """People with tokens, consumers with keys, and batches to be delivered."""
+    template, tokens = staffed
+    made = Readers(copy_of(template.state, template.name), dict(tokens))
+    yield made
+    made.close()

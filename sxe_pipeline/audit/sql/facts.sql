@@ -58,6 +58,25 @@ union all
 select 'token', event_id, principal::text, made_at, '{principal.added,principal.token_added}'
 from gate.token
 union all
+select 'consumer', event_id, consumer, made_at, '{consumer.added}' from handoff.consumer
+union all
+select 'ended consumer', ended_event_id, consumer, ended_at, '{consumer.ended}'
+from handoff.consumer where ended_at is not null
+union all
+select 'subscription', event_id, consumer, since, '{subscription.added}' from handoff.subscription
+union all
+select 'ended subscription', until_event_id, consumer, until, '{subscription.ended}'
+from handoff.subscription where until is not null
+union all
+select 'consumer key', event_id, consumer, made_at, '{consumer_key.added}' from handoff.api_key
+union all
+select 'revoked consumer key', revoked_event_id, consumer, revoked_at, '{consumer_key.revoked}'
+from handoff.api_key where revoked_at is not null
+union all
+select 'delivery', event_id, consumer, delivered_at, '{delivery.made}' from handoff.delivery
+union all
+select 'ack', event_id, consumer, acked_at, '{ack.received}' from handoff.ack
+union all
 select 'suppression', event_id, card_id, added_at, '{suppression.added}' from privacy.suppression;
 $$;
 
@@ -86,6 +105,12 @@ begin
                  ('decision', '{proposal.confirmed,proposal.rejected}'),
                  ('token', '{principal.added,principal.token_added}'),
                  ('retired key', '{key.retired}'),
+                 ('consumer', '{consumer.added}'), ('ended consumer', '{consumer.ended}'),
+                 ('subscription', '{subscription.added}'),
+                 ('ended subscription', '{subscription.ended}'),
+                 ('consumer key', '{consumer_key.added}'),
+                 ('revoked consumer key', '{consumer_key.revoked}'),
+                 ('delivery', '{delivery.made}'), ('ack', '{ack.received}'),
                  ('suppression', '{suppression.added}')) as one (fact, kinds)
     join audit.event e on e.kind = any (one.kinds)
     where not exists (select from audit.facts() f where f.fact = one.fact and f.event_id = e.event_id)

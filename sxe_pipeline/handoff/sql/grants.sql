@@ -1,6 +1,6 @@
 -- A tier moves its batches by functions; what was published is changed by nobody.
 
-grant usage on schema handoff to sxe_social, sxe_contacts, sxe_api;
+grant usage on schema handoff to sxe_social, sxe_contacts, sxe_api, sxe_serve;
 grant select on handoff.batch to sxe_social, sxe_contacts, sxe_api;
 grant select on handoff.signing_key to sxe_social, sxe_contacts;
 grant execute on function handoff.key_of(bytea) to sxe_social, sxe_contacts;
@@ -10,7 +10,16 @@ grant execute on function
                   text),
     handoff.abandon(text, text), handoff.finish(text, text)
     to sxe_social, sxe_contacts;
-grant usage on schema handoff to sxe_serve;
+
+-- Of consumers: people act by a token, consumers by a key; no login reads or writes a table.
+grant execute on function
+    handoff.add_consumer(text, text), handoff.end_consumer(text, text),
+    handoff.subscribe(text, text, text, text, boolean, interval, interval),
+    handoff.unsubscribe(text, text, text, text),
+    handoff.add_key(text, text, bytea, text[], text[], timestamptz), handoff.revoke_key(text, text),
+    handoff.enter_ack(text, text, text, jsonb), handoff.show_consumers(), handoff.slo_of(text)
+    to sxe_api;
+grant execute on function handoff.put_ack(bytea, text, jsonb), handoff.slo(bytea) to sxe_serve;
 grant execute on function
     handoff.served_key(bytea), handoff.served_head(bytea, text, bigint),
     handoff.served_batches(bytea, text, bigint, int), handoff.served_batch(bytea, text)
