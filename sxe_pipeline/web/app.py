@@ -12,7 +12,7 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
 from sxe_pipeline.handoff import serve
-from sxe_pipeline.web import batches, contracts, files, heads, limits, problems
+from sxe_pipeline.web import acks, batches, checkpoints, contracts, files, heads, limits, problems
 from sxe_pipeline.web.asking import Serving
 from sxe_pipeline.web.door import Door, Known
 
@@ -46,7 +46,9 @@ def make(
     app.state.serving = serving
 
     def identify(key_sha256: bytes) -> Known:
-        return serving.database.call(lambda conn: Known(serve.caller(conn, key_sha256)))
+        return serving.database.call(
+            lambda conn: Known(serve.caller(conn, key_sha256), checkpoints.newest_number(conn))
+        )
 
     app.add_middleware(Door, identify=identify, key_rate=key_rate, address_rate=address_rate)
     return app
@@ -71,8 +73,8 @@ def bare() -> FastAPI:
         },
     )
     problems.install(app)
-    for router in (contracts.router, heads.router, batches.router, files.router):
-        app.include_router(router, dependencies=[Depends(_KEY)])
+    for room in (contracts, heads, batches, files, acks, checkpoints):
+        app.include_router(room.router, dependencies=[Depends(_KEY)])
     app.include_router(_open)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
@@ -92,7 +94,11 @@ def _described(app: FastAPI) -> dict[str, Any]:
         made = get_openapi(
             title=app.title, version=app.version, summary=app.summary, routes=app.routes
         )
-        made["components"]["schemas"] |= {"Problem": problems.SCHEMA, "Envelope": _ENVELOPE}
+        made["components"]["schemas"] |= {
+            "Problem": problems.SCHEMA,
+            "Envelope": _ENVELOPE,
+            "Ack": acks.described(),
+        }
         app.openapi_schema = made
     return app.openapi_schema
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import psycopg
 
 from sxe_pipeline.errors import Busy, StoreUnavailable
-from sxe_pipeline.store import sql
+from sxe_pipeline.store import functions, sql
 
 T = TypeVar("T")
 
@@ -67,7 +67,8 @@ class Database:
 
     def _used(self, conn: psycopg.Connection, work: Callable[[psycopg.Connection], T]) -> T:
         try:
-            return work(conn)
+            with functions.translated_errors():
+                return work(conn)
         except psycopg.InterfaceError:
             conn.close()
             raise StoreUnavailable("the database went away; try again") from None

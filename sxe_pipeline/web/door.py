@@ -1,7 +1,7 @@
 """What every request passes before anything is asked of a route.
 
-Here: the id of a request, the proof of who asks, how much he may ask and send, and how long he may
-take. Nothing is let in that does not hold a live key, but for what `OPEN` names: a route that
+Here: the id of a request, the proof of who asks, how much he may ask and send, and how long that
+may take. Nothing is let in that does not hold a live key, but for what `OPEN` names: a route that
 somebody forgot to close is closed. Not here: what a key may see, which the database decides.
 """
 
@@ -31,9 +31,6 @@ MOST_BYTES = 64 << 10
 
 BODY_S = 10.0
 """For a whole body to arrive."""
-
-SEND_S = 60.0
-"""For a piece of an answer to be taken; it is no bound on the whole."""
 
 _ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 _KEY = re.compile(r"[\x21-\x7e]{16,256}")
@@ -164,7 +161,7 @@ class _Body:
 
 
 class _Answer:
-    """What we send: with the headers of every answer, and only while somebody takes it."""
+    """What we send, with the headers of every answer."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._scope, self._send = scope, send
@@ -180,11 +177,7 @@ class _Answer:
                 headers["SXE-Checkpoint"] = str(state["seal_no"])
             headers.setdefault("Cache-Control", "private, no-cache")
             headers["X-Content-Type-Options"] = "nosniff"
-        try:
-            async with asyncio.timeout(SEND_S):
-                await self._send(message)
-        except TimeoutError:
-            raise ConnectionAbortedError("nobody takes the answer") from None
+        await self._send(message)
 
     async def instead(self, answer: Response, receive: Receive) -> None:
         """Answer after something failed, if nothing was sent yet; else break the connection off."""

@@ -3,12 +3,14 @@
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import lru_cache
 from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Header, Path
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from sxe_pipeline import schema
 from sxe_pipeline.errors import NotFound, Tampered
@@ -62,7 +64,7 @@ def file(
     if (url := objects.presigned(key, LENT_S)) is not None:
         return RedirectResponse(url, 307, {"Cache-Control": "no-store"})
     is_same = if_range in (None, f'"{entry["sha256"]}"')
-    return _streamed(objects.open(key), entry, asked_range if is_same else None)
+    return _part(objects.open(key), entry, asked_range if is_same else None)
 
 
 @router.get(
@@ -81,18 +83,32 @@ def rows(asking: Asks, batch_id: BatchId) -> Response:
     batch = asking.batch(batch_id)
     _must_be_within_reach(batch)
     entries = [e for e in manifest.files_of(batch.manifest) if e["name"].startswith("_jsonl/")]
-    objects = asking.serving.objects
-    streams = [objects.open(f"{batch.folder}/{entry['name']}") for entry in entries[:1]]
+    objects, held = asking.serving.objects, ExitStack()
+
+    def opened(entry: dict[str, Any]) -> BinaryIO:
+        return held.enter_context(objects.open(f"{batch.folder}/{entry['name']}"))
+
+    first = [opened(entry) for entry in entries[:1]]  # before anything is said of success
 
     def read() -> Iterator[bytes]:
         for entry in entries:
-            stream = streams.pop() if streams else objects.open(f"{batch.folder}/{entry['name']}")
-            with stream:
-                yield from _whole(stream, entry)
+            yield from _whole(first.pop() if first else opened(entry), entry)
+            held.close()
 
     length = sum(entry["bytes"] for entry in entries)
-    headers = {"Content-Length": str(length)}
-    return StreamingResponse(read(), headers=headers, media_type=NDJSON)
+    return _Streamed(held, read(), headers={"Content-Length": str(length)}, media_type=NDJSON)
+
+
+class _Streamed(StreamingResponse):
+    """A stream that lets go of its files however it ends, if it never begins, too."""
+
+    def __init__(self, held: ExitStack, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._held:
+            await super().__call__(scope, receive, send)
 
 
 @lru_cache(maxsize=64)
@@ -117,7 +133,7 @@ _ELSEWHERE = (
 )
 
 
-def _streamed(stream: BinaryIO, entry: dict[str, Any], asked: str | None) -> Response:
+def _part(stream: BinaryIO, entry: dict[str, Any], asked: str | None) -> Response:
     size = int(entry["bytes"])
     headers = {"ETag": f'"{entry["sha256"]}"', "Accept-Ranges": "bytes"}
     span = _span(asked, size)
@@ -131,8 +147,10 @@ def _streamed(stream: BinaryIO, entry: dict[str, Any], asked: str | None) -> Res
         (begin, end), status = span, 206
         headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - begin)
+    held = ExitStack()
+    held.enter_context(stream)
     kind = _KINDS[entry["format"]]
-    return StreamingResponse(_read(stream, begin, end), status, headers, kind)
+    return _Streamed(held, _read(stream, begin, end), status, headers, kind)
 
 
 def _span(asked: str | None, size: int) -> tuple[int, int] | None:
@@ -153,14 +171,13 @@ def _span(asked: str | None, size: int) -> tuple[int, int] | None:
 
 
 def _read(stream: BinaryIO, begin: int, end: int) -> Iterator[bytes]:
-    with stream:
-        stream.seek(begin)
-        while begin < end:
-            chunk = stream.read(min(_CHUNK, end - begin))
-            if not chunk:
-                raise Tampered("a file is shorter than its manifest says")
-            begin += len(chunk)
-            yield chunk
+    stream.seek(begin)
+    while begin < end:
+        chunk = stream.read(min(_CHUNK, end - begin))
+        if not chunk:
+            raise Tampered("a file is shorter than its manifest says")
+        begin += len(chunk)
+        yield chunk
 
 
 def _whole(stream: BinaryIO, entry: dict[str, Any]) -> Iterator[bytes]:

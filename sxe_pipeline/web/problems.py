@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from sxe_pipeline import logs
-from sxe_pipeline.errors import BadInput, Busy, NotFound, StoreUnavailable, SxeError
+from sxe_pipeline.errors import BadInput, Busy, Conflict, NotFound, StoreUnavailable, SxeError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -25,7 +25,7 @@ _TEXTS = {
     500: "this is our fault; tell us the request id",
     503: "the service cannot answer now; try again",
 }
-_STATUSES: dict[type[SxeError], int] = {BadInput: 422}
+_STATUSES: dict[type[SxeError], int] = {BadInput: 422, Conflict: 409}
 """Errors whose text is made of our own words, and goes out."""
 
 

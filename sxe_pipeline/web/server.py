@@ -1,8 +1,9 @@
 """The HTTP server: uvicorn, hurried along.
 
-uvicorn waits for ever for the head of a request that begins slowly, answers what is no HTTP with
-plain text, and reads on behind an answer for as long as somebody sends. Here: the protocol that
-does none of that, and a server that ends when it is asked to. Not here: what is answered (`app`).
+uvicorn waits for ever for the head of a request that begins slowly and for whoever takes no answer,
+says in plain text what is no HTTP, and reads on behind an answer for as long as somebody sends.
+Here: the protocol that does none of that, and a server that ends when it is asked to. Not here:
+what is answered (`app`).
 """
 
 import asyncio
@@ -21,15 +22,19 @@ from sxe_pipeline.web import problems
 HEAD_S = 10.0
 """For the head of a request to arrive, and for the first one of a connection to begin."""
 
+SEND_S = 60.0
+"""For what is ready to be sent to be taken; it is no bound on a whole answer."""
+
 CONNECTIONS = 512
 GRACE_S = 25
 """For answers that are under way when the end is asked for."""
 
 
 class Hurried(H11Protocol):
-    """A connection on which the head of a request has to come in time."""
+    """A connection on which the head of a request comes in time, and answers are taken."""
 
     _late: asyncio.TimerHandle | None = None
+    _stuck: asyncio.TimerHandle | None = None
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
@@ -46,6 +51,7 @@ class Hurried(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
         self._rest()
+        self._move_on()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -62,6 +68,16 @@ class Hurried(H11Protocol):
         super().on_response_complete()
         if self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY:
             self.transport.close()
+
+    def pause_writing(self) -> None:
+        """Wait for somebody to take what is ready."""
+        super().pause_writing()
+        self._stuck = self.loop.call_later(SEND_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Somebody did."""
+        self._move_on()
+        super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
         """Say that this is no HTTP, as a problem."""
@@ -84,6 +100,11 @@ class Hurried(H11Protocol):
     def _hurry(self) -> None:
         if self._late is None and not self.transport.is_closing():
             self._late = self.loop.call_later(HEAD_S, self.transport.close)
+
+    def _move_on(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def _rest(self) -> None:
         if self._late is not None:

@@ -2,18 +2,25 @@
 
 import pytest
 
-from sxe_pipeline_tests import databases
-from sxe_pipeline_tests.handoff.conftest import cards, contract, signer  # noqa: F401
+from sxe_pipeline_tests.databases import copy_of
+from sxe_pipeline_tests.handoff.conftest import cards, contract, signer, staffed  # noqa: F401
+from sxe_pipeline_tests.handoff.readers import Readers
 from sxe_pipeline_tests.web.site import served
 
 
 @pytest.fixture(scope="module")
-def site(server, signer, tmp_path_factory):  # noqa: F811
-    database = databases.copy_of(server, databases.TEMPLATE)
-    store = (tmp_path_factory.mktemp("web") / "handoff").as_uri()
-    with served(database, store, signer) as made:
+def people(staffed):  # noqa: F811
+    """Admins with tokens, and consumers as they are added."""
+    template, tokens = staffed
+    made = Readers(copy_of(template.state, template.name), dict(tokens))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def site(people, signer, tmp_path_factory):  # noqa: F811
+    with served(people, (tmp_path_factory.mktemp("web") / "handoff").as_uri(), signer) as made:
         yield made
-    databases.drop(database)
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +30,6 @@ def batch(site, cards):  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def key(site):
-    """A key that sees every market of `lead_card`."""
+def key(site, batch):
+    """A key that sees every market of `lead_card`; the batch was delivered to its consumer."""
     return site.key(consumer="reader")

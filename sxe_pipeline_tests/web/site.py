@@ -3,15 +3,11 @@
 import contextlib
 import dataclasses
 import datetime as dt
-import hashlib
 import http.client
 import json
 import secrets
 import socket
 import threading
-import uuid
-
-import psycopg
 
 from sxe_pipeline import schema
 from sxe_pipeline.handoff import publish
@@ -50,8 +46,9 @@ class Answer:
 class Site:
     """A served home."""
 
-    def __init__(self, database, signer, port, objects):
-        self.database, self.signer, self.port, self.objects = database, signer, port, objects
+    def __init__(self, people, signer, port, objects):
+        self.people, self.database = people, people.database
+        self.signer, self.port, self.objects = signer, port, objects
 
     @property
     def url(self):
@@ -70,22 +67,12 @@ class Site:
         """A bare connection."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
 
-    def key(self, contracts=("lead_card",), markets=("*",), consumer=None, for_=30):
-        """A live key of a consumer, as the database would make it."""
-        name, text = consumer or f"c_{secrets.token_hex(4)}", f"sxe_{secrets.token_urlsafe(32)}"
-        with self.as_owner() as conn:
-            conn.execute(
-                "insert into handoff.consumer (consumer, event_id) values (%s, %s) "
-                "on conflict do nothing",
-                [name, uuid.uuid4()],
-            )
-            conn.execute(
-                "insert into handoff.api_key (key_sha256, consumer, contracts, markets, "
-                "expires_at, event_id) values (%s, %s, %s, %s, "
-                "clock_timestamp() + %s * interval '1 day', %s)",
-                [sha256(text), name, list(contracts), list(markets), for_, uuid.uuid4()],
-            )
-        return text
+    def key(self, contracts=("lead_card",), markets=(), consumer=None, **terms):
+        """A live key of a consumer that is subscribed to every market of its contracts."""
+        name = consumer or f"c_{secrets.token_hex(4)}"
+        self.people.add(name, *contracts, key=False, **terms)
+        self.people.key(name, contracts=contracts, markets=markets)
+        return self.people.keys[name].text
 
     def publish(self, rows, market="x_general", day=DAY, contract="lead_card", batch_key=None):
         """A batch, as its tier publishes it."""
@@ -102,29 +89,21 @@ class Site:
                 now=NOW,
             )
 
-    @contextlib.contextmanager
-    def as_owner(self):
-        with psycopg.connect(self.database.dsn("postgres"), autocommit=True) as conn:
-            yield conn
-
-
-def sha256(text):
-    return hashlib.sha256(text.encode()).digest()
-
 
 @contextlib.contextmanager
-def served(database, store, signer, *, key_rate=MUCH, address_rate=MUCH, dsn=None):
+def served(people, store, signer, *, key_rate=MUCH, address_rate=MUCH, dsn=None):
     """A site that answers until this ends."""
-    connections = Database(dsn or database.dsn("sxe_serve"))
+    connections = Database(dsn or people.database.dsn("sxe_serve"))
     objects = Objects(store)
     made = app.make(Serving(connections, objects), key_rate=key_rate, address_rate=address_rate)
     over = threading.Event()
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)  # the system takes megabytes
     runs = server.server(made, "127.0.0.1", 0, over.is_set)
     thread = threading.Thread(target=runs.run, args=([listening],), daemon=True)
     thread.start()
     try:
-        yield Site(database, signer, listening.getsockname()[1], objects)
+        yield Site(people, signer, listening.getsockname()[1], objects)
     finally:
         over.set()
         thread.join(timeout=30)

@@ -9,9 +9,10 @@ import time
 
 import pytest
 
+from sxe_pipeline.handoff import consumers
 from sxe_pipeline.web import app, door, limits, server
 from sxe_pipeline_tests import databases
-from sxe_pipeline_tests.web.site import served, sha256
+from sxe_pipeline_tests.web.site import served
 
 WRONG = [
     pytest.param({}, id="none"),
@@ -31,12 +32,18 @@ def routes():
             yield method.upper(), re.sub(r"\{batch_id\}", "0" * 32, re.sub(r"\{seq\}", "1", path))
 
 
+def paths_of(given):
+    for route in given:
+        inner = getattr(route, "original_router", None)
+        yield from paths_of(inner.routes) if inner else [route.path]
+
+
 def test_every_route_is_closed_to_whoever_has_no_key(site):
     closed = [(m, p) for m, p in routes() if p not in door.OPEN]
 
     answers = [site.ask(re.sub(r"\{\w+\}", "x", path), method=m) for m, path in closed]
 
-    assert len(closed) >= 9
+    assert len(closed) >= 11
     assert {a.status for a in answers} == {401}
     assert all(a.is_problem() for a in answers)
     assert all(a.headers["www-authenticate"] == 'Bearer realm="sxe"' for a in answers)
@@ -44,10 +51,10 @@ def test_every_route_is_closed_to_whoever_has_no_key(site):
 
 def test_no_route_stands_outside_of_what_is_described():
     described = {path for _, path in routes()}
-    real = {getattr(route, "path", None) for route in app.bare().routes}
+    real = list(paths_of(app.bare().routes))
 
     assert {"/healthz", "/openapi.json"} >= door.OPEN
-    assert len(described) == len({r for r in real if r} - {"/openapi.json"})
+    assert len(real) - 1 == len(described) >= 12
 
 
 @pytest.mark.parametrize("headers", WRONG)
@@ -59,17 +66,21 @@ def test_a4_without_a_live_key_nothing_is_answered(site, path, headers):
 
 
 def test_a4_a_key_that_expired_or_was_revoked_is_none(site):
-    past, revoked, live = site.key(for_=-1), site.key(), site.key()
-    assert site.ask("/v1/contracts", revoked).status == 200
+    past, revoked, ended, live = (
+        site.key(consumer=name) for name in ("past", "revoked", "ended", "live")
+    )
+    assert [site.ask("/v1/contracts", k).status for k in (past, revoked, ended)] == [200] * 3
 
-    with site.as_owner() as conn:
-        conn.execute(
-            "update handoff.api_key set revoked_at = clock_timestamp() where key_sha256 = %s",
-            [sha256(revoked)],
-        )
+    site.people.owner(
+        "update handoff.api_key set made_at = now() - interval '2 days', "
+        "expires_at = now() - interval '1 day' where consumer = 'past'"
+    )
+    token, digits = site.people.tokens["cho"], site.people.keys["revoked"].sha256.hex()
+    consumers.revoke_key(site.people.api, token, digits[:12])
+    consumers.end(site.people.api, token, "ended")
 
-    statuses = [site.ask("/v1/contracts", k).status for k in (past, revoked, live, live.upper())]
-    assert statuses == [401, 401, 200, 401]
+    keys = (past, revoked, ended, live, live.upper())
+    assert [site.ask("/v1/contracts", k).status for k in keys] == [401, 401, 401, 200, 401]
 
 
 def test_a4_no_key_is_stored_or_logged(site, caplog):
@@ -82,16 +93,18 @@ def test_a4_no_key_is_stored_or_logged(site, caplog):
         site.ask("/v1/contracts", key + "x")
 
     assert key not in caplog.text
-    with site.as_owner() as conn:
-        stored = conn.execute("select key_sha256 from handoff.api_key").fetchall()
-        assert all(len(value) == 32 for (value,) in stored)
+    whole = site.people.one("select string_agg(k::text, '') from handoff.api_key k")
+    assert key not in whole
+    assert (
+        site.people.one("select count(*) from audit.event where payload like %s", pattern(key)) == 0
+    )
 
 
-def test_health_needs_no_key_and_no_database(server, signer, tmp_path):
+def test_health_needs_no_key_and_no_database(people, signer, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     nowhere = f"postgresql://sxe_serve:x@127.0.0.1:{port}/sxe"
-    with served(None, tmp_path.as_uri(), signer, dsn=nowhere) as lone:
+    with served(people, tmp_path.as_uri(), signer, dsn=nowhere) as lone:
         assert lone.ask("/healthz").json() == {"status": "ok"}
         assert "/v1/batches" in lone.ask("/openapi.json").json()["paths"]
         got = lone.ask("/v1/contracts", "x" * 43)
@@ -99,29 +112,24 @@ def test_health_needs_no_key_and_no_database(server, signer, tmp_path):
     assert (got.status, got.headers["retry-after"], got.is_problem()) == (503, "5", True)
 
 
-def test_a_database_that_comes_back_is_found_again(server, signer, tmp_path):
-    database = databases.copy_of(server, databases.TEMPLATE)
-    root = databases.superuser(server)
-    with served(database, tmp_path.as_uri(), signer) as made:
-        key = made.key()
-        assert made.ask("/v1/contracts", key).status == 200
-        databases.log_out(database)
-        assert made.ask("/v1/contracts", key).status == 200, "a lost connection costs nobody"
-        root.execute(f"alter database {database.name} allow_connections false")
-        databases.log_out(database)
-        away = made.ask("/v1/contracts", key)
-        root.execute(f"alter database {database.name} allow_connections true")
-        back = made.ask("/v1/contracts", key)
-    databases.drop(database)
+def test_a_database_that_comes_back_is_found_again(site, key):
+    root, name = databases.superuser(site.database.state), site.database.name
+    assert site.ask("/v1/contracts", key).status == 200
+    end_sessions(site)
+    assert site.ask("/v1/contracts", key).status == 200, "a lost connection costs nobody"
+    root.execute(f"alter database {name} allow_connections false")
+    end_sessions(site)
+    away = site.ask("/v1/contracts", key)
+    root.execute(f"alter database {name} allow_connections true")
+    back = site.ask("/v1/contracts", key)
 
     assert (away.status, away.is_problem(), back.status) == (503, True, 200)
 
 
 def test_who_asks_too_often_is_told_when_to_come_again(site, signer, tmp_path):
     slow = limits.Rate(per_second=0.5, burst=3)
-    with served(
-        site.database, tmp_path.as_uri(), signer, key_rate=slow, address_rate=slow
-    ) as strict:
+    store = tmp_path.as_uri()
+    with served(site.people, store, signer, key_rate=slow, address_rate=slow) as strict:
         known, other = site.key(), site.key()
         mine = [strict.ask("/v1/contracts", known).status for _ in range(5)]
         theirs = strict.ask("/v1/contracts", other).status
@@ -175,7 +183,7 @@ def test_a_head_that_drips_is_cut_off(site, key, monkeypatch):
     answered = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     with site.socket() as fresh, site.socket() as silent, site.socket() as used:
         used.sendall(answered)
-        assert used.recv(4096).startswith(b"HTTP/1.1 200 ")
+        assert read_to(used, b'"ok"}').startswith(b"HTTP/1.1 200 ")
         began = time.monotonic()
         for byte in b"GET /healthz HTTP/1.1\r\nX-Slow: " + b"x" * 1000:
             try:
@@ -205,15 +213,14 @@ def test_a_body_that_drips_is_cut_off(site, key, monkeypatch):
 
 
 def test_whoever_takes_no_answer_is_let_go(site, key, cards, monkeypatch):
-    monkeypatch.setattr(door, "SEND_S", 0.5)
-    batch = site.publish(cards(9000, market="large"), market="large")
+    monkeypatch.setattr(server, "SEND_S", 0.5)
+    batch = site.publish(cards(4000, market="large"), market="large")
     with site.socket() as line:
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         line.sendall(
             f"GET /v1/batches/{batch.batch_id}/rows HTTP/1.1\r\nHost: x\r\n"
             f"Authorization: Bearer {key}\r\n\r\n".encode()
         )
-        time.sleep(3)
+        time.sleep(2)
         got = everything(line)
 
     declared = int(re.search(rb"content-length: (\d+)", got)[1])
@@ -224,7 +231,6 @@ def test_whoever_takes_no_answer_is_let_go(site, key, cards, monkeypatch):
     "said",
     [
         *(
-            b"GET / HTTP/9.9\r\n\r\n",
             b"\x16\x03\x01\x02\x00\x01\x00",
             b"GET /\xff HTTP/1.1\r\n\r\n",
         ),
@@ -266,40 +272,59 @@ def test_many_at_once_share_a_few_connections(site, key):
     with concurrent.futures.ThreadPoolExecutor(32) as crowd:
         asked = [crowd.submit(site.ask, "/v1/contracts", key) for _ in range(200)]
         assert {done.result().status for done in asked} == {200}
-    with site.as_owner() as conn:
-        [count] = conn.execute(
-            "select count(*) from pg_stat_activity where usename = 'sxe_serve' and datname = %s",
-            [site.database.name],
-        ).fetchone()
+    count = site.people.one(
+        "select count(*) from pg_stat_activity where usename = 'sxe_serve' and datname = %s "
+        "and application_name = 'sxe serve'",
+        site.database.name,
+    )
 
     assert count <= 8
 
 
 def test_the_login_of_the_api_reads_no_table(site):
     """But for what says which package the database fits."""
-    with site.as_owner() as conn:
-        readable = conn.execute(
-            "select c.oid::regclass::text from pg_class c join pg_namespace n "
-            "on n.oid = c.relnamespace where c.relkind in ('r', 'v', 'm', 'p', 'f') "
-            "and n.nspname not in ('pg_catalog', 'information_schema') "
-            "and has_schema_privilege('sxe_serve', n.oid, 'usage') "
-            "and (has_table_privilege('sxe_serve', c.oid, "
-            "     'select, insert, update, delete, truncate, references, trigger') "
-            "  or has_any_column_privilege('sxe_serve', c.oid, 'select, insert, update'))"
-        ).fetchall()
-        functions = conn.execute(
-            "select n.nspname || '.' || p.proname, p.prosecdef, p.proargnames[1] from pg_proc p "
-            "join pg_namespace n on n.oid = p.pronamespace "
-            "where n.nspname in ('handoff', 'gate', 'privacy', 'audit', 'contacts', 'ingest', "
-            "'social', 'cards') and has_schema_privilege('sxe_serve', n.oid, 'usage') "
-            "and has_function_privilege('sxe_serve', p.oid, 'execute')"
-        ).fetchall()
+    readable = site.people.owner(
+        "select c.oid::regclass::text from pg_class c join pg_namespace n "
+        "on n.oid = c.relnamespace where c.relkind in ('r', 'v', 'm', 'p', 'f') "
+        "and n.nspname not in ('pg_catalog', 'information_schema') "
+        "and has_schema_privilege('sxe_serve', n.oid, 'usage') "
+        "and (has_table_privilege('sxe_serve', c.oid, "
+        "     'select, insert, update, delete, truncate, references, trigger') "
+        "  or has_any_column_privilege('sxe_serve', c.oid, 'select, insert, update'))"
+    )
+    functions = site.people.owner(
+        "select n.nspname || '.' || p.proname, p.prosecdef, p.proargnames[1] from pg_proc p "
+        "join pg_namespace n on n.oid = p.pronamespace "
+        "where n.nspname in ('handoff', 'gate', 'privacy', 'audit', 'contacts', 'ingest', "
+        "'social', 'cards') and has_schema_privilege('sxe_serve', n.oid, 'usage') "
+        "and has_function_privilege('sxe_serve', p.oid, 'execute')"
+    )
 
     assert {name for (name,) in readable} == {"ops.revision", "ops.stamp"}
     assert len(functions) >= 4
     for name, is_definer, first in functions:
         assert is_definer, name
         assert first == "_key_sha256" or name == "audit.newest_checkpoint", name
+
+
+def end_sessions(site):
+    """End what the API holds; those who test it stay."""
+    databases.superuser(site.database.state).execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where datname = %s and application_name = 'sxe serve'",
+        [site.database.name],
+    )
+
+
+def pattern(text):
+    return f"%{text}%".encode()
+
+
+def read_to(line, end):
+    got = b""
+    while not got.endswith(end):
+        got += line.recv(4096)
+    return got
 
 
 def everything(line):

@@ -1,6 +1,15 @@
 -- What the API reads for a consumer. Its login runs these and reads no table: each takes the hash of a key,
 -- and answers what that key sees and nothing else.
 
+-- Whether a key sees a contract at all: some market of it.
+create or replace function handoff.sees(_k handoff.api_key, _contract text) returns boolean
+language sql stable as $$
+    select _contract = any (_k.contracts)
+       and exists (select from handoff.subscription s
+                   where s.consumer = _k.consumer and s.contract = _contract and s.until is null
+                     and (s.market = '*' or _k.markets && array['*', s.market]));
+$$;
+
 -- Whose key it is, and of what.
 create or replace function handoff.served_key(_key_sha256 bytea)
 returns table (consumer text, contracts text[], markets text[])
@@ -8,7 +17,8 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp a
 declare
     k handoff.api_key := handoff.authenticate(_key_sha256);
 begin
-    return query select k.consumer::text, k.contracts, k.markets;
+    return query select k.consumer::text,
+        array(select c from unnest(k.contracts) c where handoff.sees(k, c) order by c), k.markets;
 end $$;
 
 -- The head of that number, the newest without one. A head is signed as a whole: whoever sees a market of the
@@ -21,7 +31,7 @@ declare
 begin
     return query
         select h.seq, h.bytes, h.sha256::text from handoff.head h
-        where h.contract = _contract and h.contract = any (k.contracts) and (_seq is null or h.seq = _seq)
+        where h.contract = _contract and handoff.sees(k, _contract) and (_seq is null or h.seq = _seq)
         order by h.seq desc limit 1;
 end $$;
 
