@@ -81,7 +81,7 @@ def caller(conn: psycopg.Connection, key_sha256: bytes) -> Caller:
 
 
 def head(
-    conn: psycopg.Connection, key_sha256: bytes, contract: str, seq: int | None = None
+    conn: psycopg.Connection, key_sha256: bytes, contract: str, major: int | None, seq: int | None
 ) -> Head | None:
     """A head of a contract.
 
@@ -89,9 +89,10 @@ def head(
         conn: The login `sxe_serve`.
         key_sha256: Of the consumer's key.
         contract: The contract's id.
+        major: Of its version, each of which has heads of its own; None is the newest.
         seq: Its number; None is the newest.
     """
-    rows = function_rows(conn, "handoff.served_head", key_sha256, contract, seq)
+    rows = function_rows(conn, "handoff.served_head", key_sha256, contract, major, seq)
     return next((Head(*row) for row in rows), None)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -20,6 +20,11 @@ from sxe_pipeline.web.asking import (
 ENVELOPE = "application/json"
 """A DSSE envelope is JSON; what it holds, its payload type says."""
 
+Major = Annotated[
+    int | None,
+    Query(ge=0, le=2**31 - 1, description="Of the contract's version; by default the newest."),
+]
+
 router = APIRouter(tags=["heads"])
 _SAID = {
     200: {
@@ -32,9 +37,11 @@ _SAID = {
 
 
 @router.get("/v1/heads/{contract}", response_class=Response, responses=_SAID)
-def newest_head(asking: Asks, contract: ContractId, if_none_match: IfNoneMatch = None) -> Response:
+def newest_head(
+    asking: Asks, contract: ContractId, major: Major = None, if_none_match: IfNoneMatch = None
+) -> Response:
     """The newest head of a contract."""
-    return _head(asking, contract, None, if_none_match)
+    return _head(asking, contract, major, None, if_none_match)
 
 
 @router.get("/v1/heads/{contract}/{seq}", response_class=Response, responses=_SAID)
@@ -42,14 +49,17 @@ def head(
     asking: Asks,
     contract: ContractId,
     seq: Annotated[int, Path(ge=1, le=2**63 - 1)],
+    major: Major = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The head of a number, which never changes."""
-    return _head(asking, contract, seq, if_none_match)
+    return _head(asking, contract, major, seq, if_none_match)
 
 
-def _head(asking: Asking, contract: str, seq: int | None, if_none_match: str | None) -> Response:
-    found = asking.read(serve.head, contract, seq)
+def _head(
+    asking: Asking, contract: str, major: int | None, seq: int | None, if_none_match: str | None
+) -> Response:
+    found = asking.read(serve.head, contract, major, seq)
     if found is None:
         raise HTTPException(404)
     return exact(found.bytes, found.sha256, if_none_match, ENVELOPE)

@@ -7,6 +7,7 @@ from http.client import IncompleteRead
 import pytest
 
 from sxe_pipeline.handoff import manifest
+from sxe_pipeline.store import sql
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, OTHER, at, contacts
 
 DAYS = [(n, DAY + n * NEXT) for n in range(3)]
@@ -83,6 +84,21 @@ def test_a_stream_of_rows_that_were_changed_in_the_store_never_ends_well(site, k
         site.ask(f"/v1/batches/{batch.batch_id}/rows", key)
 
 
+def test_of_a_batch_whose_time_is_over_the_manifest_alone_is_left(site, key, cards):
+    old = site.publish(cards(2, seed=5, market="old"), "old")
+    site.publish(cards(2, seed=6, market="old"), "old", DAY + NEXT)
+    with sql.connect(site.database.dsn("sxe_social")) as conn:
+        conn.execute("select handoff.begin_expiry(%s, 'said', 'job')", [old.batch_id])
+
+    path = f"/v1/batches/{old.batch_id}"
+    listed = site.ask(path, key)
+    name = manifest.files_of(listed.body)[0]["name"]
+    gone = [site.ask(f"{path}/{end}", key) for end in ("rows", f"files/{name}")]
+
+    assert listed.status == 200
+    assert [(a.status, a.is_problem()) for a in gone] == [(410, True)] * 2
+
+
 def test_a_page_says_where_the_next_begins(site, cards):
     key = site.key(markets=["paged"])
     made = [site.publish(cards(2, seed=n, market="paged"), "paged", day) for n, day in DAYS]
@@ -134,6 +150,27 @@ def test_no_contact_passes_through(site):
     assert [a.status for a in answers] == [501, 501]
     assert all(a.is_problem() for a in answers)
     assert b"@" not in listed.body + b"".join(a.body for a in answers)
+
+
+def test_a_head_is_answered_as_it_was_signed(site, key):
+    heads = {(0, 1): b'{"a":0}', (0, 2): b'{"b":0}', (1, 1): b'{"c":0}'}
+    for (major, seq), data in heads.items():
+        site.people.owner(
+            "insert into handoff.head (contract, major, seq, prev_sha256, bytes, sha256, "
+            "last_published_seq, expires_at, event_id) values ('lead_card', %s, %s, %s, %s, %s, "
+            "1, now() + interval '36 hours', gen_random_uuid())",
+            *(major, seq, None if seq == 1 else "0" * 64, data, hashlib.sha256(data).hexdigest()),
+        )
+
+    def got(end):
+        return site.ask(f"/v1/heads/lead_card{end}", key)
+
+    assert got("").body == got("?major=1").body == got("/1").body == heads[1, 1]
+    assert got("?major=0").body == got("/2?major=0").body == heads[0, 2]
+    assert [got(end).status for end in ("/2", "/3?major=0", "?major=2")] == [404] * 3
+    tag = got("").headers["etag"]
+    assert tag == f'"{hashlib.sha256(heads[1, 1]).hexdigest()}"'
+    assert site.ask("/v1/heads/lead_card", key, headers={"If-None-Match": tag}).status == 304
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,10 @@
 grant usage on schema handoff to sxe_social, sxe_contacts, sxe_api, sxe_serve;
 grant select on handoff.batch to sxe_social, sxe_contacts, sxe_api;
 grant select on handoff.signing_key to sxe_social, sxe_contacts;
+grant execute on function
+    handoff.expiring(text, timestamptz, int), handoff.begin_expiry(text, bytea, text),
+    handoff.end_expiry(text, text)
+    to sxe_social, sxe_contacts;
 grant execute on function handoff.key_of(bytea) to sxe_social, sxe_contacts;
 grant execute on function handoff.adopt_batch(jsonb, bytea) to sxe_social, sxe_contacts;
 grant execute on function
@@ -21,6 +25,6 @@ grant execute on function
     to sxe_api;
 grant execute on function handoff.put_ack(bytea, text, jsonb), handoff.slo(bytea) to sxe_serve;
 grant execute on function
-    handoff.served_key(bytea), handoff.served_head(bytea, text, bigint),
+    handoff.served_key(bytea), handoff.served_head(bytea, text, int, bigint),
     handoff.served_batches(bytea, text, bigint, int), handoff.served_batch(bytea, text)
     to sxe_serve;

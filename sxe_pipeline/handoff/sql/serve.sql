@@ -21,9 +21,10 @@ begin
         array(select c from unnest(k.contracts) c where handoff.sees(k, c) order by c), k.markets;
 end $$;
 
--- The head of that number, the newest without one. A head is signed as a whole: whoever sees a market of the
--- contract sees which batches the others have, and none of their rows.
-create or replace function handoff.served_head(_key_sha256 bytea, _contract text, _seq bigint)
+-- The head of that number, the newest without one; of the newest major version unless one is named. A head
+-- is signed as a whole: whoever sees a market of the contract sees which batches the others have, and none of
+-- their rows.
+create or replace function handoff.served_head(_key_sha256 bytea, _contract text, _major int, _seq bigint)
 returns table (seq bigint, bytes bytea, sha256 text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -32,6 +33,7 @@ begin
     return query
         select h.seq, h.bytes, h.sha256::text from handoff.head h
         where h.contract = _contract and handoff.sees(k, _contract) and (_seq is null or h.seq = _seq)
+          and h.major = coalesce(_major, (select max(major) from handoff.head where contract = _contract))
         order by h.seq desc limit 1;
 end $$;
 
@@ -49,8 +51,8 @@ begin
     return query
         select b.batch_id, b.contract, b.contract_version, b.market, b.day, b.request_id, b.seq,
                b.prev_batch_id, b.kind, b.row_count, b.manifest_sha256::text, b.published_seq, b.published_at,
-               b.expired_at
-        from handoff.batch b
+               x.begun_at
+        from handoff.batch b left join handoff.expiry x using (batch_id)
         where b.state = 'published' and b.contract = _contract and b.published_seq > _after
           and handoff.may_see(k, b.contract, b.market)
         order by b.published_seq limit _most;
@@ -65,8 +67,8 @@ declare
     k handoff.api_key := handoff.authenticate(_key_sha256);
 begin
     return query
-        select b.batch_id, b.contract, b.contract_version, b.manifest, b.manifest_sha256::text, b.expired_at
-        from handoff.batch b
+        select b.batch_id, b.contract, b.contract_version, b.manifest, b.manifest_sha256::text, x.begun_at
+        from handoff.batch b left join handoff.expiry x using (batch_id)
         where b.state = 'published' and b.batch_id = _batch_id
           and handoff.may_see(k, b.contract, b.market);
 end $$;
