@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import psycopg
 
-from sxe_pipeline.errors import Busy, StoreUnavailable
+from sxe_pipeline.errors import BadConfig, Busy, Refused, StoreUnavailable
 from sxe_pipeline.store import functions, sql
 
 T = TypeVar("T")
@@ -61,7 +61,11 @@ class Database:
             return None
 
     def _opened(self) -> psycopg.Connection:
-        conn = sql.connect(self._dsn, application_name="sxe serve")
+        try:
+            conn = sql.connect(self._dsn, application_name="sxe serve")
+        except (BadConfig, Refused):
+            # Of a database that is being migrated, or was changed: nobody's key is wrong.
+            raise StoreUnavailable("the database does not fit this package") from None
         conn.autocommit = True
         return conn
 

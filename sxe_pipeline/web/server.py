@@ -8,8 +8,9 @@ what is answered (`app`).
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import h11
 import msgspec
@@ -112,32 +113,56 @@ class Hurried(H11Protocol):
             self._late = None
 
 
-class Server(uvicorn.Server):
-    """Serves until it is told that the end was asked for; signals are somebody else's."""
+class Stop(Protocol):
+    """How often the end was asked for: `local.family.Stop`."""
 
-    def __init__(self, config: uvicorn.Config, is_over: Callable[[], bool]) -> None:
+    @property
+    def times(self) -> int:
+        """So often."""
+
+
+class Server(uvicorn.Server):
+    """Serves until the end is asked for; signals are somebody else's."""
+
+    def __init__(self, config: uvicorn.Config, stop: Stop, ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._is_over = is_over
+        self._stop, self._ready = stop, ready
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """None."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self._ready()
+
     async def on_tick(self, counter: int) -> bool:
         """Whether to end."""
-        self.should_exit = self.should_exit or self._is_over()
+        self.should_exit = self.should_exit or self._stop.times > 0
         return await super().on_tick(counter)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is under way, unless the end is asked for once more."""
+        ending = asyncio.ensure_future(super().shutdown(sockets))
+        while not ending.done():
+            self.force_exit = self.force_exit or self._stop.times > 1
+            await asyncio.wait([ending], timeout=0.1)
+        await ending
 
-def server(app: ASGIApp, host: str, port: int, is_over: Callable[[], bool]) -> Server:
+
+def server(
+    app: ASGIApp, host: str, port: int, stop: Stop, ready: Callable[[], None] = lambda: None
+) -> Server:
     """A server of an application; `run` serves until the end is asked for.
 
     Args:
         app: What answers.
         host: An interface.
-        port: Of it; 0 is a free one.
-        is_over: Asked ten times a second.
+        port: Of it.
+        stop: Asked ten times a second.
+        ready: Called when it listens.
     """
     options: dict[str, Any] = {
         "http": Hurried,
@@ -151,4 +176,4 @@ def server(app: ASGIApp, host: str, port: int, is_over: Callable[[], bool]) -> S
         "timeout_keep_alive": 30,
         "timeout_graceful_shutdown": GRACE_S,
     }
-    return Server(uvicorn.Config(app, host, port, **options), is_over)
+    return Server(uvicorn.Config(app, host, port, **options), stop, ready)

@@ -8,6 +8,7 @@ import json
 import secrets
 import socket
 import threading
+from types import SimpleNamespace
 
 from sxe_pipeline import schema
 from sxe_pipeline.handoff import publish
@@ -96,16 +97,16 @@ def served(people, store, signer, *, key_rate=MUCH, address_rate=MUCH, dsn=None)
     connections = Database(dsn or people.database.dsn("sxe_serve"))
     objects = Objects(store)
     made = app.make(Serving(connections, objects), key_rate=key_rate, address_rate=address_rate)
-    over = threading.Event()
+    stop = SimpleNamespace(times=0)
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)  # the system takes megabytes
-    runs = server.server(made, "127.0.0.1", 0, over.is_set)
+    runs = server.server(made, "127.0.0.1", 0, stop)
     thread = threading.Thread(target=runs.run, args=([listening],), daemon=True)
     thread.start()
     try:
         yield Site(people, signer, listening.getsockname()[1], objects)
     finally:
-        over.set()
+        stop.times = 1
         thread.join(timeout=30)
         connections.close()
         listening.close()
