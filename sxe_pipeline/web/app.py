@@ -63,6 +63,7 @@ def bare() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
         # Spans and logs of requests would hold what was asked, and go wherever a variable says.
         telemetry={
             "tracing": False,

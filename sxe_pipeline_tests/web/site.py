@@ -21,6 +21,11 @@ from sxe_pipeline.web.database import Database
 
 MUCH = limits.Rate(per_second=10_000, burst=10_000)
 DAY = dt.date(2026, 3, 10)
+HEAD = (
+    "insert into handoff.head (contract, major, seq, bytes, sha256, last_published_seq, "
+    "expires_at, event_id) values ('lead_card', 0, 1, '{}', encode(sha256('{}'), 'hex'), 1, "
+    "now() + interval '36 hours', gen_random_uuid()) on conflict do nothing"
+)
 NOW = dt.datetime(2026, 3, 11, 4, 0, tzinfo=dt.UTC)
 
 
