@@ -17,11 +17,15 @@ from sxe_pipeline.store.functions import function_rows
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose key it is, and what it sees: contracts, and their markets ('*' is every one)."""
+    """Whose key it is, and what it sees: contracts, and their markets ('*' is every one).
+
+    `seal_no`: of the newest seal of the audit log; null before the first.
+    """
 
     consumer: str
     contracts: tuple[str, ...]
     markets: tuple[str, ...]
+    seal_no: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,10 @@ def caller(conn: psycopg.Connection, key_sha256: bytes) -> Caller:
     Raises:
         Refused: It is unknown, has expired or was revoked.
     """
-    [(consumer, contracts, markets)] = function_rows(conn, "handoff.served_key", key_sha256)
-    return Caller(consumer, tuple(contracts), tuple(markets))
+    [(consumer, contracts, markets, seal_no)] = function_rows(
+        conn, "handoff.served_key", key_sha256
+    )
+    return Caller(consumer, tuple(contracts), tuple(markets), seal_no)
 
 
 def head(

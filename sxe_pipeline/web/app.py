@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from sxe_pipeline.handoff import serve
 from sxe_pipeline.web import acks, batches, checkpoints, contracts, files, heads, limits, problems
 from sxe_pipeline.web.asking import Serving
-from sxe_pipeline.web.door import Door, Known
+from sxe_pipeline.web.door import Door
 
 VERSION = "1"
 """Of what is asked and answered, as in every path."""
@@ -45,10 +45,8 @@ def make(
     app = bare()
     app.state.serving = serving
 
-    def identify(key_sha256: bytes) -> Known:
-        return serving.database.call(
-            lambda conn: Known(serve.caller(conn, key_sha256), checkpoints.newest_number(conn))
-        )
+    def identify(key_sha256: bytes) -> serve.Caller:
+        return serving.database.call(lambda conn: serve.caller(conn, key_sha256))
 
     app.add_middleware(Door, identify=identify, key_rate=key_rate, address_rate=address_rate)
     return app

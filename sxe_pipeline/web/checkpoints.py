@@ -1,14 +1,12 @@
 """The newest checkpoint of the audit log: whoever keeps it is a witness."""
 
 import hashlib
-from functools import lru_cache
 
-import psycopg
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from sxe_pipeline.audit import checkpoints, newest_checkpoint
+from sxe_pipeline.audit import newest_checkpoint
 from sxe_pipeline.web.asking import UNCHANGED, Asks, IfNoneMatch, exact, said_no
 from sxe_pipeline.web.heads import ENVELOPE
 
@@ -33,14 +31,3 @@ def checkpoint(asking: Asks, if_none_match: IfNoneMatch = None) -> Response:
     if found is None:
         raise HTTPException(404)
     return exact(found, hashlib.sha256(found).hexdigest(), if_none_match, ENVELOPE)
-
-
-def newest_number(conn: psycopg.Connection) -> int | None:
-    """The number of the newest seal; None before the first."""
-    found = newest_checkpoint(conn)
-    return None if found is None else _number(found)
-
-
-@lru_cache(maxsize=16)
-def _number(envelope: bytes) -> int:
-    return checkpoints.read(envelope).seal_no

@@ -10,7 +10,6 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -36,21 +35,13 @@ _ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 _KEY = re.compile(r"[\x21-\x7e]{16,256}")
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Who asks, and the number of the newest seal of the audit log; null before the first."""
-
-    caller: Caller
-    seal_no: int | None = None
-
-
 class Door:
     """ASGI middleware around everything else."""
 
     def __init__(
         self,
         inner: ASGIApp,
-        identify: Callable[[bytes], Known],
+        identify: Callable[[bytes], Caller],
         *,
         key_rate: limits.Rate = limits.KEY,
         address_rate: limits.Rate = limits.ADDRESS,
@@ -107,14 +98,14 @@ class Door:
         try:
             if not is_one:
                 raise Refused("no key")
-            known = await run_in_threadpool(self._identify, sha256)
+            caller = await run_in_threadpool(self._identify, sha256)
         except Refused:
             self._keys.forget(sha256)
             return problems.problem(401, _NO_KEY, request_id=request_id, headers=_ASK)
         if not is_seen:
             self._addresses.give_back(_address(scope))
             self._keys.take(sha256)
-        scope["state"].update(caller=known.caller, key_sha256=sha256, seal_no=known.seal_no)
+        scope["state"].update(caller=caller, key_sha256=sha256, seal_no=caller.seal_no)
         return None
 
 

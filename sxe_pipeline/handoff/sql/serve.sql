@@ -10,15 +10,16 @@ language sql stable as $$
                      and (s.market = '*' or _k.markets && array['*', s.market]));
 $$;
 
--- Whose key it is, and of what.
+-- Whose key it is, and of what; with it the number of the newest seal, for whoever keeps that.
 create or replace function handoff.served_key(_key_sha256 bytea)
-returns table (consumer text, contracts text[], markets text[])
+returns table (consumer text, contracts text[], markets text[], seal_no bigint)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
     k handoff.api_key := handoff.authenticate(_key_sha256);
 begin
     return query select k.consumer::text,
-        array(select c from unnest(k.contracts) c where handoff.sees(k, c) order by c), k.markets;
+        array(select c from unnest(k.contracts) c where handoff.sees(k, c) order by c), k.markets,
+        (select max(s.seal_no) from audit.seal s);
 end $$;
 
 -- The head of that number, the newest without one; of the newest major version unless one is named. A head
