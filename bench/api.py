@@ -30,7 +30,7 @@ from sxe_pipeline_tests.gate.world import World, new_database
 from sxe_pipeline_tests.handoff.conftest import card
 from sxe_pipeline_tests.handoff.readers import Readers
 from sxe_pipeline_tests.ports import free_port
-from sxe_pipeline_tests.web.site import HEAD, Site
+from sxe_pipeline_tests.web.site import Site
 
 CARDS = 500
 
@@ -54,7 +54,7 @@ def prepared(state, store):
     rows = [card(number, 1, "x_general") for number in range(CARDS)]
     batch = site.publish(pa.Table.from_pylist(rows, schema=contract.arrow()))
     key = site.key(consumer="bench")
-    people.owner(HEAD)
+    site.make_head()
     sealed = people.one("select manifest from handoff.batch where batch_id = %s", batch.batch_id)
     one = f"/v1/batches/{batch.batch_id}"
     large = [f"{one}/rows", f"{one}/files/{manifest.files_of(sealed)[0]['name']}"]

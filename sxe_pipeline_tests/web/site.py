@@ -10,7 +10,7 @@ import socket
 import threading
 from types import SimpleNamespace
 
-from sxe_pipeline import schema
+from sxe_pipeline import schema, sign
 from sxe_pipeline.handoff import publish
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.store import sql
@@ -21,11 +21,6 @@ from sxe_pipeline.web.database import Database
 
 MUCH = limits.Rate(per_second=10_000, burst=10_000)
 DAY = dt.date(2026, 3, 10)
-HEAD = (
-    "insert into handoff.head (contract, major, seq, bytes, sha256, last_published_seq, "
-    "expires_at, event_id) values ('lead_card', 0, 1, '{}', encode(sha256('{}'), 'hex'), 1, "
-    "now() + interval '36 hours', gen_random_uuid()) on conflict do nothing"
-)
 NOW = dt.datetime(2026, 3, 11, 4, 0, tzinfo=dt.UTC)
 
 
@@ -79,6 +74,16 @@ class Site:
         self.people.add(name, *contracts, key=False, **terms)
         self.people.key(name, contracts=contracts, markets=markets)
         return self.people.keys[name].text
+
+    def make_head(self):
+        """A signed statement where heads of `lead_card` are kept; what it says is of no matter."""
+        data = sign.envelope("application/vnd.in-toto+json", b"{}", [self.signer])
+        self.people.owner(
+            "insert into handoff.head (contract, major, seq, bytes, sha256, last_published_seq, "
+            "expires_at, event_id) values ('lead_card', 0, 1, %s, encode(sha256(%s), 'hex'), 1, "
+            "now() + interval '36 hours', gen_random_uuid()) on conflict do nothing",
+            *(data, data),
+        )
 
     def publish(self, rows, market="x_general", day=DAY, contract="lead_card", batch_key=None):
         """A batch, as its tier publishes it."""

@@ -13,7 +13,6 @@ import pytest
 
 from sxe_pipeline.web import app
 from sxe_pipeline_tests.web import openapi
-from sxe_pipeline_tests.web.site import HEAD
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 TREE = json.loads(openapi.FILE.read_text())
@@ -31,7 +30,7 @@ def commands():
 
 
 def test_every_command_of_the_page_works_in_its_order(site, key, batch, tmp_path):
-    site.people.owner(HEAD)
+    site.make_head()
     pem = tmp_path / "social.pem"
     pem.write_bytes(site.signer.public_pem(["lead_card"]))
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
