@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from sxe_pipeline.cli import serve
-from sxe_pipeline.local import worker
+from sxe_pipeline.local import lender, worker
 from sxe_pipeline.ops.sensors import LOCATIONS
 from sxe_pipeline.settings import variables
 from sxe_pipeline.web import door, server
@@ -90,7 +90,8 @@ def test_the_api_alone_is_public():
         assert not {"routes", "cors", "git", "github"} & component.keys()
         assert ("http_port" in component) == (name == "api")
     assert "internal_ports" not in COMPONENTS["engine"]
-    assert COMPONENTS["contact"]["internal_ports"] == [worker.PORTS["contact"], 8080]
+    assert COMPONENTS["contact"]["internal_ports"] == [worker.PORTS["contact"], lender.PORT, 8080]
+    assert told("api")["SXE_PRESIGN_URL"] == f"http://contact:{lender.PORT}"
     published = {name: s["ports"] for name, s in COMPOSE["services"].items() if "ports" in s}
     assert published == {"api": ["127.0.0.1:8080:8080"]}
 

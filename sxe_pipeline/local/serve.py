@@ -40,7 +40,14 @@ def run(settings: Settings, *, host: str, port: int, say: Callable[[str], None])
         database = Database(dsn)
         objects = Objects(held.settings.handoff_url, is_patient=False)
         try:
-            made = app.make(Serving(database, objects))
+            made = app.make(Serving(database, objects, _lender(settings)))
             server.server(made, host, port, stop, lambda: say(f"http://{host}:{port}")).run()
         finally:
             database.close()
+
+
+def _lender(settings: Settings) -> tuple[str, str] | None:
+    """Whom to ask for addresses of contact files; None: nobody."""
+    if settings.presign_url and settings.presign_secret:
+        return settings.presign_url, settings.presign_secret
+    return None

@@ -24,10 +24,14 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What the API answers from: the login `sxe_serve`, and the bucket of Tier 1 batches."""
+    """What the API answers from: the login `sxe_serve`, and the bucket of Tier 1 batches.
+
+    `lender`: address of the contact service and the secret shared with it, where there are both.
+    """
 
     database: Database
     objects: Objects
+    lender: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

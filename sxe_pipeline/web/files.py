@@ -14,12 +14,9 @@ from starlette.types import Receive, Scope, Send
 
 from sxe_pipeline import schema
 from sxe_pipeline.errors import NotFound, Tampered
-from sxe_pipeline.handoff import manifest
+from sxe_pipeline.handoff import lending, manifest
 from sxe_pipeline.handoff.serve import Served
-from sxe_pipeline.web.asking import UNCHANGED, Asks, BatchId, IfNoneMatch, is_held, said_no
-
-LENT_S = 300
-"""How long a presigned address works."""
+from sxe_pipeline.web.asking import UNCHANGED, Asking, Asks, BatchId, IfNoneMatch, is_held, said_no
 
 NDJSON = "application/x-ndjson"
 _KINDS = {"parquet": "application/vnd.apache.parquet", "jsonl": NDJSON}
@@ -57,12 +54,14 @@ def file(
     entry = next((e for e in manifest.files_of(batch.manifest) if e["name"] == name), None)
     if entry is None:
         raise HTTPException(404)
-    _must_be_within_reach(batch)
+    _must_be_there(batch)
+    if not is_public(batch.contract):
+        return _lent(asking, batch, name)
     objects, key = asking.serving.objects, f"{batch.folder}/{name}"
     if is_held(if_none_match, entry["sha256"]):
         return Response(None, 304, {"ETag": f'"{entry["sha256"]}"'})
-    if (url := objects.presigned(key, LENT_S)) is not None:
-        return RedirectResponse(url, 307, {"Cache-Control": "no-store"})
+    if (url := objects.presigned(key, lending.LENT_S)) is not None:
+        return _led_to(url)
     is_same = if_range in (None, f'"{entry["sha256"]}"')
     return _part(objects.open(key), entry, asked_range if is_same else None)
 
@@ -81,7 +80,9 @@ def file(
 def rows(asking: Asks, batch_id: BatchId) -> Response:
     """The rows of a batch of cards; a stream that ends before its length is not whole."""
     batch = asking.batch(batch_id)
-    _must_be_within_reach(batch)
+    _must_be_there(batch)
+    if not is_public(batch.contract):
+        raise HTTPException(501, _ELSEWHERE)
     entries = [e for e in manifest.files_of(batch.manifest) if e["name"].startswith("_jsonl/")]
     objects, held = asking.serving.objects, ExitStack()
 
@@ -120,16 +121,28 @@ def is_public(contract: str) -> bool:
         return False
 
 
-def _must_be_within_reach(batch: Served) -> None:
+def _must_be_there(batch: Served) -> None:
     if batch.expired_at is not None:
         raise HTTPException(410, _GONE)
-    if not is_public(batch.contract):
+
+
+def _lent(asking: Asking, batch: Served, name: str) -> Response:
+    """Where a file of contact points is, as the contact service says, which alone can sign that."""
+    if asking.serving.lender is None:
         raise HTTPException(501, _ELSEWHERE)
+    lent = lending.ask(*asking.serving.lender, asking.key_sha256, batch.batch_id, name)
+    if lent.url is None:
+        raise HTTPException(501, _ELSEWHERE)
+    return _led_to(lent.url)
+
+
+def _led_to(url: str) -> Response:
+    return RedirectResponse(url, 307, {"Cache-Control": "no-store"})
 
 
 _ELSEWHERE = (
-    "contact data does not pass through this service; read the files in the bucket of contact "
-    "batches, with the credentials that you were given for it"
+    "contact data does not pass through this service, and here its files lie in a folder or in a "
+    "bucket that nobody lends; read them there, with the credentials that you were given for it"
 )
 
 

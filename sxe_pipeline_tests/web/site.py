@@ -85,13 +85,15 @@ class Site:
             *(data, data),
         )
 
-    def publish(self, rows, market="x_general", day=DAY, contract="lead_card", batch_key=None):
+    def publish(
+        self, rows, market="x_general", day=DAY, contract="lead_card", batch_key=None, objects=None
+    ):
         """A batch, as its tier publishes it."""
         login = "sxe_contacts" if contract == "lead_contact" else "sxe_social"
         with sql.connect(self.database.dsn(login)) as conn:
             return publish.publish(
                 conn,
-                self.objects,
+                objects or self.objects,
                 contract=schema.load(contract, "0.1.0"),
                 batch_key=batch_key or BatchKey(market, day),
                 rows=rows,
@@ -102,11 +104,12 @@ class Site:
 
 
 @contextlib.contextmanager
-def served(people, store, signer, *, key_rate=MUCH, address_rate=MUCH, dsn=None):
+def served(people, store, signer, *, key_rate=MUCH, address_rate=MUCH, dsn=None, lender=None):
     """A site that answers until this ends."""
     connections = Database(dsn or people.database.dsn("sxe_serve"))
     objects = Objects(store)
-    made = app.make(Serving(connections, objects), key_rate=key_rate, address_rate=address_rate)
+    serving = Serving(connections, objects, lender)
+    made = app.make(serving, key_rate=key_rate, address_rate=address_rate)
     stop = SimpleNamespace(times=0)
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)  # the system takes megabytes
