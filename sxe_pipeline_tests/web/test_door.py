@@ -178,7 +178,7 @@ def test_a_body_that_does_not_say_how_long_it_is_is_cut_off(site, key):
     assert sent < 1600, "100 MB were not read"
 
 
-def test_a_head_that_drips_is_cut_off(site, key, monkeypatch):
+def test_a_head_that_trickles_in_is_cut_off(site, key, monkeypatch):
     monkeypatch.setattr(server, "HEAD_S", 0.5)
     answered = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     with site.socket() as fresh, site.socket() as silent, site.socket() as used:
@@ -198,7 +198,7 @@ def test_a_head_that_drips_is_cut_off(site, key, monkeypatch):
     assert ends == [b"", b"", b""]
 
 
-def test_a_body_that_drips_is_cut_off(site, key, monkeypatch):
+def test_a_body_that_trickles_in_is_cut_off(site, key, monkeypatch):
     monkeypatch.setattr(door, "BODY_S", 0.5)
     with site.socket() as line:
         line.sendall(
