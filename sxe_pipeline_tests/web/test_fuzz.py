@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sxe_pipeline.audit import seal
 from sxe_pipeline.handoff import manifest
+from sxe_pipeline.store.objects import Objects
 
 BY_SCHEMA = """
 [[operations]]
@@ -22,11 +24,13 @@ checks.positive_data_acceptance.expected-statuses = [200, 201, 404, 409, 422]
 def test_a1_whatever_is_asked_the_answer_is_one_that_is_described(site, key, batch, tmp_path):
     program = Path(os.environ["SXE_TEST_FUZZ"]).absolute()
     site.make_head()
+    seal.tick(site.people.login("sxe_sealer"), Objects(tmp_path.as_uri()), site.signer)
     listed = site.ask(f"/v1/batches/{batch.batch_id}", key)
     name = manifest.files_of(listed.body)[0]["name"]
     # Beside what it makes up, it is told what there is, or it would see little but 404.
     known = {
         "path.contract": "lead_card",
+        "query.contract": "lead_card",
         "path.version": "0.1.0",
         "path.batch_id": batch.batch_id,
         "path.name": name,
