@@ -17,7 +17,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sxe_pipeline import logs
 from sxe_pipeline.errors import Refused, SxeError
 from sxe_pipeline.handoff.serve import Caller
 from sxe_pipeline.web import limits, problems
@@ -78,8 +77,7 @@ class Door:
         except SxeError as error:
             await answer.instead(problems.of_error(error, request_id), receive)
         except Exception as error:  # noqa: BLE001 - the border: its text may quote a row
-            logs.get("web").error("failed", reason=type(error).__name__)
-            await answer.instead(problems.problem(500, request_id=request_id), receive)
+            await answer.instead(problems.failed(error, request_id), receive)
 
     async def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         request_id = scope["state"]["request_id"]
@@ -101,7 +99,7 @@ class Door:
             caller = await run_in_threadpool(self._identify, sha256)
         except Refused:
             self._keys.forget(sha256)
-            return problems.problem(401, _NO_KEY, request_id=request_id, headers=_ASK)
+            return problems.unproved(request_id)
         if not is_seen:
             self._addresses.give_back(_address(scope))
             self._keys.take(sha256)
@@ -109,9 +107,7 @@ class Door:
         return None
 
 
-_ASK = {"WWW-Authenticate": 'Bearer realm="sxe"'}
 _CLOSE = {"Connection": "close"}
-_NO_KEY = "send `Authorization: Bearer KEY` with a key that has neither expired nor been revoked"
 _TOO_OFTEN = "that was asked too often; wait as long as `Retry-After` says"
 _TOO_LARGE = f"a request has {MOST_BYTES >> 10} kB at most"
 _TOO_SLOW = "the request did not arrive in time; send it at once"

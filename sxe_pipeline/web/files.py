@@ -78,7 +78,10 @@ def file(
     },
 )
 def rows(asking: Asks, batch_id: BatchId) -> Response:
-    """The rows of a batch of cards; a stream that ends before its length is not whole."""
+    """The rows of a batch of cards, of a delta those that are new or changed.
+
+    A stream that ends before its length is not whole.
+    """
     batch = asking.batch(batch_id)
     _must_be_there(batch)
     if not is_public(batch.contract):
@@ -162,7 +165,7 @@ def _part(stream: BinaryIO, entry: dict[str, Any], asked: str | None) -> Respons
     headers["Content-Length"] = str(end - begin)
     held = ExitStack()
     held.enter_context(stream)
-    kind = _KINDS[entry["format"]]
+    kind = _KINDS.get(entry["format"], "application/octet-stream")
     return _Streamed(held, _read(stream, begin, end), status, headers, kind)
 
 

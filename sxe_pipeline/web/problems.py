@@ -14,12 +14,21 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from sxe_pipeline import logs
-from sxe_pipeline.errors import BadInput, Busy, Conflict, NotFound, StoreUnavailable, SxeError
+from sxe_pipeline.errors import (
+    BadInput,
+    Busy,
+    Conflict,
+    NotFound,
+    Refused,
+    StoreUnavailable,
+    SxeError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
 
 _TEXTS = {
+    401: "send `Authorization: Bearer KEY` with a key that has neither expired nor been revoked",
     404: "there is no such thing here, or this key may not see it",
     405: "that is not done here; `Allow` says what is",
     500: "this is our fault; tell us the request id",
@@ -92,14 +101,27 @@ def of_error(error: SxeError, request_id: str) -> Response:
     """The problem that an error of ours is."""
     if status := _STATUSES.get(type(error)):
         return problem(status, str(error), request_id=request_id)
+    if isinstance(error, Refused):
+        return unproved(request_id)
     if isinstance(error, NotFound):
         return problem(404, request_id=request_id)
     if isinstance(error, StoreUnavailable | Busy):
-        logs.get("web").warning("cannot answer", reason=type(error).__name__)
+        logs.get("web").warning("cannot answer", reason=type(error).__name__, request_id=request_id)
         retry = {"Retry-After": str(RETRY_AFTER_S)}
         return problem(503, request_id=request_id, headers=retry)
-    logs.get("web").error("failed", reason=type(error).__name__)
+    return failed(error, request_id)
+
+
+def failed(error: Exception, request_id: str) -> Response:
+    """The problem that is our fault; the log says which kind, and quotes nothing."""
+    logs.get("web").error("failed", reason=type(error).__name__, request_id=request_id)
     return problem(500, request_id=request_id)
+
+
+def unproved(request_id: str) -> Response:
+    """The problem of whoever holds no live key."""
+    ask = {"WWW-Authenticate": 'Bearer realm="sxe"'}
+    return problem(401, request_id=request_id, headers=ask)
 
 
 def _of_http(request: Request, error: HTTPException) -> Response:

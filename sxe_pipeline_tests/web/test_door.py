@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from sxe_pipeline.handoff import consumers
+from sxe_pipeline.errors import Refused
+from sxe_pipeline.handoff import consumers, serve
 from sxe_pipeline.web import app, door, limits, server
 from sxe_pipeline_tests import databases
 from sxe_pipeline_tests.web.site import served
@@ -266,6 +267,32 @@ def test_every_answer_has_an_id_and_no_cookie(site, key):
         assert not {"set-cookie", "server"} & {name.lower() for name in given.headers}
         if status != 200:
             assert made.json()["request_id"] == made.headers["x-request-id"]
+
+
+def test_what_fails_says_which_request_it_was_and_nothing_else(
+    site, key, batch, monkeypatch, caplog
+):
+    def broken(*_):
+        raise RuntimeError("ana@example.com")
+
+    monkeypatch.setattr(serve, "batch", broken)
+    got = site.ask(f"/v1/batches/{batch.batch_id}", key)
+
+    assert (got.status, got.is_problem()) == (500, True)
+    said = got.body.decode() + caplog.text
+    assert "ana@" not in said
+    assert said.count(got.headers["x-request-id"]) == 2, "the answer and the log name it"
+
+
+def test_a_key_that_is_revoked_meanwhile_is_none(site, key, batch, monkeypatch):
+    def revoked(*_):
+        raise Refused("that key is unknown, has expired or was revoked; ask the sender for another")
+
+    monkeypatch.setattr(serve, "batch", revoked)
+    got = site.ask(f"/v1/batches/{batch.batch_id}", key)
+
+    assert (got.status, got.is_problem()) == (401, True)
+    assert got.headers["www-authenticate"] == 'Bearer realm="sxe"'
 
 
 def test_many_at_once_share_a_few_connections(site, key):
