@@ -75,6 +75,7 @@ def test_every_verb_has_help_and_none_is_a_stub():
             "landing",
             "recover",
             "worker",
+            "serve",
             "taxonomy",
         ),
         *("request", "approve", "reject", "revoke", "budget", "enrich", "privacy"),

@@ -71,7 +71,7 @@ def _consuming() -> tuple[click.Command, ...]:
 
 
 def _operating() -> tuple[click.Command, ...]:
-    from sxe_pipeline.cli import consumers, keys, local, people, recover, status, worker
+    from sxe_pipeline.cli import consumers, keys, local, people, recover, serve, status, worker
 
     return (
         status.status,
@@ -82,6 +82,7 @@ def _operating() -> tuple[click.Command, ...]:
         keys.keys,
         consumers.consumers,
         worker.worker,
+        serve.serve,
         local.env,
         local.down,
     )
@@ -110,6 +111,7 @@ SECTIONS = (
             "keys",
             "consumers",
             "worker",
+            "serve",
             "env",
             "down",
         ),

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import BadInput
-from sxe_pipeline.local import contact, family, health, variables
+from sxe_pipeline.local import contact, family, health, lender, variables
 from sxe_pipeline.ops.engine import Engine
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.settings.variables import PROCESSES
@@ -94,6 +94,7 @@ def run(
         family.must_be_free(address)
     with (
         health.served(where.health_host, where.health_port) as spoken,
+        lender.served(where.host, settings) if "contact" in kinds else contextlib.nullcontext(),
         family.family(stop) as kin,
         contextlib.closing(_Daemon(settings, kin, home, where.workspace, say)) as daemon,
     ):

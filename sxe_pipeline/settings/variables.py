@@ -93,6 +93,7 @@ SECRETS = {
     "SXE_KEYSET",
     "SXE_TOKEN",
     "SXE_API_KEY",
+    "SXE_PRESIGN_SECRET",
     *CREDENTIALS,
     *STORE_SECRETS,
 }
@@ -101,7 +102,7 @@ SECRETS = {
 KNOWN = frozenset(
     {
         *(ENV, "SXE_HOME", "SXE_POLICY_FILE", "SXE_RETENTION_FILE", "SXE_FIRST_DAY"),
-        *("SXE_PG_BIN", "SXE_PG_USER", "SXE_APOLLO_SINK_URL"),
+        *("SXE_PRESIGN_URL", "SXE_PG_BIN", "SXE_PG_USER", "SXE_APOLLO_SINK_URL"),
         *("SXE_MEMORY_LIMIT_MB", "SXE_SPILL_DIR"),
         *(name for name in (*DATABASES.values(), *SECRETS) if name.startswith("SXE_")),
         *itertools.chain(*((store, *of_store(store)) for store, _ in STORES.values())),
@@ -166,13 +167,17 @@ PROCESSES = {
             STORES["contact_handoff_url"][0],
             *("SXE_KEYSET", "SXE_SIGNING_KEY"),
         ),
-        (*CREDENTIALS, "SXE_BROKER_URL"),
+        (*CREDENTIALS, "SXE_BROKER_URL", "SXE_PRESIGN_SECRET"),
     ),
     "seal": Process(
         "sxe_sealer",
         (DATABASES["sealer_dsn"], STORES["audit_url"][0], "SXE_AUDIT_SIGNING_KEY"),
     ),
-    "api": Process("sxe_serve", (DATABASES["serve_dsn"], STORES["handoff_url"][0])),
+    "api": Process(
+        "sxe_serve",
+        (DATABASES["serve_dsn"], STORES["handoff_url"][0]),
+        ("SXE_PRESIGN_SECRET",),
+    ),
     "web": Process("sxe_dagster", (DATABASES["dagster_dsn"],)),
 }
 """The processes of a deployment. `web` is Dagster's webserver and its daemon."""

@@ -30,3 +30,9 @@ grant execute on function
     handoff.enter_ack(text, text, text, jsonb), handoff.show_consumers(), handoff.slo_of(text)
     to sxe_api;
 grant execute on function handoff.put_ack(bytea, text, jsonb), handoff.slo(bytea) to sxe_serve;
+grant execute on function
+    handoff.served_key(bytea), handoff.served_head(bytea, text, int, bigint),
+    handoff.served_batches(bytea, text, bigint, int), handoff.served_batch(bytea, text)
+    to sxe_serve;
+-- The contact service lends addresses of its files to the API, to keys that see their batch.
+grant execute on function handoff.served_batch(bytea, text) to sxe_contacts;
