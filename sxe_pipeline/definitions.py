@@ -235,6 +235,7 @@ def assemble(
     from sxe_pipeline.audit import sensors as audit
     from sxe_pipeline.cards import assets as cards
     from sxe_pipeline.handoff import assets as handoff
+    from sxe_pipeline.handoff import sensors as notices
     from sxe_pipeline.ingest import assets as ingest
     from sxe_pipeline.ingest import landing, register, sensors
     from sxe_pipeline.ops.alerts import sensors as alerts
@@ -297,6 +298,7 @@ def assemble(
             ops.due_nights,
             audit.mirrored_events,
             alerts.raised_alerts,
+            notices.relayed_notices("social_tier", "social_dsn"),
         ],
         schedules=[every_day, kept.nightly(kept.UPKEEP)],
         resources={
@@ -332,6 +334,7 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
     from sxe_pipeline.contacts import points, sensors, tier
     from sxe_pipeline.contacts import retention as contact_retention
     from sxe_pipeline.handoff import assets as handoff
+    from sxe_pipeline.handoff import sensors as notices
 
     expired = kept.expiring(contact_retention.ASSET, "contact", contact_retention.expire)
     held = tier.ContactTier(settings)
@@ -357,7 +360,11 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
                 description="One approved request: contact points under permits, then its batch.",
             ),
         ],
-        sensors=[ops.lost_runs("contact_tier", "contacts_dsn"), sensors.approved_requests],
+        sensors=[
+            ops.lost_runs("contact_tier", "contacts_dsn"),
+            sensors.approved_requests,
+            notices.relayed_notices("contact_tier", "contacts_dsn"),
+        ],
         schedules=[kept.nightly(kept.CONTACT_UPKEEP)],
         resources={
             "settings": settings,

@@ -34,6 +34,8 @@ KINDS = MappingProxyType(
         "contact_batch.abandoned": "handoff/lead_contact_batches",
         "contact_batch.published": "handoff/lead_contact_batches",
         "delivery.made": "audit/events",
+        "notice.dead": "audit/events",
+        "notice.replayed": "audit/events",
         "candidates.written": "cards/enrichment_candidates",
         "request.submitted": "contacts/contact_points",
         "request.approved": "contacts/contact_points",
