@@ -91,7 +91,7 @@ $$;
 create or replace function handoff.bury(_o handoff.outbox, _actor text) returns void
 language plpgsql as $$
 begin
-    update handoff.outbox set dead_at = clock_timestamp(),
+    update handoff.outbox set dead_at = clock_timestamp(), last_error = _o.last_error,
         dead_event_id = audit.append('notice.dead', _actor, _o.consumer, clock_timestamp()::text,
             jsonb_build_object('notice', _o.event_id, 'batch_id', _o.batch_id, 'contract', _o.contract,
                 'attempts', _o.attempts, 'reason', _o.last_error))
