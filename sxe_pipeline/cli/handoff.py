@@ -14,6 +14,7 @@ import click
 from sxe_pipeline import contracts_root, settings
 from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.logins import api_connection
+from sxe_pipeline.cli.notices import replay
 from sxe_pipeline.cli.output import answer, as_json, dry_run, table
 from sxe_pipeline.errors import BadInput
 
@@ -32,6 +33,9 @@ class Address(click.Path):
 @click.group()
 def batch() -> None:
     """Batches that were handed off."""
+
+
+batch.add_command(replay)
 
 
 @batch.command("list")

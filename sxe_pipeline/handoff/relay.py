@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -18,6 +17,7 @@ import psycopg
 
 from sxe_pipeline.errors import Busy, StoreUnavailable
 from sxe_pipeline.handoff import brokers
+from sxe_pipeline.handoff.outbox import outlook
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import functions, sql
 
@@ -81,23 +81,6 @@ class Relayed:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What the outbox of a tier holds; `held` of the waiting ones were put off or are taken."""
-
-    waiting: int
-    held: int
-    dead: int
-    waiting_since: datetime | None
-
-    def sentence(self) -> str:
-        """For a tick and for whoever types the verb."""
-        if not self.waiting:
-            return f"nothing waits; {self.dead} notices are dead"
-        since = f" since {self.waiting_since:%Y-%m-%d %H:%M}" if self.waiting_since else ""
-        return f"{self.waiting} notices wait{since}, {self.held} put off; {self.dead} are dead"
-
-
 def relay(
     conn: psycopg.Connection,
     publisher: Publisher,
@@ -149,12 +132,6 @@ def relay(
             for seq, reason in failed
         ]
     return Relayed(len(sent), len(failed), sum(dead), away)
-
-
-def outlook(conn: psycopg.Connection) -> Outlook:
-    """What waits, of the tier whose login this is; for the api's login, of all."""
-    with functions.at_once(conn):
-        return Outlook(*functions.function_rows(conn, "handoff.count_notices")[0])
 
 
 def run_pass(

@@ -5,6 +5,7 @@ other brokers than those of this machine.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -67,9 +68,9 @@ class Outbox:
         )
         return consumer
 
-    def key(self, consumer, contracts=("lead_card",)):
+    def key(self, consumer, contracts=("lead_card",), text=None):
         """The hash of a key of the consumer, which the database knows."""
-        sha256 = secrets.token_bytes(32)
+        sha256 = hashlib.sha256((text or secrets.token_hex()).encode()).digest()
         self.owner(
             "insert into handoff.api_key (key_sha256, consumer, contracts, expires_at, event_id) "
             "values (%s, %s, %s, clock_timestamp() + interval '1 day', gen_random_uuid())",

@@ -1,17 +1,26 @@
 """What a queue hears of batches: all, in order; and what becomes of what it cannot hear."""
 
 import contextlib
+import datetime as dt
 import os
+import socket
+import ssl
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from sxe_pipeline.errors import BadConfig, Busy, Refused, StoreUnavailable
 from sxe_pipeline.handoff import brokers, relay
+from sxe_pipeline.handoff.outbox import outlook, replay
 from sxe_pipeline.settings import load
-from sxe_pipeline.store import functions, sql
+from sxe_pipeline.store import sql
 from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.ports import free_port
 
@@ -233,6 +242,58 @@ def test_a_line_that_wants_tls_takes_no_other(name):
         pass
 
 
+@pytest.fixture
+def untrusted(tmp_path):
+    """`untrusted(scheme)`: a server with a certificate that nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder(
+            name, name, key.public_key(), 1, now - dt.timedelta(1), now + dt.timedelta(1)
+        )
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "server.pem"
+    pem.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    seen = []
+
+    def serve(server):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = server.accept()
+                with contextlib.suppress(OSError), context.wrap_socket(near, True) as line:
+                    seen.append(line.recv(1))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        yield server.getsockname()[1], seen
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("scheme", ["amqps", "rediss"])
+def test_no_password_goes_to_a_server_that_nobody_vouches_for(untrusted, scheme):
+    port, seen = untrusted
+
+    with pytest.raises(StoreUnavailable) as said:  # noqa: SIM117
+        with brokers.opened(f"{scheme}://someone:hush@localhost:{port}/0", WAIT_S):
+            pass
+
+    assert [what for what in seen if what] == []
+    assert "hush" not in str(said.value)
+
+
 def test_q5_a_dead_notice_is_an_event_lets_others_pass_and_is_replayed(outbox, conn, world):
     outbox.subscribe("acme")
     outbox.fill(3, "acme")
@@ -242,19 +303,13 @@ def test_q5_a_dead_notice_is_an_event_lets_others_pass_and_is_replayed(outbox, c
         outbox.due()
 
     assert done.dead == 1
-    assert relay.outlook(conn).sentence().endswith("1 are dead")
+    assert outlook(conn).sentence().endswith("1 are dead")
     relay.relay(conn, broker)
     assert broker.taken == [("acme", 2), ("acme", 3)], "its successors go on without it"
     broker.refused.clear()
     with pytest.raises(Refused):
-        functions.call_function(
-            world.api, "handoff.replay_notices", world.tokens["ana"], "acme", "lead_card", 1
-        )
-    world.api.rollback()
-    again = functions.call_function(
-        world.api, "handoff.replay_notices", world.tokens["cho"], "acme", "lead_card", 1
-    )
-    world.api.commit()
+        replay(world.api, world.tokens["ana"], "acme", "lead_card", 1)
+    again = replay(world.api, world.tokens["cho"], "acme", "lead_card", 1)
     relay.relay(conn, broker)
 
     assert again == 3
@@ -304,7 +359,5 @@ def world(database):
 
 @contextlib.contextmanager
 def socket_that_says_nothing():
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]

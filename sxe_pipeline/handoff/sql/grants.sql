@@ -14,6 +14,7 @@ grant execute on function
     handoff.open_notices(int), handoff.mark_sent(bigint[]), handoff.put_off(bigint, text, text)
     to sxe_social, sxe_contacts;
 grant execute on function handoff.count_notices() to sxe_social, sxe_contacts, sxe_api;
+grant execute on function handoff.dead_notices() to sxe_social;
 grant execute on function handoff.replay_notices(text, text, text, bigint) to sxe_api;
 grant usage on schema handoff to sxe_serve;
 grant execute on function

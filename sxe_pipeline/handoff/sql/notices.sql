@@ -85,3 +85,13 @@ begin
     end loop;
     return sent;
 end $$;
+
+-- Of which consumers and contracts a notice is dead, and since when: for whoever tells a person.
+create or replace function handoff.dead_notices()
+returns table (consumer text, contract text, dead_since timestamptz)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select o.consumer::text, o.contract, min(o.dead_at)
+    from handoff.outbox o join handoff.consumer c using (consumer)
+    where o.dead_at is not null and c.ended_at is null
+    group by 1, 2 order by 1, 2;
+$$;

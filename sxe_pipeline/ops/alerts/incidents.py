@@ -11,12 +11,14 @@ from datetime import date, datetime, timedelta
 import psycopg
 
 RUN_FAILED, WORK_RED, STALE, CHECK_FAILED = "run_failed", "work_red", "stale", "check_failed"
+NOTICE_DEAD = "notice_dead"
 
 RUNBOOKS = {
     RUN_FAILED: "docs/runbooks/run-failed.md",
     WORK_RED: "docs/runbooks/work-red.md",
     STALE: "docs/runbooks/stale.md",
     CHECK_FAILED: "docs/runbooks/check-failed.md",
+    NOTICE_DEAD: "docs/runbooks/notice-dead.md",
 }
 """Kind of incident -> the page that says what to do."""
 
@@ -65,6 +67,12 @@ def red_work(conn: psycopg.Connection) -> list[Incident]:
         [STUCK_AFTER],
     )
     return [Incident(WORK_RED, *row) for row in found]
+
+
+def dead_notices(conn: psycopg.Connection) -> list[Incident]:
+    """Consumers and contracts of which a notice could not be sent, of both tiers."""
+    found = conn.execute("select * from handoff.dead_notices()")
+    return [Incident(NOTICE_DEAD, f"{consumer} {contract}", at) for consumer, contract, at in found]
 
 
 def late(
