@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -361,3 +362,35 @@ def world(database):
 def socket_that_says_nothing():
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
+
+
+def test_what_redis_had_goes_with_its_server_and_a_replay_brings_it_back(
+    outbox, conn, world, tmp_path
+):
+    binary = shutil.which("redis-server") or pytest.skip("redis-server is not installed")
+    port = free_port()
+    url = f"redis://127.0.0.1:{port}/0"
+
+    @contextlib.contextmanager
+    def server():
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+        with subprocess.Popen([binary, *options], cwd=tmp_path, **quiet) as process:
+            while not queues.is_there(url):
+                assert process.poll() is None
+            yield
+            process.kill()
+
+    outbox.subscribe("acme")
+    outbox.fill(3, "acme")
+    with server(), brokers.opened(url) as broker:
+        relay.relay(conn, broker)
+    with server(), queues.reading(url) as read:
+        left = read("acme")
+        replay(world.api, world.tokens["cho"], "acme", "lead_card", 1)
+        with brokers.opened(url) as broker:
+            relay.relay(conn, broker)
+        again = read("acme")
+
+    assert left == [], "sent, and gone"
+    assert [int(event["sequence"]) for event in again] == [1, 2, 3]
