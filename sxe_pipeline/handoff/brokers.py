@@ -40,6 +40,24 @@ def queue_of(consumer: str, contract: str) -> str:
     return f"sxe.{consumer}.{contract}"
 
 
+def checked(url: str) -> tuple[str, str]:
+    """Scheme and host of an address.
+
+    Raises:
+        BadConfig: Another scheme, or no address; the text does not repeat it.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in SCHEMES or not parts.hostname:
+        raise BadConfig(
+            f"SXE_BROKER_URL must start with {', '.join(f'{s}://' for s in SCHEMES)} and name a "
+            "host; correct it, or unset it: Postgres is the queue then"
+        )
+    return parts.scheme, parts.hostname
+
+
 @contextmanager
 def opened(url: str, wait_s: float = WAIT_S) -> "Iterator[Broker]":
     """A connected broker.
@@ -49,15 +67,10 @@ def opened(url: str, wait_s: float = WAIT_S) -> "Iterator[Broker]":
         wait_s: For each of its answers.
 
     Raises:
-        BadConfig: Another scheme, or no address.
+        BadConfig: As `checked`.
         StoreUnavailable: Nobody answers there, or not to this login.
     """
-    scheme, host = _parts(url)
-    if scheme not in SCHEMES or not host:
-        raise BadConfig(
-            f"SXE_BROKER_URL must start with {', '.join(f'{s}://' for s in SCHEMES)} and name a "
-            "host; correct it, or unset it: Postgres is the queue then"
-        )
+    scheme, host = checked(url)
     import kombu
 
     is_amqp = scheme.startswith("amqp")
@@ -203,14 +216,6 @@ def _speaking(connection: Any, what: str) -> Iterator[None]:
         raise StoreUnavailable(
             f"the broker {what} ({type(error).__name__}); what was not confirmed is sent again"
         ) from None
-
-
-def _parts(url: str) -> tuple[str, str | None]:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "", None
-    return parts.scheme, parts.hostname
 
 
 def _tls(scheme: str, host: str) -> dict[str, Any] | None:

@@ -155,6 +155,8 @@ def run_pass(
         BadConfig: The address is none that is served.
         StoreUnavailable: The broker or the database is away; what waits is counted in the text.
     """
+    if settings.broker_url is not None:
+        brokers.checked(settings.broker_url)
     with sql.connect(settings.need(login)) as conn:
         left = outlook(conn)
         if settings.broker_url is None:

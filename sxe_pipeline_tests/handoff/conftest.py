@@ -1,5 +1,6 @@
 """Cards of people who do not exist, a key, and the logins that publishing needs."""
 
+import contextlib
 import datetime as dt
 import random
 from pathlib import Path
@@ -13,6 +14,7 @@ from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, DAY, NOW, at
 from sxe_pipeline_tests.handoff.whole import batch_bytes, fields_and_parts, lay
 
@@ -215,3 +217,21 @@ def write(contract, signer):
         return folder
 
     return batch
+
+
+@pytest.fixture
+def outbox(database):
+    """The outbox of the test's database, as its owner."""
+    with contextlib.closing(queues.Outbox(database)) as made:
+        yield made
+
+
+@pytest.fixture
+def people(database):
+    """People with tokens, of whom `cho` is an admin and `ana` is none."""
+    from sxe_pipeline_tests.gate.world import World
+
+    with contextlib.closing(World(database)) as made:
+        made.bootstrap()
+        made.person("ana", "request")
+        yield made

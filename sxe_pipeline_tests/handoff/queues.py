@@ -45,7 +45,7 @@ class Outbox:
 
     def __init__(self, database):
         self.dsn = database.dsn("postgres")
-        self._queues = []
+        self._ours, self._queues = set(), set()
 
     def owner(self, statement, *values):
         with psycopg.connect(self.dsn, autocommit=True, options="-c timezone=UTC") as conn:
@@ -54,8 +54,11 @@ class Outbox:
 
     def subscribe(self, consumer=None, contract="lead_card", market="*", *, has_queue=True):
         """A consumer of a contract; without a name one that nobody else has."""
-        consumer = consumer or f"t{secrets.token_hex(5)}"
-        self._queues.append(brokers.queue_of(consumer, contract))
+        if consumer is None:
+            consumer = f"t{secrets.token_hex(5)}"
+            self._ours.add(consumer)
+        if consumer in self._ours:
+            self._queues.add(brokers.queue_of(consumer, contract))
         self.owner(
             "insert into handoff.consumer (consumer, event_id) values (%s, gen_random_uuid()) "
             "on conflict do nothing",
@@ -111,7 +114,8 @@ class Outbox:
         self.owner("update handoff.outbox set next_try = clock_timestamp()")
 
     def close(self):
-        for url in filter(is_there, URLS.values()):
+        """Queues of consumers that nobody else has go from every broker."""
+        for url in filter(is_there, URLS.values() if self._queues else ()):
             with kombu.Connection(url) as connection:
                 for queue in self._queues:
                     with contextlib.suppress(Exception):
@@ -182,3 +186,31 @@ class Line:
         with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
+
+
+class Picky:
+    """A broker that refuses some of the events and takes the others; `taken` in their order."""
+
+    def __init__(self, *refused):
+        self.refused, self.taken = set(refused), []
+
+    def declare(self, consumer, contract):
+        """Everything is declared."""
+
+    def send(self, consumer, contract, event):
+        if (consumer, int(event["sequence"])) in self.refused:
+            raise brokers.Unsent("refused")
+        self.taken.append((consumer, int(event["sequence"])))
+
+
+class Ending:
+    """A publisher whose process ends after so many events."""
+
+    def __init__(self, broker, left):
+        self.broker, self.left, self.declare = broker, left, broker.declare
+
+    def send(self, *event):
+        self.broker.send(*event)
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt

@@ -1,39 +1,28 @@
 """What a queue hears of batches: all, in order; and what becomes of what it cannot hear."""
 
 import contextlib
-import datetime as dt
 import os
-import shutil
-import socket
-import ssl
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from sxe_pipeline.errors import BadConfig, Busy, Refused, StoreUnavailable
 from sxe_pipeline.handoff import brokers, relay
 from sxe_pipeline.handoff.outbox import outlook, replay
 from sxe_pipeline.settings import load
 from sxe_pipeline.store import sql
+from sxe_pipeline_tests import databases
 from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.ports import free_port
 
 NOTICES = int(os.environ.get("SXE_TEST_NOTICES") or 600)
 KILLS = int(os.environ.get("SXE_TEST_KILLS") or 4)
 WAIT_S = 1.0
-
-
-@pytest.fixture
-def outbox(database):
-    with contextlib.closing(queues.Outbox(database)) as made:
-        yield made
 
 
 @pytest.fixture(params=["rabbitmq", "redis"])
@@ -105,26 +94,11 @@ def test_q3_each_contract_and_consumer_hears_in_the_order_of_publishing(
     assert [e["sequence"] for e in read(acme, "lead_contact")] == [f"{n:012d}" for n in range(1, 6)]
 
 
-class Picky:
-    """A broker that refuses some of the events and takes the others; `taken` in their order."""
-
-    def __init__(self, *refused):
-        self.refused, self.taken = set(refused), []
-
-    def declare(self, consumer, contract):
-        """Everything is declared."""
-
-    def send(self, consumer, contract, event):
-        if (consumer, int(event["sequence"])) in self.refused:
-            raise brokers.Unsent("refused")
-        self.taken.append((consumer, int(event["sequence"])))
-
-
 def test_q3_a_refused_notice_keeps_back_its_own_pair_and_nobody_else(outbox, conn):
     outbox.subscribe("acme")
     outbox.subscribe("zeta")
     outbox.fill(4, "acme", "zeta")
-    broker = Picky(("acme", 2))
+    broker = queues.Picky(("acme", 2))
 
     first = relay.relay(conn, broker)
     outbox.fill(1, "acme", "zeta")
@@ -206,6 +180,72 @@ def test_a_broker_that_dies_before_the_confirm_gets_the_same_ids_again(url, read
     assert sequences in ([1, 2, 3, 4], [1, 2, 3, 3, 4]), "whether the third arrived, nobody knows"
 
 
+def test_a_wrong_address_is_said_while_nothing_waits(settings):
+    with pytest.raises(BadConfig):
+        relay.run_pass(settings("kafka://h/"), "social_dsn")
+
+
+MOVES = st.lists(
+    st.one_of(
+        st.tuples(st.just("publish"), st.integers(1, 3)),
+        st.tuples(st.just("refuse"), st.sets(st.integers(1, 8), max_size=3)),
+        st.tuples(st.just("relay"), st.integers(1, 5)),
+        st.tuples(st.just("die"), st.integers(1, 5)),
+        st.tuples(st.just("wait"), st.none()),
+    ),
+    max_size=12,
+)
+
+
+@pytest.fixture(scope="module")
+def afresh(server):
+    """`afresh()`: an empty outbox and the login of its relay, on one database."""
+    database = databases.copy_of(server, databases.TEMPLATE)
+    outbox = queues.Outbox(database)
+    outbox.subscribe("acme")
+    outbox.subscribe("zeta")
+    with sql.connect(database.dsn("sxe_social")) as conn:
+
+        def empty():
+            conn.rollback()
+            outbox.owner(
+                "truncate handoff.outbox, handoff.delivery, handoff.batch restart identity cascade"
+            )
+            return outbox, conn
+
+        yield empty
+    databases.drop(database)
+
+
+@given(moves=MOVES)
+@settings_of_hypothesis(deadline=None, max_examples=40)
+def test_q3_whatever_is_refused_dies_or_waits_first_sightings_are_in_order_and_whole(moves, afresh):
+    outbox, conn = afresh()
+    broker = queues.Picky()
+    for move, much in moves:
+        if move == "publish":
+            outbox.fill(much, "acme", "zeta")
+        elif move == "refuse":
+            broker.refused = {("acme", sequence) for sequence in much}
+        elif move == "relay":
+            relay.relay(conn, broker, limit=much)
+        elif move == "wait":
+            outbox.due()
+        else:
+            # As a kill before the commit does: what was sent is not marked.
+            with contextlib.suppress(KeyboardInterrupt):
+                relay.relay(conn, queues.Ending(broker, much), limit=much + 1)
+    broker.refused.clear()
+    outbox.due()
+    while relay.relay(conn, broker).sent:
+        pass
+
+    for consumer in ("acme", "zeta"):
+        first = list(dict.fromkeys(n for who, n in broker.taken if who == consumer))
+        assert first == list(range(1, len(first) + 1))
+    assert all(outbox.rows())
+
+
 def test_an_absent_broker_loses_nothing_and_is_said(outbox, settings):
     outbox.subscribe("acme")
     outbox.fill(2, "acme")
@@ -220,85 +260,10 @@ def test_an_absent_broker_loses_nothing_and_is_said(outbox, settings):
     assert outbox.rows("attempts") == [0, 0]
 
 
-@pytest.mark.parametrize("scheme", brokers.SCHEMES)
-def test_a_broker_that_never_answers_holds_nobody_up(scheme):
-    with socket_that_says_nothing() as port, pytest.raises(StoreUnavailable):  # noqa: SIM117
-        with brokers.opened(f"{scheme}://127.0.0.1:{port}/", 0.3):
-            pass
-
-
-@pytest.mark.parametrize("url", ["kafka://h/", "sqs://", "memory://", "amqp:///", "amqp://[", ""])
-def test_an_address_that_is_not_served_is_refused_by_name_of_what_is(url):
-    with pytest.raises(BadConfig) as said, brokers.opened(url):
-        pass
-
-    assert all(f"{scheme}://" in str(said.value) for scheme in brokers.SCHEMES)
-
-
-@pytest.mark.parametrize("name", ["rabbitmq", "redis"])
-def test_a_line_that_wants_tls_takes_no_other(name):
-    url = queues.broker(name)
-
-    with pytest.raises(StoreUnavailable), brokers.opened(url.replace("://", "s://", 1), WAIT_S):
-        pass
-
-
-@pytest.fixture
-def untrusted(tmp_path):
-    """`untrusted(scheme)`: a server with a certificate that nobody vouches for."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder(
-            name, name, key.public_key(), 1, now - dt.timedelta(1), now + dt.timedelta(1)
-        )
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = tmp_path / "server.pem"
-    pem.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    seen = []
-
-    def serve(server):
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = server.accept()
-                with contextlib.suppress(OSError), context.wrap_socket(near, True) as line:
-                    seen.append(line.recv(1))
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=serve, args=(server,), daemon=True).start()
-        yield server.getsockname()[1], seen
-        with contextlib.suppress(OSError):
-            server.shutdown(socket.SHUT_RDWR)
-
-
-@pytest.mark.parametrize("scheme", ["amqps", "rediss"])
-def test_no_password_goes_to_a_server_that_nobody_vouches_for(untrusted, scheme):
-    port, seen = untrusted
-
-    with pytest.raises(StoreUnavailable) as said:  # noqa: SIM117
-        with brokers.opened(f"{scheme}://someone:hush@localhost:{port}/0", WAIT_S):
-            pass
-
-    assert [what for what in seen if what] == []
-    assert "hush" not in str(said.value)
-
-
-def test_q5_a_dead_notice_is_an_event_lets_others_pass_and_is_replayed(outbox, conn, world):
+def test_q5_a_dead_notice_is_an_event_lets_others_pass_and_is_replayed(outbox, conn, people):
     outbox.subscribe("acme")
     outbox.fill(3, "acme")
-    broker = Picky(("acme", 1))
+    broker = queues.Picky(("acme", 1))
     for _ in range(12):
         done = relay.relay(conn, broker)
         outbox.due()
@@ -309,8 +274,8 @@ def test_q5_a_dead_notice_is_an_event_lets_others_pass_and_is_replayed(outbox, c
     assert broker.taken == [("acme", 2), ("acme", 3)], "its successors go on without it"
     broker.refused.clear()
     with pytest.raises(Refused):
-        replay(world.api, world.tokens["ana"], "acme", "lead_card", 1)
-    again = replay(world.api, world.tokens["cho"], "acme", "lead_card", 1)
+        replay(people.api, people.tokens["ana"], "acme", "lead_card", 1)
+    again = replay(people.api, people.tokens["cho"], "acme", "lead_card", 1)
     relay.relay(conn, broker)
 
     assert again == 3
@@ -328,10 +293,10 @@ def test_two_relays_of_a_tier_do_not_send_at_once(outbox, conn, social_dsn):
     outbox.subscribe("acme")
     outbox.fill(1, "acme")
 
-    class Meanwhile(Picky):
+    class Meanwhile(queues.Picky):
         def send(self, *event):
             with sql.connect(social_dsn) as other, pytest.raises(Busy):
-                relay.relay(other, Picky())
+                relay.relay(other, queues.Picky())
             super().send(*event)
 
     assert relay.relay(conn, Meanwhile()).sent == 1
@@ -342,55 +307,6 @@ def test_a_pass_ends_when_its_time_is_over(outbox, conn):
     outbox.fill(5, "acme")
     ticks = iter(range(10))
 
-    done = relay.relay(conn, Picky(), clock=lambda: next(ticks), until=2)
+    done = relay.relay(conn, queues.Picky(), clock=lambda: next(ticks), until=2)
 
     assert done.sent == 3
-
-
-@pytest.fixture
-def world(database):
-    """People of whom `cho` is an admin."""
-    from sxe_pipeline_tests.gate.world import World
-
-    with contextlib.closing(World(database)) as made:
-        made.bootstrap()
-        made.person("ana", "request")
-        yield made
-
-
-@contextlib.contextmanager
-def socket_that_says_nothing():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
-def test_what_redis_had_goes_with_its_server_and_a_replay_brings_it_back(
-    outbox, conn, world, tmp_path
-):
-    binary = shutil.which("redis-server") or pytest.skip("redis-server is not installed")
-    port = free_port()
-    url = f"redis://127.0.0.1:{port}/0"
-
-    @contextlib.contextmanager
-    def server():
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-        with subprocess.Popen([binary, *options], cwd=tmp_path, **quiet) as process:
-            while not queues.is_there(url):
-                assert process.poll() is None
-            yield
-            process.kill()
-
-    outbox.subscribe("acme")
-    outbox.fill(3, "acme")
-    with server(), brokers.opened(url) as broker:
-        relay.relay(conn, broker)
-    with server(), queues.reading(url) as read:
-        left = read("acme")
-        replay(world.api, world.tokens["cho"], "acme", "lead_card", 1)
-        with brokers.opened(url) as broker:
-            relay.relay(conn, broker)
-        again = read("acme")
-
-    assert left == [], "sent, and gone"
-    assert [int(event["sequence"]) for event in again] == [1, 2, 3]

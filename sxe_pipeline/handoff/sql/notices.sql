@@ -7,13 +7,10 @@ returns setof jsonb language plpgsql security definer set search_path = pg_catal
 declare
     k handoff.api_key := handoff.authenticate(_key_sha256);
     o handoff.outbox;
-    left_over int := least(greatest(_limit, 1), 100);
 begin
     perform pg_advisory_xact_lock(hashtextextended('handoff.notices/' || k.consumer, 0));
-    for o in select d.* from handoff.due_notices(k.contracts, k.consumer, left_over) d
-             join handoff.batch b using (batch_id)
-             where handoff.may_see(k, d.contract, b.market)
-             order by d.contract, d.published_seq loop
+    for o in select * from handoff.due_notices(
+                 k.contracts, k.consumer, k.markets, least(greatest(_limit, 1), 100)) loop
         if o.attempts >= handoff.attempts_at_most() then
             o.last_error := 'not_done';
             perform handoff.bury(o, 'consumer:' || k.consumer);
@@ -31,18 +28,17 @@ create or replace function handoff.done_notice(_key_sha256 bytea, _event_id uuid
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     k handoff.api_key := handoff.authenticate(_key_sha256);
+    o handoff.outbox;
 begin
-    update handoff.outbox set sent_at = clock_timestamp(), last_error = null
-    where event_id = _event_id and consumer = k.consumer and contract = any (k.contracts)
-      and sent_at is null and dead_at is null;
-    if found then
-        return true;
-    end if;
-    perform from handoff.outbox where event_id = _event_id and consumer = k.consumer;
-    if not found then
+    select n.* into o from handoff.outbox n join handoff.batch b using (batch_id)
+    where n.event_id = _event_id and n.consumer = k.consumer
+      and handoff.may_see(k, n.contract, b.market) for update of n;
+    if o.seq is null then
         perform gate.refuse('SXNOF', 'there is no such notice for this key');
     end if;
-    return false;
+    update handoff.outbox set sent_at = clock_timestamp(), last_error = null
+    where seq = o.seq and sent_at is null and dead_at is null;
+    return found;
 end $$;
 
 -- Everything of a contract from a number on goes out again, under the ids that it had, dead or not: also what was

@@ -30,29 +30,33 @@ language sql stable as $$
 $$;
 
 -- Open notices that are due, in the order of each contract and consumer, locked until the transaction ends: one
--- that waits, or that somebody else holds, keeps the later ones of its pair back.
-create or replace function handoff.due_notices(_contracts text[], _consumer text, _limit int)
-returns setof handoff.outbox language sql as $$
-    with held as (
-        select contract, consumer, min(published_seq) as first from handoff.outbox
-        where sent_at is null and dead_at is null and next_try > clock_timestamp()
-          and contract = any (_contracts)
-        group by 1, 2
+-- that waits, or that somebody else holds, keeps the later ones of its pair back. A consumer or markets that
+-- are null are every one.
+create or replace function handoff.due_notices(
+    _contracts text[], _consumer text, _markets text[], _limit int
+) returns setof handoff.outbox language sql as $$
+    with open as (
+        select o.seq, o.contract, o.consumer, o.published_seq,
+               o.next_try > clock_timestamp() as is_held
+        from handoff.outbox o
+        join handoff.consumer c using (consumer) join handoff.batch b using (batch_id)
+        where o.sent_at is null and o.dead_at is null and o.contract = any (_contracts)
+          and o.consumer = coalesce(_consumer, o.consumer) and c.ended_at is null
+          and (_markets is null or _markets && array['*', b.market])
+    ), held as (
+        select contract, consumer, min(published_seq) as first from open where is_held group by 1, 2
     ), mine as (
-        select o.* from handoff.outbox o join handoff.consumer c using (consumer)
+        select o.* from handoff.outbox o join open using (seq)
         where o.sent_at is null and o.dead_at is null and o.next_try <= clock_timestamp()
-          and o.contract = any (_contracts) and o.consumer = coalesce(_consumer, o.consumer)
-          and c.ended_at is null
-          and not exists (select from held h where h.contract = o.contract and h.consumer = o.consumer
-                          and h.first < o.published_seq)
+          and not exists (select from held h where h.contract = o.contract
+                          and h.consumer = o.consumer and h.first < o.published_seq)
         order by o.seq limit _limit for update of o skip locked
     )
     select m.* from mine m
     where not exists (
-        select from handoff.outbox o
-        where o.sent_at is null and o.dead_at is null and o.contract = m.contract
-          and o.consumer = m.consumer and o.published_seq < m.published_seq
-          and o.seq not in (select seq from mine))
+        select from open o
+        where o.contract = m.contract and o.consumer = m.consumer
+          and o.published_seq < m.published_seq and o.seq not in (select seq from mine))
     order by m.contract, m.consumer, m.published_seq;
 $$;
 
@@ -69,7 +73,7 @@ begin
     from handoff.due_notices(
         array(select distinct o.contract from handoff.outbox o
               where o.sent_at is null and o.dead_at is null and handoff.relays(o.contract)),
-        null, _limit) d;
+        null, null, _limit) d;
 end $$;
 
 -- The broker has them.
