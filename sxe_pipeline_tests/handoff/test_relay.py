@@ -20,7 +20,7 @@ from sxe_pipeline_tests import databases
 from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.ports import free_port
 
-NOTICES = int(os.environ.get("SXE_TEST_NOTICES") or 600)
+NOTICES = int(os.environ.get("SXE_TEST_NOTICES") or 400)
 KILLS = int(os.environ.get("SXE_TEST_KILLS") or 4)
 WAIT_S = 1.0
 
