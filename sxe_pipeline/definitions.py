@@ -21,6 +21,7 @@ from sxe_pipeline.ops import sensors as ops
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.schema.landed import Landed, LandingFile
 from sxe_pipeline.settings import Settings, load
+from sxe_pipeline.store import key_files
 
 if TYPE_CHECKING:
     from sxe_pipeline.cards.ready import ReadyCards
@@ -207,7 +208,9 @@ def _uris(settings: Settings) -> dict[str, str]:
 def expire_social(
     conn: psycopg.Connection, settings: Settings, terms: retention.Terms
 ) -> list[retention.Gone]:
-    """Delete what the social tier holds for too long: landing files, days, its own history."""
+    """Delete what the social tier holds for too long: landing files, days, batches, its history."""
+    from sxe_pipeline.handoff import record
+    from sxe_pipeline.handoff.retention import expire_batches
     from sxe_pipeline.ingest.retention import expire_landing
     from sxe_pipeline.social.retention import expire_days
     from sxe_pipeline.store.objects import Objects
@@ -217,7 +220,40 @@ def expire_social(
             lambda: expire_landing(conn, Objects(settings.landing_url), terms),
             lambda: expire_days(conn, settings.tier1_url, "quarantine", terms),
             lambda: expire_days(conn, settings.tier1_url, "observations", terms),
+            lambda: expire_batches(
+                conn,
+                Objects(settings.handoff_url),
+                line="batches",
+                contracts=key_files.SOCIAL,
+                signer=lambda: record.signer_of(conn, settings),
+                terms=terms,
+            ),
             lambda: retention.expire_runs(conn, terms),
+        ]
+    )
+
+
+def expire_contacts(
+    conn: psycopg.Connection, settings: Settings, terms: retention.Terms
+) -> list[retention.Gone]:
+    """Delete what the contact tier holds for too long: values, batches, its history."""
+    from sxe_pipeline.contacts.retention import expire_points
+    from sxe_pipeline.handoff import record
+    from sxe_pipeline.handoff.retention import expire_batches
+    from sxe_pipeline.store.objects import Objects
+
+    return retention.one_by_one(
+        [
+            lambda: expire_points(conn, terms),
+            lambda: expire_batches(
+                conn,
+                Objects(settings.contact_handoff_url),
+                line="contact_batches",
+                contracts=key_files.CONTACT,
+                signer=lambda: record.signer_of(conn, settings),
+                terms=terms,
+            ),
+            lambda: retention.expire_runs(conn, terms, kind="contact_run_history.expired"),
         ]
     )
 
@@ -332,11 +368,10 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
     """
     from sxe_pipeline.contacts import assets as contacts
     from sxe_pipeline.contacts import points, sensors, tier
-    from sxe_pipeline.contacts import retention as contact_retention
     from sxe_pipeline.handoff import assets as handoff
     from sxe_pipeline.handoff import sensors as notices
 
-    expired = kept.expiring(contact_retention.ASSET, "contact", contact_retention.expire)
+    expired = kept.expiring(retention.CONTACT_ASSET, "contact", expire_contacts)
     held = tier.ContactTier(settings)
 
     def contact_rows(

@@ -19,9 +19,9 @@ TOP_EVIDENCE = 5
 SAMPLE_CARDS = 5
 MIN_CARDS_PER_TERM = 2
 FACETS = ("language", "follower_band")
-_KEYS = ("market", "audience_pool", "persona", "tribe", "country")
+KEYS = ("market", "audience_pool", "persona", "tribe", "country")
 _READ = (
-    *_KEYS,
+    *KEYS,
     "card_id",
     "readiness_state",
     "is_tagged",
@@ -60,7 +60,7 @@ def pools(cards: pa.Table, others: pa.Table) -> pa.Table:
     groups: dict[tuple[str | None, ...], list[dict[str, Any]]] = defaultdict(list)
     for values in zip(*lists, strict=True):
         card = dict(zip(_READ, values, strict=True))
-        groups[tuple(values[: len(_KEYS)])].append(card)
+        groups[tuple(values[: len(KEYS)])].append(card)
     audience = _audience(others)
     rows = [
         _row(key, groups.get(key, ()), audience.get(key, 0))
@@ -88,7 +88,7 @@ def facets(cards: pa.Table) -> list[tuple[str, str, str | None, int]]:
 def _audience(others: pa.Table) -> dict[tuple[str | None, ...], int]:
     """Key of a pool -> identities of whom a tribe alone is known."""
     listeners = others.filter(pc.equal(others["kind"], "audience"))
-    names = [name for name in _KEYS if name != "persona"]
+    names = [name for name in KEYS if name != "persona"]
     counted = listeners.group_by(names).aggregate([([], "count_all")])
     return {
         (row["market"], row["audience_pool"], None, row["tribe"], row["country"]): row["count_all"]
@@ -106,7 +106,7 @@ def _row(
     cards = sorted(cards, key=lambda card: (card["readiness_state"] != "ready", card["card_id"]))
     followers = [c["follower_count"] for c in cards if c["follower_count"] is not None]
     return {
-        **dict(zip(_KEYS, key, strict=True)),
+        **dict(zip(KEYS, key, strict=True)),
         "card_count": len(cards),
         "ready_count": sum(card["readiness_state"] == "ready" for card in cards),
         "tagged_count": sum(card["is_tagged"] for card in cards),

@@ -34,7 +34,7 @@ class ReadyCards:
     def of(self, market: str) -> pa.Table:
         """The cards of a market, in the columns of the `lead_card` contract, sorted by card_id."""
         kept = (pc.field("market") == market) & _may_leave(self._suppressed)
-        return release.release(_read(self._stored, CONTRACT.names, kept), self._policy)
+        return release.release(read(self._stored, CONTRACT.names, kept), self._policy)
 
 
 def ready_cards(conn: psycopg.Connection, settings: Settings) -> ReadyCards:
@@ -53,7 +53,7 @@ def ready_cards(conn: psycopg.Connection, settings: Settings) -> ReadyCards:
         clean = checks.no_contact_data(conn, stored)
     versions.require(clean, inputs.CARDS, leaks.GUARD)
     suppressed = pa.array(sorted(suppression.suppressed(conn)), pa.string())
-    markets = pc.unique(_read(stored, ["market"], _may_leave(suppressed))["market"])
+    markets = pc.unique(read(stored, ["market"], _may_leave(suppressed))["market"])
     return ReadyCards(
         sorted(markets.to_pylist()), stored, suppressed, inputs.active_policy(settings)
     )
@@ -64,7 +64,14 @@ def _may_leave(suppressed: pa.Array) -> Any:
     return is_ready & ~pc.field("card_id").isin(suppressed)
 
 
-def _read(stored: Snapshot, columns: Sequence[str], kept: Any) -> pa.Table:
+def read(stored: Snapshot, columns: Sequence[str], kept: Any) -> pa.Table:
+    """Columns of the rows that a filter keeps, without the rest of the table in memory.
+
+    Args:
+        stored: A version of the cards.
+        columns: Their names.
+        kept: An expression of `pyarrow.compute`.
+    """
     # Arrow reads ahead by default, which holds more than one market of a large table.
     ahead = {"batch_readahead": 2, "fragment_readahead": 1, "memory_pool": memory.pool()}
     return stored.dataset().scanner(columns=list(columns), filter=kept, **ahead).to_table()

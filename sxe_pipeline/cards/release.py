@@ -19,9 +19,9 @@ CLOSED = frozenset({"text", "link", "count"})
 counts."""
 TEXTS = ("handle", "display_name", "bio", "region")
 """Columns whose values somebody wrote as a line of text."""
-_FORMULA = "^[=+@-]"
+FORMULA = "^[=+@-]"
 """How a cell begins that a spreadsheet computes."""
-_UNPRINTED = r"[\x00-\x09\x0b-\x1f\x7f-\x{9f}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
+UNPRINTED = r"[\x00-\x09\x0b-\x1f\x7f-\x{9f}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
 """Control and direction characters; a line break may stand in a bio."""
 _AT_ONCE = 20_000
 """Cards whose lists are Python's own for a moment, ten times the size."""
@@ -72,8 +72,8 @@ def _plain(cards: pa.Table) -> pa.Table:
     moved = {}
     for name in TEXTS:
         at = cards.schema.get_field_index(name)
-        text = pc.replace_substring_regex(cards[name], _UNPRINTED, "")
-        is_formula = pc.fill_null(pc.match_substring_regex(text, _FORMULA), False)
+        text = pc.replace_substring_regex(cards[name], UNPRINTED, "")
+        is_formula = pc.fill_null(pc.match_substring_regex(text, FORMULA), False)
         moved[name] = is_formula.to_pylist()
         text = pc.if_else(is_formula, pc.binary_join_element_wise("'", text, ""), text)
         cards = cards.set_column(at, cards.schema.field(at), text)

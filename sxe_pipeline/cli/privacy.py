@@ -43,7 +43,7 @@ def privacy_suppress(card: str, reason: str, as_json: bool) -> None:
 def privacy_retention(dry_run: bool, as_json: bool) -> None:
     """Delete what the social tier keeps for too long, as each night does; say what, and why.
 
-    Contact values are only counted: the contact tier deletes them in its own night.
+    What is of the contact tier is counted at most: that one deletes it in its own night.
     """
     from sxe_pipeline.ops import periods
 
@@ -102,5 +102,5 @@ def _row(line: Any, gone: "Gone | None") -> dict[str, Any]:
 
 def _sentence(run: Mapping[str, Any] | None) -> str:
     if run is None or run["ok"]:
-        return "deleted but for contact_values, which the contact tier deletes each night"
+        return "deleted but for what is of the contact tier, which deletes it each night"
     return f"failed: {run['failure']}"

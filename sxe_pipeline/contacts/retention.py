@@ -9,30 +9,12 @@ from datetime import datetime
 
 import psycopg
 
-from sxe_pipeline.ops import retention
 from sxe_pipeline.ops.retention import Gone, Terms
 from sxe_pipeline.privacy.retention import CONTACT_VALUES, points_gone
-from sxe_pipeline.settings import Settings
 from sxe_pipeline.store.functions import function_rows
 
-ASSET = "contacts/expired_data"
 _MOST_POINTS = 1_000
 """In one transaction and one event."""
-
-
-def expire(conn: psycopg.Connection, settings: Settings, terms: Terms) -> list[Gone]:
-    """Delete what the contact tier holds and nobody needs: values, and its own runs.
-
-    Args:
-        conn: The contact tier's login, outside of a transaction.
-        settings: Not needed here.
-        terms: Under which.
-    """
-    del settings
-    return [
-        expire_points(conn, terms),
-        retention.expire_runs(conn, terms, kind="contact_run_history.expired"),
-    ]
 
 
 def expire_points(conn: psycopg.Connection, terms: Terms) -> Gone:

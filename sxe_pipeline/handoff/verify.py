@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline.errors import ContractBroken, NotFound, StoreUnavailable, Tampered
-from sxe_pipeline.handoff import edition, manifest
+from sxe_pipeline.handoff import edition, expired, manifest
 from sxe_pipeline.handoff.decode import Lines
 from sxe_pipeline.handoff.encode import batch_id as id_of
 from sxe_pipeline.schema import Contract
@@ -109,6 +109,7 @@ def verify(
             f"the batch is of {fields['contract']}, and the key is pinned for "
             f"{', '.join(sorted(contracts))}; do not use the batch"
         )
+    _refuse_expired(files, fields["batch_id"], public_key)
     _only_listed(files, fields)
     for entry in fields["files"]:
         _same_bytes(files, entry)
@@ -211,6 +212,17 @@ def _opened(files: _Files, name: str) -> BinaryIO:
                 f"there is no {manifest.NAME}, so the batch is not published; use another batch"
             ) from None
     raise Tampered(f"{name} is listed in the manifest and missing; do not use the batch")
+
+
+def _refuse_expired(files: _Files, batch_id: str, public_key: Ed25519PublicKey) -> None:
+    if expired.NAME not in files.names():
+        return
+    with files.open(expired.NAME) as stream:
+        at = expired.expired_at(stream.read(MAX_MANIFEST_BYTES), batch_id, public_key)
+    raise NotFound(
+        f"the sender deleted the files of batch {batch_id} on {at[:10]}, as it had kept them for "
+        "long enough; take a newer batch"
+    )
 
 
 def _only_listed(files: _Files, fields: dict[str, Any]) -> None:

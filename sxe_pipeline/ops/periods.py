@@ -14,7 +14,10 @@ import yaml
 from sxe_pipeline import contracts_root
 from sxe_pipeline.errors import BadConfig
 
-DELETED_HERE = ("landing_files", "quarantine", "observations", "contact_values", "run_history")
+DELETED_HERE = (
+    *("landing_files", "quarantine", "observations", "contact_values", "run_history"),
+    *("batches", "contact_batches"),
+)
 """Lines whose data we delete, so that they must say a number of days or `forever`."""
 
 LINES = (*DELETED_HERE, "match_inputs", "audit_events", "orchestrator_events")

@@ -16,7 +16,7 @@ from sxe_pipeline.ops import versions
 from sxe_pipeline.ops.periods import Periods
 from sxe_pipeline.settings import Settings
 
-ASSET = "ops/expired_data"
+ASSET, CONTACT_ASSET = "ops/expired_data", "contacts/expired_data"
 RUNS = "run_history"
 
 

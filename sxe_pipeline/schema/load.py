@@ -4,6 +4,7 @@ Here: ODCS v3.1 -> `Contract`, and refusing a file that leaves open what a gener
 """
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ def parse(data: bytes, name: str) -> Contract:
     return _parsed(data, Path(f"{name}{_SUFFIX}"))
 
 
+@lru_cache(maxsize=64)  # by its bytes: a verdict on one tree of contracts reads each many times
 def _parsed(data: bytes, file: Path) -> Contract:
     bad = (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError)
     try:

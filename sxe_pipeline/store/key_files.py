@@ -12,7 +12,7 @@ from sxe_pipeline.settings import Settings
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store.disk import read_or_create
 
-SOCIAL, CONTACT = ("lead_card",), ("lead_contact",)
+SOCIAL, CONTACT = ("lead_card", "audience_pool"), ("lead_contact",)
 """What the two keys of an embedded home sign: a tier's key signs no other tier's batches."""
 
 

@@ -60,7 +60,7 @@ def test_the_key_that_a_consumer_pins_says_what_it_is_for(empty):
     own = empty.type(None, "keys", "public").stdout.encode()
     asked = empty.type(None, "keys", "public", "--contract", "lead_contact").stdout.encode()
 
-    assert sign.contracts_of(own) == ("lead_card",)
+    assert sign.contracts_of(own) == ("lead_card", "audience_pool")
     assert sign.contracts_of(asked) == ("lead_contact",)
     assert sign.public_key(own) == sign.public_key(asked)
 

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from sxe_pipeline import audit
+from sxe_pipeline import audit, definitions, settings
 from sxe_pipeline.contacts import retention
 from sxe_pipeline.errors import BadInput, Busy
 from sxe_pipeline.ops import periods
-from sxe_pipeline.ops.retention import Gone, Terms
+from sxe_pipeline.ops.retention import CONTACT_ASSET, Gone, Terms
 from sxe_pipeline.privacy.retention import expiring_points
 
 MONTHS_LATER = datetime.now(UTC) + timedelta(days=395)
@@ -75,7 +75,7 @@ def test_thirteen_months_later_the_values_are_gone_with_one_event(spent):
     assert expire(harness).count == 0
     assert events(harness) == 1, "nothing gone, nothing said"
     with harness.world.contacts.transaction():
-        done = audit.attest(harness.world.contacts, retention.ASSET, "run-1")
+        done = audit.attest(harness.world.contacts, CONTACT_ASSET, "run-1")
     assert done.event_count == 1
 
 
@@ -204,7 +204,7 @@ def test_a_run_that_was_given_up_deletes_nothing(spent):
     assert (points(harness), events(harness)) == (had, 0)
 
 
-def test_the_contact_tier_clears_its_own_runs_and_no_others(spent):
+def test_the_contact_tier_clears_its_own_runs_and_no_others(spent, tmp_path):
     harness, _ = spent
     for role in ("sxe_contacts", "sxe_social"):
         with harness.world.fresh(role) as conn:
@@ -215,7 +215,8 @@ def test_the_contact_tier_clears_its_own_runs_and_no_others(spent):
             )
             conn.commit()
 
-    retention.expire(harness.world.contacts, None, terms())
+    given = settings.load({"SXE_HOME": str(tmp_path)})
+    definitions.expire_contacts(harness.world.contacts, given, terms())
 
     assert harness.world.owner("select run_id from ops.run") == [("sxe_social",)]
     assert events(harness, "contact_run_history.expired") == 1

@@ -1,7 +1,10 @@
-"""The page for consumers is run as it stands."""
+"""The page for consumers is run as it stands: each language reads a batch that was published."""
 
 import datetime as dt
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,14 +12,20 @@ import pytest
 from sxe_pipeline import contracts_root
 from sxe_pipeline.handoff import publish
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.sign import Signer
 
 PAGE = contracts_root().parent / "docs" / "consumer.md"
+TEXT = PAGE.read_text() if PAGE.exists() else ""
+PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+SPARK = "SXE_TEST_SPARK_PYTHON"
+"""An interpreter that has pyspark: too large for an environment of everybody."""
+
+pytestmark = pytest.mark.skipif(not TEXT, reason="the pages are in the checkout only")
 
 
-@pytest.mark.skipif(not PAGE.exists(), reason="the pages are in the checkout only")
-def test_every_example_of_the_page_runs_on_a_published_batch(
-    conn, store, contract, cards, signer, tmp_path
-):
+@pytest.fixture
+def folder(conn, store, contract, cards, signer, tmp_path):
+    """A published batch, beside the public key that its reader pinned."""
     done = publish.publish(
         conn,
         store,
@@ -27,18 +36,22 @@ def test_every_example_of_the_page_runs_on_a_published_batch(
         actor="test",
         now=dt.datetime(2026, 3, 11, tzinfo=dt.UTC),
     )
-    pinned = tmp_path / "signing.pub"
-    pinned.write_bytes(signer.public_pem())
+    (tmp_path / "signing.pub").write_bytes(signer.public_pem(["lead_card"]))
+    return tmp_path / "handoff" / "lead_card" / "v0" / str(done.batch_id)
+
+
+def test_every_example_in_python_runs(folder, tmp_path):
     generated = contracts_root() / "lead_card" / "generated" / "0.1.0" / "schema.json"
     names: dict = {
-        "folder": tmp_path / "handoff" / "lead_card" / "v0" / str(done.batch_id),
-        "pinned": pinned,
+        "folder": folder,
+        "pinned": tmp_path / "signing.pub",
         "schema_json": generated.read_text(),
     }
-    blocks = re.findall(r"```python\n(.*?)```", Path(PAGE).read_text(), re.DOTALL)
     # the last example leaves closing its files to the interpreter, as a short script does
     blocks = [
-        block.replace('file.open("rb")', "file.read_bytes().splitlines()") for block in blocks
+        block.replace('file.open("rb")', "file.read_bytes().splitlines()")
+        for block in PYTHON
+        if "pyspark" not in block
     ]
 
     for block in blocks[:3]:
@@ -48,4 +61,53 @@ def test_every_example_of_the_page_runs_on_a_published_batch(
         exec(block, names)
 
     assert len(names["cards"]) == len(names["same"]) == 20
+    assert names["frame"].height == names["again"].height == 20
     assert names["bad"] == 0
+
+
+def test_spark_reads_it(folder, tmp_path):
+    interpreter = os.environ.get(SPARK)
+    if not interpreter:
+        pytest.skip(f"{SPARK} names no interpreter with pyspark")
+    [block] = [block for block in PYTHON if "pyspark" in block]
+    parquet = [str(file) for file in folder.glob("parquet/*")]
+    script = f"parquet = {parquet!r}\n{block}\nprint([row['count'] for row in counted])\n"
+
+    done = subprocess.run(
+        [interpreter, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+
+    assert done.stdout.splitlines()[-1] == "[20]"
+
+
+@pytest.fixture
+def node(tmp_path):
+    """`node(folder, pinned)`: the script of the page, which needs nothing of ours."""
+    found = shutil.which("node")
+    if found is None:
+        pytest.skip("there is no node on this machine")
+    [block] = re.findall(r"```js\n(.*?)```", TEXT, re.DOTALL)
+    script = tmp_path / "read.mjs"
+    script.write_text(block)
+
+    def run(folder: Path, pinned: Path):
+        command = [found, script, folder, pinned]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_node_verifies_and_reads_it(node, folder, tmp_path):
+    done = node(folder, tmp_path / "signing.pub")
+
+    assert (done.stdout, done.returncode) == ("20 rows\n", 0), done.stderr
+
+
+def test_node_refuses_another_key_and_another_byte(node, folder, tmp_path):
+    other = tmp_path / "other.pub"
+    other.write_bytes(Signer.generate().public_pem())
+    assert "pinned key" in node(folder, other).stderr
+
+    [lines] = folder.glob("_jsonl/*")
+    lines.write_bytes(lines.read_bytes().replace(b"x_general", b"y_general"))
+    assert "differs" in node(folder, tmp_path / "signing.pub").stderr

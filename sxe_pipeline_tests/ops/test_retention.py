@@ -143,6 +143,7 @@ def test_thirteen_months_later_exactly_what_the_policy_says_is_gone(landed, data
         "landing_files": 4,
         "quarantine": 2,
         "observations": 0,
+        "batches": 0,
         "run_history": 1,
     }
     assert landed.files() == ["makers/_collection.yaml", "makers/_mapping.yaml"]

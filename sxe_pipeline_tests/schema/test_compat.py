@@ -249,10 +249,12 @@ def tree(tmp_path, monkeypatch):
 
 
 def write(root, version, change, status="draft"):
-    data = yaml.safe_load((root / "lead_card" / "1.0.0.odcs.yaml").read_text())
+    data = yaml.load((root / "lead_card" / "1.0.0.odcs.yaml").read_text(), Loader=yaml.CSafeLoader)
     data |= {"version": version, "status": status}
     change(data)
-    (root / "lead_card" / f"{version}.odcs.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    (root / "lead_card" / f"{version}.odcs.yaml").write_text(
+        yaml.dump(data, Dumper=yaml.CSafeDumper, sort_keys=False)
+    )
 
 
 @pytest.mark.parametrize(("change", "level", "breaks"), MUTATIONS, ids=IDS)

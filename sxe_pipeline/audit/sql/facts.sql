@@ -9,6 +9,12 @@ select 'batch', event_id, batch_id, created_at, array[
            case when request_id is null then 'batch.' else 'contact_batch.' end || state] as kinds
 from handoff.batch
 union all
+select 'expired batch', event_id, batch_id, begun_at, '{batch.expired,contact_batch.expired}'
+from handoff.expiry
+union all
+select 'deleted batch', deleted_event_id, batch_id, deleted_at, '{batch.deleted,contact_batch.deleted}'
+from handoff.expiry where deleted_at is not null
+union all
 select 'landing file', event_id,
        case when expired_at is null then file_sha256::text end, registered_at,
        case when expired_at is not null then
@@ -94,6 +100,8 @@ begin
                  ('decision', '{proposal.confirmed,proposal.rejected}'),
                  ('token', '{principal.added,principal.token_added}'),
                  ('retired key', '{key.retired}'),
+                 ('expired batch', '{batch.expired,contact_batch.expired}'),
+                 ('deleted batch', '{batch.deleted,contact_batch.deleted}'),
                  ('suppression', '{suppression.added}')) as one (fact, kinds)
     join audit.event e on e.kind = any (one.kinds)
     where not exists (select from audit.facts() f where f.fact = one.fact and f.event_id = e.event_id)
