@@ -140,3 +140,14 @@ def test_from_any_number_on_it_is_told_again_also_what_was_before_the_subscripti
     assert not [row for row in found if "notice" in row[0] and (row[1] or row[2])]
     with pytest.raises(NotFound):
         replay(people, "acme", 1, contract="lead_contact")
+
+
+def test_nobody_is_told_again_of_a_batch_that_retention_took(outbox, people):
+    outbox.subscribe("acme")
+    outbox.fill(3, "acme")
+    outbox.owner(
+        "insert into handoff.expiry (batch_id, statement, event_id) select batch_id, 'gone', "
+        "gen_random_uuid() from handoff.batch where published_seq = 1"
+    )
+
+    assert replay(people, "acme", 1) == 2

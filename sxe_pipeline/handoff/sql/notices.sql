@@ -65,10 +65,10 @@ begin
     perform pg_advisory_xact_lock(hashtextextended('handoff.published_seq/' || _contract, 0));
     event := audit.append('notice.replayed', who, _consumer, clock_timestamp()::text,
         jsonb_build_object('contract', _contract, 'since_seq', _since));
-    for b in select * from handoff.batch
-             where contract = _contract and state = 'published' and published_seq >= _since
-               and expired_at is null and s.markets && array['*', market]
-             order by published_seq loop
+    for b in select n.* from handoff.batch n left join handoff.expiry x using (batch_id)
+             where n.contract = _contract and n.state = 'published' and n.published_seq >= _since
+               and x.batch_id is null and s.markets && array['*', n.market]
+             order by n.published_seq loop
         perform handoff.deliver_to(_consumer, b, who, s.ack_within, true);
         insert into handoff.outbox as old (event_id, consumer, contract, batch_id, body,
                                            replayed_event_id)
