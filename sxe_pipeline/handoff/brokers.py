@@ -85,7 +85,7 @@ def opened(url: str, wait_s: float = WAIT_S) -> "Iterator[Broker]":
         connect_timeout=wait_s,
         transport_options=waits,
     )
-    with _speaking(connection, "cannot be reached"):
+    with _speaking(connection, "cannot be reached, or refuses this login"):
         # Of a connection that was not made the channel is waited for without an end.
         connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)
         channel = connection.channel()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kombu
 import pytest
 from hypothesis import given
 from hypothesis import settings as settings_of_hypothesis
@@ -154,6 +155,41 @@ def test_q4_what_is_not_confirmed_is_not_marked_as_sent(url, read, outbox, conn)
         assert relay.relay(conn, broker).sent == 2
     ids = [event["id"] for event in read(consumer)]
     assert set(ids) == set(map(str, outbox.rows("event_id")))
+
+
+def test_q4_a_queue_of_its_owner_stays_as_it_is_and_what_it_refuses_is_not_marked(outbox, conn):
+    url = queues.broker("rabbitmq")
+    consumer = outbox.subscribe()
+    outbox.fill(3, consumer)
+    name = brokers.queue_of(consumer, "lead_card")
+    limits = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    with kombu.Connection(url) as owner:
+        kombu.Queue(name, durable=True, queue_arguments=limits)(owner.channel()).queue_declare()
+
+        with brokers.opened(url) as broker:
+            done = relay.relay(conn, broker)
+            held = owner.channel().queue_declare(name, passive=True).message_count
+
+            assert (done.sent, done.put_off, held) == (1, 1, 1)
+            assert outbox.rows("last_error") == [None, "refused", None]
+            owner.channel().queue_purge(name)
+            outbox.due()
+            assert relay.relay(conn, broker).sent == 1, "and so on, one by one"
+
+
+def test_q4_a_queue_that_cannot_be_declared_keeps_its_notices_back(outbox, conn):
+    url = queues.broker("rabbitmq")
+    consumer, other = outbox.subscribe(), outbox.subscribe()
+    outbox.fill(1, consumer, other)
+    with kombu.Connection(url) as owner:
+        held = kombu.Queue(brokers.queue_of(consumer, "lead_card"), exclusive=True, durable=False)
+        held(owner.channel()).queue_declare()
+
+        with brokers.opened(url) as broker:
+            done = relay.relay(conn, broker)
+
+        assert (done.sent, done.put_off) == (1, 1)
+        assert sorted(map(str, outbox.rows("last_error"))) == ["None", "not_declared"]
 
 
 def test_a_broker_that_dies_before_the_confirm_gets_the_same_ids_again(url, read, outbox, conn):
