@@ -139,7 +139,7 @@ def ours(files: list[Path], out: Path) -> tuple[float, float]:
         rows = pieces.checked(contract, read)
         del read
         with closing(encode.encode(contract, rows)) as content:
-            batch_id = encode.content_id(contract, batch_key, None, content.parts)
+            batch_id = encode.content_id(contract, batch_key, None, content)
             ids = {"batch_id": batch_id, "batch_key": batch_key, "prev_batch_id": None}
             sealed = manifest.seal(manifest.predicate(contract, content, **ids), signer)
             signed = time.process_time()

@@ -38,7 +38,8 @@ def main(folder: str, pinned: str) -> None:
     """Print what the batch holds."""
     batch = verified(Path(folder), Path(pinned))
     # The list of files comes from the manifest, never from what lies in the folder.
-    parquet = [str(Path(folder) / f["name"]) for f in batch["files"] if f["format"] == "parquet"]
+    held = [f for f in batch["files"] if (f["holds"], f["format"]) == ("rows", "parquet")]
+    parquet = [str(Path(folder) / f["name"]) for f in held]
     tribes = duckdb.execute(
         "select tribe, count(*) as cards from read_parquet(?, union_by_name = true) "
         "group by tribe order by cards desc, tribe limit 5",
@@ -46,6 +47,8 @@ def main(folder: str, pinned: str) -> None:
     ).fetchall()
     cards = pd.concat([pd.read_parquet(file) for file in parquet])
     print(f"{batch['market']} {batch['day']}: {len(cards)} cards, signature holds")
+    if batch["kind"] == "delta":
+        print(f"  new or changed since {batch['base_batch_id']}; {batch['remove_count']} taken out")
     for tribe, count in tribes:
         print(f"  {tribe or 'no tribe'}: {count}")
     print(cards[["platform", "persona", "tribe", "execution_label"]].head(3).to_string(index=False))

@@ -24,6 +24,7 @@ from sxe_pipeline.settings import Settings, load
 from sxe_pipeline.store import key_files
 
 if TYPE_CHECKING:
+    from sxe_pipeline.cards.gone import GoneCards
     from sxe_pipeline.cards.ready import ReadyCards
     from sxe_pipeline.contacts.keys import Keys
 
@@ -174,6 +175,18 @@ def sound_cards(conn: psycopg.Connection, settings: Settings) -> "ReadyCards":
 
     checks.require_sound(conn, settings.tier1_url)
     return ready.ready_cards(conn, settings)
+
+
+def gone_cards(conn: psycopg.Connection, settings: Settings) -> "GoneCards":
+    """Why cards that were handed over may not leave any more.
+
+    Args:
+        conn: The social tier's login, outside of a transaction.
+        settings: Where the tables are.
+    """
+    from sxe_pipeline.cards import gone
+
+    return gone.gone_cards(conn, settings)
 
 
 def describe_day(conn: psycopg.Connection, asset_key: str, day: date) -> Mapping[str, Any]:
@@ -356,6 +369,7 @@ def assemble(
             "landed_day": register.day_of,
             "read_landing_file": _told(landing.LandingTier(settings.landing_url).read, on_read),
             "ready_cards": sound_cards,
+            "gone_cards": gone_cards,
             "describe_day": describe_day,
         },
         executor=dg.in_process_executor,

@@ -9,7 +9,7 @@ import functools
 import inspect
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
@@ -274,6 +274,31 @@ def _records(instance: dg.DagsterInstance, key: dg.AssetKey) -> Iterator[Any]:
         if not page.has_more:
             return
         cursor = page.cursor
+
+
+def newest_metadata(instance: dg.DagsterInstance, asset_key: str) -> dict[str, Any]:
+    """What the newest materialization of an asset says; nothing where there is none."""
+    found = instance.get_latest_materialization_event(dg.AssetKey.from_user_string(asset_key))
+    said = found.asset_materialization if found else None
+    return {key: value.value for key, value in said.metadata.items()} if said else {}
+
+
+def log_attested(
+    context: dg.AssetExecutionContext, days: Mapping[date, Iterable[Mapping[str, Any]]]
+) -> None:
+    """Log a materialization more of the asset that runs for each thing that it made on a day.
+
+    Args:
+        context: The run.
+        days: Day -> what is said of each.
+    """
+    for day, each in days.items():
+        for metadata in each:
+            context.log_event(
+                dg.AssetMaterialization(
+                    context.asset_key, metadata=dict(metadata), partition=day.isoformat()
+                )
+            )
 
 
 def report_runless(

@@ -202,6 +202,14 @@ def unchecked(data: bytes) -> bytes:
     return base64.b64decode(json.loads(data)["payload"])
 
 
+def key_ids(data: bytes) -> frozenset[str]:
+    """Whose signatures an envelope holds, as it says; none where it is no envelope."""
+    try:
+        return frozenset(str(entry["keyid"]) for entry in json.loads(data)["signatures"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return frozenset()
+
+
 def pae(payload_type: str, payload: bytes) -> bytes:
     """DSSE's pre-authentication encoding: the bytes that are signed."""
     kind = payload_type.encode()

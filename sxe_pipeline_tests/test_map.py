@@ -21,6 +21,7 @@ ARROWS = {
     "ops/tables_kept": set(),
     "ops/expired_data": set(),
     "audit/events": set(),
+    "audit/seals": {"audit/events"},
 }
 CONTACT_ARROWS = {
     "cards/enrichment_candidates": set(),  # the border: known by name, made elsewhere

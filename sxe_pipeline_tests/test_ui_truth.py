@@ -189,8 +189,11 @@ def test_a_day_shows_its_batches_with_the_way_to_each_manifest(place):
     run = place.run("tier1_day", FIVE[-1])
 
     assert run.is_success, run.failure
-    [shown] = materialized(place, "handoff/lead_card_batches")[FIVE[-1].isoformat()]
+    of_batch, shown = materialized(place, "handoff/lead_card_batches")[FIVE[-1].isoformat()]
     [batch] = shown["sxe/batches"].records
+    assert shown["sxe/audit_events"] == 0, "the batch answers for its events itself, and before"
+    assert of_batch["sxe/audit_kinds"] == {"batch.building": 1, "batch.published": 1}
+    assert of_batch["sxe/audit_subjects"] == [batch.data["batch_id"]]
     assert (shown["sxe/published"], shown["sxe/rows"]) == (1, 5)
     assert batch.data["batch_id"] in shown["sxe/manifests"]
     assert (place.settings.home / "handoff" / shown["sxe/manifests"]).is_file()

@@ -99,6 +99,11 @@ KINDS = MappingProxyType(
 DAILY = frozenset({"ingest/raw_profiles", "social/observations", "handoff/lead_card_batches"})
 """Assets that are materialized day by day: an event that names a day is attested by that day's."""
 
+BY_SUBJECT = frozenset(
+    {"contacts/contact_points", "handoff/lead_card_batches", "handoff/lead_contact_batches"}
+)
+"""Assets that are materialized once for each request or batch."""
+
 
 def record(kind: str, *, actor: str, subject: str, key: str, **data: form.Value) -> str:
     """One event as a function of the database takes it in, beside the fact that it describes.

@@ -8,15 +8,18 @@ The functions that read Dagster and report to it are arguments.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
 from sxe_pipeline.audit.append import KINDS
-from sxe_pipeline.audit.attest import attest_left
+from sxe_pipeline.audit.attest import attest_left, shown
 
 WITHOUT_RUN = "audit/events"
 """The asset that no run materializes: its events are attested at once."""
+
+SEALS = "audit/seals"
+"""The asset of what is sealed; it answers for no event."""
 
 Report = Callable[[str, Mapping[str, Any], str | None], None]
 """Report a materialization outside any run: (asset key, metadata, its day or None)."""
@@ -83,12 +86,57 @@ def reconcile(
             [older_than],
         ).fetchall()
         for digest, asset_key, count, day in missing:
-            shown = describe(conn, asset_key, date.fromisoformat(day)) if day else {}
+            of_day = describe(conn, asset_key, date.fromisoformat(day)) if day else {}
             events = {"sxe/audit_events": count, "sxe/audit_digest": digest}
-            report(asset_key, {**shown, **events}, day)
+            report(asset_key, {**of_day, **events, **_shown(conn, digest)}, day)
         if missing:
             _mirror(conn, find(sorted({asset_key for _, asset_key, _, _ in missing})))
     return Reconciled(mirrored, len(missing), attested)
+
+
+def report_seals(conn: psycopg.Connection, report: Report, newest: int, most: int = 50) -> int:
+    """Report the seals after one as materializations of `audit/seals`, oldest first.
+
+    Args:
+        conn: The social tier's login, in no transaction.
+        report: Tells Dagster.
+        newest: The last seal that Dagster knows.
+        most: A tick is short; the next one goes on.
+
+    Returns:
+        How many.
+    """
+    with conn.transaction():
+        rows = conn.execute(
+            "select seal_no, tree_size, tree_size - first_leaf, root, sealed_at from audit.seal "
+            "where seal_no > %s order by seal_no limit %s",
+            [newest, most],
+        ).fetchall()
+    for seal_no, tree_size, events, root, sealed_at in rows:
+        said = {
+            "sxe/seal_no": seal_no,
+            "sxe/tree_size": tree_size,
+            "sxe/events": events,
+            "sxe/root": root.hex(),
+            "sxe/sealed_at": sealed_at.isoformat(),
+        }
+        report(SEALS, said, None)
+    return len(rows)
+
+
+def _shown(conn: psycopg.Connection, digest: str) -> Mapping[str, Any]:
+    """What people see of the events of an attestation, as its run would have shown it."""
+    return shown(_counts(conn, "kind", digest), _counts(conn, "subject", digest))
+
+
+def _counts(conn: psycopg.Connection, column: LiteralString, digest: str) -> dict[str, int]:
+    return dict(
+        conn.execute(
+            f"select {column}, count(*) from audit.event join audit.attested_event "
+            "using (event_id) where digest = %s group by 1 order by 2 desc, 1 limit 25",
+            [digest],
+        ).fetchall()
+    )
 
 
 def _mirror(conn: psycopg.Connection, found: Mapping[str, int]) -> int:

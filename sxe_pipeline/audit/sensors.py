@@ -1,4 +1,7 @@
-"""The background task of audit: keep Dagster's event log and the audit log in agreement."""
+"""The background task of audit: keep Dagster's event log and the audit log in agreement.
+
+Sealing is not Dagster's: a process with a login and a key of its own does it (`local.sealer`).
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -19,7 +22,16 @@ SPECS = [
         kinds={"postgres"},
         owners=["team:data-ops"],
         tags={"sxe/tier": "none"},
-    )
+    ),
+    dg.AssetSpec(
+        dg.AssetKey.from_user_string(mirror.SEALS),
+        deps=[dg.AssetKey(["audit", "events"])],
+        description="The log in Merkle batches, each with a signed checkpoint outside.",
+        group_name="audit",
+        kinds={"postgres"},
+        owners=["team:data-ops"],
+        tags={"sxe/tier": "none"},
+    ),
 ]
 """Assets that a sensor materializes; Dagster calls them external."""
 
@@ -37,8 +49,9 @@ def mirrored_events(
 ) -> dg.SkipReason:
     """Attest what no run attested, and report what a crash left out of the event log.
 
-    Progress is kept in Postgres. Dagster shows a tick that only reports as skipped; the
-    materializations of `audit/events` show whether this task runs.
+    Progress is kept in Postgres; of seals it is the newest that Dagster shows. A tick that only
+    reports is shown as skipped; the materializations of `audit/events` show whether this task
+    runs.
     """
     instance = context.instance
 
@@ -57,4 +70,6 @@ def mirrored_events(
             older_than=timedelta(seconds=2 * settings.pace.start_grace),
             describe=describe_day,
         )
-    return dg.SkipReason(done.sentence())
+        newest = face.newest_metadata(instance, mirror.SEALS).get("sxe/seal_no", 0)
+        seals = mirror.report_seals(conn, report, newest)
+    return dg.SkipReason(f"{done.sentence()}, {seals} seals reported")

@@ -1,32 +1,28 @@
 """Verify the audit log.
 
-Checks every payload against its hash and its columns, every fact against its event and back, every
-event against its attestation, every attestation against Dagster's event log, and the functions,
-triggers and grants of the database against those of this package. What only seals would show is
-named as not seen.
+Checks every event against its hash, its columns and its seal; every seal against the one before it,
+its key and the checkpoints that are kept outside; every fact against its event and back; every
+event against its attestation, every attestation against Dagster's event log; and the functions,
+triggers and grants of the database against those of this package.
 """
 
-import hmac
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
-from uuid import UUID
 
 import psycopg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline.audit import payload as form
+from sxe_pipeline.audit import sealed
 from sxe_pipeline.audit.append import KINDS
+from sxe_pipeline.audit.checkpoints import Checkpoint
+from sxe_pipeline.errors import StoreUnavailable
 from sxe_pipeline.store import catalogue
-
-UNSEEN = (
-    "the log is not sealed yet: events that were deleted together with their attestations, or "
-    "rewritten by the owner of the tables with new hashes, cannot be seen"
-)
-_PAGE = 10_000
+from sxe_pipeline.store.objects import Objects
 
 Find = Callable[[Sequence[str]], Mapping[str, int]]
 
@@ -35,20 +31,35 @@ Find = Callable[[Sequence[str]], Mapping[str, int]]
 class Verification:
     """The verdict. `findings` counts what does not hold, by kind of fault.
 
+    `sealed`: events below a seal that was checked; `tail`: younger ones that wait for theirs.
+    `witnessed`: the newest seal whose checkpoint is kept outside and agrees; 0: none.
     `doubts`: why the log may lack what was done: the database was restored, or failed over.
+    `unsure`: what could not be checked, each with what to do.
     """
 
     events: int = 0
     attested: int = 0
     mirrored: int = 0
-    waiting: int = 0
+    sealed: int = 0
+    seals: int = 0
+    tail: int = 0
+    witnessed: int = 0
+    since: int = 0
     findings: Counter[str] = field(default_factory=Counter)
     doubts: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
+
+    @property
+    def waiting(self) -> int:
+        """Events that no materialization answers for yet."""
+        return self.events - self.attested
 
     @property
     def status(self) -> str:
-        """'tampered', or 'cannot_tell' while nothing seals the log."""
-        return "tampered" if self.findings else "cannot_tell"
+        """'tampered', 'cannot_tell' where something could not be checked, else 'whole'."""
+        if self.findings:
+            return "tampered"
+        return "cannot_tell" if self.doubts or self.unsure else "whole"
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
@@ -58,15 +69,24 @@ class Verification:
             "attested": self.attested,
             "mirrored": self.mirrored,
             "waiting": self.waiting,
+            "sealed": self.sealed,
+            "seals": self.seals,
+            "since": self.since,
+            "tail": self.tail,
+            "witnessed": self.witnessed,
             "findings": dict(self.findings),
             "doubts": self.doubts,
-            "cannot_see": UNSEEN,
+            "unsure": self.unsure,
         }
 
     def lines(self) -> list[str]:
         """For a person."""
+        rests = f", resting on seal {self.since:,}" if self.since else ""
         lines = [
-            f"events {self.events:,}: payload hashes, columns and facts checked",
+            f"events {self.events:,}: payload hashes, columns and facts checked{rests}",
+            f"sealed {self.sealed:,} in {self.seals:,} seals; the same is kept outside "
+            f"{f'up to seal {self.witnessed:,}' if self.witnessed else 'of none'}",
+            f"not sealed yet, and younger than five minutes {self.tail:,}",
             f"attested {self.attested:,}, waiting for a materialization {self.waiting:,}",
             f"attestations found in Dagster's event log {self.mirrored:,}",
         ]
@@ -76,25 +96,76 @@ class Verification:
             lines.append(
                 f"RESTORED OR FAILED OVER ({', '.join(self.doubts)}): events since may be missing"
             )
-        return [*lines, f"verdict: {self.status}", f"cannot see: {UNSEEN}"]
+        lines += [f"CANNOT TELL: {reason}" for reason in self.unsure]
+        return [*lines, f"verdict: {self.status}"]
 
 
-def verify(conn: psycopg.Connection, find: Find) -> Verification:
-    """Check the whole log.
+def verify(
+    conn: psycopg.Connection,
+    find: Find,
+    *,
+    public_keys: Sequence[Ed25519PublicKey] = (),
+    store: Objects | None = None,
+    kept: Sequence[Checkpoint] = (),
+    since: int = 0,
+) -> Verification:
+    """Check the log, whole or from a seal on.
 
     Args:
         conn: A login that may read the audit log, in no transaction.
         find: Digest -> storage id of all materializations of some assets.
+        public_keys: Of those who sealed it.
+        store: Where checkpoints are kept, if this process reads it.
+        kept: Checkpoints that somebody else kept, read with those keys.
+        since: Events up to this seal are taken for what it says of them.
+
+    Raises:
+        BadInput: There is no seal `since`.
     """
-    seen = Verification()
+    seen = Verification(since=since)
+    outside = sealed.Outside(tuple(public_keys), _anchors(store, since, seen), tuple(kept))
     with conn.transaction():
         conn.execute("set transaction isolation level repeatable read, read only")
         [(seen.doubts,)] = conn.execute("select ops.doubts()").fetchall()
         _check_catalogue(conn, seen)
         _check_facts(conn, seen)
-        _check_events(conn, seen)
+        _check_seals(conn, outside, seen)
         _check_attestations(conn, find, seen)
     return seen
+
+
+def _anchors(store: Objects | None, since: int, seen: Verification) -> Mapping[int, bytes] | None:
+    try:
+        return None if store is None else sealed.anchors_of(store, since)
+    except StoreUnavailable as error:
+        seen.unsure.append(f"the store of checkpoints cannot be read: {error}")
+        return None
+
+
+def _check_seals(conn: psycopg.Connection, outside: sealed.Outside, seen: Verification) -> None:
+    found = sealed.check(conn, outside, seen.since)
+    seen.events, seen.attested, seen.tail = found.events, found.attested, found.young
+    seen.sealed, seen.seals, seen.witnessed = found.sealed, found.seals, found.witnessed
+    seen.findings += found.findings
+    if found.late:
+        seen.unsure.append(
+            f"{found.late:,} events older than five minutes are not sealed; run `sxe worker seal "
+            "--once` where the sealer's key is, then verify again"
+        )
+    if found.unanchored:
+        seen.unsure.append(
+            f"{found.unanchored:,} checkpoints are not in their store; `sxe worker seal --once` "
+            "puts the newest, older ones were deleted there"
+        )
+    if not outside.public_keys and (found.seals or seen.since):
+        seen.unsure.append(
+            "no key was given to check who sealed; --key FILE, the public half of the sealer's key"
+        )
+    if not outside.is_any:
+        seen.unsure.append(
+            "nothing outside of the database was compared; --checkpoint FILE, a checkpoint or a "
+            "head that somebody kept, or set SXE_AUDIT_STORE_URL"
+        )
 
 
 def _check_catalogue(conn: psycopg.Connection, seen: Verification) -> None:
@@ -118,45 +189,12 @@ def _check_facts(conn: psycopg.Connection, seen: Verification) -> None:
             seen.findings[f"event without its {fact}"] += without_fact
 
 
-def _check_events(conn: psycopg.Connection, seen: Verification) -> None:
-    with conn.cursor(name="events") as cursor:
-        cursor.itersize = _PAGE
-        cursor.execute(
-            # A time that no date of Python can hold was never the server's; it arrives as null.
-            "select e.event_id, case when recorded_at between '1970-01-01' and '9999-01-01' "
-            "then recorded_at end, kind, actor, subject, payload, leaf_hash, "
-            "t.event_id is not null "
-            "from audit.event e left join audit.attested_event t on t.event_id = e.event_id"
-        )
-        for event_id, recorded_at, kind, actor, subject, payload, leaf, is_attested in cursor:
-            seen.events += 1
-            seen.attested += is_attested
-            seen.waiting += not is_attested
-            if recorded_at is None or not hmac.compare_digest(
-                form.leaf_hash(payload, recorded_at), leaf
-            ):
-                seen.findings["payload or time does not match its hash"] += 1
-            elif not _matches(payload, event_id, kind, actor, subject):
-                seen.findings["columns do not match the payload"] += 1
-
-
-def _matches(payload: bytes, event_id: UUID, kind: str, actor: str, subject: str) -> bool:
-    """Whether the payload states the same as the columns beside it."""
-    try:
-        record = json.loads(payload)
-        columns = {"kind": kind, "actor": actor, "subject": subject}
-        is_same = all(record[name] == value for name, value in columns.items())
-        return is_same and form.event_id(kind, subject, record["key"]) == event_id
-    except (ValueError, KeyError, TypeError):
-        return False
-
-
 def _check_attestations(conn: psycopg.Connection, find: Find, seen: Verification) -> None:
     """One materialization after the other, its events in their order: none is kept in memory."""
     by_asset = {asset_key: find([asset_key]) for asset_key in sorted(set(KINDS.values()))}
     known = set()
     with conn.cursor(name="attestations") as cursor:
-        cursor.itersize = _PAGE
+        cursor.itersize = sealed.PAGE
         cursor.execute(
             "select digest, a.asset_key, a.event_count, a.dagster_storage_id, e.event_id, e.kind, "
             "t.event_id is not null from audit.attestation a "

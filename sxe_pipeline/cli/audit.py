@@ -7,6 +7,7 @@ there is none.
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -15,6 +16,15 @@ from sxe_pipeline.cli.logins import api_connection, dagster_instance, logged_in
 from sxe_pipeline.cli.output import answer, as_json, parse_day, table
 
 CANNOT_TELL = 9
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_since = click.option(
+    "--since",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="SEAL_NO",
+    help="Only what was sealed after that seal.",
+)
 
 
 @click.group()
@@ -41,13 +51,29 @@ def audit_search(as_json: bool, limit: int, since: str | None, **terms: str | No
 
 
 @audit.command("verify")
+@click.option(
+    *("--key", "keys"),
+    multiple=True,
+    type=_FILE,
+    help="The public half of a key that sealed; default: keys/audit.pub of the home, if there.",
+)
+@click.option(
+    *("--checkpoint", "kept"),
+    multiple=True,
+    type=_FILE,
+    help="A checkpoint, or a head that carries one, as somebody kept it.",
+)
+@_since
 @as_json
-def audit_verify(as_json: bool) -> None:
-    """Check hashes, facts, coverage, mirror and guards. Exit 0 whole, 1 tampered, 9 cannot tell."""
-    from sxe_pipeline import face
-    from sxe_pipeline.audit import verify
+def audit_verify(as_json: bool, since: int, kept: tuple[Path, ...], keys: tuple[Path, ...]) -> None:
+    """Check hashes, seals, facts, coverage, mirror and guards.
+
+    Exit 0 whole, 1 tampered, 9 cannot tell.
+    """
+    from sxe_pipeline import face, sign
+    from sxe_pipeline.audit import checkpoints, verify
     from sxe_pipeline.errors import Refused
-    from sxe_pipeline.store import catalogue, sql
+    from sxe_pipeline.store import catalogue, key_files, objects, sql
 
     with (
         logged_in("api", "dagster") as given,
@@ -56,7 +82,37 @@ def audit_verify(as_json: bool) -> None:
     ):
         with suppress(Refused):  # changed by hand: a finding, not a reason to look no further
             catalogue.require_fit(conn)
+        own = key_files.audit_file(given.home).with_suffix(".pub")
+        pinned = [
+            sign.public_key(file.read_bytes()) for file in keys or ([own] if own.is_file() else [])
+        ]
         progress.say("reading every event and the mirror")
-        seen = verify.verify(conn, lambda keys: face.materializations(instance, keys))
+        seen = verify.verify(
+            conn,
+            lambda keys: face.materializations(instance, keys),
+            public_keys=pinned,
+            store=objects.Objects(given.audit_url) if "audit_url" in given.stores else None,
+            kept=[
+                checkpoints.read(checkpoints.kept_in(file.read_bytes()), pinned or None)
+                for file in kept
+            ],
+            since=since,
+        )
     answer("audit verify", seen.as_dict(), as_json, seen.lines())
     sys.exit({"whole": 0, "tampered": 1}.get(seen.status, CANNOT_TELL))
+
+
+@audit.command("export")
+@_since
+def audit_export(since: int) -> None:
+    """The sealed log as JSON Lines, for whoever checks it elsewhere: each event with its proof.
+
+    The first line is the newest checkpoint. There is no personal data in the log.
+    """
+    import json
+
+    from sxe_pipeline.audit import export
+
+    with api_connection() as conn:
+        for line in export.export(conn, since):
+            click.echo(json.dumps(line, ensure_ascii=False))

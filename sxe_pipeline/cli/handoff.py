@@ -54,7 +54,9 @@ def batch_list(market: str | None, as_json: bool) -> None:
                 "day": b.day.isoformat(),
                 "request_id": str(b.request_id) if b.request_id else None,
                 "seq": b.seq,
+                "kind": b.kind,
                 "rows": b.row_count,
+                "removes": b.remove_count,
                 "batch_id": b.batch_id,
                 "folder": b.folder,
             }
@@ -68,8 +70,8 @@ def batch_list(market: str | None, as_json: bool) -> None:
 def batch_affected(as_json: bool) -> None:
     """Batches in which the redaction rules in force find contacts; exit 1 where one stands.
 
-    It stands until a later batch of its market holds none: run `sxe build --publish`, and tell
-    whoever fetched it to drop it.
+    It stands until later batches of its market leave none of these rows: run `sxe build --publish`,
+    and tell whoever fetched it to drop it.
     """
     from sxe_pipeline.handoff import affected
     from sxe_pipeline.store.objects import Objects
@@ -125,7 +127,9 @@ def batch_verify(address: Path | str, key: Path, contract: tuple[str, ...], as_j
     data = {
         "batch_id": seen.batch_id,
         "contract": seen.contract,
+        "kind": seen.kind,
         "rows": seen.row_count,
+        "removes": seen.remove_count,
         "market": seen.market,
         "day": seen.day,
         "verified": True,

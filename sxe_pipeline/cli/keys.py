@@ -65,11 +65,18 @@ for_contracts = click.option(
 
 @keys.command("public")
 @for_contracts
-def keys_public(contracts: tuple[str, ...]) -> None:
-    """The public key as PEM, for a consumer to pin."""
+@click.option("--audit", is_flag=True, help="Of the key that seals the audit log.")
+def keys_public(contracts: tuple[str, ...], audit: bool) -> None:
+    """The public key as PEM, for a consumer to pin, or for who verifies the audit log."""
+    from sxe_pipeline.errors import BadInput
     from sxe_pipeline.store import key_files
 
     given = settings.load()
+    if audit and contracts:
+        raise BadInput("the key of the audit log signs no contract; leave one of both out")
+    if audit:
+        click.echo(key_files.audit_of_settings(given).public_pem().decode(), nl=False)
+        return
     said = contracts or (() if given.signing_key else key_files.SOCIAL)
     click.echo(key_files.of_settings(given).public_pem(said).decode(), nl=False)
 

@@ -30,6 +30,25 @@ def opened(envelope: Any, key: Any) -> Any:
     return json.loads(payload)
 
 
+def files_of(folder: Path, batch: Any, holds: str, form: str) -> list[Path]:
+    """The files of a batch that hold its rows, or what a delta takes out, in one format."""
+    wanted = [f for f in batch["files"] if (f["holds"], f["format"]) == (holds, form)]
+    return [folder / f["name"] for f in wanted]
+
+
+def of_removes(folder: Path, batch: Any) -> jsonschema_rs.Draft202012Validator:
+    """The schema of what a delta takes out, which lies beside the batches."""
+    version = batch["removes"]["contract_version"]
+    file = folder.parent / "_schemas" / "tombstone" / version / "schema.json"
+    return jsonschema_rs.Draft202012Validator(json.loads(file.read_text()))
+
+
+def held_to(valid: jsonschema_rs.Draft202012Validator, files: list[Path]) -> tuple[int, int]:
+    """How many lines do not meet their schema, and how many there are."""
+    lines = [line for file in files for line in file.read_bytes().split(b"\n")[:-1]]
+    return sum(not valid.is_valid(json.loads(line)) for line in lines), len(lines)
+
+
 def read(
     folder: Path, key: Any, valid: jsonschema_rs.Draft202012Validator, columns: str
 ) -> dict[str, Any]:
@@ -40,23 +59,27 @@ def read(
         data = (folder / file["name"]).read_bytes()
         if hashlib.sha256(data).hexdigest() != file["sha256"]:
             raise SystemExit("a file differs from its manifest")
-    parquet = [str(folder / f["name"]) for f in batch["files"] if f["format"] == "parquet"]
-    lines = [folder / f["name"] for f in batch["files"] if f["format"] == "jsonl"]
+    parquet = [str(file) for file in files_of(folder, batch, "rows", "parquet")]
+    lines = files_of(folder, batch, "rows", "jsonl")
     by_duckdb = duckdb.execute(
         f"select count(*), count(distinct ({columns})) from read_parquet({parquet})"
     ).fetchall()[0]
     frames = [pd.read_json(f, lines=True, dtype=False) for f in lines]
     by_pandas = sum(len(frame) for frame in frames)
-    errors = sum(
-        not valid.is_valid(json.loads(line))
-        for f in lines
-        for line in f.read_bytes().split(b"\n")[:-1]
-    )
+    errors, _ = held_to(valid, lines)
+    removes = 0
+    if batch["kind"] == "delta":
+        removes_errors, removes = held_to(
+            of_removes(folder, batch), files_of(folder, batch, "removes", "jsonl")
+        )
+        errors += removes_errors
     return {
         "batch_id": batch["batch_id"],
         "contract": batch["contract"],
         "market": batch["market"],
         "day": batch["day"],
+        "kind": batch["kind"],
+        "removes": removes,
         "rows": batch["row_count"],
         "duckdb_rows": by_duckdb[0],
         "distinct_keys": by_duckdb[1],

@@ -33,7 +33,7 @@ def fresh(settings: Settings, *, is_generated: bool) -> Settings:
     if settings.is_production:
         raise Refused("the demo invents people, and SXE_ENV says production; run it elsewhere")
     home = settings.home / "demo"
-    given = replace(settings, signing_key=None).under(home)
+    given = replace(settings, signing_key=None, audit_signing_key=None).under(home)
     if not given.is_embedded:
         _require_empty(given)
     if home.exists():

@@ -96,7 +96,7 @@ class Report:
         is_paid_right = self.enrichment is None or (
             self.enrichment.is_good and len(self.contact_batches) > 0
         )
-        whole = self.audit.get("status") != "tampered"
+        whole = self.audit.get("status") == "whole"
         even = self.input_rows == self.observations + self.quarantined
         is_clean = not self.hits and not self.offences and not self.schema_errors
         return is_clean and read_back and whole and even and is_paid_right
@@ -247,7 +247,9 @@ class Report:
             f"{self.schema_errors} in {sum(b['rows'] for b in self.batches):,} rows",
             "a process of its own, files and pinned key alone, DuckDB and pandas",
         )
-        yield _metric("audited", _audited(self.audit), "sxe audit verify: hashes, coverage, mirror")
+        yield _metric(
+            "audited", _audited(self.audit), "sxe audit verify: hashes, seals, coverage, mirror"
+        )
         yield _metric(
             "nothing that writes or sells",
             f"{len(self.offences)} denied terms on the public surface",
@@ -260,7 +262,8 @@ class Report:
         size = f"{len(self.batches)} batches of {len(markets)} markets and {len(days)} days"
         yield f"\n  {size}, verified and read twice"
         for batch in self.batches[:12]:
-            yield f"    {batch['day']}  {batch['market']:24}{batch['rows']:>8,} cards"
+            removed = f", {batch['removes']:,} taken out" if batch["kind"] == "delta" else ""
+            yield f"    {batch['day']}  {batch['market']:24}{batch['rows']:>8,} cards{removed}"
         if self.failed_checks:
             yield "  checks that did not pass: " + ", ".join(sorted(self.failed_checks))
 
@@ -315,7 +318,8 @@ def _metric(name: str, value: str, how: str) -> str:
 def _audited(audit: Mapping[str, Any]) -> str:
     return (
         f"{audit.get('attested', 0):,} of {audit.get('events', 0):,} events attested by a "
-        f"materialization; verdict: {audit.get('status', 'unknown')}"
+        f"materialization, {audit.get('sealed', 0):,} sealed; "
+        f"verdict: {audit.get('status', 'unknown')}"
     )
 
 

@@ -24,11 +24,11 @@ from sxe_pipeline.cards.markets import market
 from sxe_pipeline.demo import dump, enrichment, home, search
 from sxe_pipeline.demo.report import Report
 from sxe_pipeline.errors import BadInput, Terminal
-from sxe_pipeline.local import attach, runs, variables
+from sxe_pipeline.local import attach, runs, sealer, variables
 from sxe_pipeline.sandbox import landing, plants
 from sxe_pipeline.schema import vocabulary
 from sxe_pipeline.settings import Settings
-from sxe_pipeline.store import key_files, sql
+from sxe_pipeline.store import key_files, objects, sql
 
 
 class DemoFailed(Terminal):
@@ -105,7 +105,8 @@ def run(
                 key_files.contact_file(given.home).with_suffix(".pub"),
                 *("card_id", "kind", "value"),
             )
-        with clock.stage("mirror and verify the audit"):
+        with clock.stage("seal, mirror and verify the audit"):
+            sealer.once(given)
             runs.sensor_tick(walk.tier, walk.instance, "mirrored_events")
             _measure(walk, given, report)
             report.offences = vocabulary.offences([*verbs, *_surface(walk)])
@@ -234,7 +235,12 @@ def _measure(walk: Walk, given: Settings, report: Report) -> None:
     ):
         report.markets = market.markets(conn)
         conn.commit()
-        seen = verify.verify(conn, lambda keys: face.materializations(walk.instance, keys))
+        seen = verify.verify(
+            conn,
+            lambda keys: face.materializations(walk.instance, keys),
+            public_keys=[key_files.audit_of_settings(given).public_key],
+            store=objects.Objects(given.audit_url),
+        )
     report.audit = seen.as_dict()
 
 

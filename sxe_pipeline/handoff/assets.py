@@ -19,8 +19,9 @@ from sxe_pipeline.handoff import (
     record,
     request_batches,
 )
+from sxe_pipeline.handoff.chain_rows import Deltas, Gone
 from sxe_pipeline.handoff.publish import Published
-from sxe_pipeline.ops import work
+from sxe_pipeline.ops import periods, work
 from sxe_pipeline.ops.runs import RunLease
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import objects
@@ -31,6 +32,14 @@ class ReadyRows(Protocol):
 
     def __call__(self, conn: psycopg.Connection, settings: Settings) -> day_batches.MarketRows:
         """Ready rows of every market in the contract's columns, not read yet."""
+        ...
+
+
+class ReasonsGone(Protocol):
+    """Why rows are not handed over any more; `definitions` provides the function of `cards`."""
+
+    def __call__(self, conn: psycopg.Connection, settings: Settings) -> Gone:
+        """What became of them, as of now."""
         ...
 
 
@@ -73,8 +82,11 @@ def lead_card_batches(
     settings: dg.ResourceParam[Settings],
     run_lease: dg.ResourceParam[RunLease],
     ready_cards: dg.ResourceParam[ReadyRows],
+    gone_cards: dg.ResourceParam[ReasonsGone],
 ) -> dg.MaterializeResult[None]:
     """All ready cards of each market, as a signed batch of an open day; closed days give none.
+
+    A batch is full, or what changed since the one before.
 
     Nothing leaves whose versions did not pass their guards: `ready_cards` refuses.
 
@@ -83,12 +95,15 @@ def lead_card_batches(
         settings: Store and key.
         run_lease: Its connection, and that it is still this run's turn.
         ready_cards: Reads the rows.
+        gone_cards: Says why some are gone.
     """
     days, contract = face.days_of(context), schema.load("lead_card")
     store, now = objects.Objects(settings.handoff_url), datetime.now(UTC)
     actor = "asset:handoff/lead_card_batches"
     with run_lease.connect() as conn:
         rows, signer = ready_cards(conn, settings), record.signer_of(conn, settings)
+        full_every = periods.load(settings.retention_file).full_every
+        deltas = Deltas(gone_cards(conn, settings), full_every)
         conn.commit()
         heads.begin(conn, contract.id, run_lease.run_id)
         outcomes = day_batches.publish_day(
@@ -100,6 +115,7 @@ def lead_card_batches(
             signer=signer,
             actor=actor,
             now=now,
+            deltas=deltas,
         )
         made = heads.make(
             conn,
@@ -114,6 +130,7 @@ def lead_card_batches(
         for day in days:
             work.finish(conn, work.NIGHT, day.isoformat())
         attested = audit.attest_days(conn, "handoff/lead_card_batches", context.run.run_id, days)
+        face.log_attested(context, {d: [e.metadata for e in a.each] for d, a in attested.items()})
         for day in days:
             of_day = [outcome for outcome in outcomes if outcome.day == day]
             context.add_asset_metadata(
@@ -132,7 +149,14 @@ def day_shown(conn: psycopg.Connection, day: date) -> Mapping[str, Any]:
     published = batches.list_batches(conn, contract="lead_card")
     return _shown(
         [
-            Published(batch.batch_key, "published", batch.batch_id, batch.row_count)
+            Published(
+                batch.batch_key,
+                "published",
+                batch.batch_id,
+                batch.row_count,
+                kind=batch.kind,
+                remove_count=batch.remove_count,
+            )
             for batch in published
             if batch.day == day
         ]
@@ -143,11 +167,14 @@ def _shown(outcomes: Sequence[Published]) -> Mapping[str, Any]:
     """The batches of a day with the way to each manifest, below the handoff store."""
     published = [outcome for outcome in outcomes if outcome.state == "published"]
     rows, version = sum(o.row_count for o in published), schema.load("lead_card").version
+    removes = sum(o.remove_count for o in published)
     table = [
         {
             "market": o.market,
             "state": o.state,
+            "kind": f"{o.kind or '-'}{f', {o.why_full}' if o.why_full else ''}",
             "rows": o.row_count,
+            "removes": o.remove_count,
             "batch_id": o.batch_id or "-",
         }
         for o in outcomes
@@ -155,7 +182,10 @@ def _shown(outcomes: Sequence[Published]) -> Mapping[str, Any]:
     manifests = [_manifest("lead_card", version, o.batch_id) for o in published if o.batch_id]
     return {
         **face.counts(
-            published=len(published), without_batch=len(outcomes) - len(published), rows=rows
+            published=len(published),
+            without_batch=len(outcomes) - len(published),
+            rows=rows,
+            removes=removes,
         ),
         **face.row_counts(rows, rows),
         "sxe/batches": face.top(table, limit=25),
@@ -214,7 +244,9 @@ def lead_contact_batches(
             actor="asset:handoff/lead_contact_batches",
             now=datetime.now(UTC),
         )
-        attestation = audit.attest(conn, "handoff/lead_contact_batches", context.run.run_id)
+        attestation = audit.attest(
+            conn, "handoff/lead_contact_batches", context.run.run_id, subject=done.batch_id
+        )
     return dg.MaterializeResult(
         metadata={
             **face.counts(rows=done.row_count, seq=done.batch_key.seq, state=done.state),

@@ -16,7 +16,7 @@ from sxe_pipeline.handoff.chain import BatchKey
 
 _COLUMNS: LiteralString = (
     "batch_id, contract, contract_version, market, day, prev_batch_id, state, row_count, "
-    "manifest_sha256, created_at, published_at, request_id, seq, published_seq"
+    "manifest_sha256, created_at, published_at, request_id, seq, published_seq, kind, remove_count"
 )
 
 
@@ -25,7 +25,8 @@ class Batch:
     """One row of `handoff.batch`. `published_at`, `published_seq` are null until it is published.
 
     `published_seq` is its place in the order in which batches of its contract became visible, from
-    1. `request_id` and `seq` are null for a batch of a market and day.
+    1. `request_id` and `seq` are null for a batch of a market and day. `kind` is full or delta;
+    `row_count` is what it holds, `remove_count` what a delta takes out.
     """
 
     batch_id: str
@@ -42,6 +43,8 @@ class Batch:
     request_id: UUID | None = None
     seq: int | None = None
     published_seq: int | None = None
+    kind: str = "full"
+    remove_count: int = 0
 
     @property
     def batch_key(self) -> BatchKey:

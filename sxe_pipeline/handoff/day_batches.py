@@ -14,6 +14,7 @@ import pyarrow as pa
 from sxe_pipeline.handoff import head, heads, record
 from sxe_pipeline.handoff.batches import list_batches, newest_landed_day
 from sxe_pipeline.handoff.chain import BatchKey, day_to_publish
+from sxe_pipeline.handoff.chain_rows import Deltas
 from sxe_pipeline.handoff.publish import Published, publish
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.sign import Signer
@@ -43,6 +44,7 @@ def publish_day(
     signer: Signer,
     actor: str,
     now: datetime,
+    deltas: Deltas | None = None,
 ) -> list[Published]:
     """Publish the newest open day of a run for each market; its other days are closed.
 
@@ -51,10 +53,11 @@ def publish_day(
         objects: As in `publish`.
         contract: As in `publish`; it has a column `market`.
         days: The days of the run, usually one.
-        rows: The rows of today. A market that has a chain and no row gets an empty batch.
+        rows: The rows of today. A market that has a chain and no row gets a batch that says so.
         signer: As in `publish`.
         actor: As in `publish`.
         now: As in `publish`.
+        deltas: As in `publish`.
 
     Returns:
         One result per market and day, in that order.
@@ -82,6 +85,7 @@ def publish_day(
                 signer=signer,
                 actor=actor,
                 now=now,
+                deltas=deltas,
             )
             results.append(done)
     return sorted(results, key=lambda one: (one.market, one.day))

@@ -14,12 +14,20 @@ from sxe_pipeline.schema.releases import DRAFT
 from sxe_pipeline.store.objects import Objects
 
 TEXT = "contract.odcs.yaml"
+REMOVES = "tombstone"
+"""The contract of what deltas take out: it lies beside that of their rows."""
 _MAX_BYTES = 1 << 20
 
 
-def folder_of(contract_version: str) -> str:
-    """Where the contract of a version lies, beside the batches of its major."""
-    return f"_schemas/{contract_version}"
+def folder_of(contract_version: str, contract_id: str = "") -> str:
+    """Where the contract of a version lies, beside the batches of its major.
+
+    Args:
+        contract_version: Its version.
+        contract_id: Its id; only that of removes matters, as any other names the folder above.
+    """
+    above = f"_schemas/{REMOVES}" if contract_id == REMOVES else "_schemas"
+    return f"{above}/{contract_version}"
 
 
 def files(contract: Contract) -> dict[str, bytes]:
@@ -43,7 +51,7 @@ def put(objects: Objects, contract: Contract, above: str) -> None:
         Tampered: The store holds other bytes of a released version.
     """
     for name, data in files(contract).items():
-        key = f"{above}/{folder_of(contract.version)}/{name}"
+        key = f"{above}/{folder_of(contract.version, contract.id)}/{name}"
         if objects.put_new(key, data) or objects.get(key) == data:
             continue
         if contract.status != DRAFT:
@@ -75,8 +83,9 @@ def named(
             return installed
     except NotFound:
         pass
+    delivered_as = f"{folder_of(version, contract_id)}/{TEXT}"
     try:
-        with beside(f"{folder_of(version)}/{TEXT}") as stream:
+        with beside(delivered_as) as stream:
             delivered = parse(stream.read(_MAX_BYTES), f"{contract_id}/{version}")
         if delivered.contract_sha256() == sha256:
             return delivered
@@ -84,5 +93,5 @@ def named(
         pass
     raise ContractBroken(
         f"the signature holds, but {contract_id} {version} as the batch names it is neither "
-        f"installed nor beside the batch ({folder_of(version)}/{TEXT}); ask the sender for it"
+        f"installed nor beside the batch ({delivered_as}); ask the sender for it"
     )

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sxe_pipeline import __version__, contracts_root, sign
 from sxe_pipeline.errors import Tampered
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.handoff.encode import removes_of, tombstone
 from sxe_pipeline.handoff.parts import Content
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.sign import Signer
@@ -50,8 +51,11 @@ def predicate(
         "batch_id": batch_id,
         **batch_key.fields(),
         "prev_batch_id": prev_batch_id,
-        "kind": "full",
+        "kind": content.kind,
+        "base_batch_id": prev_batch_id if content.kind == "delta" else None,
         "row_count": content.row_count,
+        "remove_count": content.remove_count or 0,
+        "removes": removes_of(tombstone()) if content.kind == "delta" else None,
         "files": content.entries(),
         "versions": content.versions,
         "producer": {"name": "sxe-pipeline", "version": __version__},
@@ -88,12 +92,19 @@ def unseal(data: bytes, public_key: Ed25519PublicKey) -> dict[str, Any]:
     subjects = [(s["name"], s["digest"]["sha256"]) for s in statement["subject"]]
     if subjects != [(f["name"], f["sha256"]) for f in fields["files"]]:
         raise Tampered("the manifest names two different lists of files; do not use the batch")
+    if fields["kind"] == "delta" and fields["base_batch_id"] != fields["prev_batch_id"]:
+        raise Tampered("the delta is to another batch than the one before it; do not use the batch")
     return fields
+
+
+def fields_of(data: bytes) -> dict[str, Any]:
+    """The fields of a manifest of our own; its signature is not checked."""
+    return cast(dict[str, Any], json.loads(sign.unchecked(data))["predicate"])
 
 
 def files_of(data: bytes) -> list[dict[str, Any]]:
     """The files that a manifest of our own lists; its signature is not checked."""
-    return cast(list[dict[str, Any]], json.loads(sign.unchecked(data))["predicate"]["files"])
+    return cast(list[dict[str, Any]], fields_of(data)["files"])
 
 
 @lru_cache(maxsize=1)

@@ -10,15 +10,20 @@ import mmap
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import polars as pl
 
 from sxe_pipeline import settings
 from sxe_pipeline.errors import StoreUnavailable, is_full
 
+Holds = Literal["rows", "removes"]
+
 FOLDERS = {"parquet": "parquet", "jsonl": "_jsonl"}
-"""Format -> its folder in a batch. Readers of folders leave out what begins with an underscore."""
+"""Format -> the folder of rows in a batch. Readers of folders leave out what begins with an
+underscore."""
+ABOVE = {"rows": "", "removes": "_removes/"}
+"""What a file holds -> what stands before its folder: removes lie as rows do, apart from them."""
 IN_MEMORY_BYTES = 16 << 20
 """Rows up to this size stay in memory as files, too: a request's contact values do."""
 _CHUNK = 1 << 20
@@ -30,6 +35,7 @@ class Part:
 
     name: str
     format: str
+    holds: Holds
     rows: int
     sha256: str
     size: int
@@ -40,6 +46,7 @@ class Part:
         return {
             "name": self.name,
             "format": self.format,
+            "holds": self.holds,
             "bytes": self.size,
             "rows": self.rows,
             "sha256": self.sha256,
@@ -62,15 +69,29 @@ class Content:
     """All files of a batch, and what they hold. `close` gives back what they take.
 
     `versions`: each column of the contract named `*_version` -> its values, sorted, nulls left out.
+    `remove_count` is null for a full batch. `keys_sha256`: the proof of reading it.
     """
 
     parts: Sequence[Part]
     row_count: int
     versions: Mapping[str, Sequence[str]]
+    keys_sha256: str
+    remove_count: int | None = None
+
+    @property
+    def kind(self) -> Literal["full", "delta"]:
+        """All rows, or what changed since the batch before."""
+        return "full" if self.remove_count is None else "delta"
 
     def entries(self) -> list[dict[str, str | int]]:
         """The files as the manifest lists them."""
         return [part.entry() for part in self.parts]
+
+    def lines(self, holds: Holds) -> Iterator[bytes]:
+        """The JSON Lines of the rows or of the removes, a megabyte at a time."""
+        for part in self.parts:
+            if (part.format, part.holds) == ("jsonl", holds):
+                yield from part.chunks()
 
     def close(self) -> None:
         """Delete the files."""
@@ -93,14 +114,20 @@ def unnamed(byte_count: int) -> BinaryIO:
 
 
 def written(
-    file: BinaryIO, number: int, kind: str, rows: int, write: Callable[[BinaryIO], None]
+    file: BinaryIO,
+    number: int,
+    kind: str,
+    holds: Holds,
+    rows: int,
+    write: Callable[[BinaryIO], None],
 ) -> Part:
     """A file once it is written.
 
     Args:
         file: A new one.
-        number: Its place among the files of its format.
+        number: Its place among the files of its format that hold the same.
         kind: Its format.
+        holds: Rows of the contract, or removes.
         rows: How many it holds.
         write: Writes it, from its beginning to its end.
 
@@ -119,8 +146,8 @@ def written(
             "it again; nothing was published"
         ) from None
     sha256 = hashed.digest.hexdigest()
-    name = f"{FOLDERS[kind]}/part-{number:05d}-{sha256[:16]}.{kind}"
-    return Part(name, kind, rows, sha256, hashed.size, file)
+    name = f"{ABOVE[holds]}{FOLDERS[kind]}/part-{number:05d}-{sha256[:16]}.{kind}"
+    return Part(name, kind, holds, rows, sha256, hashed.size, file)
 
 
 class _Hashed(io.RawIOBase):

@@ -6,7 +6,7 @@ anywhere, the next run finishes what is visible, resumes what is the same, aband
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,7 +21,8 @@ from sxe_pipeline.errors import BadInput, Busy, Tampered
 from sxe_pipeline.handoff import edition, manifest, record
 from sxe_pipeline.handoff.batches import Batch, find, folder_of, in_chain
 from sxe_pipeline.handoff.chain import BatchKey
-from sxe_pipeline.handoff.encode import content_id, encode
+from sxe_pipeline.handoff.chain_rows import Deltas, Manifest, next_content, since_full
+from sxe_pipeline.handoff.encode import content_id, encode, tombstone
 from sxe_pipeline.handoff.parts import Content, Part, chunks
 from sxe_pipeline.handoff.pieces import checked
 from sxe_pipeline.schema import Contract
@@ -34,9 +35,10 @@ class Published:
     """What became of one batch key of a contract.
 
     `published`: the batch is visible; `already` where an earlier run, or another process, published
-    it. `unchanged`: the rows are those of the newest batch, which stays the newest. `closed`: the
-    chain has a later one. `empty`: no rows, and no chain whose consumers would have to learn that.
-    `batch_id` is null in the last two.
+    it. `unchanged`: the rows are those as of the newest batch, which stays the newest. `closed`:
+    the chain has a later one. `empty`: no rows, and no chain whose consumers would have to learn
+    that. `batch_id` is null in the last two. `row_count` and `remove_count` are of the batch; where
+    deltas are made, `why_full` says why this is none.
     """
 
     batch_key: BatchKey
@@ -44,6 +46,9 @@ class Published:
     batch_id: str | None = None
     row_count: int = 0
     already: bool = False
+    kind: str | None = None
+    remove_count: int = 0
+    why_full: str | None = None
 
     @property
     def market(self) -> str:
@@ -63,9 +68,18 @@ class _Job:
     objects: Objects
     contract: Contract
     batch_key: BatchKey
+    row_count: int
     signer: Signer
     actor: str
     now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """A chain under its lock: its newest published batch, and what was begun and is not visible."""
+
+    newest: Batch | None
+    unfinished: list[Batch]
 
 
 def publish(
@@ -78,14 +92,15 @@ def publish(
     signer: Signer,
     actor: str,
     now: datetime,
+    deltas: Deltas | None = None,
 ) -> Published:
-    """Publish all rows of a market and day, or of a request and seq, as one full batch.
+    """Publish all rows of a market and day, or of a request and seq, as one batch.
 
     What is published under a key stays: publishing it a second time answers `already`, whatever the
     rows. The same rows in another order, or from two processes, are the same batch.
 
     Args:
-        conn: A connection that is in no transaction; this function makes its own two.
+        conn: A connection that is in no transaction; this function makes its own.
         objects: The handoff store.
         contract: What the rows must meet.
         batch_key: Market and day, or request and seq. Whether a day may still be published is
@@ -95,6 +110,7 @@ def publish(
         signer: The key of this deployment.
         actor: Who publishes, for the audit log.
         now: When it was begun, for the batch's row; no byte of the batch depends on it.
+        deltas: How a delta is made; None publishes full batches only.
 
     Raises:
         BadInput: The key is none of this contract, leaves a gap, or rows are of another request.
@@ -105,21 +121,38 @@ def publish(
     if conn.info.transaction_status != TransactionStatus.IDLE:
         raise BadInput("publishing needs a connection without an open transaction; commit it first")
     _refuse_foreign_key(contract, batch_key)
-    job = _Job(objects, contract, batch_key, signer, actor, now)
-    with closing(encode(contract, _own(batch_key, checked(contract, rows)))) as content:
+    job = _Job(objects, contract, batch_key, rows.num_rows, signer, actor, now)
+    with record.translated_errors(), conn.transaction():
+        chain = _chain(conn, job)
+        if answer := _answer_without_batch(job, chain.newest):
+            _abandon(conn, job, chain.unfinished)
+            return answer
+        since = _since_full(conn, chain.newest) if deltas else []
+    content, why_full = _content(job, rows, since, deltas)
+    with closing(content):
         del rows
         with record.translated_errors(), conn.transaction():
-            begun = _begin(conn, job, content)
+            begun = _begin(conn, job, chain.newest, content)
         if isinstance(begun, Published):
             return begun
         folder = folder_of(contract.id, contract.version, begun)
-        edition.put(objects, contract, folder.rpartition("/")[0])
+        for held in [contract] if content.kind == "full" else [contract, tombstone()]:
+            edition.put(objects, held, folder.rpartition("/")[0])
         for part in content.parts:
             _put_part(objects, f"{folder}/{part.name}", part)
     with record.translated_errors(), conn.transaction():
         record.lock(conn, contract.id, batch_key)
         already = _complete(conn, objects, begun, actor=actor)
-    return Published(batch_key, "published", begun, content.row_count, already)
+    return Published(
+        batch_key,
+        "published",
+        begun,
+        content.row_count,
+        already,
+        content.kind,
+        content.remove_count or 0,
+        why_full,
+    )
 
 
 def _refuse_foreign_key(contract: Contract, batch_key: BatchKey) -> None:
@@ -147,8 +180,8 @@ def _own(batch_key: BatchKey, pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield rows
 
 
-def _begin(conn: psycopg.Connection, job: _Job, content: Content) -> str | Published:
-    """Finish or abandon what earlier runs left, then write the `building` row of the batch."""
+def _chain(conn: psycopg.Connection, job: _Job) -> _Chain:
+    """Lock the chain, and finish what earlier runs made visible."""
     record.lock(conn, job.contract.id, job.batch_key)
     unfinished = []
     for batch in in_chain(conn, job.contract.id, job.batch_key, "building"):
@@ -157,21 +190,55 @@ def _begin(conn: psycopg.Connection, job: _Job, content: Content) -> str | Publi
         else:
             unfinished.append(batch)
     published = in_chain(conn, job.contract.id, job.batch_key, "published")
-    newest = published[-1] if published else None
-    answer = _answer_without_batch(job, newest, content.row_count) or _unchanged(
-        conn, job, newest, content
-    )
-    batch_id, sealed = None, b""
-    if answer is None:
-        prev = newest.batch_id if newest else None
-        batch_id, sealed = _sealed(job, content, prev)
-    for batch in unfinished:
-        if not _is_same(conn, batch, batch_id, content):
-            record.abandon(conn, batch, actor=job.actor)
-        else:
-            return batch.batch_id
-    if answer is not None or batch_id is None:
-        return answer or Published(job.batch_key, "closed")
+    return _Chain(published[-1] if published else None, unfinished)
+
+
+def _abandon(conn: psycopg.Connection, job: _Job, batches: Iterable[Batch]) -> None:
+    for batch in batches:
+        record.abandon(conn, batch, actor=job.actor)
+
+
+def _since_full(conn: psycopg.Connection, newest: Batch | None) -> list[Manifest]:
+    def manifest_of(batch_id: str) -> Manifest:
+        return manifest.fields_of(record.manifest_of(conn, batch_id))
+
+    return since_full(newest.batch_id if newest else None, manifest_of)
+
+
+def _content(
+    job: _Job, rows: pa.Table, since: Sequence[Manifest], deltas: Deltas | None
+) -> tuple[Content, str | None]:
+    if deltas is None:
+        return encode(job.contract, _own(job.batch_key, checked(job.contract, rows))), None
+    return next_content(job.objects, job.contract, job.batch_key.market, rows, since, deltas)
+
+
+def _begin(
+    conn: psycopg.Connection, job: _Job, base: Batch | None, content: Content
+) -> str | Published:
+    """Abandon what earlier runs left, or take it up, else write the `building` row of the batch.
+
+    Args:
+        conn: In a transaction.
+        job: What is published.
+        base: The newest batch of the chain when the content was made.
+        content: Its files.
+    """
+    chain = _chain(conn, job)
+    newest = chain.newest
+    prev = newest.batch_id if newest else None
+    answer = _answer_without_batch(job, newest)
+    if answer is None and content.kind == "delta" and prev != (base and base.batch_id):
+        raise Busy("another run published to this chain meanwhile; run this one again")
+    answer = answer or _unchanged(conn, job, newest, content)
+    if answer is not None:
+        _abandon(conn, job, chain.unfinished)
+        return answer
+    batch_id, sealed = _sealed(job, content, prev)
+    same = [b for b in chain.unfinished if _is_same(conn, b, batch_id, content)]
+    _abandon(conn, job, (batch for batch in chain.unfinished if batch not in same))
+    if same:
+        return batch_id
     made = Batch(
         batch_id=batch_id,
         contract=job.contract.id,
@@ -180,24 +247,32 @@ def _begin(conn: psycopg.Connection, job: _Job, content: Content) -> str | Publi
         day=job.batch_key.day,
         request_id=job.batch_key.request_id,
         seq=job.batch_key.seq,
-        prev_batch_id=newest.batch_id if newest else None,
+        prev_batch_id=prev,
         state="building",
         row_count=content.row_count,
         manifest_sha256=record.sha256(sealed),
         created_at=job.now,
         published_at=None,
+        kind=content.kind,
+        remove_count=content.remove_count or 0,
     )
     record.refuse_unfit(conn, job.signer, job.contract.id)
-    record.build(conn, made, sealed, actor=job.actor)
+    record.build(conn, made, sealed, content.keys_sha256, actor=job.actor)
     return batch_id
 
 
-def _answer_without_batch(job: _Job, newest: Batch | None, row_count: int) -> Published | None:
+def _answer_without_batch(job: _Job, newest: Batch | None) -> Published | None:
     """The answer where there is nothing to build."""
     last, wanted = newest.batch_key.ordinal if newest else 0, job.batch_key.ordinal
     if newest is not None and last == wanted:
         return Published(
-            newest.batch_key, "published", newest.batch_id, newest.row_count, already=True
+            newest.batch_key,
+            "published",
+            newest.batch_id,
+            newest.row_count,
+            already=True,
+            kind=newest.kind,
+            remove_count=newest.remove_count,
         )
     if last > wanted:
         return Published(job.batch_key, "closed")
@@ -206,22 +281,27 @@ def _answer_without_batch(job: _Job, newest: Batch | None, row_count: int) -> Pu
             f"seq {wanted} of request {job.batch_key.request_id} follows {last} published; publish "
             f"seq {last + 1} first"
         )
-    return None if newest or row_count else Published(job.batch_key, "empty")
+    return None if newest or job.row_count else Published(job.batch_key, "empty")
 
 
 def _unchanged(
     conn: psycopg.Connection, job: _Job, newest: Batch | None, content: Content
 ) -> Published | None:
-    """The answer where a day holds what the newest batch of its chain holds already."""
+    """The answer where a day holds what its chain holds already."""
     if newest is None or job.batch_key.seq is not None:
         return None
-    if manifest.files_of(record.manifest_of(conn, newest.batch_id)) != content.entries():
-        return None
-    return Published(job.batch_key, "unchanged", newest.batch_id, newest.row_count)
+    if content.kind == "delta":
+        is_same = not content.row_count and not content.remove_count
+    else:
+        newest_files = manifest.files_of(record.manifest_of(conn, newest.batch_id))
+        is_same = newest_files == content.entries()
+    return (
+        Published(job.batch_key, "unchanged", newest.batch_id, job.row_count) if is_same else None
+    )
 
 
 def _sealed(job: _Job, content: Content, prev: str | None) -> tuple[str, bytes]:
-    batch_id = content_id(job.contract, job.batch_key, prev, content.parts)
+    batch_id = content_id(job.contract, job.batch_key, prev, content)
     fields = manifest.predicate(
         job.contract,
         content,

@@ -52,7 +52,9 @@ def lock(conn: psycopg.Connection, contract: str, batch_key: BatchKey) -> None:
     )
 
 
-def build(conn: psycopg.Connection, batch: Batch, sealed: bytes, *, actor: str) -> None:
+def build(
+    conn: psycopg.Connection, batch: Batch, sealed: bytes, keys_sha256: str, *, actor: str
+) -> None:
     """Begin a batch, or begin an abandoned one anew.
 
     Content that comes back after it was abandoned has its old id; its manifest may be another one,
@@ -62,6 +64,7 @@ def build(conn: psycopg.Connection, batch: Batch, sealed: bytes, *, actor: str) 
         conn: In a transaction that holds the chain's lock.
         batch: The row to write; its time is that of the event.
         sealed: The manifest's bytes.
+        keys_sha256: The proof of reading it (`proof`), which stands in no manifest.
         actor: For the audit log.
     """
     functions.call_function(
@@ -80,6 +83,9 @@ def build(conn: psycopg.Connection, batch: Batch, sealed: bytes, *, actor: str) 
         batch.manifest_sha256,
         batch.created_at,
         actor,
+        batch.kind,
+        batch.remove_count,
+        keys_sha256,
     )
 
 

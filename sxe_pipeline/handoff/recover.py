@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from psycopg.types.json import Jsonb
 
-from sxe_pipeline.errors import NotFound, Tampered
-from sxe_pipeline.handoff import head, manifest
+from sxe_pipeline.errors import ContractBroken, NotFound, Tampered
+from sxe_pipeline.handoff import edition, head, manifest, proof
 from sxe_pipeline.handoff.batches import folder_of
 from sxe_pipeline.store.functions import call_function, translated_errors
 from sxe_pipeline.store.objects import Objects
@@ -117,20 +119,23 @@ def adopt_heads(conn: psycopg.Connection, heads: Sequence[UnknownHead]) -> None:
             )
 
 
-def adopt(conn: psycopg.Connection, batches: Sequence[Unknown]) -> int:
+def adopt(conn: psycopg.Connection, objects: Objects, batches: Sequence[Unknown]) -> int:
     """Know them again as published; how many were not known.
 
     Args:
         conn: The login of their tier, in no transaction.
+        objects: The store that holds them.
         batches: As `unknown` answered.
 
     Raises:
         Refused: The database is not doubted.
     """
     adopted = 0
+    proofs = {batch.batch_id: _keys_sha256(objects, batch) for batch in batches}
     with translated_errors(), conn.transaction():
         for batch in batches:
             fields = {k: v for k, v in batch.fields.items() if k not in ("files", "versions")}
+            fields["keys_sha256"] = proofs[batch.batch_id]
             row = conn.execute(
                 "select handoff.adopt_batch(%s, %s)", [Jsonb(fields), batch.sealed]
             ).fetchone()
@@ -142,13 +147,35 @@ def rows(objects: Objects, batch: Unknown) -> Iterator[dict[str, Any]]:
     """The rows of a batch, from its JSON Lines; a part that is gone leaves its rows out."""
     folder = _folder(batch.fields)
     for entry in batch.fields["files"]:
-        if not entry["name"].endswith(".jsonl"):
+        if (entry["format"], entry["holds"]) != ("jsonl", "rows"):
             continue
         try:
             with objects.open(f"{folder}/{entry['name']}") as stream:
                 yield from map(json.loads, stream)
         except NotFound:
             continue
+
+
+def _keys_sha256(objects: Objects, batch: Unknown) -> str | None:
+    """The proof of reading a batch, which no manifest says; None where files of it are gone."""
+    said = batch.fields
+    folder = _folder(said)
+    try:
+        contract = edition.named(
+            said["contract"],
+            said["contract_version"],
+            said["contract_sha256"],
+            lambda name: objects.open(f"{folder.rpartition('/')[0]}/{name}"),
+        )
+        keys = []
+        for entry in said["files"]:
+            if entry["format"] == "parquet":
+                with objects.open(f"{folder}/{entry['name']}") as stream:
+                    read = pq.read_table(stream, columns=list(proof.columns(contract)))
+                    keys.append(proof.lines(contract, read))
+    except (NotFound, ContractBroken, pa.ArrowException):
+        return None
+    return proof.of_lines(keys)
 
 
 @dataclass(frozen=True)

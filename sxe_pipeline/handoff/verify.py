@@ -11,16 +11,18 @@ import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline.errors import ContractBroken, NotFound, StoreUnavailable, Tampered
 from sxe_pipeline.handoff import edition, expired, manifest
 from sxe_pipeline.handoff.decode import Lines
+from sxe_pipeline.handoff.delta import KEY
 from sxe_pipeline.handoff.encode import batch_id as id_of
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.sign import key_id
@@ -46,7 +48,7 @@ class Prefix:
 class Verified:
     """A batch whose every byte was checked; `versions` as in the manifest.
 
-    `request_id` and `seq` are null for a batch of a market and day.
+    `request_id` and `seq` are null for a batch of a market and day, `base_batch_id` for a full one.
     """
 
     batch_id: str
@@ -61,6 +63,9 @@ class Verified:
     versions: dict[str, list[str]]
     request_id: str | None = None
     seq: int | None = None
+    kind: str = "full"
+    base_batch_id: str | None = None
+    remove_count: int = 0
 
 
 class _Readable(Protocol):
@@ -115,10 +120,7 @@ def verify(
     _only_listed(files, fields)
     for entry in fields["files"]:
         _same_bytes(files, entry)
-    contract = edition.named(
-        fields["contract"], fields["contract_version"], fields["contract_sha256"], files.beside
-    )
-    _same_content(files, fields, contract)
+    _same_content(files, fields)
     if files.name != fields["batch_id"]:
         raise Tampered(
             f"batch {fields['batch_id']} lies in a folder of another name, in place of another "
@@ -137,6 +139,9 @@ def verify(
         versions=fields["versions"],
         request_id=fields.get("request_id"),
         seq=fields.get("seq"),
+        kind=fields["kind"],
+        base_batch_id=fields["base_batch_id"],
+        remove_count=fields["remove_count"],
     )
 
 
@@ -235,7 +240,8 @@ def _refuse_expired(files: _Files, batch_id: str, public_key: Ed25519PublicKey) 
 
 def _only_listed(files: _Files, fields: dict[str, Any]) -> None:
     listed = {entry["name"] for entry in fields["files"]}
-    known = listed | {name.rpartition("/")[0] for name in listed} | {manifest.NAME}
+    known = listed | {str(f) for name in listed for f in PurePosixPath(name).parents}
+    known.add(manifest.NAME)
     extra = [n for n in files.names() if n not in known and not _HALF_WRITTEN.search(n)]
     if extra:
         raise Tampered(
@@ -261,31 +267,63 @@ def _chunks(files: _Files, name: str) -> Iterator[bytes]:
             yield chunk
 
 
-def _same_content(files: _Files, fields: dict[str, Any], contract: Contract) -> None:
-    """The rows meet the contract, both formats hold the same ones, and the batch id is theirs."""
-    columnar, lines = (
-        [entry for entry in fields["files"] if entry["format"] == kind]
-        for kind in ("parquet", "jsonl")
-    )
-    counts = [[entry["rows"] for entry in entries] for entries in (columnar, lines)]
-    if counts[0] != counts[1] or sum(counts[0]) != fields["row_count"]:
-        raise Tampered("Parquet, JSON Lines and manifest count differently; do not use the batch")
-    last: tuple[Any, ...] | None = None
-    for pair in zip(columnar, lines, strict=True):
-        last = _same_rows(files, *pair, contract, last)
-    streams = (chunk for entry in lines for chunk in _chunks(files, entry["name"]))
-    if id_of(fields, streams) != fields["batch_id"]:
+def _same_content(files: _Files, fields: dict[str, Any]) -> None:
+    """Rows and removes meet their contracts, in both formats, and the batch id is theirs."""
+    gone = [pa.array([], pa.string())]
+    if fields["removes"] is not None:
+        removes = _contract_of(files, fields["removes"])
+        for piece in _rows(files, fields, "removes", removes, fields["remove_count"]):
+            if pc.any(pc.not_equal(piece["market"], fields["market"])).as_py():
+                raise Tampered("a card is taken out of another market; do not use the batch")
+            gone += piece[KEY].chunks
+    taken_out = pa.concat_arrays(gone)
+    for piece in _rows(files, fields, "rows", _contract_of(files, fields), fields["row_count"]):
+        if len(taken_out) and pc.any(pc.is_in(piece[KEY], value_set=taken_out)).as_py():
+            raise Tampered("a card is put and taken out at once; do not use the batch")
+    lines, removed = (_lines(files, fields, holds) for holds in ("rows", "removes"))
+    if id_of(fields, lines, removed) != fields["batch_id"]:
         raise Tampered("the batch id is not the one of these rows; do not use the batch")
 
 
+def _lines(files: _Files, fields: dict[str, Any], holds: str) -> Iterator[bytes]:
+    for entry in fields["files"]:
+        if (entry["format"], entry["holds"]) == ("jsonl", holds):
+            yield from _chunks(files, entry["name"])
+
+
+def _contract_of(files: _Files, said: dict[str, Any]) -> Contract:
+    return edition.named(
+        said["contract"], said["contract_version"], said["contract_sha256"], files.beside
+    )
+
+
+def _rows(
+    files: _Files, fields: dict[str, Any], holds: str, contract: Contract, count: int
+) -> Iterator[pa.Table]:
+    """What the files of a batch hold, some at a time, once both formats were compared."""
+    columnar, lines = (
+        [e for e in fields["files"] if (e["format"], e["holds"]) == (kind, holds)]
+        for kind in ("parquet", "jsonl")
+    )
+    counts = [[entry["rows"] for entry in entries] for entries in (columnar, lines)]
+    if counts[0] != counts[1] or sum(counts[0]) != count:
+        raise Tampered("Parquet, JSON Lines and manifest count differently; do not use the batch")
+    last: tuple[Any, ...] | None = None
+    for pair in zip(columnar, lines, strict=True):
+        for piece in _same_rows(files, *pair, contract):
+            for key in zip(*(piece[name].to_pylist() for name in contract.key), strict=True):
+                if last is not None and key <= last:
+                    raise Tampered(
+                        "the rows are not in the order of their key; do not use the batch"
+                    )
+                last = key
+            yield piece
+
+
 def _same_rows(
-    files: _Files,
-    columnar: dict[str, Any],
-    lines: dict[str, Any],
-    contract: Contract,
-    last: tuple[Any, ...] | None,
-) -> tuple[Any, ...] | None:
-    """Compare two files row by row; the key of their last row, which every later one is above."""
+    files: _Files, columnar: dict[str, Any], lines: dict[str, Any], contract: Contract
+) -> Iterator[pa.Table]:
+    """The rows of two files that are the same, some at a time."""
     with ExitStack() as opened:
         rows = _columnar(opened.enter_context(_opened(files, columnar["name"])), columnar, contract)
         read = Lines(opened.enter_context(_opened(files, lines["name"])), contract, lines["name"])
@@ -293,15 +331,9 @@ def _same_rows(
             contract.check(piece)
             if not read.are(piece):
                 raise Tampered("Parquet and JSON Lines hold different rows; do not use the batch")
-            for key in zip(*(piece[name].to_pylist() for name in contract.key), strict=True):
-                if last is not None and key <= last:
-                    raise Tampered(
-                        "the rows are not in the order of their key; do not use the batch"
-                    )
-                last = key
+            yield piece
         if not read.are_read():
             raise Tampered(f"{lines['name']} holds another number of rows; do not use the batch")
-    return last
 
 
 def _columnar(stream: BinaryIO, entry: dict[str, Any], contract: Contract) -> Iterator[pa.Table]:

@@ -24,7 +24,7 @@ def main(is_dry_run: bool) -> None:
         markers = continuity.since(objects, continuity.counted(conn, continuity.CONTACT_HANDOFF))
         asks = [marker.content for marker in markers if marker.content.get("cards")]
         if not is_dry_run:
-            recover.adopt(conn, batches)
+            recover.adopt(conn, objects, batches)
             recover.adopt_heads(conn, recover.unknown_heads(conn, objects))
             for ask in asks:
                 with at_once(conn):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from sxe_pipeline.audit import seal
 from sxe_pipeline.errors import SxeError
 from sxe_pipeline.local import attach
 from sxe_pipeline.ops import continuity, days, versions
@@ -122,6 +123,8 @@ def _database(settings: Settings) -> Iterator[Check]:
     yield from catalogue_of(settings)
     if settings.social_dsn:
         yield from walls(settings)
+    if settings.sealer_dsn:
+        yield seals(settings)
 
 
 def one_database(count: int) -> Check:
@@ -139,6 +142,21 @@ def walls(settings: Settings) -> Iterator[Check]:
     yield _first_day(settings)
     yield _refused(settings, "audit is append-only", "update audit.event set actor = actor")
     yield _refused(settings, "no way into Dagster's tables", "select 1 from dagster.runs limit 1")
+
+
+def seals(settings: Settings) -> Check:
+    """Whether the audit log is sealed, but for what is young."""
+    title = "seals"
+    try:
+        with sql.connect(settings.need("sealer_dsn")) as conn:
+            newest, waits, late = seal.lag(conn)
+    except (psycopg.Error, SxeError) as error:
+        return Check(title, "warn", words(error), "run `sxe migrate`")
+    seen = f"{newest} seals, {waits} events wait for the next"
+    if not late:
+        return Check(title, "ok", seen)
+    fix = "run `sxe worker seal`, or `sxe worker seal --once`; docs/runbooks/seals.md"
+    return Check(title, "warn", f"{seen}, {late} of them longer than five minutes", fix)
 
 
 def catalogue_of(settings: Settings) -> Iterator[Check]:

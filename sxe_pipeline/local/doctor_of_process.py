@@ -86,6 +86,10 @@ def _logins(given: Settings, name: str) -> Iterator[Check]:
         yield from doctor.walls(given)
     if name == "contact":
         yield _contact_keys(given)
+    if name == "seal":
+        yield _audit_key(given)
+        if given.sealer_dsn:
+            yield doctor.seals(given)
 
 
 def _as_itself(title: str, login: str, seen: doctor.Who) -> Check:
@@ -135,6 +139,17 @@ def _signing(given: Settings, dsn: str) -> Check:
         return Check(title, "fail", f"{unknown[0].key_id[:12]} is not registered", fix)
     named = ", ".join(one.key_id[:12] for one in signer.all)
     return Check(title, "ok", f"{named}, registered")
+
+
+def _audit_key(given: Settings) -> Check:
+    title = "audit signing key"
+    if given.audit_signing_key is None:
+        return Check(title, "fail", "not set", "set SXE_AUDIT_SIGNING_KEY")
+    try:
+        signer = key_files.audit_of_settings(given)
+    except SxeError as error:
+        return Check(title, "fail", str(error), "correct SXE_AUDIT_SIGNING_KEY")
+    return Check(title, "ok", f"{signer.key_id[:12]}")
 
 
 def _contact_keys(given: Settings) -> Check:

@@ -93,7 +93,7 @@ def bring_back(settings: Settings, loaded: Settings, *, is_dry_run: bool) -> Beh
             suppressions=len(suppressed),
         )
         if not is_dry_run:
-            recover.adopt(conn, batches)
+            recover.adopt(conn, handoff, batches)
             recover.adopt_heads(conn, recover.unknown_heads(conn, handoff))
             restored.bring_back(conn, held, actor=ACTOR, now=now)
             call_function(conn, "privacy.recover_suppressions", suppressed)

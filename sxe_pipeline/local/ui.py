@@ -1,4 +1,4 @@
-"""The Dagster UI on this machine: two code servers, the webserver and the daemon, and their parent.
+"""The Dagster UI on this machine: two code servers, webserver, daemon and sealer, and their parent.
 
 The code servers are ours, not Dagster's: then each has exactly the logins of its tier, and they end
 with us. They start one after the other and before those that ask them: the first makes Dagster's
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import StoreUnavailable
-from sxe_pipeline.local import attach, contact, family, variables
+from sxe_pipeline.local import attach, contact, family, sealer, variables
 from sxe_pipeline.ops import days
 from sxe_pipeline.ops.engine import Engine
 from sxe_pipeline.ops.sensors import LOCATIONS
@@ -49,7 +49,7 @@ def serve(
     """
     family.must_be_free(("127.0.0.1", port))
     stop = family.Stop()
-    tiers = () if is_read_only else ("social", "contacts")
+    tiers = () if is_read_only else ("social", "contacts", "sealer")
     with (
         attach.attached(settings, *tiers, "dagster") as held,
         # Not in the home: a Unix socket's path may have about 100 characters.
@@ -103,6 +103,15 @@ def serve(
                     ("daemon", family.daemon(workspace)),
                 )
             )
+            if given.sealer_dsn:
+                seal = functools.partial(
+                    family.start,
+                    ["-m", "sxe_pipeline.cli", "worker", "seal", "--health-port", "0"],
+                    sealer.told(given),
+                    log=home / "seal.log",
+                    descriptors=held.descriptors,
+                )
+                kin.start("seal", seal)
             kin.start("web", web)
             kin.wait_until(functools.partial(_answers, port), home / "web.log")
             if not stop.asked:

@@ -1,5 +1,7 @@
 """What runs in a container: the code server of one tier, Dagster's daemon, or both.
 
+One that seals the audit log runs without Dagster (`sealer`).
+
 Everything comes from the environment: the home may be empty and is gone with the container. There
 is no embedded server here, and no key is made. A daemon runs while its engine holds the lease; one
 that stands by is alive and ready, so that a new container is taken for good while the old one still
@@ -47,12 +49,14 @@ def process_of(kinds: Collection[str]) -> str:
     """Whose environment such a worker has: a key of `PROCESSES`.
 
     Raises:
-        BadInput: No kind, or two tiers in one process, or a daemon beside contact data.
+        BadInput: No kind, or two tiers in one process, or something beside contact data or seals.
     """
+    if "seal" in kinds and len(set(kinds)) > 1:
+        raise BadInput("who seals shares its container with nothing that could be sealed over")
     if "contact" in kinds and len(set(kinds)) > 1:
         raise BadInput("the contact tier shares its container with nothing: give it one of its own")
     if not kinds:
-        raise BadInput(f"name what is to run: {', '.join(KINDS)}")
+        raise BadInput(f"name what is to run: {', '.join(KINDS)}, or seal alone")
     return next((kind for kind in kinds if kind in PROCESSES), "web")
 
 

@@ -23,7 +23,10 @@ DELETED_HERE = (
 LINES = (*DELETED_HERE, "match_inputs", "audit_events", "orchestrator_events")
 
 FOREVER, ELSEWHERE = "forever", "elsewhere"
+FULL_EVERY = 7
+"""One batch of a market in so many is full, where a policy does not say."""
 _MOST_DAYS = 36_500
+_MOST_BATCHES = 366
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Periods:
-    """The policy: every line of `LINES`, by name."""
+    """The policy: every line of `LINES`, by name.
+
+    `full_every`: of so many batches of a market one is full at least, so that nobody who reads them
+    needs an older one.
+    """
 
     version: str
     lines: Mapping[str, Line]
+    full_every: int = FULL_EVERY
 
     def of(self, name: str) -> timedelta | None:
         """How long a kind of data is kept; None where it is not deleted here."""
@@ -71,6 +79,7 @@ def load(file: Path | None = None) -> Periods:
         content = yaml.safe_load(path.read_bytes())
         version, given = str(content["version"]), dict(content["keep"])
         lines = {str(name): _line(path.name, str(name), line) for name, line in given.items()}
+        full_every = content.get("full_every", FULL_EVERY)
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadConfig(
             f"{path.name} is no retention policy ({type(error).__name__}); it says version and "
@@ -80,7 +89,10 @@ def load(file: Path | None = None) -> Periods:
     if wrong:
         raise BadConfig(f"{path.name}: lines that are missing or unknown: {', '.join(wrong)}")
     _check(path.name, lines)
-    return Periods(version, lines)
+    is_count = isinstance(full_every, int) and not isinstance(full_every, bool)
+    if not is_count or not 1 <= full_every <= _MOST_BATCHES:
+        raise BadConfig(f"{path.name}: full_every is a number of batches, 1 to {_MOST_BATCHES}")
+    return Periods(version, lines, full_every)
 
 
 def _line(file: str, name: str, given: Mapping[str, object]) -> Line:

@@ -25,12 +25,26 @@ def of_settings(settings: Settings) -> Signer:
     Raises:
         BadConfig: The setting or the key file holds no key.
     """
-    text = settings.signing_key
+    return _of(settings, settings.signing_key, "SXE_SIGNING_KEY") or of_home(settings.home)
+
+
+def audit_of_settings(settings: Settings) -> Signer:
+    """The signer of the audit log: `SXE_AUDIT_SIGNING_KEY`, else the key file of its home.
+
+    Raises:
+        BadConfig: The setting or the key file holds no key.
+    """
+    made = _of(settings, settings.audit_signing_key, "SXE_AUDIT_SIGNING_KEY")
+    return made or of_file(audit_file(settings.home))
+
+
+def _of(settings: Settings, text: str | None, variable: str) -> Signer | None:
+    """The key that a setting holds or names; None where it is not set."""
     if text is None:
-        settings.refuse_to_make("signing key", "set SXE_SIGNING_KEY (`sxe keys create --print`)")
-        return of_home(settings.home)
+        settings.refuse_to_make("signing key", f"set {variable} (`sxe keys create --print`)")
+        return None
     if text.startswith("file://"):
-        settings.refuse_to_make("signing key", "set SXE_SIGNING_KEY to the key itself")
+        settings.refuse_to_make("signing key", f"set {variable} to the key itself")
         return of_file(Path(unquote(urlsplit(text).path)))
     return Signer.from_text(text)
 
@@ -66,3 +80,8 @@ def public_file(home: Path) -> Path:
 def contact_file(home: Path) -> Path:
     """The embedded default of the contact tier's own key."""
     return home / "keys" / "contact.key"
+
+
+def audit_file(home: Path) -> Path:
+    """The embedded default of the sealer's key; `audit.pub` beside it is what verifies seals."""
+    return home / "keys" / "audit.key"

@@ -1,12 +1,14 @@
 """A real Dagster instance on the embedded server, and an audit log to keep in step with it."""
 
 import dagster as dg
+import psycopg
 import pytest
 import yaml
 from psycopg.types.json import Jsonb
 
 from sxe_pipeline import audit, face
 from sxe_pipeline.store import sql
+from sxe_pipeline.store.objects import Objects
 from sxe_pipeline.store.sql import with_driver
 from sxe_pipeline_tests.databases import TEMPLATE, copy_of, drop
 
@@ -90,3 +92,24 @@ def by_owner(database):
             return made
 
         yield written
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Where checkpoints are kept."""
+    return Objects((tmp_path / "audit").as_uri())
+
+
+@pytest.fixture
+def sealer(database):
+    """The login of who seals."""
+    with sql.connect(database.dsn("sxe_sealer")) as opened:
+        opened.autocommit = True
+        yield opened
+
+
+@pytest.fixture
+def look(database):
+    """`look(statement)`: rows, as a superuser reads them."""
+    with psycopg.connect(database.dsn("postgres"), autocommit=True) as root:
+        yield lambda statement, *values: root.execute(statement, values or None).fetchall()

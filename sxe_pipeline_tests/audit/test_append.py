@@ -81,7 +81,7 @@ def test_the_database_and_python_agree_on_the_leaf_hash(conn, reader):
 
 @pytest.mark.parametrize("contact", CONTACTS)
 @pytest.mark.parametrize("part", ["actor", "subject", "key", "word", "words"])
-def test_contact_data_is_refused_in_every_part_of_a_record(contact, part):
+def test_u7_contact_data_is_refused_in_every_part_of_a_record(contact, part):
     given = {"actor": "a", "subject": "s", "key": "k", "data": {}}
     if part in given:
         given[part] = contact

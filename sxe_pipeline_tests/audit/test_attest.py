@@ -45,7 +45,14 @@ def test_an_attestation_answers_for_the_open_events_of_its_asset_only(conn):
 
     assert attested.event_count == 3
     assert attested.digest == form.digest(mine) == form.digest(mine[::-1])
-    assert attested.metadata == {"sxe/audit_events": 3, "sxe/audit_digest": attested.digest}
+    subjects = sorted(attested.subjects)
+    assert attested.metadata == {
+        "sxe/audit_events": 3,
+        "sxe/audit_digest": attested.digest,
+        "sxe/audit_kinds": {"collection.declared": 3},
+        "sxe/audit_subjects": subjects,
+        "sxe/audit_more": f"sxe audit search --subject {subjects[0]}",
+    }
     assert conn.execute(
         "select asset_key, run_id, event_count from audit.attestation"
     ).fetchall() == [(ASSET, "run", 3)]
@@ -124,12 +131,20 @@ def test_a_day_without_an_event_of_its_own_attests_nothing(conn):
 def test_a_file_is_attested_by_the_day_it_landed_on_and_a_batch_by_its_own(conn, by_owner):
     for day in map(str, DAYS):
         by_owner("landing_file.registered", "ab" * 32, day, landed_day=day)
-        by_owner("batch.published", "cd" * 16, day, day=day)
+        for batch in ("cd", "ef"):
+            by_owner("batch.published", batch * 16, day, day=day)
 
-    for asset in ("ingest/raw_profiles", "handoff/lead_card_batches"):
-        with conn.transaction():
-            attested = audit.attest_days(conn, asset, "run", DAYS)
-        assert [a.event_count for a in attested.values()] == [1, 1], asset
+    with conn.transaction():
+        files = audit.attest_days(conn, "ingest/raw_profiles", "run", DAYS)
+        batches = audit.attest_days(conn, "handoff/lead_card_batches", "run", DAYS)
+
+    assert [a.event_count for a in files.values()] == [1, 1]
+    assert [a.each for a in files.values()] == [(), ()]
+    assert [a.event_count for a in batches.values()] == [0, 0], "each batch has one of its own"
+    assert [sorted(one.subjects.items()) for day in DAYS for one in batches[day].each] == [
+        [("cd" * 16, 1)],
+        [("ef" * 16, 1)],
+    ] * 2
 
 
 def test_who_attests_still_reads_no_payload(database):

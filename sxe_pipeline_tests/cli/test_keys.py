@@ -56,6 +56,14 @@ def test_a_key_is_bound_to_the_contracts_that_it_was_registered_for(empty, tmp_p
     assert [found[signer.key_id] for signer in signers] == [None, ["lead_contact"], ["lead_card"]]
 
 
+def test_the_key_of_the_audit_log_hands_out_its_public_half_and_signs_no_contract(empty):
+    shown = empty.type(None, "keys", "public", "--audit").stdout.encode()
+    empty.type(None, "keys", "public", "--audit", "--contract", "lead_card", code=2)
+
+    assert shown == (empty.home / "keys" / "audit.pub").read_bytes()
+    assert sign.contracts_of(shown) == ()
+
+
 def test_the_key_that_a_consumer_pins_says_what_it_is_for(empty):
     own = empty.type(None, "keys", "public").stdout.encode()
     asked = empty.type(None, "keys", "public", "--contract", "lead_contact").stdout.encode()

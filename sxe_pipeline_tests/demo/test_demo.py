@@ -96,11 +96,13 @@ def test_a15_nobody_else_on_the_machine_reads_contact_data_or_what_landed(answer
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in logs), logs
 
 
-def test_the_audit_cannot_tell_more_than_it_knows(answer):
+def test_the_audit_is_sealed_and_whole(answer):
     audit = answer["audit"]
 
-    assert audit["status"] == "cannot_tell"
-    assert audit["findings"] == {}
+    assert audit["status"] == "whole"
+    assert (audit["findings"], audit["unsure"]) == ({}, [])
+    assert audit["sealed"] == audit["events"], "nothing waits for its seal"
+    assert audit["witnessed"] == audit["seals"] >= 1
     verdicts = 6  # what guards found waits for the upkeep of the night
     head = 1  # of the contact tier: a sensor made it, which the mirror attests
     assert audit["waiting"] == verdicts + head

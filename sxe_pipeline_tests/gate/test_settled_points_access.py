@@ -104,9 +104,15 @@ OPEN_TABLES = {
     ("sxe_api", "audit.event"): {"SELECT"},
     ("sxe_api", "audit.attestation"): {"SELECT"},
     ("sxe_api", "audit.attested_event"): {"SELECT"},
+    ("sxe_api", "audit.pending"): {"SELECT"},
+    ("sxe_api", "audit.leaf"): {"SELECT"},
+    ("sxe_api", "audit.seal"): {"SELECT"},
+    ("sxe_sealer", "audit.pending"): {"SELECT"},
+    ("sxe_sealer", "audit.leaf"): {"SELECT", "INSERT"},
+    ("sxe_sealer", "audit.seal"): {"SELECT", "INSERT"},
 }
-OF_BOTH_HALVES = {"audit.record(jsonb)"}
-"""They ask who is logged in."""
+OF_BOTH_HALVES = {"audit.record(jsonb)", "audit.newest_checkpoint()"}
+"""They ask who is logged in, or tell what every consumer is told."""
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
 

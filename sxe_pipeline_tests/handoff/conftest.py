@@ -10,11 +10,12 @@ import pytest
 from sxe_pipeline import schema
 from sxe_pipeline.handoff import manifest, publish
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.handoff.chain_rows import Deltas
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, DAY, NOW, at
-from sxe_pipeline_tests.handoff.whole import batch_bytes, fields_and_parts, lay
+from sxe_pipeline_tests.handoff.whole import batch_bytes, fields_and_parts, lay, withheld
 
 SEEN = dt.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=dt.UTC)
 TEXTS = [
@@ -117,7 +118,17 @@ def conn(social_dsn):
 def run(conn, store, contract, signer):
     """`run(rows, day=..., market=...)`: publish into the test's own store."""
 
-    def call(rows, day=DAY, market="x_general", objects=store, by=conn, now=NOW, signer=signer):
+    def call(
+        rows,
+        day=DAY,
+        market="x_general",
+        objects=store,
+        by=conn,
+        now=NOW,
+        signer=signer,
+        deltas=None,
+        contract=contract,
+    ):
         return publish.publish(
             by,
             objects,
@@ -127,7 +138,18 @@ def run(conn, store, contract, signer):
             signer=signer,
             actor="test",
             now=now,
+            deltas=deltas,
         )
+
+    return call
+
+
+@pytest.fixture
+def run_days(run):
+    """`run_days(rows, ...)`: as `run`, with deltas; whatever is gone was withheld."""
+
+    def call(rows, gone=withheld, full_every=7, **options):
+        return run(rows, deltas=Deltas(gone, full_every), **options)
 
     return call
 
@@ -136,8 +158,8 @@ def run(conn, store, contract, signer):
 def expected(contract, signer):
     """`expected(rows)`: every byte of the batch, worked out without a store or a database."""
 
-    def files(rows, day=DAY, prev=None, market="x_general"):
-        return batch_bytes(contract, signer, rows, BatchKey(market, day), prev)
+    def files(rows, day=DAY, prev=None, market="x_general", removes=None):
+        return batch_bytes(contract, signer, rows, BatchKey(market, day), prev, removes)
 
     return files
 
@@ -206,9 +228,11 @@ def admin_dsn(database):
 def write(contract, signer):
     """`write(root, rows, day, prev, lies)`: a batch as it is published, without a database."""
 
-    def batch(root: Path, rows, day="2026-01-01", prev=None, by=signer, lies=None) -> Path:
+    def batch(
+        root: Path, rows, day="2026-01-01", prev=None, by=signer, lies=None, removes=None
+    ) -> Path:
         batch_key = BatchKey("x_general", dt.date.fromisoformat(day))
-        fields, parts = fields_and_parts(contract, rows, batch_key, prev)
+        fields, parts = fields_and_parts(contract, rows, batch_key, prev, removes)
         folder = root / "lead_card" / "v0" / fields["batch_id"]
         lay(folder, parts)
         (folder / manifest.NAME).write_bytes(manifest.seal(fields | (lies or {}), by))

@@ -5,6 +5,13 @@ from sxe_pipeline.store.objects import Objects
 PUTS = ["schema", "page", "contract", "parquet", "jsonl", "manifest"]
 """What a batch of one part puts into its store, in this order."""
 MANIFEST = len(PUTS)
+DELTA_PUTS = [
+    *PUTS[:3],
+    *("removes_schema", "removes_page", "removes_contract"),
+    *PUTS[3:5],
+    *("removes_parquet", "removes_jsonl", "manifest"),
+]
+"""The same of a delta."""
 
 
 class Cut(Exception):

@@ -17,8 +17,10 @@ import pyarrow.parquet as pq
 from sxe_pipeline import schema, sign
 from sxe_pipeline.handoff import publish
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.handoff.chain_rows import Deltas
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.handoff.crashing import Faulty
+from sxe_pipeline_tests.handoff.whole import withheld
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +32,7 @@ class Deadly(Faulty):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def starter(dsn, store, signer, contract, batch_key, folder):
+def starter(dsn, store, signer, contract, batch_key, folder, has_deltas=False):
     """`start(rows, put, when)`: the process, which prints the batch id and whether it was there."""
 
     def start(rows, put=0, when="before"):
@@ -45,6 +47,7 @@ def starter(dsn, store, signer, contract, batch_key, folder):
             "batch_key": batch_key.fields(),
             "put": put,
             "when": when,
+            "has_deltas": has_deltas,
         }
         child = subprocess.Popen(
             [sys.executable, "-m", "sxe_pipeline_tests.handoff.publisher"],
@@ -76,6 +79,7 @@ def main():
             signer=sign.Signer.from_text(task["key"]),
             actor="child",
             now=dt.datetime(2026, 3, 11, tzinfo=dt.UTC),
+            deltas=Deltas(withheld, 7) if task["has_deltas"] else None,
         )
     print(done.batch_id, done.already)
 

@@ -52,6 +52,45 @@ def test_a_later_batch_without_contacts_replaces_it(run, cards, store, conn):
     }
 
 
+def test_a_delta_replaces_a_batch_once_the_last_row_with_contacts_is_gone(
+    run_days, cards, store, conn
+):
+    bio = "kay@bakery.example"
+    rows = put(put(put(cards(20), 0, bio=bio), 1, bio=bio), 2, display_name=bio)
+    first = run_days(rows)
+    cleaned = put(put(rows, 0, bio="Baker"), 5, bio="Cook")
+    second = run_days(cleaned, day=DAY + NEXT)
+    still = affected(conn, store, RULES)
+    worse = run_days(put(cleaned, 6, bio=bio), day=DAY + 2 * NEXT)
+    less = put(put(cleaned, 1, bio="Baker"), 6, bio="Baker")
+    left = less.filter(pa.array([number != 2 for number in range(20)]))
+    last = run_days(left, day=DAY + 3 * NEXT)
+
+    assert {done.kind for done in (second, worse, last)} == {"delta"}
+    assert [(one.batch.batch_id, one.rows, one.replaced_by) for one in still] == [
+        (first.batch_id, 3, None)
+    ], "two of its rows are what a reader still holds"
+    assert {
+        one.batch.batch_id: (one.rows, one.replaced_by) for one in affected(conn, store, RULES)
+    } == {first.batch_id: (3, last.batch_id), worse.batch_id: (1, last.batch_id)}
+
+
+def test_after_a_batch_that_is_gone_only_a_full_one_is_known_to_replace_it(
+    run_days, cards, store, conn
+):
+    first = run_days(cards(20))
+    run_days(put(cards(20), 0, bio="Baker"), day=DAY + NEXT)
+    for entry in store.list(f"lead_card/v0/{first.batch_id}"):
+        store.delete(entry.key)
+    (found,) = affected(conn, store, RULES)
+    assert (found.batch.batch_id, found.rows, found.replaced_by) == (first.batch_id, None, None)
+
+    full = run_days(put(cards(20), 1, bio="Baker"), day=DAY + 2 * NEXT)
+
+    (found,) = affected(conn, store, RULES)
+    assert (full.why_full, found.replaced_by) == ("the batch before cannot be read", full.batch_id)
+
+
 def test_batches_without_contacts_and_rows_of_the_rules_in_force_are_not_named(
     run, cards, store, conn
 ):

@@ -7,12 +7,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from sxe_pipeline import contracts_root
 from sxe_pipeline.handoff import publish
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.sign import Signer
+from sxe_pipeline_tests.handoff.contacts import DAY, NEXT
 
 PAGE = contracts_root().parent / "docs" / "consumer.md"
 TEXT = PAGE.read_text() if PAGE.exists() else ""
@@ -60,7 +62,7 @@ def test_every_example_in_python_runs(folder, tmp_path):
     for block in blocks[3:]:
         exec(block, names)
 
-    assert len(names["cards"]) == len(names["same"]) == 20
+    assert len(names["cards"]) == len(names["same"]) == len(names["market"]) == 20
     assert names["frame"].height == names["again"].height == 20
     assert names["bad"] == 0
 
@@ -111,3 +113,27 @@ def test_node_refuses_another_key_and_another_byte(node, folder, tmp_path):
     [lines] = folder.glob("_jsonl/*")
     lines.write_bytes(lines.read_bytes().replace(b"x_general", b"y_general"))
     assert "differs" in node(folder, tmp_path / "signing.pub").stderr
+
+
+def test_the_example_of_deltas_makes_of_a_chain_what_a_full_batch_would_hold(
+    run_days, cards, signer, tmp_path
+):
+    before = cards(20).sort_by("card_id")
+    rows = before.slice(2).to_pylist()
+    rows[0]["bio"] = "New words"
+    today = pa.Table.from_pylist(rows, schema=before.schema)
+    batches = [run_days(before), run_days(today, day=DAY + NEXT)]
+    pinned = tmp_path / "signing.pub"
+    pinned.write_bytes(signer.public_pem())
+    folders = [tmp_path / "handoff" / "lead_card" / "v0" / str(b.batch_id) for b in batches]
+    names: dict = {"folder": folders[0], "pinned": pinned}
+    (example,) = [block for block in PYTHON if "def rows_of" in block]
+
+    exec("import duckdb\n" + PYTHON[0] + "batch = verified(folder, pinned)\n" + example, names)
+    chain = [(folder, names["verified"](folder, pinned)) for folder in folders]
+    held = names["rows_of"](chain)
+
+    assert [batch["kind"] for _, batch in chain] == ["full", "delta"]
+    assert [row[0] for row in held] == today["card_id"].to_pylist()
+    bio = today.schema.get_field_index("bio")
+    assert [row[bio] for row in held] == today["bio"].to_pylist()

@@ -359,6 +359,7 @@ def test_audit_payloads_hold_ids_counts_and_hashes_only(run, cards, api_dsn):
             "contract_version",
             "market",
             "day",
+            "kind",
             "row_count",
             "key_id",
             "manifest_sha256",

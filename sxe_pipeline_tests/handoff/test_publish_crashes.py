@@ -16,7 +16,7 @@ from sxe_pipeline_tests.handoff.crashing import MANIFEST, PUTS, Cut, Faulty, hel
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("put", range(1, 7), ids=PUTS)
-def test_a_crash_at_any_put_leaves_all_or_nothing(
+def test_f1_a_crash_at_any_put_leaves_all_or_nothing(
     run, cards, store, conn, events, expected, put, when
 ):
     with pytest.raises(Cut):
@@ -61,7 +61,7 @@ def test_a_killed_process_leaves_what_the_next_one_completes(
     assert events(done.batch_id) == ["batch.building", "batch.published"]
 
 
-def test_two_processes_at_once_make_one_batch(child, cards, store, expected, events):
+def test_f2_two_processes_at_once_make_one_batch(child, cards, store, expected, events):
     with child(cards(200, order=1)) as one, child(cards(200, order=2)) as other:
         printed = sorted(out.split() for out in (one.communicate()[0], other.communicate()[0]))
 

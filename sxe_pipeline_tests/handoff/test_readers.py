@@ -22,7 +22,7 @@ def two_batches(write, cards, tmp_path_factory):
     return root
 
 
-def test_duckdb_globs_several_batches_with_the_contract_columns_only(two_batches, contract):
+def test_f6_duckdb_globs_several_batches_with_the_contract_columns_only(two_batches, contract):
     for pattern, read in (("parquet/*", "read_parquet"), ("_jsonl/*", "read_json")):
         with duckdb.connect(":memory:") as db:
             found = db.sql(

@@ -152,7 +152,9 @@ def test_no_contact_point_is_a_batch_only_where_the_request_had_one(run, check):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("put", range(1, 7), ids=PUTS)
-def test_a_crash_at_any_put_leaves_all_or_nothing(run, store, login, events, expected, put, when):
+def test_f1_a_crash_at_any_put_leaves_all_or_nothing(
+    run, store, login, events, expected, put, when
+):
     with pytest.raises(Cut):
         run(contacts(9, order=1), objects=Faulty(store.url, put, when))
     is_visible = bool(visible(store))

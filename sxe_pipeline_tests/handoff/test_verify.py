@@ -37,7 +37,7 @@ def test_an_empty_batch_is_verified(write, contract, signer, tmp_path):
     assert verify(folder, signer.public_key).row_count == 0
 
 
-def test_a_flipped_byte_anywhere_is_refused(write, cards, signer, tmp_path):
+def test_f5_a_flipped_byte_anywhere_is_refused(write, cards, signer, tmp_path):
     folder = write(tmp_path, cards(4))
     for file in sorted(file for file in folder.rglob("*") if file.is_file()):
         whole = file.read_bytes()

@@ -1,10 +1,11 @@
 """The doctor looks at everything, and each thing that is wrong comes with what to do."""
 
 import shutil
+from datetime import timedelta
 
 import pytest
 
-from sxe_pipeline import settings
+from sxe_pipeline import audit, settings
 from sxe_pipeline.local import doctor, postgres
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.cli.terminal import LOGINS
@@ -117,3 +118,18 @@ def test_landed_days_before_the_first_one_are_named(tmp_path, database):
     assert "2026-10-09" in later.seen
     assert "2026-10-01" not in later.seen, "that one was taken in before the first day moved on"
     assert "SXE_FIRST_DAY" in later.fix
+
+
+def test_a_log_that_nobody_seals_is_named_with_the_verb_that_does(tmp_path, database, monkeypatch):
+    with sql.connect(database.dsn("sxe_social")) as conn:
+        audit.append(conn, "table.vacuum_begun", actor="job", subject="s", key="1")
+    assert examine(tmp_path, database)["seals"].state == "ok", "it is young"
+    monkeypatch.setattr("sxe_pipeline.audit.seal.LATE", timedelta(0))
+
+    found = examine(tmp_path, database)["seals"]
+
+    assert (found.state, found.seen) == (
+        "warn",
+        "0 seals, 1 events wait for the next, 1 of them longer than five minutes",
+    )
+    assert "sxe worker seal --once" in found.fix

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import pytest
 from psycopg.types.json import Jsonb
 
-from sxe_pipeline.local import family, ui
+from sxe_pipeline.local import family, sealer, ui
 from sxe_pipeline.settings import DATABASES, load
 from sxe_pipeline.store import sql
 
@@ -97,6 +97,7 @@ def lived(processes, port, tmp_path_factory):
             _, seen.errors = server.communicate(timeout=60)
     seen.code, seen.left, seen.is_key_left = server.returncode, running(home), seen.key.exists()
     seen.logs = "\n".join(log.read_text() for log in (home / "dagster").glob("*.log"))
+    seen.checkpoints = [file.name for file in (home / "audit" / "checkpoints").glob("*.json")]
     subprocess.run([*SXE, "down", "--reset", "--yes"], env=environment(home), check=True)
     return seen
 
@@ -108,6 +109,10 @@ def test_the_ui_shows_the_assets_and_leaves_nothing_behind(lived, port):
     assert lived.code == 0, lived.errors
     assert lived.left == []
     assert not lived.is_key_left
+
+
+def test_what_was_done_is_sealed_while_the_ui_runs(lived):
+    assert "0000000001.json" in lived.checkpoints, lived.logs
 
 
 def test_code_servers_that_cannot_be_reached_any_more_are_started_anew(lived):
@@ -243,21 +248,24 @@ def test_a_child_that_is_renewed_starts_with_the_environment_of_then(monkeypatch
 
 def test_a14_each_process_holds_the_logins_and_secrets_of_its_tier_alone(tmp_path, monkeypatch):
     secrets = ["SXE_KEYSET", "SXE_TOKEN", "APOLLO_API_KEY", "ENFORMION_AP_PASSWORD"]
-    for name in [*DATABASES.values(), *secrets, "SXE_SIGNING_KEY"]:
+    keys = ["SXE_SIGNING_KEY", "SXE_AUDIT_SIGNING_KEY"]
+    for name in [*DATABASES.values(), *secrets, *keys]:
         monkeypatch.setenv(name, f"postgresql://{name}@h/d")
     monkeypatch.setenv("SXE_HOME", str(tmp_path))
     given = load()
 
     both, servers = ui._environments(given, tmp_path, is_read_only=False)
 
-    ours = {*DATABASES.values(), *secrets, "SXE_SIGNING_KEY"}
-    held = {name: ours & set(env) for name, env in (servers | {"both": both}).items()}
+    ours = {*DATABASES.values(), *secrets, *keys}
+    told = servers | {"both": both, "seal": sealer.told(given)}
+    held = {name: ours & set(env) for name, env in told.items()}
     dagsters = "DAGSTER_DATABASE_URL"
     assert held == {
         "both": {dagsters},
         "social_tier": {dagsters, "SXE_SOCIAL_DATABASE_URL", "SXE_SIGNING_KEY"},
         "contact_tier": {dagsters, "SXE_CONTACTS_DATABASE_URL", "SXE_SIGNING_KEY"}
         | {"SXE_KEYSET", "APOLLO_API_KEY", "ENFORMION_AP_PASSWORD"},
+        "seal": {"SXE_SEALER_DATABASE_URL", "SXE_AUDIT_SIGNING_KEY"},
     }
     keys = [servers[tier]["SXE_SIGNING_KEY"] for tier in ("social_tier", "contact_tier")]
     assert keys[0] != keys[1]

@@ -10,11 +10,15 @@ import time
 import urllib.error
 import urllib.request
 
+import psycopg
 import pytest
 
+from sxe_pipeline import sign
+from sxe_pipeline.audit import checkpoints, seal
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.local import family, health, worker
 from sxe_pipeline.settings import DATABASES, SECRETS, load
+from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests import databases
 from sxe_pipeline_tests.places import settings_on, with_dagsters_tables
 from sxe_pipeline_tests.ports import free_port
@@ -216,3 +220,42 @@ def _running(home):
             if mark in told.read().split(b"\0"):
                 found.append(pid)
     return found
+
+
+def test_a_container_seals_by_its_own_login_and_key_and_its_end_is_clean(database, tmp_path):
+    store = Objects((tmp_path / "audit").as_uri())
+    key = sign.Signer.generate()
+    told = {
+        "SXE_SEALER_DATABASE_URL": database.dsn("sxe_sealer"),
+        "SXE_AUDIT_STORE_URL": store.url,
+        "SXE_AUDIT_SIGNING_KEY": key.text(),
+    }
+
+    container = Container(["seal"], tmp_path / "home", told)
+    try:
+        container.until(lambda: container.says("/readyz") == 200, "it is ready")
+        container.until(lambda: store.exists(seal.key_of(1)), "it seals")
+    finally:
+        code = container.end()
+
+    assert code == 0, container.printed()
+    assert "sealed in 1 seals" in container.printed()
+    said = checkpoints.read(store.get(seal.key_of(1)), [key.public_key])
+    with psycopg.connect(database.dsn("postgres")) as conn:
+        assert conn.execute("select count(*) from audit.event").fetchone() == (said.tree_size,)
+    assert not (tmp_path / "home" / "keys").exists(), "a container makes no key"
+
+
+@pytest.mark.parametrize("kinds", [["seal", "social"], ["daemon", "seal"], ["seal", "contact"]])
+def test_who_seals_shares_its_container_with_nothing(kinds):
+    with pytest.raises(BadInput, match="shares its container with nothing"):
+        worker.process_of(kinds)
+
+
+def test_who_seals_loads_neither_dagster_nor_what_reads_tables():
+    loaded = "import sys, sxe_pipeline.local.sealer; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
+
+    assert {"dagster", "pandas", "pyarrow", "duckdb"}.isdisjoint(done.stdout.split())

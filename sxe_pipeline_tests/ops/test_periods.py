@@ -26,6 +26,12 @@ def test_tier_1_is_kept_longer_and_what_is_unredacted_or_a_contact_shorter():
     assert all(len(line.why) > 20 for line in kept.lines.values())
 
 
+def test_one_batch_in_seven_is_full_unless_a_policy_says_otherwise(tmp_path):
+    assert periods.load().full_every == 7
+    assert periods.load(policy(tmp_path, "full_every: 7", "full_every: 30")).full_every == 30
+    assert periods.load(policy(tmp_path, "full_every: 7\n", "")).full_every == 7
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -37,6 +43,8 @@ def test_tier_1_is_kept_longer_and_what_is_unredacted_or_a_contact_shorter():
         pytest.param("days: 60", "days: 900", "made anew", id="landing outlives what it made"),
         pytest.param("days: forever", "days: 9", "not deleted by days", id="the proof would go"),
         pytest.param("  quarantine:", "  quarantin:", "quarantin", id="a misspelt line"),
+        pytest.param("full_every: 7", "full_every: 0", "1 to 366", id="never a full batch"),
+        pytest.param("full_every: 7", "full_every: yes", "1 to 366", id="no number"),
         pytest.param("why: Leases", "because: Leases", "no retention policy", id="no reason"),
     ],
 )

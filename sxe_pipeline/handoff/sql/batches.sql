@@ -15,7 +15,8 @@ begin
         audit.as_login(_actor), _b.batch_id, _key,
         jsonb_build_object('contract', _b.contract, 'contract_version', _b.contract_version,
             'market', _b.market, 'day', _b.day, 'request_id', _b.request_id, 'seq', _b.seq,
-            'prev_batch_id', _b.prev_batch_id, 'row_count', _b.row_count,
+            'prev_batch_id', _b.prev_batch_id, 'kind', _b.kind, 'row_count', _b.row_count,
+            'remove_count', nullif(_b.remove_count, 0),
             'manifest_sha256', _b.manifest_sha256,
             'key_id', substring(convert_from(_b.manifest, 'UTF8') from '"keyid": ?"([0-9a-f]{16})')));
 end $$;
@@ -24,17 +25,20 @@ end $$;
 create or replace function handoff.build(
     _batch_id text, _contract text, _contract_version text, _market text, _day date,
     _request_id uuid, _seq int, _prev_batch_id text, _row_count bigint, _manifest bytea,
-    _manifest_sha256 text, _created_at timestamptz, _actor text
+    _manifest_sha256 text, _created_at timestamptz, _actor text, _kind text default 'full',
+    _remove_count bigint default 0, _keys_sha256 text default null
 ) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     b handoff.batch;
 begin
     insert into handoff.batch as old (batch_id, contract, contract_version, market, day, request_id,
-        seq, prev_batch_id, state, row_count, manifest, manifest_sha256, created_at)
+        seq, prev_batch_id, state, row_count, manifest, manifest_sha256, created_at, kind,
+        remove_count, keys_sha256)
     values (_batch_id, _contract, _contract_version, _market, _day, _request_id, _seq,
-        _prev_batch_id, 'building', _row_count, _manifest, _manifest_sha256, _created_at)
+        _prev_batch_id, 'building', _row_count, _manifest, _manifest_sha256, _created_at, _kind,
+        _remove_count, _keys_sha256)
     on conflict (batch_id) do update set state = 'building', manifest = excluded.manifest,
-        manifest_sha256 = excluded.manifest_sha256
+        manifest_sha256 = excluded.manifest_sha256, keys_sha256 = excluded.keys_sha256
     where old.state = 'abandoned' and old.contract = excluded.contract
     returning * into b;
     if b.batch_id is null then

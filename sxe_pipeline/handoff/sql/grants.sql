@@ -12,7 +12,7 @@ grant execute on function handoff.keys_of(bytea), handoff.note_rotation(text, te
 grant execute on function handoff.adopt_batch(jsonb, bytea) to sxe_social, sxe_contacts;
 grant execute on function
     handoff.build(text, text, text, text, date, uuid, int, text, bigint, bytea, text, timestamptz,
-                  text),
+                  text, text, bigint, text),
     handoff.abandon(text, text), handoff.finish(text, text)
     to sxe_social, sxe_contacts;
 grant execute on function

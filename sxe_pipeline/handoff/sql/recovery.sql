@@ -28,12 +28,14 @@ begin
     b.manifest_sha256 := encode(sha256(_manifest), 'hex');
     b.event_id := handoff.write_event(b, 'recovery', b.batch_id);
     insert into handoff.batch (batch_id, contract, contract_version, market, day, request_id, seq,
-        prev_batch_id, state, row_count, manifest, manifest_sha256, published_at, published_seq, event_id)
+        prev_batch_id, state, row_count, manifest, manifest_sha256, published_at, published_seq, event_id,
+        kind, remove_count, keys_sha256)
     values (b.batch_id, b.contract, b.contract_version, b.market, b.day, b.request_id, b.seq,
         b.prev_batch_id, b.state, b.row_count, _manifest, b.manifest_sha256, clock_timestamp(),
-        handoff.next_seq(b.contract), b.event_id)
+        handoff.next_seq(b.contract), b.event_id, b.kind, b.remove_count, b.keys_sha256)
     on conflict (batch_id) do update set state = 'published', manifest = excluded.manifest,
         manifest_sha256 = excluded.manifest_sha256, published_at = excluded.published_at,
-        published_seq = excluded.published_seq, event_id = excluded.event_id;
+        published_seq = excluded.published_seq, event_id = excluded.event_id,
+        keys_sha256 = excluded.keys_sha256;
     return true;
 end $$;

@@ -10,13 +10,17 @@ from datetime import date, datetime, timedelta
 
 import psycopg
 
+from sxe_pipeline.audit import seal
+
 RUN_FAILED, WORK_RED, STALE, CHECK_FAILED = "run_failed", "work_red", "stale", "check_failed"
+UNSEALED = "unsealed"
 
 RUNBOOKS = {
     RUN_FAILED: "docs/runbooks/run-failed.md",
     WORK_RED: "docs/runbooks/work-red.md",
     STALE: "docs/runbooks/stale.md",
     CHECK_FAILED: "docs/runbooks/check-failed.md",
+    UNSEALED: "docs/runbooks/seals.md",
 }
 """Kind of incident -> the page that says what to do."""
 
@@ -65,6 +69,16 @@ def red_work(conn: psycopg.Connection) -> list[Incident]:
         [STUCK_AFTER],
     )
     return [Incident(WORK_RED, *row) for row in found]
+
+
+def unsealed(conn: psycopg.Connection) -> list[Incident]:
+    """Whether events of the audit log wait for their seal for too long."""
+    row = conn.execute(
+        "select s.since from audit.unsealed_since() s (since) "
+        "where s.since < clock_timestamp() - %s",
+        [seal.LATE],
+    ).fetchone()
+    return [Incident(UNSEALED, "audit log", row[0])] if row else []
 
 
 def late(

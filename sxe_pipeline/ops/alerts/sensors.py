@@ -29,7 +29,7 @@ _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 def raised_alerts(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SkipReason:
-    """Failed runs, red or stuck work, checks that fail, and days without a success."""
+    """Failed runs, red or stuck work, failing checks, days without a success, no seals."""
     url = settings.alert_url
     if url is None:
         return dg.SkipReason(f"nobody is told: {ALERT_WEBHOOK} is not set")
@@ -43,6 +43,7 @@ def raised_alerts(
             *_failed_runs(instance, jobs),
             *failing,
             *incidents.red_work(conn),
+            *incidents.unsealed(conn),
             *incidents.late(
                 conn, DAY, INTAKE, _last_success(instance, DAY), settings.first_day or FIRST_DAY
             ),

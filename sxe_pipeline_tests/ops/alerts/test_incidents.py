@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sxe_pipeline import audit
 from sxe_pipeline.ops.alerts import incidents, webhook
 from sxe_pipeline.ops.alerts.incidents import Incident
 from sxe_pipeline.store import sql
@@ -29,6 +30,21 @@ def told(conn, receiver):
 
 def said(receiver):
     return [(m["state"], m["kind"], m["subject"]) for m in receiver.messages]
+
+
+def test_a_log_that_nobody_seals_is_an_incident_once_it_is_late(conn, database, monkeypatch):
+    assert incidents.unsealed(conn) == []
+    audit.append(conn, "table.vacuum_begun", actor="job", subject="s", key="1")
+    conn.commit()
+    assert incidents.unsealed(conn) == [], "it is young"
+    monkeypatch.setattr("sxe_pipeline.audit.seal.LATE", timedelta(0))
+
+    [found] = incidents.unsealed(conn)
+
+    assert found.key == ("unsealed", "audit log")
+    with sql.connect(database.dsn("sxe_sealer")) as sealer:
+        assert sealer.execute("select count(*) from audit.take_pending(9)").fetchone() == (1,)
+    assert incidents.unsealed(conn) == []
 
 
 def test_an_incident_is_said_once_and_its_end_once(conn, receiver):

@@ -1,10 +1,14 @@
 -- The log sealed in Merkle batches. An event waits here from its transaction until it is a leaf: by a
--- number or a time, one whose transaction ends late would be passed over.
+-- number or a time alone, one whose transaction ends late would be passed over. Who seals needs no more of
+-- an event than what stands here.
 create table audit.pending (
-    event_id uuid primary key references audit.event
+    recorded_at timestamptz not null,
+    event_id uuid not null references audit.event,
+    leaf_hash bytea not null check (octet_length(leaf_hash) = 32),
+    primary key (recorded_at, event_id)
 );
 
-insert into audit.pending select event_id from audit.event;
+insert into audit.pending select recorded_at, event_id, leaf_hash from audit.event;
 
 create table audit.leaf (
     leaf_index bigint primary key check (leaf_index >= 0),
@@ -24,7 +28,7 @@ create table audit.seal (
     seal_hash bytea not null unique check (octet_length(seal_hash) = 32),
     checkpoint bytea not null,
     key_id ops.sha256 not null,
-    sealed_at timestamptz not null default clock_timestamp(),
+    sealed_at timestamptz not null,
     check (tree_size > first_leaf),
     check ((seal_no = 1) = (prev_seal_hash is null))
 );

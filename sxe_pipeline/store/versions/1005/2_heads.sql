@@ -1,10 +1,11 @@
--- What a batch is beside its rows: all of them, or what changed since the one before it in its chain.
--- `keys_sha256`: what a consumer that read every row can say and a manifest does not; null before this.
+-- What a batch is beside its rows: all of them, or what changed since the one before it in its chain, with
+-- so many removes. `keys_sha256`: what a consumer that read every row can say and a manifest does not; null
+-- before this.
 alter table handoff.batch
     add column kind text not null default 'full' check (kind in ('full', 'delta')),
+    add column remove_count bigint not null default 0
+        check (remove_count >= 0 and (kind = 'delta' or remove_count = 0)),
     add column keys_sha256 ops.sha256,
-    add column expired_at timestamptz,
-    add column expired_event_id uuid,
     add check (kind = 'full' or prev_batch_id is not null);
 
 -- The signed statement of which batches are the newest, numbered without a gap in the folder of a major

@@ -1,0 +1,450 @@
+"""Days of a market as full batches and deltas: when which, and what survives."""
+
+import dataclasses
+import datetime as dt
+import io
+import json
+import subprocess
+import sys
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from sxe_pipeline import contracts_root
+from sxe_pipeline.demo import consumer
+from sxe_pipeline.errors import Busy, ContractBroken, Tampered
+from sxe_pipeline.handoff import encode, manifest, record
+from sxe_pipeline.handoff.batches import list_batches
+from sxe_pipeline.handoff.verify import Prefix, verify
+from sxe_pipeline.store import sql
+from sxe_pipeline_tests.handoff import publisher
+from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, NOW
+from sxe_pipeline_tests.handoff.crashing import DELTA_PUTS, Cut, Faulty, held
+from sxe_pipeline_tests.handoff.whole import fields_and_parts, lay, tombstones, withheld
+
+LATER = [DAY + n * NEXT for n in range(9)]
+
+
+def changed(rows, *numbers, **values):
+    """The rows of today: some of them with other values."""
+    made = rows.sort_by("card_id").to_pylist()
+    for number in numbers:
+        made[number] |= values
+    return pa.Table.from_pylist(made, schema=rows.schema)
+
+
+def without(rows, *numbers):
+    ordered = rows.sort_by("card_id")
+    return ordered.filter(pa.array([n not in numbers for n in range(rows.num_rows)]))
+
+
+def ids(rows, *numbers):
+    return rows.sort_by("card_id")["card_id"].take(list(numbers)).to_pylist()
+
+
+def fields_of(conn, batch_id):
+    return manifest.fields_of(record.manifest_of(conn, batch_id))
+
+
+@pytest.fixture
+def today(cards):
+    """Of twenty cards: what becomes of them, and what a delta says of it."""
+    before = cards(20)
+    rows = changed(without(before, 4, 9), 0, 7, bio="New words")
+    removes = tombstones(
+        [("x_general", card_id, "withheld", None) for card_id in ids(before, 4, 9)]
+    )
+    upserts = rows.filter(pc.is_in(rows["card_id"], pa.array(ids(rows, 0, 7))))
+    return before, rows, upserts, removes
+
+
+def test_a_day_on_which_little_changed_is_a_delta(run_days, today, store, signer, conn, expected):
+    before, rows, upserts, removes = today
+    first, second = run_days(before), run_days(rows, day=DAY + NEXT)
+
+    assert (first.kind, first.why_full) == ("full", "it is the first of its chain")
+    assert (second.kind, second.why_full) == ("delta", None)
+    assert (second.row_count, second.remove_count) == (2, 2)
+    of_delta = expected(upserts, day=DAY + NEXT, prev=first.batch_id, removes=removes)
+    assert of_delta.items() <= held(store).items()
+    folder = Prefix(store, f"lead_card/v0/{second.batch_id}")
+    seen = verify(folder, signer.public_key)
+    assert (seen.kind, seen.base_batch_id, seen.remove_count) == ("delta", first.batch_id, 2)
+    assert [(b.kind, b.row_count, b.remove_count) for b in list_batches(conn)] == [
+        ("full", 20, 0),
+        ("delta", 2, 2),
+    ]
+
+
+def test_f4_files_manifest_and_database_count_alike(run_days, today, store, conn):
+    before, rows, *_ = today
+    run_days(before)
+    batch_id = run_days(rows, day=DAY + NEXT).batch_id
+
+    fields = fields_of(conn, batch_id)
+    counts = {}
+    for entry in fields["files"]:
+        data = store.get(f"lead_card/v0/{batch_id}/{entry['name']}")
+        if entry["format"] == "parquet":
+            count = pq.read_metadata(io.BytesIO(data)).num_rows
+        else:
+            count = data.count(b"\n")
+        assert count == entry["rows"]
+        counts[entry["holds"], entry["format"]] = count
+    assert set(counts.values()) == {fields["row_count"], fields["remove_count"]} == {2}
+    assert len(counts) == 4
+
+
+def test_f6_the_folder_of_a_delta_and_of_all_days_holds_the_contract_columns_only(
+    run_days, today, store, contract, tmp_path
+):
+    before, rows, *_ = today
+    run_days(before)
+    changed_day = run_days(rows, day=LATER[1])
+    only_gone = run_days(without(rows, 3), day=LATER[2])
+    root = tmp_path / "handoff" / "lead_card" / "v0"
+
+    assert (changed_day.kind, only_gone.kind) == ("delta", "delta")
+    for folder, count in ((changed_day, 2), (only_gone, 0)):
+        opened = root / folder.batch_id / "parquet"
+        assert ds.dataset(opened).schema.names == contract.names
+        assert pl.scan_parquet(opened).collect().height == count
+        removes = root / folder.batch_id / "_removes" / "parquet"
+        assert ds.dataset(removes).schema.names == encode.tombstone().names
+        assert pl.scan_parquet(removes).collect().height == folder.remove_count
+    with duckdb.connect() as db:
+        found = db.sql(f"select * from read_parquet('{root}/*/parquet/*', union_by_name = true)")
+        assert found.columns == contract.names
+        assert len(found.fetchall()) == 22
+        gone = db.sql(f"select * from read_parquet('{root}/*/_removes/parquet/*')")
+        assert gone.columns == encode.tombstone().names
+        assert len(gone.fetchall()) == 3
+
+
+def test_the_stored_proof_is_what_a_reader_of_every_row_computes(
+    run_days, today, store, conn, tmp_path
+):
+    before, rows, *_ = today
+    run_days(before)
+    batch_id = run_days(rows, day=DAY + NEXT).batch_id
+    folder = tmp_path / "handoff" / "lead_card" / "v0" / batch_id
+
+    with duckdb.connect() as db:
+        row = db.execute(
+            "select sha256(coalesce(string_agg(card_id, chr(10) order by card_id), '')) from ("
+            f"select card_id from read_parquet('{folder}/parquet/*') union all "
+            f"select card_id from read_parquet('{folder}/_removes/parquet/*'))"
+        ).fetchone()
+    stored = conn.execute("select keys_sha256 from handoff.batch where batch_id = %s", [batch_id])
+    assert stored.fetchone() == row
+    assert row[0].encode() not in record.manifest_of(conn, batch_id)
+
+
+def test_a_day_without_a_change_writes_nothing_after_a_delta_either(run_days, today, store, conn):
+    before, rows, *_ = today
+    run_days(before)
+    second = run_days(rows, day=LATER[1])
+    stored = held(store)
+
+    same = run_days(rows, day=LATER[2], full_every=2)
+
+    assert (same.state, same.batch_id, same.row_count) == ("unchanged", second.batch_id, 18)
+    assert held(store) == stored
+
+
+def test_one_of_so_many_batches_is_full(run_days, cards):
+    rows, kinds = cards(20), []
+    for number, day in enumerate(LATER[:7]):
+        done = run_days(changed(rows, 0, bio=f"Words of day {number}"), day=day, full_every=3)
+        kinds.append((done.kind, done.why_full))
+
+    first, one_of = ("full", "it is the first of its chain"), ("full", "one of 3 is")
+    assert kinds == [first, *[("delta", None)] * 2, one_of, *[("delta", None)] * 2, one_of]
+
+
+@pytest.mark.parametrize(
+    ("count", "kind"), [(8, "delta"), (9, "full"), (19, "full")], ids=lambda value: str(value)
+)
+def test_a_day_on_which_most_rows_changed_is_full(run_days, cards, count, kind):
+    run_days(cards(20))
+    # With the one that is gone, nine of nineteen rows are half of them, and ten are more.
+    rows = changed(without(cards(20), 19), *range(count), bio="New words")
+
+    done = run_days(rows, day=DAY + NEXT)
+
+    assert (done.kind, done.why_full) == (kind, "most rows changed" if kind == "full" else None)
+
+
+def test_a_market_that_is_emptied_is_a_full_batch_of_nothing(run_days, cards, contract):
+    run_days(cards(20))
+
+    done = run_days(contract.arrow().empty_table(), day=DAY + NEXT)
+
+    assert (done.kind, done.row_count, done.why_full) == ("full", 0, "most rows changed")
+
+
+def test_another_policy_is_a_full_batch(run_days, cards):
+    run_days(cards(20))
+    rows = changed(cards(20), *range(20), policy_version="2")
+
+    done = run_days(rows, day=LATER[1])
+    after = run_days(changed(rows, 0, bio="New words"), day=LATER[2])
+
+    assert (done.kind, done.why_full) == ("full", "the policy has another version")
+    assert after.kind == "delta"
+
+
+def test_another_contract_is_a_full_batch(run_days, cards, contract):
+    run_days(cards(20))
+    rules = [*contract.rules, dataclasses.replace(contract.rules[0], name="one_more")]
+    next_one = dataclasses.replace(contract, rules=tuple(rules))
+
+    done = run_days(changed(cards(20), 0, bio="New words"), day=LATER[1], contract=next_one)
+
+    assert (done.kind, done.why_full) == ("full", "the contract has another version")
+
+
+@pytest.mark.parametrize("fault", ["gone", "other bytes", "cut"])
+def test_what_cannot_be_read_any_more_is_followed_by_a_full_batch(run_days, today, store, fault):
+    before, rows, *_ = today
+    first = run_days(before)
+    (key,) = [e.key for e in store.list(f"lead_card/v0/{first.batch_id}/_jsonl")]
+    data = store.get(key)
+    store.delete(key)
+    if fault != "gone":
+        store.put_new(key, data[:-7] if fault == "cut" else data.replace(b"tech", b"toch", 1))
+
+    done = run_days(rows, day=DAY + NEXT)
+
+    assert (done.kind, done.why_full) == ("full", "the batch before cannot be read")
+    assert done.row_count == 18
+
+
+def test_a_card_that_nobody_can_say_the_reason_of_stops_the_day(run_days, today, store, conn):
+    before, rows, *_ = today
+    run_days(before)
+    stored = held(store)
+
+    def silent(market, card_ids):
+        return withheld(market, card_ids.slice(1))
+
+    with pytest.raises(ContractBroken, match="reason is null 1 times"):
+        run_days(rows, day=DAY + NEXT, gone=silent)
+    assert held(store) == stored
+    assert len(list_batches(conn)) == 1
+
+
+@pytest.mark.parametrize("fault", ["twice", "none", "odd"])
+def test_rows_without_a_sound_key_stop_a_delta_as_they_stop_a_full_batch(
+    run_days, today, store, contract, fault
+):
+    before, rows, *_ = today
+    run_days(before)
+    if fault == "twice":
+        rows = pa.concat_tables([rows, rows.slice(0, 1)])
+    else:
+        rows = changed(rows, 3, card_id=None if fault == "none" else 'a"b')
+
+    with pytest.raises(ContractBroken):
+        run_days(rows, day=DAY + NEXT)
+
+
+def test_a_delta_fits_its_base_alone(run_days, today, store, social_dsn, conn):
+    """Another day is published while this one is compared with what was the newest."""
+    before, rows, *_ = today
+    run_days(before)
+
+    def slow(market, card_ids):
+        with sql.connect(social_dsn) as other:
+            run_days(changed(before, 5, bio="Others' words"), day=LATER[1], by=other)
+        return withheld(market, card_ids)
+
+    with pytest.raises(Busy, match="meanwhile"):
+        run_days(rows, day=LATER[2], gone=slow)
+    conn.rollback()
+    done = run_days(rows, day=LATER[2])
+
+    assert (done.kind, done.row_count, done.remove_count) == ("delta", 3, 2)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("put", range(1, len(DELTA_PUTS) + 1), ids=DELTA_PUTS)
+def test_f1_a_crash_at_any_put_of_a_delta_leaves_all_or_nothing(
+    run_days, today, store, conn, events, expected, put, when
+):
+    before, rows, upserts, removes = today
+    first = run_days(before)
+    made = expected(upserts, day=DAY + NEXT, prev=first.batch_id, removes=removes)
+    whole = held(store) | made
+    with pytest.raises(Cut):
+        run_days(rows, day=DAY + NEXT, objects=Faulty(store.url, put, when))
+
+    visible = [key for key in held(store) if key.endswith(manifest.NAME)]
+    is_visible = put == len(DELTA_PUTS) and when == "after"
+    assert len(visible) == 1 + is_visible
+    conn.rollback()
+
+    again = run_days(rows, day=DAY + NEXT, now=NOW + NEXT)
+
+    assert held(store) == whole
+    assert again.already == is_visible
+    assert (again.kind, again.remove_count) == ("delta", 2)
+    assert events(again.batch_id) == ["batch.building", "batch.published"]
+
+
+def test_f2_two_processes_at_once_make_one_delta(
+    run_days, today, store, social_dsn, signer, contract, tmp_path, expected, events
+):
+    before, rows, upserts, removes = today
+    first = run_days(before)
+    (tmp_path / "rows").mkdir()
+    start = publisher.starter(
+        social_dsn,
+        store,
+        signer,
+        contract,
+        publisher.BatchKey("x_general", LATER[1]),
+        tmp_path / "rows",
+        has_deltas=True,
+    )
+    shuffled = rows.take(pa.array(range(rows.num_rows))[::-1])
+    with start(rows) as one, start(shuffled) as other:
+        printed = sorted(out.split() for out in (one.communicate()[0], other.communicate()[0]))
+
+    assert printed[0][0] == printed[1][0]
+    assert [already for _, already in printed] == ["False", "True"]
+    made = expected(upserts, day=LATER[1], prev=first.batch_id, removes=removes)
+    assert made.items() <= held(store).items()
+    assert events(printed[0][0]) == ["batch.building", "batch.published"]
+
+
+@pytest.fixture
+def delta(write, today, tmp_path):
+    """A delta on disk, and `delta(lies=..., removes=...)` for others."""
+    _, _, upserts, removes = today
+
+    def make(name, **options):
+        options = {"removes": removes, "prev": "b" * 32} | options
+        return write(tmp_path / name, upserts, **options)
+
+    return make
+
+
+def test_f5_a_flipped_byte_anywhere_in_a_delta_is_refused(delta, signer):
+    folder = delta("whole")
+    assert verify(folder, signer.public_key).kind == "delta"
+    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+        whole = file.read_bytes()
+        for offset in [*range(0, len(whole), max(1, len(whole) // 20)), len(whole) - 1]:
+            file.write_bytes(whole[:offset] + bytes([whole[offset] ^ 1]) + whole[offset + 1 :])
+            with pytest.raises(Tampered):
+                verify(folder, signer.public_key)
+        file.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        {"kind": "full"},
+        {"kind": "full", "base_batch_id": None, "remove_count": 0, "removes": None},
+        {"base_batch_id": "c" * 32},
+        {"base_batch_id": None},
+        {"prev_batch_id": None, "base_batch_id": None},
+        {"remove_count": 1},
+        {"row_count": 3},
+        {"removes": None},
+        {"market": "other"},
+    ],
+    ids=str,
+)
+def test_a_signed_lie_about_a_delta_is_refused(delta, signer, lies):
+    with pytest.raises(Tampered):
+        verify(delta("lied", lies=lies), signer.public_key)
+
+
+def test_removes_of_another_contract_are_refused(delta, signer):
+    said = encode.removes_of(encode.tombstone()) | {"contract_sha256": "0" * 64}
+
+    with pytest.raises(ContractBroken, match="tombstone"):
+        verify(delta("other", lies={"removes": said}), signer.public_key)
+
+
+def test_a_delta_that_takes_out_what_it_puts_or_what_is_elsewhere_is_refused(delta, today, signer):
+    _, _, upserts, _ = today
+    put = upserts["card_id"][0].as_py()
+    with pytest.raises(Tampered, match="at once"):
+        removes = tombstones([("x_general", put, "withheld", None)])
+        verify(delta("both", removes=removes), signer.public_key)
+    with pytest.raises(Tampered, match="another market"):
+        removes = tombstones([("tiktok_general", "0" * 32, "withheld", None)])
+        verify(delta("elsewhere", removes=removes), signer.public_key)
+    with pytest.raises(ContractBroken, match="merged_cards_name_the_survivor"):
+        removes = tombstones([("x_general", "0" * 32, "merged", None)])
+        verify(delta("nobody", removes=removes), signer.public_key)
+
+
+def test_removes_that_differ_between_the_formats_are_refused(contract, today, signer, tmp_path):
+    _, _, upserts, removes = today
+    key = publisher.BatchKey("x_general", dt.date(2026, 1, 1))
+    fields, parts = fields_and_parts(contract, upserts, key, "b" * 32, removes)
+    other, others = fields_and_parts(contract, upserts, key, "b" * 32, removes.slice(0, 1))
+    mixed = [
+        p if p.holds == "rows" or p.format == "jsonl" else o
+        for p, o in zip(parts, others, strict=True)
+    ]
+    lay(tmp_path, mixed)
+    sealed = manifest.seal(fields | {"files": [part.entry() for part in mixed]}, signer)
+    (tmp_path / manifest.NAME).write_bytes(sealed)
+
+    with pytest.raises(Tampered, match="count differently"):
+        verify(tmp_path, signer.public_key)
+    assert other["batch_id"] != fields["batch_id"]
+
+
+def test_a_stranger_reads_full_batches_and_deltas_from_files_and_a_key(
+    run_days, today, signer, tmp_path
+):
+    before, rows, *_ = today
+    run_days(before)
+    run_days(rows, day=LATER[1])
+    run_days(without(rows, 3), day=LATER[2])
+    (tmp_path / "signing.pub").write_bytes(signer.public_pem())
+    schema = contracts_root() / "lead_card" / "generated" / "0.1.0" / "schema.json"
+    program = [sys.executable, "-I", consumer.__file__]
+    given = [tmp_path / "handoff", tmp_path / "signing.pub", schema]
+
+    done = subprocess.run([*program, *given], capture_output=True, text=True, check=True)
+
+    read = sorted(map(json.loads, done.stdout.splitlines()), key=lambda batch: batch["day"])
+    assert [(b["kind"], b["rows"], b["removes"]) for b in read] == [
+        ("full", 20, 0),
+        ("delta", 2, 2),
+        ("delta", 0, 1),
+    ]
+    for batch in read:
+        assert batch["rows"] == batch["duckdb_rows"] == batch["pandas_rows"]
+        assert batch["schema_errors"] == 0
+
+
+def test_audit_payloads_of_a_delta_hold_counts_and_no_proof(run_days, today, api_dsn, conn):
+    before, rows, *_ = today
+    run_days(before)
+    done = run_days(rows, day=DAY + NEXT)
+    stored = conn.execute(
+        "select keys_sha256 from handoff.batch where batch_id = %s", [done.batch_id]
+    ).fetchone()
+    with sql.connect(api_dsn) as reader:
+        payloads = reader.execute(
+            "SELECT payload FROM audit.event WHERE subject = %s", [done.batch_id]
+        ).fetchall()
+
+    for (payload,) in payloads:
+        data = json.loads(payload)["data"]
+        assert (data["kind"], data["row_count"], data["remove_count"]) == ("delta", 2, 2)
+        assert stored[0].encode() not in payload
+        assert len(payload) <= 600
