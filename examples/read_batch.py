@@ -23,7 +23,9 @@ def verified(folder: Path, pinned: Path) -> dict:
     kind = envelope["payloadType"].encode()
     signed = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
     key = load_pem_public_key(pinned.read_bytes())
-    key.verify(base64.b64decode(envelope["signatures"][0]["sig"]), signed)
+    key_id = hashlib.sha256(key.public_bytes_raw()).hexdigest()
+    [mine] = [one for one in envelope["signatures"] if one["keyid"] == key_id]
+    key.verify(base64.b64decode(mine["sig"]), signed)
     batch = json.loads(payload)["predicate"]
     for file in batch["files"]:
         data = (folder / file["name"]).read_bytes()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 INTAKE = "tier1_intake"
 DAY = ops.DAY
 APPROVED = "approved_requests"
+HEADS, CONTACT_HEADS = "renewed_heads", "renewed_contact_heads"
 
 
 @dg.schedule(
@@ -124,6 +125,16 @@ def _counting(settings: Settings) -> runs.Guard:
         continuity.keep_up(conn, opened, about)
 
     return guard
+
+
+def keep_count(conn: psycopg.Connection, settings: Settings) -> None:
+    """What a guard of runs does, for whoever publishes outside of one.
+
+    Args:
+        conn: The tier login of the process, in no transaction.
+        settings: Its stores.
+    """
+    _counting(settings)(conn)
 
 
 def stale_tables(conn: psycopg.Connection, settings: Settings) -> str | None:
@@ -271,7 +282,7 @@ def assemble(
     from sxe_pipeline.audit import sensors as audit
     from sxe_pipeline.cards import assets as cards
     from sxe_pipeline.handoff import assets as handoff
-    from sxe_pipeline.handoff import sensors as notices
+    from sxe_pipeline.handoff.sensors import relayed_notices, renewed_heads
     from sxe_pipeline.ingest import assets as ingest
     from sxe_pipeline.ingest import landing, register, sensors
     from sxe_pipeline.ops.alerts import sensors as alerts
@@ -332,14 +343,16 @@ def assemble(
             sensors.landed_files,
             ops.due_tables,
             ops.due_nights,
+            renewed_heads(HEADS, "social_dsn", lambda given: given.handoff_url),
             audit.mirrored_events,
             alerts.raised_alerts,
-            notices.relayed_notices("social_tier", "social_dsn"),
+            relayed_notices("social_tier", "social_dsn"),
         ],
         schedules=[every_day, kept.nightly(kept.UPKEEP)],
         resources={
             "settings": settings,
             "run_lease": run_lease,
+            "keep_count": keep_count,
             "stale_tables": stale_tables,
             "landed_day": register.day_of,
             "read_landing_file": _told(landing.LandingTier(settings.landing_url).read, on_read),
@@ -369,7 +382,7 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
     from sxe_pipeline.contacts import assets as contacts
     from sxe_pipeline.contacts import points, sensors, tier
     from sxe_pipeline.handoff import assets as handoff
-    from sxe_pipeline.handoff import sensors as notices
+    from sxe_pipeline.handoff.sensors import relayed_notices, renewed_heads
 
     expired = kept.expiring(retention.CONTACT_ASSET, "contact", expire_contacts)
     held = tier.ContactTier(settings)
@@ -398,12 +411,14 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
         sensors=[
             ops.lost_runs("contact_tier", "contacts_dsn"),
             sensors.approved_requests,
-            notices.relayed_notices("contact_tier", "contacts_dsn"),
+            renewed_heads(CONTACT_HEADS, "contacts_dsn", lambda given: given.contact_handoff_url),
+            relayed_notices("contact_tier", "contacts_dsn"),
         ],
         schedules=[kept.nightly(kept.CONTACT_UPKEEP)],
         resources={
             "settings": settings,
             "run_lease": run_lease,
+            "keep_count": keep_count,
             "contact_tier": held,
             "contact_rows": contact_rows,
         },

@@ -10,6 +10,7 @@
     - LandingGone       a registered landing file is no longer there     exit 4
     - BadInput          what was handed in cannot be used                exit 2
     - Tampered          a signature, hash or audit record does not hold  exit 1
+    - Frozen            the newest word of the sender has run out        exit 10
   x Transient     another try may help and costs nothing
     - StoreUnavailable  database or object store cannot be reached       exit 7
     - Busy              somebody else holds the lock                     exit 8
@@ -85,6 +86,12 @@ class Tampered(Terminal):
     """A signature, a hash or an audit record does not hold."""
 
     exit_code = 1
+
+
+class Frozen(Terminal):
+    """The newest word of the sender has run out: there may be a newer one that is held back."""
+
+    exit_code = 10
 
 
 class StoreUnavailable(Transient):

@@ -24,12 +24,21 @@ CONTRACTS = "SXE-Contracts:"
 
 
 class Signer:
-    """A private key. Its `repr` shows the key id only."""
+    """Who signs: a private key, and those beside it. Its `repr` shows an id only.
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    `beside`: keys that it replaces, which sign along so that whoever pinned one of them goes on.
+    """
+
+    def __init__(self, key: Ed25519PrivateKey, beside: Sequence["Signer"] = ()) -> None:
         self._key = key
         self.public_key = key.public_key()
         self.key_id = key_id(self.public_key)
+        self.beside = tuple(beside)
+
+    @property
+    def all(self) -> tuple["Signer", ...]:
+        """Every key that signs, the current one first."""
+        return (self, *self.beside)
 
     def __repr__(self) -> str:
         return f"Signer({self.key_id[:12]})"
@@ -41,12 +50,21 @@ class Signer:
 
     @classmethod
     def from_text(cls, text: str) -> "Signer":
-        """The key in the form of `SXE_SIGNING_KEY`.
+        """The key in the form of `SXE_SIGNING_KEY`, or several with white space between.
+
+        Of several the first is the current one.
 
         Raises:
-            BadConfig: It is none. The message does not repeat it.
+            BadConfig: One is none, or stands twice. The message repeats none.
         """
-        text = text.strip()
+        current, *beside = [cls._of_word(word) for word in text.split()] or [cls._of_word("")]
+        if len({one.key_id for one in (current, *beside)}) <= len(beside):
+            raise BadConfig("a signing key stands twice; name each once, the current one first")
+        current.beside = tuple(beside)
+        return current
+
+    @classmethod
+    def _of_word(cls, text: str) -> "Signer":
         try:
             raw = base64.b64decode(text.removeprefix(PREFIX), validate=True)
             if not text.startswith(PREFIX):
@@ -59,8 +77,9 @@ class Signer:
         )
 
     def text(self) -> str:
-        """The key in the form of `SXE_SIGNING_KEY`: one line, secret."""
-        return PREFIX + base64.b64encode(self._key.private_bytes_raw()).decode()
+        """The keys in the form of `SXE_SIGNING_KEY`, a line each: secret."""
+        words = (base64.b64encode(one._key.private_bytes_raw()).decode() for one in self.all)
+        return "\n".join(PREFIX + word for word in words)
 
     def public_pem(self, contracts: Sequence[str] = ()) -> bytes:
         """The public key as PEM: what a consumer pins.
@@ -168,6 +187,14 @@ def opened(
         except InvalidSignature:
             raise Tampered(f"the signature of the {what} does not hold; do not use it") from None
     return payload
+
+
+def key_ids(data: bytes) -> set[str]:
+    """The keys that an envelope names; no signature is checked, and what is none names none."""
+    try:
+        return {str(entry["keyid"]) for entry in json.loads(data)["signatures"]}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return set()
 
 
 def unchecked(data: bytes) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from sxe_pipeline import definitions, settings
-from sxe_pipeline.handoff import verify
+from sxe_pipeline.handoff import pull, sources, verify
 from sxe_pipeline.local import attach, runs, variables
 from sxe_pipeline.local.run_logs import RunLogs
 from sxe_pipeline.ops import upkeep
@@ -27,6 +27,7 @@ BUCKETS = {
     "tier1": "sxe-t1",
     "handoff": "sxe-handoff",
     "contact_handoff": "sxe-contact-handoff",
+    "audit": "sxe-audit",
 }
 
 
@@ -91,7 +92,7 @@ def place(processes, bucket, tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:boto.*", "ignore::ResourceWarning")
-def test_a_day_on_buckets_is_a_verified_batch(bucket, place):
+def test_a_day_on_buckets_is_a_verified_batch(bucket, place, tmp_path):
     given, instance = place
     people = [
         {
@@ -124,6 +125,15 @@ def test_a_day_on_buckets_is_a_verified_batch(bucket, place):
     prefix = verify.Prefix(objects.Objects(given.handoff_url), f"lead_card/v0/{batches[0][0]}")
     seen = verify.verify(prefix, key_files.of_settings(given).public_key)
     assert seen.row_count == 8
+    pulled = pull.pull(
+        sources.store_of(str(given.handoff_url), [given.handoff_url]),
+        key_files.of_settings(given).public_key,
+        contract="lead_card",
+        major=0,
+        into=tmp_path / "mine",
+        now=datetime.now(UTC),
+    )
+    assert [(b.batch_id, b.row_count) for b in pulled.batches] == [(batches[0][0], 8)]
     [page] = objects.Objects(given.tier1_url).list("cards/market_pages")
     shown = instance.get_latest_materialization_event(dg.AssetKey(["cards", "audience_pools"]))
     [row] = shown.asset_materialization.metadata["sxe/pages"].records

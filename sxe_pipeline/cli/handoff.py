@@ -6,8 +6,9 @@ Here: listing, checking, printing. Not here: publishing (`tier1.build`) and the 
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +16,11 @@ from sxe_pipeline import contracts_root, settings
 from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.logins import api_connection
 from sxe_pipeline.cli.notices import replay
-from sxe_pipeline.cli.output import answer, as_json, dry_run, table
+from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, table
 from sxe_pipeline.errors import BadInput
+
+if TYPE_CHECKING:
+    from sxe_pipeline.handoff.pull import Pulled
 
 
 class Address(click.Path):
@@ -131,6 +135,74 @@ def batch_verify(address: Path | str, key: Path, contract: tuple[str, ...], as_j
         "verified": True,
     }
     answer("batch verify", data, as_json, (f"{name}: {value}" for name, value in data.items()))
+
+
+@batch.command("pull")
+@click.argument("address", metavar="SOURCE", type=Address())
+@click.option(
+    "--key",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The public key that you pinned; never one found beside the batches.",
+)
+@click.option("--contract", required=True, help="What you pinned the key for, such as lead_card.")
+@click.option(
+    "--into",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Your own folder for what was verified; also how the next pull knows what you have.",
+)
+@click.option("--major", type=int, help="Of the contract's version. Default: of the newest here.")
+@as_json
+def batch_pull(
+    address: Path | str, key: Path, contract: str, into: Path, major: int | None, as_json: bool
+) -> None:
+    """Take over from SOURCE what is newest, verified; again: what is new since.
+
+    SOURCE is where the contracts' folders are: a folder, s3://bucket/..., https://... Exit 10: the
+    newest word of the sender has run out, and nothing is taken over.
+    """
+    from datetime import UTC, datetime
+
+    from sxe_pipeline import schema, sign
+    from sxe_pipeline.handoff import head, pull, sources
+
+    pinned = key.read_bytes()
+    said = sign.contracts_of(pinned)
+    if said and contract not in said:
+        raise BadInput(f"the key is pinned for {', '.join(said)}; name one of these, or its key")
+    known = settings.load().stores.values() if isinstance(address, str) else ()
+    progress.say("looking for the newest head")
+    done = pull.pull(
+        sources.store_of(address, known),
+        sign.public_key(pinned),
+        contract=contract,
+        major=head.major_of(schema.load(contract).version) if major is None else major,
+        into=into,
+        now=datetime.now(UTC),
+        progress=lambda byte_count: progress.current().add(byte_count, "bytes"),
+    )
+    rows = [fields_of(each) for each in done.batches]
+    data = {**fields_of(done), "batches": rows, "gone": list(done.gone)}
+    shown = [
+        {name: row[name] for name in ("market", "day", "kind", "row_count", "folder")}
+        for row in rows
+    ]
+    answer("batch pull", data, as_json, [*_pulled_lines(done), *table(shown)])
+
+
+def _pulled_lines(done: "Pulled") -> Iterator[str]:
+    yield (
+        f"head {done.head_seq} of {done.contract}, good until {done.expires_at}: "
+        f"{len(done.batches)} batches are new"
+    )
+    if done.gone:
+        yield f"{len(done.gone)} older batches are no longer kept by the sender"
+    if done.new_key_id:
+        yield (
+            f"the sender signs with a new key, {done.new_key_id}: pin that, and the old one for "
+            "what it signed"
+        )
 
 
 @click.group()

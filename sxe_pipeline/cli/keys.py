@@ -102,6 +102,52 @@ def keys_register(
     answer("keys register", {"rows": rows, "dry_run": dry_run}, as_json, table(shown))
 
 
+@keys.command("announce")
+@click.option("--contact", is_flag=True, help="Of the contact tier; typed with its environment.")
+@as_json
+def keys_announce(contact: bool, as_json: bool) -> None:
+    """Tell consumers that the first key of SXE_SIGNING_KEY takes over from the others.
+
+    It writes _keys/<n>.json, signed by both, into the tier's handoff store: who pinned an old key
+    follows to the new one. Typed twice it writes nothing new.
+    """
+    from sxe_pipeline.handoff import record, rotation
+    from sxe_pipeline.ops import retention
+    from sxe_pipeline.store import key_files, sql
+    from sxe_pipeline.store.objects import Objects
+
+    login = "contacts" if contact else "social"
+    with logged_in(login) as given, sql.connect(given.need(f"{login}_dsn")) as conn:
+        if contact and given.signing_key is None and given.is_embedded:
+            signer = key_files.of_file(key_files.contact_file(given.home), key_files.CONTACT)
+        else:
+            signer = record.signer_of(conn, given)
+        now = retention.moment(conn)
+        conn.commit()
+        done = rotation.write(
+            conn,
+            Objects(given.contact_handoff_url if contact else given.handoff_url),
+            signer=signer,
+            contracts=key_files.CONTACT if contact else key_files.SOCIAL,
+            actor="rotation",
+            now=now,
+        )
+    rows = [
+        {"old_key_id": old, "new_key_id": signer.key_id, "statement": number, "is_new": is_new}
+        for old, number, is_new in done
+    ]
+    shown = [
+        {
+            "from": old[:12],
+            "to": signer.key_id[:12],
+            "statement": rotation.key_of(number),
+            "new": "yes" if is_new else "no",
+        }
+        for old, number, is_new in done
+    ]
+    answer("keys announce", {"rows": rows}, as_json, table(shown))
+
+
 @keys.command("list")
 @as_json
 def keys_list(as_json: bool) -> None:

@@ -24,7 +24,9 @@ def opened(envelope: Any, key: Any) -> Any:
     payload = base64.b64decode(envelope["payload"])
     kind = envelope["payloadType"].encode()
     signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
-    key.verify(base64.b64decode(envelope["signatures"][0]["sig"]), signed)
+    key_id = hashlib.sha256(key.public_bytes_raw()).hexdigest()
+    [mine] = [one for one in envelope["signatures"] if one["keyid"] == key_id]
+    key.verify(base64.b64decode(mine["sig"]), signed)
     return json.loads(payload)
 
 

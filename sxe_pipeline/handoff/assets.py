@@ -10,7 +10,15 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline import audit, face, schema
-from sxe_pipeline.handoff import batches, day_batches, manifest, record, request_batches
+from sxe_pipeline.handoff import (
+    batches,
+    day_batches,
+    head,
+    heads,
+    manifest,
+    record,
+    request_batches,
+)
 from sxe_pipeline.handoff.publish import Published
 from sxe_pipeline.ops import work
 from sxe_pipeline.ops.runs import RunLease
@@ -76,19 +84,32 @@ def lead_card_batches(
         run_lease: Its connection, and that it is still this run's turn.
         ready_cards: Reads the rows.
     """
-    days = face.days_of(context)
+    days, contract = face.days_of(context), schema.load("lead_card")
+    store, now = objects.Objects(settings.handoff_url), datetime.now(UTC)
+    actor = "asset:handoff/lead_card_batches"
     with run_lease.connect() as conn:
         rows, signer = ready_cards(conn, settings), record.signer_of(conn, settings)
         conn.commit()
+        heads.begin(conn, contract.id, run_lease.run_id)
         outcomes = day_batches.publish_day(
             conn,
-            objects.Objects(settings.handoff_url),
-            contract=schema.load("lead_card"),
+            store,
+            contract=contract,
             days=days,
             rows=rows,
             signer=signer,
-            actor="asset:handoff/lead_card_batches",
+            actor=actor,
+            now=now,
+        )
+        made = heads.make(
+            conn,
+            store,
+            contract=contract.id,
+            major=head.major_of(contract.version),
+            signer=signer,
+            actor=actor,
             now=datetime.now(UTC),
+            unchanged={o.market: o.day for o in outcomes if o.state == "unchanged"},
         )
         for day in days:
             work.finish(conn, work.NIGHT, day.isoformat())
@@ -96,7 +117,12 @@ def lead_card_batches(
         for day in days:
             of_day = [outcome for outcome in outcomes if outcome.day == day]
             context.add_asset_metadata(
-                {**_shown(of_day), **attested[day].metadata}, partition_key=day.isoformat()
+                {
+                    **_shown(of_day),
+                    **face.counts(head=made.seq if made else None),
+                    **attested[day].metadata,
+                },
+                partition_key=day.isoformat(),
             )
     return dg.MaterializeResult()
 

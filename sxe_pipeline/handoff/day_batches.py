@@ -11,7 +11,7 @@ from typing import Protocol
 import psycopg
 import pyarrow as pa
 
-from sxe_pipeline.handoff import record
+from sxe_pipeline.handoff import head, heads, record
 from sxe_pipeline.handoff.batches import list_batches, newest_landed_day
 from sxe_pipeline.handoff.chain import BatchKey, day_to_publish
 from sxe_pipeline.handoff.publish import Published, publish
@@ -64,6 +64,9 @@ def publish_day(
         chains: dict[str, set[date]] = {}
         for batch in list_batches(conn, contract=contract.id):
             chains.setdefault(batch.market, set()).add(batch.day)
+        major = head.major_of(contract.version)
+        for market, day in heads.unchanged_days(conn, contract.id, major).items():
+            chains.setdefault(market, set()).add(day)
     results = []
     for market in sorted({*chains, *rows.markets}):
         chosen = day_to_publish(days, chains.get(market, set()), newest)

@@ -33,7 +33,7 @@ def statement(batch_id: str, contract: str, manifest_sha256: str, at: str, signe
         "predicateType": PREDICATE_TYPE,
         "predicate": {"batch_id": batch_id, "contract": contract, "expired_at": at},
     }
-    return sign.envelope(manifest.PAYLOAD_TYPE, sign.canonical(said), [signer])
+    return sign.envelope(manifest.PAYLOAD_TYPE, sign.canonical(said), signer.all)
 
 
 def expired_at(data: bytes, batch_id: str, public_key: Ed25519PublicKey) -> str:

@@ -68,7 +68,7 @@ def seal(fields: Mapping[str, Any], signer: Signer) -> bytes:
         "predicateType": PREDICATE_TYPE,
         "predicate": fields,
     }
-    return sign.envelope(PAYLOAD_TYPE, sign.canonical(statement), [signer])
+    return sign.envelope(PAYLOAD_TYPE, sign.canonical(statement), signer.all)
 
 
 def unseal(data: bytes, public_key: Ed25519PublicKey) -> dict[str, Any]:

@@ -119,22 +119,23 @@ def signer_of(conn: psycopg.Connection, settings: Settings) -> Signer:
     """Who signs for this process; in production somebody whom the database knows.
 
     Raises:
-        BadConfig: There is no key, or consumers cannot know it: it is not registered.
+        BadConfig: There is no key, or consumers cannot know one of several: it is not registered.
     """
     signer = key_files.of_settings(settings)
-    if settings.is_production and not is_registered(conn, signer):
-        raise BadConfig(
-            f"signing key {signer.key_id[:12]} is not registered, so no consumer knows it; the "
-            "admin types `sxe keys register` with the file that `sxe keys public` printed"
-        )
+    for one in signer.all if settings.is_production else ():
+        if not is_registered(conn, one):
+            raise BadConfig(
+                f"signing key {one.key_id[:12]} is not registered, so no consumer knows it; the "
+                "admin types `sxe keys register` with the file that `sxe keys public` printed"
+            )
     return signer
 
 
 def is_retired(conn: psycopg.Connection, batch_id: str) -> bool:
-    """Whether the key that signed a begun batch signs no more."""
+    """Whether a key that signed a begun batch signs no more."""
     row = conn.execute(
-        "SELECT k.retired_at IS NOT NULL FROM handoff.batch b JOIN handoff.signing_key k "
-        "ON k.key_id = handoff.key_of(b.manifest) WHERE b.batch_id = %s",
+        "SELECT bool_or(k.retired_at IS NOT NULL) FROM handoff.batch b JOIN handoff.signing_key k "
+        "ON k.key_id = ANY (handoff.keys_of(b.manifest)) WHERE b.batch_id = %s",
         [batch_id],
     ).fetchone()
     return bool(row and row[0])
@@ -147,13 +148,18 @@ def is_registered(conn: psycopg.Connection, signer: Signer) -> bool:
 
 
 def refuse_unfit(conn: psycopg.Connection, signer: Signer, contract: str) -> None:
-    """Check that the key was not retired and is not another contract's.
+    """Check that no key that signs was retired or is another contract's.
 
     One that nobody registered may sign.
 
     Raises:
-        Refused: It was retired, or registered for other contracts.
+        Refused: One was retired, or registered for other contracts.
     """
+    for one in signer.all:
+        _refuse_unfit(conn, one, contract)
+
+
+def _refuse_unfit(conn: psycopg.Connection, signer: Signer, contract: str) -> None:
     row = conn.execute(
         "SELECT retired_at IS NOT NULL, coalesce(%s = ANY (contracts), true) "
         "FROM handoff.signing_key WHERE key_id = %s",
@@ -162,7 +168,7 @@ def refuse_unfit(conn: psycopg.Connection, signer: Signer, contract: str) -> Non
     is_retired, is_for_it = row or (False, True)
     if is_retired:
         raise Refused(
-            f"signing key {signer.key_id[:12]} is retired; set SXE_SIGNING_KEY to the current one"
+            f"signing key {signer.key_id[:12]} is retired; take it out of SXE_SIGNING_KEY"
         )
     if not is_for_it:
         raise Refused(

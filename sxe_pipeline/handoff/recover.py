@@ -1,10 +1,12 @@
-"""Batches that a store holds and a restored database does not know: found, checked, known again.
+"""Batches and heads that a store holds and a restored database does not know: known again.
 
 Here: one store and one tier. Not here: what else is brought back, and who may say that work goes on
 (`local.recovery`).
 """
 
+import heapq
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from psycopg.types.json import Jsonb
 
 from sxe_pipeline.errors import NotFound, Tampered
-from sxe_pipeline.handoff import manifest
+from sxe_pipeline.handoff import head, manifest
 from sxe_pipeline.handoff.batches import folder_of
-from sxe_pipeline.store.functions import translated_errors
+from sxe_pipeline.store.functions import call_function, translated_errors
 from sxe_pipeline.store.objects import Objects
+
+_HEAD = re.compile(r"([a-z0-9_]+)/v([0-9]+)/_heads/[0-9]{8}\.json", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -50,18 +54,67 @@ def unknown(conn: psycopg.Connection, objects: Objects) -> list[Unknown]:
                 "select batch_id from handoff.batch where state = 'published'"
             )
         }
-        keys = [
-            _Key(Ed25519PublicKey.from_public_bytes(bytes(raw)), contracts)
-            for raw, contracts in conn.execute(
-                "select public_key, contracts from handoff.signing_key"
-            )
-        ]
-    found = []
+        keys = _keys(conn)
+    found, numbers = [], dict[str, int]()
     for entry in objects.list():
         folder, _, name = entry.key.rpartition("/")
         if name == manifest.NAME and folder.rpartition("/")[2] not in known:
             found.append(_read(objects, entry.key, folder, keys))
-    return _in_order(found)
+        elif (said := _head_at(objects, entry.key, keys)) is not None:
+            numbers |= {b["batch_id"]: b["published_seq"] for b in said.fields["batches"]}
+    return _in_order(found, numbers)
+
+
+@dataclass(frozen=True)
+class UnknownHead:
+    """A head that the database does not know."""
+
+    major: int
+    fields: Mapping[str, Any]
+    sealed: bytes
+
+
+def unknown_heads(conn: psycopg.Connection, objects: Objects) -> list[UnknownHead]:
+    """The heads of a store that the database does not know, by contract and number.
+
+    Args:
+        conn: As of `unknown`.
+        objects: As of `unknown`.
+
+    Raises:
+        Tampered: One of them was signed by no registered key, or lies under another name.
+    """
+    with conn.transaction():
+        known = {
+            (contract, major): seq
+            for contract, major, seq in conn.execute(
+                "select contract, major, max(seq) from handoff.head group by 1, 2"
+            )
+        }
+        keys = _keys(conn)
+    found = [_head_at(objects, entry.key, keys) for entry in objects.list()]
+    return [
+        each
+        for each in found
+        if each and each.fields["seq"] > known.get((each.fields["contract"], each.major), 0)
+    ]
+
+
+def adopt_heads(conn: psycopg.Connection, heads: Sequence[UnknownHead]) -> None:
+    """Know them again, once the batches that they list are.
+
+    Args:
+        conn: As of `adopt`.
+        heads: As `unknown_heads` answered.
+
+    Raises:
+        Refused: The database is not doubted, or one is missing in between.
+    """
+    with conn.transaction():
+        for each in heads:
+            call_function(
+                conn, "handoff.adopt_head", each.fields["contract"], each.major, each.sealed
+            )
 
 
 def adopt(conn: psycopg.Connection, batches: Sequence[Unknown]) -> int:
@@ -106,6 +159,26 @@ class _Key:
     contracts: Sequence[str] | None
 
 
+def _keys(conn: psycopg.Connection) -> list[_Key]:
+    rows = conn.execute("select public_key, contracts from handoff.signing_key")
+    return [
+        _Key(Ed25519PublicKey.from_public_bytes(bytes(raw)), contracts) for raw, contracts in rows
+    ]
+
+
+def _head_at(objects: Objects, key: str, keys: Sequence[_Key]) -> UnknownHead | None:
+    """The head of that name; None where it is no name of one."""
+    if (named := _HEAD.fullmatch(key)) is None:
+        return None
+    contract, major = named[1], int(named[2])
+    sealed = objects.get(key)
+    signing = [k.public_key for k in keys if k.contracts is None or contract in k.contracts]
+    fields = head.unseal(sealed, signing)
+    if key != head.key_of(fields["contract"], major, fields["seq"]):
+        raise Tampered(f"head {key} lies under another name; find out who else writes there")
+    return UnknownHead(major, fields, sealed)
+
+
 def _read(objects: Objects, key: str, folder: str, keys: Sequence[_Key]) -> Unknown:
     sealed = objects.get(key)
     for registered in keys:
@@ -126,15 +199,24 @@ def _folder(fields: Mapping[str, Any]) -> str:
     return folder_of(fields["contract"], fields["contract_version"], fields["batch_id"])
 
 
-def _in_order(found: Sequence[Unknown]) -> list[Unknown]:
-    """Each after the one it follows: a row refers to that one's."""
+def _in_order(found: Sequence[Unknown], numbers: Mapping[str, int]) -> list[Unknown]:
+    """Each after the one it follows, as a row refers to that one's; else as heads number them."""
     left = {batch.batch_id: batch for batch in found}
-    ordered: list[Unknown] = []
-    while left:
-        ready = [b for b in left.values() if b.fields["prev_batch_id"] not in left]
-        if not ready:
-            raise Tampered(f"{len(left)} batches follow each other in a circle")
-        ordered += sorted(ready, key=lambda batch: batch.batch_id)
-        for batch in ready:
-            del left[batch.batch_id]
+    following: dict[str, list[str]] = {}
+    for batch in found:
+        following.setdefault(batch.fields["prev_batch_id"] or "", []).append(batch.batch_id)
+
+    def ranked(batch_id: str) -> tuple[float, str]:
+        return numbers.get(batch_id, float("inf")), batch_id
+
+    ready = [ranked(b.batch_id) for b in found if b.fields["prev_batch_id"] not in left]
+    heapq.heapify(ready)
+    ordered = []
+    while ready:
+        _, batch_id = heapq.heappop(ready)
+        ordered.append(left[batch_id])
+        for after in following.get(batch_id, ()):
+            heapq.heappush(ready, ranked(after))
+    if len(ordered) < len(found):
+        raise Tampered(f"{len(found) - len(ordered)} batches follow each other in a circle")
     return ordered

@@ -72,6 +72,8 @@ class _Readable(Protocol):
 
 
 class _Files(Protocol):
+    name: str
+
     def names(self) -> list[str]: ...
 
     def open(self, name: str) -> BinaryIO: ...
@@ -95,7 +97,7 @@ def verify(
     Raises:
         NotFound: There is no manifest: the batch is not published.
         Tampered: A signature, size, hash or count does not hold, a file is not listed or is no
-            regular one, or the two formats hold different rows.
+            regular one, the folder has another name, or the two formats hold different rows.
         ContractBroken: All bytes are the sender's, but the rows do not meet their contract.
     """
     files = _Folder(source) if isinstance(source, Path) else _Stored(source)
@@ -117,6 +119,11 @@ def verify(
         fields["contract"], fields["contract_version"], fields["contract_sha256"], files.beside
     )
     _same_content(files, fields, contract)
+    if files.name != fields["batch_id"]:
+        raise Tampered(
+            f"batch {fields['batch_id']} lies in a folder of another name, in place of another "
+            "batch; do not use it"
+        )
     return Verified(
         batch_id=fields["batch_id"],
         contract=fields["contract"],
@@ -141,7 +148,7 @@ class _Folder:
             raise NotFound(
                 f"{path.name} is no folder, or a link; give the folder that holds {manifest.NAME}"
             )
-        self._path = path
+        self._path, self.name = path, path.resolve().name
 
     def names(self) -> list[str]:
         """Every file and folder below; a walk enters no link."""
@@ -190,6 +197,7 @@ class _Stored:
 
     def __init__(self, prefix: Prefix) -> None:
         self._objects, self._folder = prefix.objects, prefix.folder.rstrip("/")
+        self.name = self._folder.rpartition("/")[2]
 
     def names(self) -> list[str]:
         entries = self._objects.list(self._folder)

@@ -14,15 +14,19 @@ MOST_TICKS = 5
 
 
 def main() -> None:
-    """Tick, run, report, until a tick asks for nothing or the answers that are due take longer."""
+    """Tick, run, report, until a tick asks for nothing or the answers that are due take longer.
+
+    Then the head: what was published is found by it.
+    """
     tier = definitions.contact_tier()
     with interrupts.terminable(), runs.instance() as instance:
         for _ in range(MOST_TICKS):
             wanted_runs = runs.request_tick(tier, instance, definitions.APPROVED)
             if not wanted_runs:
-                return
+                break
             for wanted in wanted_runs:
                 _run(tier, instance, wanted)
+        runs.sensor_tick(tier, instance, definitions.CONTACT_HEADS)
 
 
 def _run(tier: Any, instance: Any, wanted: runs.Wanted) -> None:

@@ -25,6 +25,7 @@ def main(is_dry_run: bool) -> None:
         asks = [marker.content for marker in markers if marker.content.get("cards")]
         if not is_dry_run:
             recover.adopt(conn, batches)
+            recover.adopt_heads(conn, recover.unknown_heads(conn, objects))
             for ask in asks:
                 with at_once(conn):
                     call_function(conn, "gate.recover_asks", ask["cards"], ask["counted_at"])

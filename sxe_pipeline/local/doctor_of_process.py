@@ -137,14 +137,15 @@ def _signing(given: Settings, dsn: str) -> Check:
     try:
         signer = key_files.of_settings(given)
         with sql.open_unchecked(dsn) as conn:
-            is_known = record.is_registered(conn, signer)
+            unknown = [one for one in signer.all if not record.is_registered(conn, one)]
             record.refuse_unfit(conn, signer, "lead_contact" if given.contacts_dsn else "lead_card")
     except (psycopg.Error, SxeError) as error:
         return Check(title, "fail", doctor.words(error), "correct SXE_SIGNING_KEY")
-    if not is_known:
+    if unknown:
         fix = "`sxe keys register`, by the admin, with the file of `sxe keys public`"
-        return Check(title, "fail", f"{signer.key_id[:12]} is not registered", fix)
-    return Check(title, "ok", f"{signer.key_id[:12]}, registered")
+        return Check(title, "fail", f"{unknown[0].key_id[:12]} is not registered", fix)
+    named = ", ".join(one.key_id[:12] for one in signer.all)
+    return Check(title, "ok", f"{named}, registered")
 
 
 def _contact_keys(given: Settings) -> Check:

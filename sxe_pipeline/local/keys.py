@@ -29,12 +29,11 @@ def of_home(settings: Settings) -> Iterator[Key]:
     """
     home = settings.home
     if settings.signing_key or settings.is_embedded or key_files.public_file(home).exists():
-        yield key_files.of_settings(settings).public_key, key_files.SOCIAL
+        for signer in key_files.of_settings(settings).all:
+            yield signer.public_key, key_files.SOCIAL
     if settings.is_embedded or key_files.contact_file(home).exists():
-        yield (
-            key_files.of_file(key_files.contact_file(home), key_files.CONTACT).public_key,
-            key_files.CONTACT,
-        )
+        for signer in key_files.of_file(key_files.contact_file(home), key_files.CONTACT).all:
+            yield signer.public_key, key_files.CONTACT
 
 
 def register(

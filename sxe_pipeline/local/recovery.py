@@ -94,6 +94,7 @@ def bring_back(settings: Settings, loaded: Settings, *, is_dry_run: bool) -> Beh
         )
         if not is_dry_run:
             recover.adopt(conn, batches)
+            recover.adopt_heads(conn, recover.unknown_heads(conn, handoff))
             restored.bring_back(conn, held, actor=ACTOR, now=now)
             call_function(conn, "privacy.recover_suppressions", suppressed)
             conn.commit()

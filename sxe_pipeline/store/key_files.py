@@ -19,7 +19,8 @@ SOCIAL, CONTACT = ("lead_card", "audience_pool"), ("lead_contact",)
 def of_settings(settings: Settings) -> Signer:
     """The signer of this process: `SXE_SIGNING_KEY`, else the key file of its home.
 
-    The setting holds a key, or `file:///path` of a key file that is made at the first use.
+    The setting holds a key, or several with white space between (all sign, the first is the current
+    one), or `file:///path` of a key file that is made at the first use.
 
     Raises:
         BadConfig: The setting or the key file holds no key.

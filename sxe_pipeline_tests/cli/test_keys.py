@@ -146,9 +146,32 @@ def test_d04_a_new_signing_key_stands_beside_the_old_one(empty, tmp_path):
     assert {sign.key_id(sign.public_key(f.read_bytes())) for f in files} <= {row[0] for row in live}
 
 
+def test_u10_consumers_are_told_of_a_new_signing_key_by_the_process_that_holds_both(empty):
+    old, new = sign.Signer.generate(), sign.Signer.generate()
+    empty.variables["SXE_SIGNING_KEY"] = old.text()
+    alone = empty.type(None, "keys", "announce", code=2).stderr
+    empty.variables["SXE_SIGNING_KEY"] = f"{new.text()} {old.text()}"
+
+    first = empty.read(None, "keys", "announce")
+    again = empty.read(None, "keys", "announce")
+    theirs = empty.read(None, "keys", "announce", "--contact")
+    shown = empty.type(None, "keys", "announce").output
+
+    assert "put the new one before it" in alone
+    [row] = first["rows"]
+    assert (row["old_key_id"], row["new_key_id"]) == (old.key_id, new.key_id)
+    assert [row["is_new"] for rows in (first, again, theirs) for row in rows["rows"]] == [
+        *(True, False, True),
+    ]
+    assert "_keys/1.json" in shown
+    assert old.text() not in shown
+    assert new.text() not in shown
+
+
 def test_no_verb_of_keys_is_about_a_person():
     from sxe_pipeline.cli import main
 
     assert {path[1] for path, _ in all_verbs(main) if path[0] == "keys" and path[1:]} == {
         *("create", "public", "register", "list", "retire", "keyset", "rotate", "reseal"),
+        "announce",
     }

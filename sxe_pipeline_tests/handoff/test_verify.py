@@ -2,6 +2,7 @@ import datetime as dt
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 
@@ -246,15 +247,29 @@ def test_a_signed_lie_is_refused(write, cards, signer, tmp_path, changes, error)
 )
 def test_a_signed_lie_about_the_key_is_refused(signer, tmp_path, lies):
     fields, parts = fields_and_parts(CONTRACT, contacts(6), at())
-    lay(tmp_path, parts)
-    file = tmp_path / manifest.NAME
+    folder = tmp_path / fields["batch_id"]
+    lay(folder, parts)
+    file = folder / manifest.NAME
 
     file.write_bytes(manifest.seal(fields, signer))
-    assert verify(tmp_path, signer.public_key).seq == 1
+    assert verify(folder, signer.public_key).seq == 1
     for false in (fields | lies, {k: v for k, v in fields.items() if k not in lies}):
         file.write_bytes(manifest.seal(false, signer))
         with pytest.raises(Tampered):
-            verify(tmp_path, signer.public_key)
+            verify(folder, signer.public_key)
+
+
+@pytest.mark.parametrize("key", ["pinned", "foreign"])
+def test_u4_an_old_signed_batch_under_the_name_of_the_newest_is_refused(
+    write, cards, signer, tmp_path, key
+):
+    old, new = write(tmp_path, cards(4)), write(tmp_path, cards(5), day="2026-01-02")
+    shutil.rmtree(new)
+    old.rename(new)
+    pinned = signer if key == "pinned" else Signer.generate()
+
+    with pytest.raises(Tampered, match="another name" if key == "pinned" else "given key"):
+        verify(new, pinned.public_key)
 
 
 def test_signed_rows_that_break_the_contract_are_refused(write, cards, signer, tmp_path):

@@ -17,6 +17,7 @@ from sxe_pipeline_tests.gate.world import World
 from sxe_pipeline_tests.places import TODAY, Place, land, person
 
 YESTERDAY = TODAY - timedelta(days=1)
+HEADS = "select seq, sha256, put_at is not null from handoff.head order by seq"
 LOGINS = {
     "SXE_SOCIAL_DATABASE_URL": "sxe_social",
     "SXE_CONTACTS_DATABASE_URL": "sxe_contacts",
@@ -77,7 +78,9 @@ def test_k01_a_backup_that_is_restored_pays_and_publishes_nothing_until_two_pers
     assert day_of_work(place, TODAY, person(5), name="more.json").is_success
     known = cards(place)
     published = place.batches()
+    heads = place.rows(HEADS)
     assert [day for _, day, _ in published] == [YESTERDAY, TODAY]
+    assert len(heads) == 2
 
     restored = moved(place, backup, monkeypatch)
     refused = day_of_work(restored, TODAY, person(6), name="last.json")
@@ -96,6 +99,7 @@ def test_k01_a_backup_that_is_restored_pays_and_publishes_nothing_until_two_pers
     for _ in range(2):  # it may be done again
         recovery.bring_back(restored.settings, loaded, is_dry_run=False)
     assert restored.batches() == published
+    assert restored.rows(HEADS) == heads
     with sql.connect(backup.dsn("sxe_api")) as api:
         content = call_function(api, "ops.seen_now", seen.counts)
         made = people.propose(api, world.tokens["cho"], "recovery", content, "restored")

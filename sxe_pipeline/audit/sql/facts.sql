@@ -9,6 +9,8 @@ select 'batch', event_id, batch_id, created_at, array[
            case when request_id is null then 'batch.' else 'contact_batch.' end || state] as kinds
 from handoff.batch
 union all
+select 'head', event_id, sha256, made_at, '{head.made,contact_head.made}' from handoff.head
+union all
 select 'expired batch', event_id, batch_id, begun_at, '{batch.expired,contact_batch.expired}'
 from handoff.expiry
 union all
@@ -96,6 +98,7 @@ begin
     from (values ('request version', '{request.submitted}'::text[]),
                  ('approval', '{request.approved,request.rejected,request.revoked}'),
                  ('call step', '{call.sending,call.awaiting,call.settled,call.released,call.unknown}'),
+                 ('head', '{head.made,contact_head.made}'),
                  ('proposal', '{proposal.made}'),
                  ('decision', '{proposal.confirmed,proposal.rejected}'),
                  ('token', '{principal.added,principal.token_added}'),

@@ -1,8 +1,9 @@
 -- Keys that sign batches: which signed what, and which signs no more.
 
-create or replace function handoff.key_of(_manifest bytea) returns text
+create or replace function handoff.keys_of(_manifest bytea) returns text[]
 language sql immutable as $$
-    select substring(convert_from(_manifest, 'UTF8') from '"keyid": ?"([0-9a-f]{64})"');
+    select array(select (regexp_matches(convert_from(_manifest, 'UTF8'),
+                                        '"keyid": ?"([0-9a-f]{64})"', 'g'))[1]);
 $$;
 
 -- A key with what it signed: published batches, and the last of their days.
@@ -13,7 +14,7 @@ language sql stable as $$
     select k.key_id, k.contracts, k.created_at, k.retired_at, k.retired_reason, count(b),
            max(b.day)
     from handoff.signing_key k
-    left join handoff.batch b on b.state = 'published' and handoff.key_of(b.manifest) = k.key_id
+    left join handoff.batch b on b.state = 'published' and k.key_id = any (handoff.keys_of(b.manifest))
     group by k.key_id order by k.created_at, k.key_id;
 $$;
 
@@ -41,4 +42,18 @@ begin
             jsonb_build_object('contracts', k.contracts, 'reason_sha256', audit.digest_of(_reason)))
     where key_id = k.key_id;
     return k.key_id;
+end $$;
+
+-- A tier tells its consumers that a key takes over from another: said before the statement lies in its store.
+create or replace function handoff.note_rotation(_old text, _new text, _number int, _actor text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if session_user not in ('sxe_social', 'sxe_contacts') then
+        perform gate.refuse('SXREF', 'a key is rotated by the login of its tier');
+    end if;
+    if not exists (select from audit.event
+                   where event_id = audit.event_id('key.rotated', _new, _old || '/' || _number)) then
+        perform audit.append('key.rotated', audit.as_login(_actor), _new, _old || '/' || _number,
+            jsonb_build_object('old_key_id', _old, 'number', _number));
+    end if;
 end $$;

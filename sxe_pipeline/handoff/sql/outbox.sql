@@ -7,7 +7,7 @@ language sql stable as $$
     select jsonb_build_object(
         'specversion', '1.0',
         'id', _event,
-        'source', 'urn:sxe:handoff:' || left(handoff.key_of(_b.manifest), 16),
+        'source', 'urn:sxe:handoff:' || left((handoff.keys_of(_b.manifest))[1], 16),
         'type', 'io.sxe.handoff.batch.published.v1',
         'subject', f.folder,
         'time', to_char(_b.published_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),

@@ -7,10 +7,12 @@ alter table handoff.batch
     add column expired_event_id uuid,
     add check (kind = 'full' or prev_batch_id is not null);
 
--- The signed statement of which batches are the newest, numbered without a gap; the bytes are here before they
--- are in the store. `last_published_seq`: the last batch of the contract that it knows.
+-- The signed statement of which batches are the newest, numbered without a gap in the folder of a major
+-- version; the bytes are here before they are in the store. `last_published_seq`: the last batch of the
+-- contract that it knows.
 create table handoff.head (
     contract text not null,
+    major int not null check (major >= 0),
     seq bigint not null check (seq >= 1),
     prev_sha256 ops.sha256,
     bytes bytea not null,
@@ -20,7 +22,14 @@ create table handoff.head (
     expires_at timestamptz not null,
     put_at timestamptz,
     event_id uuid not null unique,
-    primary key (contract, seq),
+    primary key (contract, major, seq),
     check ((seq = 1) = (prev_sha256 is null)),
     check (expires_at > made_at)
+);
+
+-- The run that publishes a contract now, from its first market to its head, while its lease lasts.
+create table handoff.publishing (
+    contract text primary key,
+    run_id text not null,
+    since timestamptz not null default clock_timestamp()
 );
