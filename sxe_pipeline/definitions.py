@@ -26,6 +26,7 @@ from sxe_pipeline.store import key_files
 if TYPE_CHECKING:
     from sxe_pipeline.cards.gone import GoneCards
     from sxe_pipeline.cards.ready import ReadyCards
+    from sxe_pipeline.cards.ready_pools import ReadyPools
     from sxe_pipeline.contacts.keys import Keys
 
 INTAKE = "tier1_intake"
@@ -175,6 +176,20 @@ def sound_cards(conn: psycopg.Connection, settings: Settings) -> "ReadyCards":
 
     checks.require_sound(conn, settings.tier1_url)
     return ready.ready_cards(conn, settings)
+
+
+def sound_pools(conn: psycopg.Connection, settings: Settings) -> "ReadyPools":
+    """The audience pools that may leave; as `sound_cards`.
+
+    Args:
+        conn: As of `sound_cards`.
+        settings: As of `sound_cards`.
+    """
+    from sxe_pipeline.cards import ready_pools
+    from sxe_pipeline.social import checks
+
+    checks.require_sound(conn, settings.tier1_url)
+    return ready_pools.ready_pools(conn, settings)
 
 
 def gone_cards(conn: psycopg.Connection, settings: Settings) -> "GoneCards":
@@ -370,6 +385,7 @@ def assemble(
             "landed_day": register.day_of,
             "read_landing_file": _told(landing.LandingTier(settings.landing_url).read, on_read),
             "ready_cards": sound_cards,
+            "ready_pools": sound_pools,
             "gone_cards": gone_cards,
             "describe_day": describe_day,
         },

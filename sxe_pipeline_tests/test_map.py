@@ -17,7 +17,9 @@ ARROWS = {
     "cards/lead_cards": {"social/profiles", "social/identities"},
     "cards/audience_pools": {"cards/lead_cards"},
     "cards/enrichment_candidates": {"cards/lead_cards"},
-    "handoff/lead_card_batches": {"cards/lead_cards", "social/observations"},
+    "handoff/lead_card_batches": {
+        *("cards/lead_cards", "cards/audience_pools", "social/observations")
+    },
     "ops/tables_kept": set(),
     "ops/expired_data": set(),
     "audit/events": set(),

@@ -1,6 +1,7 @@
 """The face of the handoff: a signed batch per market and day, and one per finished request."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -24,7 +25,11 @@ from sxe_pipeline.handoff.publish import Published
 from sxe_pipeline.ops import periods, work
 from sxe_pipeline.ops.runs import RunLease
 from sxe_pipeline.settings import Settings
+from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import objects
+
+CARDS, POOLS = "lead_card", "audience_pool"
+"""The contracts of what leaves Tier 1."""
 
 
 class ReadyRows(Protocol):
@@ -67,7 +72,7 @@ class RowsOfRequest(Protocol):
 @dg.asset(
     key_prefix="handoff",
     group_name=face.CARD_BATCHES,
-    deps=[["cards", "lead_cards"], ["social", "observations"]],
+    deps=[["cards", "lead_cards"], ["cards", "audience_pools"], ["social", "observations"]],
     partitions_def=face.daily,
     backfill_policy=face.one_run,
     kinds={"parquet", "json"},
@@ -82,61 +87,52 @@ def lead_card_batches(
     settings: dg.ResourceParam[Settings],
     run_lease: dg.ResourceParam[RunLease],
     ready_cards: dg.ResourceParam[ReadyRows],
+    ready_pools: dg.ResourceParam[ReadyRows],
     gone_cards: dg.ResourceParam[ReasonsGone],
 ) -> dg.MaterializeResult[None]:
-    """All ready cards of each market, as a signed batch of an open day; closed days give none.
+    """What leaves Tier 1 for an open day, signed: a batch of each market's ready cards and pools.
 
-    A batch is full, or what changed since the one before.
-
-    Nothing leaves whose versions did not pass their guards: `ready_cards` refuses.
+    A batch of cards is full, or what changed since the one before; one of pools is full. Closed
+    days give none. Nothing leaves whose versions did not pass their guards: `ready_cards` and
+    `ready_pools` refuse.
 
     Args:
         context: The run, with its days.
         settings: Store and key.
         run_lease: Its connection, and that it is still this run's turn.
-        ready_cards: Reads the rows.
+        ready_cards: Reads the rows of cards.
+        ready_pools: Reads those of pools.
         gone_cards: Says why some are gone.
     """
-    days, contract = face.days_of(context), schema.load("lead_card")
-    store, now = objects.Objects(settings.handoff_url), datetime.now(UTC)
-    actor = "asset:handoff/lead_card_batches"
+    days = face.days_of(context)
     with run_lease.connect() as conn:
-        rows, signer = ready_cards(conn, settings), record.signer_of(conn, settings)
+        cards, pools = ready_cards(conn, settings), ready_pools(conn, settings)
         full_every = periods.load(settings.retention_file).full_every
         deltas = Deltas(gone_cards(conn, settings), full_every)
+        signer = record.signer_of(conn, settings)
         conn.commit()
-        heads.begin(conn, contract.id, run_lease.run_id)
-        outcomes = day_batches.publish_day(
-            conn,
-            store,
-            contract=contract,
-            days=days,
-            rows=rows,
-            signer=signer,
-            actor=actor,
-            now=now,
-            deltas=deltas,
-        )
-        made = heads.make(
-            conn,
-            store,
-            contract=contract.id,
-            major=head.major_of(contract.version),
-            signer=signer,
-            actor=actor,
-            now=datetime.now(UTC),
-            unchanged={o.market: o.day for o in outcomes if o.state == "unchanged"},
+        of_cards, of_pools = (
+            _publish(
+                conn,
+                settings,
+                run_lease.run_id,
+                contract=schema.load(contract),
+                days=days,
+                rows=rows,
+                signer=signer,
+                deltas=deltas if contract == CARDS else None,
+            )
+            for contract, rows in ((CARDS, cards), (POOLS, pools))
         )
         for day in days:
             work.finish(conn, work.NIGHT, day.isoformat())
         attested = audit.attest_days(conn, "handoff/lead_card_batches", context.run.run_id, days)
         face.log_attested(context, {d: [e.metadata for e in a.each] for d, a in attested.items()})
         for day in days:
-            of_day = [outcome for outcome in outcomes if outcome.day == day]
             context.add_asset_metadata(
                 {
-                    **_shown(of_day),
-                    **face.counts(head=made.seq if made else None),
+                    **_shown(of_cards.of(day), of_pools.of(day)),
+                    **face.counts(head=of_cards.head_seq, pools_head=of_pools.head_seq),
                     **attested[day].metadata,
                 },
                 partition_key=day.isoformat(),
@@ -144,29 +140,80 @@ def lead_card_batches(
     return dg.MaterializeResult()
 
 
+@dataclass(frozen=True)
+class _Left:
+    """What became of the batches of a contract, and the head that says so (null: none is due)."""
+
+    outcomes: Sequence[Published]
+    head_seq: int | None
+
+    def of(self, day: date) -> list[Published]:
+        return [outcome for outcome in self.outcomes if outcome.day == day]
+
+
+def _publish(
+    conn: psycopg.Connection,
+    settings: Settings,
+    run_id: str,
+    *,
+    contract: schema.Contract,
+    days: Sequence[date],
+    rows: day_batches.MarketRows,
+    signer: Signer,
+    deltas: Deltas | None,
+) -> _Left:
+    """The batches of a contract, then the head of them all: a snapshot across markets."""
+    store, actor = objects.Objects(settings.handoff_url), "asset:handoff/lead_card_batches"
+    heads.begin(conn, contract.id, run_id)
+    outcomes = day_batches.publish_day(
+        conn,
+        store,
+        contract=contract,
+        days=days,
+        rows=rows,
+        signer=signer,
+        actor=actor,
+        now=datetime.now(UTC),
+        deltas=deltas,
+    )
+    made = heads.make(
+        conn,
+        store,
+        contract=contract.id,
+        major=head.major_of(contract.version),
+        signer=signer,
+        actor=actor,
+        now=datetime.now(UTC),
+        unchanged={o.market: o.day for o in outcomes if o.state == "unchanged"},
+    )
+    return _Left(outcomes, made.seq if made else None)
+
+
 def day_shown(conn: psycopg.Connection, day: date) -> Mapping[str, Any]:
     """What the materialization of a day shows of its batches: as published, in Postgres."""
-    published = batches.list_batches(conn, contract="lead_card")
-    return _shown(
-        [
-            Published(
-                batch.batch_key,
-                "published",
-                batch.batch_id,
-                batch.row_count,
-                kind=batch.kind,
-                remove_count=batch.remove_count,
-            )
-            for batch in published
-            if batch.day == day
-        ]
-    )
+    return _shown(*(_published_of(conn, contract, day) for contract in (CARDS, POOLS)))
 
 
-def _shown(outcomes: Sequence[Published]) -> Mapping[str, Any]:
+def _published_of(conn: psycopg.Connection, contract: str, day: date) -> list[Published]:
+    return [
+        Published(
+            batch.batch_key,
+            "published",
+            batch.batch_id,
+            batch.row_count,
+            kind=batch.kind,
+            remove_count=batch.remove_count,
+        )
+        for batch in batches.list_batches(conn, contract=contract)
+        if batch.day == day
+    ]
+
+
+def _shown(outcomes: Sequence[Published], of_pools: Sequence[Published]) -> Mapping[str, Any]:
     """The batches of a day with the way to each manifest, below the handoff store."""
     published = [outcome for outcome in outcomes if outcome.state == "published"]
-    rows, version = sum(o.row_count for o in published), schema.load("lead_card").version
+    pools = [outcome for outcome in of_pools if outcome.state == "published"]
+    rows, version = sum(o.row_count for o in published), schema.load(CARDS).version
     removes = sum(o.remove_count for o in published)
     table = [
         {
@@ -179,13 +226,15 @@ def _shown(outcomes: Sequence[Published]) -> Mapping[str, Any]:
         }
         for o in outcomes
     ]
-    manifests = [_manifest("lead_card", version, o.batch_id) for o in published if o.batch_id]
+    manifests = [_manifest(CARDS, version, o.batch_id) for o in published if o.batch_id]
     return {
         **face.counts(
             published=len(published),
             without_batch=len(outcomes) - len(published),
             rows=rows,
             removes=removes,
+            pool_batches=len(pools),
+            pool_rows=sum(o.row_count for o in pools),
         ),
         **face.row_counts(rows, rows),
         "sxe/batches": face.top(table, limit=25),

@@ -14,6 +14,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import class_row, dict_row
 
+from sxe_pipeline import audit
 from sxe_pipeline.errors import Tampered
 from sxe_pipeline.handoff import head, record
 from sxe_pipeline.ops import work
@@ -80,7 +81,6 @@ def make(
     actor: str,
     now: datetime,
     unchanged: Mapping[str, date] | None = None,
-    checkpoint: bytes | None = None,
     is_whole: bool = True,
 ) -> Head | None:
     """Make the head of what is published now, unless the newest one says that already; put it.
@@ -94,7 +94,6 @@ def make(
         actor: Who makes it, for the audit log.
         now: When.
         unchanged: Market -> the day on which its newest batch was found to be right still.
-        checkpoint: The newest signed checkpoint of the audit log.
         is_whole: False: a run is in the middle of publishing. Then the list of the newest head
             stays, and that is signed anew where it is about to run out.
 
@@ -120,7 +119,7 @@ def make(
                 seq=seq,
                 prev_sha256=last.sha256 if last else None,
                 last_published_seq=last_published_seq,
-                checkpoint=checkpoint,
+                checkpoint=audit.newest_checkpoint(conn),
                 now=now,
             )
             record.refuse_unfit(conn, signer, contract)
@@ -176,7 +175,6 @@ def renew(
     signer: Signer,
     actor: str,
     now: datetime,
-    checkpoint: bytes | None = None,
 ) -> Iterator[Renewed]:
     """Look at the head of every contract of a tier: missing, behind, about to run out, not put.
 
@@ -186,7 +184,6 @@ def renew(
         signer: As of `make`.
         actor: As of `make`.
         now: As of `make`.
-        checkpoint: As of `make`.
 
     Yields:
         What became of each that has one.
@@ -203,7 +200,6 @@ def renew(
             signer=signer,
             actor=actor,
             now=now,
-            checkpoint=checkpoint,
             is_whole=is_whole,
         )
         if made is not None:

@@ -11,13 +11,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from sxe_pipeline import sign
+from sxe_pipeline import audit, sign
+from sxe_pipeline.audit import seal
 from sxe_pipeline.errors import Busy, Refused, Tampered
 from sxe_pipeline.handoff import batches, day_batches, head, heads, record
 from sxe_pipeline.ops import runs, work
 from sxe_pipeline.settings import Pace
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import functions, sql
+from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff.contacts import DAY, NOW, at, contacts
 from sxe_pipeline_tests.handoff.crashing import Cut, Faulty, held
 
@@ -505,13 +507,16 @@ def test_a_signed_head_of_wrong_types_or_too_long_a_life_is_none(signer, lie):
         head.unseal(sealed, [signer.public_key])
 
 
-def test_a_head_carries_the_newest_checkpoint_as_it_was_signed(run, cards, make, signer):
-    checkpoint = sign.envelope("application/vnd.sxe.checkpoint+json", b"{}", [signer])
+def test_u9_a_head_carries_the_newest_checkpoint_as_it_was_signed(
+    run, cards, make, signer, database, tmp_path, conn
+):
     run(cards(3))
+    with sql.connect(database.dsn("sxe_sealer")) as sealer:
+        seal.tick(sealer, Objects(tmp_path.as_uri()), Signer.generate())
 
-    said = make(checkpoint=checkpoint)
+    said = make()
 
-    assert sign.canonical(said["checkpoint"]) == checkpoint
+    assert sign.canonical(said["checkpoint"]) == audit.newest_checkpoint(conn)
 
 
 def test_every_byte_of_a_head_follows_from_what_was_published(run, cards, make, store, conn):
