@@ -89,7 +89,7 @@ end $$;
 -- Upserts and removes are both read.
 create or replace function handoff.rows_to_read(_b handoff.batch) returns bigint
 language sql immutable as $$
-    select _b.row_count + coalesce((to_jsonb(_b)->>'remove_count')::bigint, 0);
+    select _b.row_count + _b.remove_count;
 $$;
 
 create or replace function handoff.is_ack(_ack jsonb) returns boolean
