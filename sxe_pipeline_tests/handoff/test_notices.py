@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sxe_pipeline.errors import NotFound, Refused
+from sxe_pipeline.handoff import consumers, relay
 from sxe_pipeline.handoff import outbox as told
 from sxe_pipeline.store import functions, sql
+from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT
 
 
@@ -106,7 +108,7 @@ def test_a_key_opens_its_own_contracts_and_markets_alone(serve, outbox):
 def test_who_ended_is_told_nothing_more(run, cards, outbox, conn):
     outbox.subscribe("acme")
     outbox.fill(2, "acme")
-    outbox.owner("update handoff.consumer set ended_at = now()")
+    outbox.owner("update handoff.consumer set ended_at = now(), ended_event_id = gen_random_uuid()")
 
     with conn.transaction():
         assert functions.function_rows(conn, "handoff.open_notices", 10) == []
@@ -151,3 +153,14 @@ def test_nobody_is_told_again_of_a_batch_that_retention_took(outbox, people):
     )
 
     assert replay(people, "acme", 1) == 2
+
+
+def test_who_a_person_gave_a_queue_is_told_of_the_next_batch(run, cards, conn, people):
+    consumers.add(people.api, people.tokens["cho"], "acme")
+    consumers.subscribe(people.api, people.tokens["cho"], "acme", "lead_card", has_queue=True)
+    people.api.commit()
+    run(cards(2))
+    broker = queues.Picky()
+
+    assert relay.relay(conn, broker).sent == 1
+    assert broker.taken == [("acme", 1)]
