@@ -189,14 +189,6 @@ def opened(
     return payload
 
 
-def key_ids(data: bytes) -> set[str]:
-    """The keys that an envelope names; no signature is checked, and what is none names none."""
-    try:
-        return {str(entry["keyid"]) for entry in json.loads(data)["signatures"]}
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return set()
-
-
 def unchecked(data: bytes) -> bytes:
     """The payload of an envelope of our own; its signature is not checked."""
     return base64.b64decode(json.loads(data)["payload"])

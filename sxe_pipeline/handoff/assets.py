@@ -117,6 +117,8 @@ def lead_card_batches(
             now=now,
             deltas=deltas,
         )
+        checkpoint = audit.newest_checkpoint(conn)
+        conn.commit()
         made = heads.make(
             conn,
             store,
@@ -126,6 +128,7 @@ def lead_card_batches(
             actor=actor,
             now=datetime.now(UTC),
             unchanged={o.market: o.day for o in outcomes if o.state == "unchanged"},
+            checkpoint=checkpoint,
         )
         for day in days:
             work.finish(conn, work.NIGHT, day.isoformat())

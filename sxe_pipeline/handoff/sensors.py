@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import psycopg
 
-from sxe_pipeline import face
+from sxe_pipeline import audit, face
 from sxe_pipeline.handoff import heads, record
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import sql
@@ -43,7 +43,7 @@ def renewed_heads(name: str, login: str, store: Callable[[Settings], str]) -> dg
         with sql.connect(settings.need(login)) as conn:
             if not heads.published(conn):
                 return dg.SkipReason("nothing is published yet")
-            signer = record.signer_of(conn, settings)
+            signer, checkpoint = record.signer_of(conn, settings), audit.newest_checkpoint(conn)
             conn.commit()
             done = list(
                 heads.renew(
@@ -52,6 +52,7 @@ def renewed_heads(name: str, login: str, store: Callable[[Settings], str]) -> dg
                     signer=signer,
                     actor=name,
                     now=datetime.now(UTC),
+                    checkpoint=checkpoint,
                 )
             )
             if any(each.is_new for each in done):
