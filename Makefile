@@ -26,7 +26,7 @@ MUTANTS ?= 50
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test quick coverage mutate check format golden platform month bench ui clean lock
+.PHONY: help environment demo test quick coverage mutate check format golden openapi fuzz platform month bench ui clean lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -68,6 +68,13 @@ format: $(DEV) ## put the code into shape
 golden: $(DEV) ## the catalogue in the tree anew, after an edit of SQL
 	@$(BIN)/python -m sxe_pipeline_tests.store.golden
 
+openapi: $(DEV) ## the description of the API in the tree anew, after an edit of `web/`
+	@$(BIN)/python -m sxe_pipeline_tests.web.openapi
+
+fuzz: $(DEV) ## schemathesis against the API, in an environment of its own below .venv-fuzz (minutes); ARGS="--max-examples 500"
+	@[ -x .venv-fuzz/bin/st ] || { $(PY) -m venv .venv-fuzz && .venv-fuzz/bin/pip install -q "schemathesis>=4.32,<5"; }
+	@SXE_TEST_FUZZ=.venv-fuzz/bin/st SXE_TEST_FUZZ_ARGS="$(ARGS)" $(BIN)/python -m pytest -q -s -n 0 sxe_pipeline_tests/web/test_fuzz.py
+
 platform: $(DEV) ## a managed Postgres with TLS and PgBouncer (packages of the system), the whole road in containers that are lost, a restore; PLATFORM_KILLS=100 PLATFORM_PROFILES=150000
 	@$(BIN)/python -m pytest -q -m "platform or not platform" sxe_pipeline_tests/local/test_managed*.py $(ARGS)
 
@@ -79,7 +86,7 @@ bench: $(DEV) ## the benchmarks
 
 clean: ## remove the environment, caches and the embedded state
 	@if [ -x $(BIN)/sxe ]; then $(BIN)/sxe down --reset --yes; fi
-	@rm -rf $(VENV) .venv .sxe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutation .coverage* dist
+	@rm -rf $(VENV) .venv .venv-fuzz .sxe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutation .coverage* dist
 
 lock: $(DEV) ## renew the lock files (maintainers)
 	@echo uv | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade - -o requirements-uv.lock

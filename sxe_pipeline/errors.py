@@ -8,6 +8,7 @@
     - ContractBroken    data does not meet its contract or schema        exit 6
     - Leak              contact data where none may be                   exit 6
     - LandingGone       a registered landing file is no longer there     exit 4
+    - Conflict          something else stands already, and stays         exit 5
     - BadInput          what was handed in cannot be used                exit 2
     - Tampered          a signature, hash or audit record does not hold  exit 1
     - Frozen            the newest word of the sender has run out        exit 10
@@ -66,6 +67,12 @@ class LandingGone(NotFound):
 
 class Refused(Terminal):
     """Policy, tier separation or a database grant says no."""
+
+    exit_code = 5
+
+
+class Conflict(Terminal):
+    """Something else stands under that name already, and does not change."""
 
     exit_code = 5
 

@@ -14,7 +14,7 @@ import structlog
 ALLOWED = frozenset(
     """event level timestamp logger stage day days table version count counts rows files bytes new
     seen accepted quarantined open leaks cards pools batch_id market contract state seconds run_id
-    job asset reason exit_code pid port attempt exception exc_info""".split()  # noqa: SIM905
+    job asset reason exit_code pid port attempt request_id exception exc_info""".split()  # noqa: SIM905
 )
 """Keys whose values may be logged: ids, counts, durations and closed vocabularies."""
 

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sxe_pipeline.local import worker
+from sxe_pipeline.cli import serve
+from sxe_pipeline.local import lender, worker
 from sxe_pipeline.ops.sensors import LOCATIONS
 from sxe_pipeline.settings import variables
+from sxe_pipeline.web import door, server
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 SPEC = yaml.safe_load((DEPLOY / "app.yaml").read_text())
@@ -19,7 +21,13 @@ COMPONENTS = {
     for kind in ("jobs", "workers", "services")
     for component in SPEC[kind]
 }
-PROCESSES = {"migrate": "migrate", "engine": "social", "contact": "contact", "seal": "seal"}
+PROCESSES = {
+    "migrate": "migrate",
+    "engine": "social",
+    "contact": "contact",
+    "seal": "seal",
+    "api": "api",
+}
 """Component -> whose environment it has."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -63,29 +71,47 @@ def test_a_secret_is_typed_and_stands_without_a_value(name):
 
 def test_one_bucket_and_one_identity_for_each_store():
     stores = {store for store, _ in variables.STORES.values()}
-    buckets = [told(name)[store] for name in COMPONENTS for store in stores & told(name).keys()]
+    # The API reads what the engine writes, with an identity of its own.
+    writers = [name for name in COMPONENTS if name != "api"]
+    buckets = [told(name)[store] for name in writers for store in stores & told(name).keys()]
 
     assert len(set(buckets)) == len(buckets) == len(stores)
+    assert told("api")["SXE_HANDOFF_STORE_URL"] == told("engine")["SXE_HANDOFF_STORE_URL"]
     for name in COMPONENTS:
         wanted = {key for key, store in variables.STORE_SECRETS.items() if store in told(name)}
         assert wanted <= told(name).keys()
         assert not {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} & told(name).keys()
 
 
-def test_nothing_is_public():
-    assert "ingress" not in SPEC
-    for component in COMPONENTS.values():
-        assert not {"http_port", "routes", "cors", "git", "github"} & component.keys()
+def test_the_api_alone_is_public():
+    [rule] = SPEC["ingress"]["rules"]
+    assert rule == {"match": {"path": {"prefix": "/"}}, "component": {"name": "api"}}
+    for name, component in COMPONENTS.items():
+        assert not {"routes", "cors", "git", "github"} & component.keys()
+        assert ("http_port" in component) == (name == "api")
     assert "internal_ports" not in COMPONENTS["engine"]
-    assert COMPONENTS["contact"]["internal_ports"] == [worker.PORTS["contact"], 8080]
-    assert all("ports" not in service for service in COMPOSE["services"].values())
+    assert COMPONENTS["contact"]["internal_ports"] == [worker.PORTS["contact"], lender.PORT, 8080]
+    assert told("api")["SXE_PRESIGN_URL"] == f"http://contact:{lender.PORT}"
+    published = {name: s["ports"] for name, s in COMPOSE["services"].items() if "ports" in s}
+    assert published == {"api": ["127.0.0.1:8080:8080"]}
+
+
+def test_the_api_listens_where_it_is_looked_for_and_may_end_what_it_answers():
+    api, service = COMPONENTS["api"], COMPOSE["services"]["api"]
+
+    assert api["run_command"].split() == service["command"]
+    options = serve.serve.make_context("serve", service["command"][2:]).params
+    assert options == {"host": "0.0.0.0", "port": api["http_port"]}
+    assert api["health_check"]["http_path"] in door.OPEN
+    assert api["termination"]["grace_period_seconds"] > server.GRACE_S
+    assert service["stop_grace_period"] == "60s"
 
 
 def test_the_database_is_migrated_before_anything_of_a_release_starts():
     migrate = COMPONENTS["migrate"]
 
     assert (migrate["kind"], migrate["run_command"]) == ("PRE_DEPLOY", "sxe migrate")
-    for name in ("engine", "contact"):
+    for name in ("engine", "contact", "api"):
         waits = COMPOSE["services"][name]["depends_on"]["migrate"]["condition"]
         assert waits == "service_completed_successfully"
 

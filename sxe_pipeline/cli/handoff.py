@@ -8,13 +8,15 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from sxe_pipeline import contracts_root, settings
-from sxe_pipeline.cli import progress
+from sxe_pipeline.cli import acks, progress
+from sxe_pipeline.cli.addresses import Address
 from sxe_pipeline.cli.logins import api_connection
+from sxe_pipeline.cli.notices import replay
 from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, table
 from sxe_pipeline.errors import BadInput
 
@@ -22,20 +24,14 @@ if TYPE_CHECKING:
     from sxe_pipeline.handoff.pull import Pulled
 
 
-class Address(click.Path):
-    """A folder that is there, or the address of one."""
-
-    def __init__(self) -> None:
-        super().__init__(exists=True, path_type=Path)
-
-    def convert(self, value: Any, *context: Any) -> Any:
-        """An address stays as it was typed."""
-        return value if "://" in str(value) else super().convert(value, *context)
-
-
 @click.group()
 def batch() -> None:
     """Batches that were handed off."""
+
+
+batch.add_command(acks.batch_ack)
+batch.add_command(acks.batch_status)
+batch.add_command(replay)
 
 
 @batch.command("list")

@@ -71,7 +71,7 @@ def _consuming() -> tuple[click.Command, ...]:
 
 
 def _operating() -> tuple[click.Command, ...]:
-    from sxe_pipeline.cli import keys, local, people, recover, status, worker
+    from sxe_pipeline.cli import consumers, keys, local, people, recover, serve, status, worker
 
     return (
         status.status,
@@ -80,7 +80,9 @@ def _operating() -> tuple[click.Command, ...]:
         recover.recover,
         people.people,
         keys.keys,
+        consumers.consumers,
         worker.worker,
+        serve.serve,
         local.env,
         local.down,
     )
@@ -100,7 +102,19 @@ SECTIONS = (
     Section("Read batches", ("batch", "contracts"), _consuming),
     Section(
         "Operate",
-        ("status", "migrate", "doctor", "recover", "people", "keys", "worker", "env", "down"),
+        (
+            "status",
+            "migrate",
+            "doctor",
+            "recover",
+            "people",
+            "keys",
+            "consumers",
+            "worker",
+            "serve",
+            "env",
+            "down",
+        ),
         _operating,
     ),
 )

@@ -113,6 +113,15 @@ def find(conn: psycopg.Connection, batch_id: str) -> Batch | None:
     return next(iter(_read(conn, query, {"batch_id": batch_id})), None)
 
 
+def id_of_manifest(conn: psycopg.Connection, manifest_sha256: str) -> str | None:
+    """The published batch of a manifest, by the hash of its bytes."""
+    row = conn.execute(
+        "SELECT batch_id FROM handoff.batch WHERE state = 'published' AND manifest_sha256 = %s",
+        [manifest_sha256],
+    ).fetchone()
+    return row[0] if row else None
+
+
 def newest_landed_day(conn: psycopg.Connection) -> date | None:
     """The newest day on which a file landed; None when nothing has."""
     row = conn.execute("SELECT max(landed_day) FROM ingest.landing_file").fetchone()

@@ -105,7 +105,7 @@ def verify(
             regular one, the folder has another name, or the two formats hold different rows.
         ContractBroken: All bytes are the sender's, but the rows do not meet their contract.
     """
-    files = _Folder(source) if isinstance(source, Path) else _Stored(source)
+    files = files_of(source)
     with _opened(files, manifest.NAME) as stream:
         sealed = stream.read(MAX_MANIFEST_BYTES + 1)
     if len(sealed) > MAX_MANIFEST_BYTES:
@@ -143,6 +143,11 @@ def verify(
         base_batch_id=fields["base_batch_id"],
         remove_count=fields["remove_count"],
     )
+
+
+def files_of(source: Path | Prefix) -> "_Files":
+    """The files of a batch by name, none of them checked."""
+    return _Folder(source) if isinstance(source, Path) else _Stored(source)
 
 
 class _Folder:

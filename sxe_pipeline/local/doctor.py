@@ -101,6 +101,21 @@ def store(name: str, url: str) -> Check:
     )
 
 
+def readable(name: str, url: str) -> Check:
+    """Whether a store can be read by who may not write there.
+
+    Args:
+        name: A key of `STORES`.
+        url: Its address.
+    """
+    title = f"store {name.removesuffix('_url')}"
+    try:
+        objects.Objects(url, is_patient=False).exists(".probe")
+    except SxeError as error:
+        return Check(title, "fail", str(error), "check the URL, its credentials and its rights")
+    return Check(title, "ok", "readable")
+
+
 def _database(settings: Settings) -> Iterator[Check]:
     databases = set()
     for name, variable in DATABASES.items():

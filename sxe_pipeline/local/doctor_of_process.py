@@ -13,13 +13,13 @@ import psycopg
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import SxeError
-from sxe_pipeline.handoff import record
+from sxe_pipeline.handoff import brokers, record
 from sxe_pipeline.local import attach, doctor
 from sxe_pipeline.local.doctor import Check
 from sxe_pipeline.ops import periods
 from sxe_pipeline.privacy import policy
 from sxe_pipeline.settings import DATABASES, Settings
-from sxe_pipeline.settings.variables import PROCESSES
+from sxe_pipeline.settings.variables import BROKER, PROCESSES
 from sxe_pipeline.store import key_files, roles, sql
 
 _TIERS = {"social": "social_dsn", "contact": "contacts_dsn"}
@@ -36,12 +36,31 @@ def examine(name: str) -> list[Check]:
     found = [Check("environment", "fail", fault, "see docs/configuration.md") for fault in faults]
     if not faults:
         found = [Check("environment", "ok", f"what {name} needs, and no secret of another process")]
-    return [*found, *doctor.machine(given), *_stores(given), *_files(given), *_logins(given, name)]
+    if given.broker_url:
+        found.append(_broker(given.broker_url))
+    return [
+        *found,
+        *doctor.machine(given),
+        *_stores(given, name),
+        *_files(given),
+        *_logins(given, name),
+    ]
 
 
-def _stores(given: Settings) -> Iterator[Check]:
+def _broker(url: str) -> Check:
+    try:
+        with brokers.opened(url):
+            return Check("broker", "ok", "lets this process in")
+    except SxeError as error:
+        fix = f"correct {BROKER}, or its login and vhost in the broker"
+        return Check("broker", "fail", str(error), fix)
+
+
+def _stores(given: Settings, process: str) -> Iterator[Check]:
+    # Who answers consumers reads what others wrote, by an identity that can do no more.
+    look = doctor.readable if process == "api" else doctor.store
     for name, url in given.stores.items():
-        seen = doctor.store(name, url)
+        seen = look(name, url)
         # On one machine the row of the database is enough; here two engines may write at once.
         yield seen if seen.state == "ok" else Check(seen.name, "fail", seen.seen, seen.fix)
 

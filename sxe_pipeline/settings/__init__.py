@@ -124,6 +124,9 @@ class Settings:
     broker_url: str | None = field(default=None, repr=False)
     keyset: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    presign_secret: str | None = field(default=None, repr=False)
+    presign_url: str = ""
     provider_urls: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     apollo_sink_url: str = ""
@@ -284,6 +287,9 @@ def _read(env: Mapping[str, str], process: str | None) -> tuple[Settings, list[s
         broker_url=env.get("SXE_BROKER_URL") or None,
         keyset=env.get("SXE_KEYSET") or None,
         token=env.get("SXE_TOKEN") or None,
+        api_key=env.get("SXE_API_KEY") or None,
+        presign_secret=env.get("SXE_PRESIGN_SECRET") or None,
+        presign_url=env.get("SXE_PRESIGN_URL") or "",
         provider_urls={name: env.get(url) or at for name, (url, at, _) in PROVIDERS.items()},
         credentials={
             name: {key: env[variable] for key, variable in names.items() if env.get(variable)}

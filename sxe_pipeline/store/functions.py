@@ -14,12 +14,21 @@ from psycopg import sql as compose
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
-from sxe_pipeline.errors import BadInput, Busy, NotFound, Refused, StoreUnavailable, SxeError
+from sxe_pipeline.errors import (
+    BadInput,
+    Busy,
+    Conflict,
+    NotFound,
+    Refused,
+    StoreUnavailable,
+    SxeError,
+)
 
 _CLASSES: dict[str, type[SxeError]] = {
     "SXBAD": BadInput,
     "SXNOF": NotFound,
     "SXREF": Refused,
+    "SXCON": Conflict,
     "SXBSY": Busy,
     "40P01": Busy,
     "55P03": Busy,
@@ -77,6 +86,7 @@ def call_function(conn: psycopg.Connection, function: str, *arguments: object) -
         BadInput: What was asked for cannot be.
         NotFound: There is no such thing.
         Refused: The gate says no.
+        Conflict: Something else stands under that name, and does not change.
         Busy: Somebody else holds it; another try may help.
         StoreUnavailable: The database went away.
     """

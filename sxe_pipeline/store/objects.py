@@ -179,6 +179,17 @@ class Objects:
             source = _Source(reader, lambda: self._translated_errors(key))
             return cast(BinaryIO, io.BufferedReader(source, buffer_size=1 << 20))
 
+    def presigned(self, key: str, seconds: float) -> str | None:
+        """An address that lets its holder read one object for a while; None of a local store.
+
+        Raises:
+            StoreUnavailable: There is no identity to sign with.
+        """
+        if not isinstance(self._store, S3Store):
+            return None
+        with self._translated_errors(key):
+            return obstore.sign(self._store, "GET", _checked(key), timedelta(seconds=seconds))
+
     def delete(self, key: str) -> None:
         """Remove the object; an absent one is fine."""
         with self._translated_errors(key):

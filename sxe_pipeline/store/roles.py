@@ -33,10 +33,12 @@ _OURS = {
     "statement_timeout": f"{STATEMENT_TIMEOUT_S}s",
     "lock_timeout": f"{LOCK_TIMEOUT_S}s",
 }
-SESSION = {
-    role: _EVERYWHERE | ({"search_path": "dagster"} if role == "sxe_dagster" else _OURS)
-    for role in TIERS
+_OWN = {
+    "sxe_dagster": {"search_path": "dagster"},
+    # A consumer waits at the other end, and somebody who asks for much may not keep the others out.
+    "sxe_serve": _OURS | {"statement_timeout": "15s", "lock_timeout": "5s"},
 }
+SESSION = {role: _EVERYWHERE | _OWN.get(role, _OURS) for role in TIERS}
 """Role -> setting -> value. Statements of Dagster are Dagster's to time."""
 
 

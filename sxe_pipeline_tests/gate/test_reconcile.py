@@ -1,6 +1,7 @@
 """`sxe audit verify` compares facts with events, both ways."""
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -8,11 +9,13 @@ from psycopg.types.json import Jsonb
 
 from sxe_pipeline.audit.verify import Verification
 from sxe_pipeline.audit.verify import _check_facts as check_facts
+from sxe_pipeline.handoff import acks, consumers
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.audit.test_facts import FILE, register
 from sxe_pipeline_tests.gate.world import a_point
 
 SHA = "ab" * 32
+SAID = {"manifest_sha256": SHA, "status": "accepted", "rows_read": 0, "keys_sha256": SHA}
 BATCH = (
     "insert into handoff.batch (batch_id, contract, contract_version, market, day, state, "
     "row_count, manifest, manifest_sha256, published_at) values (repeat('1', 32), 'lead_card', "
@@ -47,7 +50,29 @@ def full(world):
             [SHA],
         )
         world.social.execute("select handoff.finish(repeat('0', 32), 'job')")
+    consume(world)
     return world.database
+
+
+def consume(world):
+    """A consumer with what it may have, and an answer to the batch that waits for it."""
+    until = datetime.now(UTC) + timedelta(days=1)
+    cho = world.tokens["cho"]
+    for name in ("acme", "beta"):
+        consumers.add(world.api, cho, name)
+        for market in ("*", "x"):
+            consumers.subscribe(world.api, cho, name, "lead_card", market=market)
+        for _ in range(2):
+            key = consumers.make_key()
+            consumers.add_key(world.api, cho, name, key, until)
+        consumers.unsubscribe(world.api, cho, name, "lead_card")
+    consumers.revoke_key(world.api, cho, key.sha256.hex())
+    acks.put(world.login("sxe_serve"), live_key(world), "0" * 32, SAID)
+    consumers.end(world.api, cho, "beta")
+
+
+def live_key(world):
+    return world.one("select key_sha256 from handoff.api_key where consumer = 'acme' limit 1")
 
 
 def test_facts_that_were_written_by_their_functions_agree_with_the_log(full):
@@ -63,11 +88,38 @@ FORGED = {
     "contact point without its event": "update contacts.contact_point set event_id = null",
     "approval without its event": "alter table gate.approval disable trigger all; "
     "update gate.approval set event_id = gen_random_uuid()",
+    "consumer without its event": "update handoff.consumer set event_id = gen_random_uuid()",
+    "ended consumer without its event": "update handoff.consumer set ended_at = now(), "
+    "ended_event_id = gen_random_uuid() where ended_at is null",
+    "subscription without its event": "update handoff.subscription set event_id = "
+    "gen_random_uuid()",
+    "ended subscription without its event": "update handoff.subscription set until = now(), "
+    "until_event_id = gen_random_uuid() where until is null",
+    "consumer key without its event": "update handoff.api_key set event_id = gen_random_uuid()",
+    "revoked consumer key without its event": "update handoff.api_key set revoked_at = now(), "
+    "revoked_event_id = gen_random_uuid() where revoked_at is null",
+    "delivery without its event": "alter table handoff.delivery disable trigger all; "
+    "update handoff.delivery set event_id = gen_random_uuid()",
+    "ack without its event": "alter table handoff.ack disable trigger all; "
+    "update handoff.ack set event_id = gen_random_uuid()",
     "budget without its event": "update gate.budget set cap = cap + 1 where market is null",
 }
 LOST = {
     "event without its batch": "alter table handoff.batch disable trigger all; "
     "delete from handoff.batch",
+    "event without its consumer": "update handoff.consumer set event_id = gen_random_uuid()",
+    "event without its ended consumer": "update handoff.consumer set ended_at = null, "
+    "ended_event_id = null",
+    "event without its subscription": "delete from handoff.subscription",
+    "event without its ended subscription": "update handoff.subscription set until = null, "
+    "until_event_id = null where until is not null and consumer = 'acme'",
+    "event without its consumer key": "delete from handoff.api_key",
+    "event without its revoked consumer key": "update handoff.api_key set revoked_at = null, "
+    "revoked_event_id = null",
+    "event without its delivery": "alter table handoff.delivery disable trigger all; "
+    "alter table handoff.ack disable trigger all; delete from handoff.ack; "
+    "delete from handoff.delivery",
+    "event without its ack": "alter table handoff.ack disable trigger all; delete from handoff.ack",
     "event without its landing file": "delete from ingest.landing_file",
     "event without its call step": "alter table gate.call_step disable trigger all; "
     "delete from gate.call_step where state = 'SETTLED'",

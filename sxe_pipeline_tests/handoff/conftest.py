@@ -1,5 +1,6 @@
 """Cards of people who do not exist, a key, and the logins that publishing needs."""
 
+import contextlib
 import datetime as dt
 import random
 from pathlib import Path
@@ -14,7 +15,11 @@ from sxe_pipeline.handoff.chain_rows import Deltas
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
+from sxe_pipeline_tests.databases import TEMPLATE, copy_of, drop
+from sxe_pipeline_tests.gate.world import World
+from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, DAY, NOW, at
+from sxe_pipeline_tests.handoff.readers import Readers
 from sxe_pipeline_tests.handoff.whole import batch_bytes, fields_and_parts, lay, withheld
 
 SEEN = dt.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=dt.UTC)
@@ -239,3 +244,43 @@ def write(contract, signer):
         return folder
 
     return batch
+
+
+@pytest.fixture(scope="module")
+def staffed(server):
+    """A database of two admins and whoever enters acknowledgements: what `readers` copies."""
+    made = copy_of(server, TEMPLATE)
+    world = World(made)
+    world.bootstrap()
+    world.person("ben", "ack")
+    world.person("ana", "request")
+    world.close()
+    yield made, world.tokens
+    drop(made)
+
+
+@pytest.fixture
+def readers(staffed):
+    """People with tokens, consumers with keys, and batches to be delivered."""
+    template, tokens = staffed
+    made = Readers(copy_of(template.state, template.name), dict(tokens))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def outbox(database):
+    """The outbox of the test's database, as its owner."""
+    with contextlib.closing(queues.Outbox(database)) as made:
+        yield made
+
+
+@pytest.fixture
+def people(database):
+    """People with tokens, of whom `cho` is an admin and `ana` is none."""
+    from sxe_pipeline_tests.gate.world import World
+
+    with contextlib.closing(World(database)) as made:
+        made.bootstrap()
+        made.person("ana", "request")
+        yield made

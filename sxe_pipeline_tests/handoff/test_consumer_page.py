@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.handoff import publish
+from sxe_pipeline.handoff import publish, reading
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.sign import Signer
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT
@@ -42,7 +42,7 @@ def folder(conn, store, contract, cards, signer, tmp_path):
     return tmp_path / "handoff" / "lead_card" / "v0" / str(done.batch_id)
 
 
-def test_every_example_in_python_runs(folder, tmp_path):
+def test_every_example_in_python_runs(folder, signer, tmp_path):
     generated = contracts_root() / "lead_card" / "generated" / "0.1.0" / "schema.json"
     names: dict = {
         "folder": folder,
@@ -65,6 +65,8 @@ def test_every_example_in_python_runs(folder, tmp_path):
     assert len(names["cards"]) == len(names["same"]) == len(names["market"]) == 20
     assert names["frame"].height == names["again"].height == 20
     assert names["bad"] == 0
+    read = reading.read(folder, signer.public_key, status="accepted")
+    assert names["ack"] == read.said
 
 
 def test_spark_reads_it(folder, tmp_path):

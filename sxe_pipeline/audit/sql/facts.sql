@@ -66,7 +66,34 @@ union all
 select 'token', event_id, principal::text, made_at, '{principal.added,principal.token_added}'
 from gate.token
 union all
-select 'suppression', event_id, card_id, added_at, '{suppression.added}' from privacy.suppression;
+select 'consumer', event_id, consumer, made_at, '{consumer.added}' from handoff.consumer
+union all
+select 'ended consumer', ended_event_id, consumer, ended_at, '{consumer.ended}'
+from handoff.consumer where ended_at is not null
+union all
+select 'subscription', event_id, consumer, since, '{subscription.added}' from handoff.subscription
+union all
+select 'ended subscription', until_event_id, consumer, until, '{subscription.ended}'
+from handoff.subscription where until is not null
+union all
+select 'consumer key', event_id, consumer, made_at, '{consumer_key.added}' from handoff.api_key
+union all
+select 'revoked consumer key', revoked_event_id, consumer, revoked_at, '{consumer_key.revoked}'
+from handoff.api_key where revoked_at is not null
+union all
+select 'delivery', event_id, consumer, delivered_at, '{delivery.made}' from handoff.delivery
+union all
+select 'ack', event_id, consumer, acked_at, '{ack.received}' from handoff.ack
+union all
+select 'suppression', event_id, card_id, added_at, '{suppression.added}' from privacy.suppression
+union all
+select 'notice', event_id, consumer::text, null, '{delivery.made}' from handoff.outbox
+union all
+select 'dead notice', dead_event_id, consumer::text, dead_at, '{notice.dead}' from handoff.outbox
+where dead_at is not null
+union all
+select 'replayed notice', replayed_event_id, consumer::text, null, '{notice.replayed}'
+from handoff.outbox where replayed_event_id is not null;
 $$;
 
 -- Counts by fact; a login that may look at the log may ask, and sees nothing else of the tables.
@@ -95,6 +122,12 @@ begin
                  ('decision', '{proposal.confirmed,proposal.rejected}'),
                  ('token', '{principal.added,principal.token_added}'),
                  ('retired key', '{key.retired}'),
+                 ('consumer', '{consumer.added}'), ('ended consumer', '{consumer.ended}'),
+                 ('subscription', '{subscription.added}'),
+                 ('ended subscription', '{subscription.ended}'),
+                 ('consumer key', '{consumer_key.added}'),
+                 ('revoked consumer key', '{consumer_key.revoked}'),
+                 ('delivery', '{delivery.made}'), ('ack', '{ack.received}'),
                  ('expired batch', '{batch.expired,contact_batch.expired}'),
                  ('deleted batch', '{batch.deleted,contact_batch.deleted}'),
                  ('suppression', '{suppression.added}')) as one (fact, kinds)
@@ -123,6 +156,13 @@ begin
                   and v.named_at <= e.recorded_at and v.version
                       = (convert_from(e.payload, 'UTF8')::jsonb #>> '{data,version}')::bigint)
       and not exists (select from ops.verdict v where v.event_id = e.event_id);
+    -- A dead notice lives again where somebody replayed it since.
+    return query
+    select 'dead notice', 0::bigint, count(*) from audit.event e
+    where e.kind = 'notice.dead' and not exists (
+        select from handoff.outbox o left join audit.event r on r.event_id = o.replayed_event_id
+        where o.event_id = (convert_from(e.payload, 'UTF8')::jsonb #>> '{data,notice}')::uuid
+          and (o.dead_event_id = e.event_id or r.recorded_at > e.recorded_at));
     -- An alias is for ever.
     return query
     select 'alias', 0::bigint, abs(

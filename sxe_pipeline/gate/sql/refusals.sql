@@ -1,4 +1,5 @@
--- Refusals carry a class of ours: SXBAD bad input, SXNOF not found, SXREF refused, SXBSY try again.
+-- Refusals carry a class of ours: SXBAD bad input, SXNOF not found, SXREF refused, SXCON another
+-- answer stands, SXBSY try again.
 --
 -- Every function that a login may run fixes its search path and runs as the owner. The ones inside are
 -- for those alone: nobody else may execute them, and without a path of their own the planner can take

@@ -36,6 +36,9 @@ begin
     on conflict (batch_id) do update set state = 'published', manifest = excluded.manifest,
         manifest_sha256 = excluded.manifest_sha256, published_at = excluded.published_at,
         published_seq = excluded.published_seq, event_id = excluded.event_id,
-        keys_sha256 = excluded.keys_sha256;
+        keys_sha256 = excluded.keys_sha256
+    returning * into b;
+    -- Whether it was answered is lost with the rest: it is due again, and the same answer is taken again.
+    perform handoff.deliver(b, 'recovery');
     return true;
 end $$;
