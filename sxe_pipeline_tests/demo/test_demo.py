@@ -106,7 +106,9 @@ def test_the_audit_is_sealed_and_whole(answer):
     verdicts = 6  # what guards found waits for the upkeep of the night
     head = 1  # of the contact tier: a sensor made it, which the mirror attests
     assert audit["waiting"] == verdicts + head
-    assert audit["attested"] == audit["events"] - verdicts > 100, "each by one materialization"
+    assert audit["attested"] == audit["events"] - verdicts - head > 100, (
+        "each by one materialization"
+    )
 
 
 def test_people_on_several_platforms_are_one_card(answer):

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from sxe_pipeline.audit import checkpoints, seal
 from sxe_pipeline.handoff import head, publish
 from sxe_pipeline.local import runs
+from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.places import TODAY, land, person
@@ -106,6 +108,19 @@ def test_a_run_that_dies_between_two_markets_makes_no_head_and_its_next_attempt_
 
     [(made, _)] = stored(place)
     assert len(made["batches"]) == 1
+
+
+def test_a_head_carries_the_newest_checkpoint_and_a_consumer_reads_it_off(published, tmp_path):
+    sealer = Signer.generate()
+    with sql.connect(published.database.dsn("sxe_sealer")) as conn:
+        seal.tick(conn, Objects((tmp_path / "audit").as_uri()), sealer)
+    assert published.run("tier1_day", TODAY).is_success
+
+    [_, (said, _)] = stored(published)
+    store = Objects(published.settings.handoff_url)
+    whole = store.get(head.key_of("lead_card", 0, said["seq"]))
+    kept = checkpoints.kept_in(whole)
+    assert checkpoints.read(kept, [sealer.public_key]).tree_size > 0
 
 
 def test_before_anything_is_published_the_sensor_rests(place):
