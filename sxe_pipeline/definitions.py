@@ -295,7 +295,7 @@ def assemble(
     from sxe_pipeline.audit import sensors as audit
     from sxe_pipeline.cards import assets as cards
     from sxe_pipeline.handoff import assets as handoff
-    from sxe_pipeline.handoff.sensors import renewed_heads
+    from sxe_pipeline.handoff import sensors as handed_over
     from sxe_pipeline.ingest import assets as ingest
     from sxe_pipeline.ingest import landing, register, sensors
     from sxe_pipeline.ops.alerts import sensors as alerts
@@ -356,9 +356,10 @@ def assemble(
             sensors.landed_files,
             ops.due_tables,
             ops.due_nights,
-            renewed_heads(HEADS, "social_dsn", lambda given: given.handoff_url),
+            handed_over.renewed_heads(HEADS, "social_dsn", lambda given: given.handoff_url),
             audit.mirrored_events,
             alerts.raised_alerts,
+            handed_over.relayed_notices("social_tier", "social_dsn"),
         ],
         schedules=[every_day, kept.nightly(kept.UPKEEP)],
         resources={
@@ -395,7 +396,7 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
     from sxe_pipeline.contacts import assets as contacts
     from sxe_pipeline.contacts import points, sensors, tier
     from sxe_pipeline.handoff import assets as handoff
-    from sxe_pipeline.handoff.sensors import renewed_heads
+    from sxe_pipeline.handoff import sensors as handed_over
 
     expired = kept.expiring(retention.CONTACT_ASSET, "contact", expire_contacts)
     held = tier.ContactTier(settings)
@@ -424,7 +425,10 @@ def assemble_contacts(settings: Settings) -> dg.Definitions:
         sensors=[
             ops.lost_runs("contact_tier", "contacts_dsn"),
             sensors.approved_requests,
-            renewed_heads(CONTACT_HEADS, "contacts_dsn", lambda given: given.contact_handoff_url),
+            handed_over.renewed_heads(
+                CONTACT_HEADS, "contacts_dsn", lambda given: given.contact_handoff_url
+            ),
+            handed_over.relayed_notices("contact_tier", "contacts_dsn"),
         ],
         schedules=[kept.nightly(kept.CONTACT_UPKEEP)],
         resources={

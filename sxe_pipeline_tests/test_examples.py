@@ -14,12 +14,13 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline import schema
-from sxe_pipeline.handoff import publish
+from sxe_pipeline.handoff import brokers, publish, relay
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import objects, sql
 from sxe_pipeline_tests.cli.terminal import LOGINS
 from sxe_pipeline_tests.gate.world import MARKET, World
+from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.handoff.conftest import card
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -88,6 +89,48 @@ def test_a_batch_is_verified_and_read(database, tmp_path):
     read = run("read_batch.py", tmp_path / "lead_card" / "v0" / str(done.batch_id), pinned)
 
     assert "x_general 2026-03-10: 12 cards, signature holds" in read.stdout
+
+
+@pytest.mark.parametrize("queue", ["rabbitmq", "redis", "postgres"])
+def test_a_consumer_hears_of_batches_and_verifies_each_from_its_notice(database, tmp_path, queue):
+    url = database.dsn("sxe_serve") if queue == "postgres" else queues.broker(queue)
+    contract, signer = schema.load("lead_card"), Signer.from_text("sxe-signing:" + "A" * 43 + "=")
+    pinned = tmp_path / "pinned.pub"
+    pinned.write_bytes(signer.public_pem())
+    with (
+        contextlib.closing(queues.Outbox(database)) as outbox,
+        sql.connect(database.dsn("sxe_social")) as conn,
+    ):
+        consumer = outbox.subscribe()
+        for n in (1, 2):
+            publish.publish(
+                conn,
+                objects.Objects(tmp_path.as_uri()),
+                contract=contract,
+                batch_key=BatchKey("x_general", dt.date(2026, 3, 9 + n)),
+                rows=pa.Table.from_pylist(
+                    [card(number, 1, "x_general") for number in range(n)], schema=contract.arrow()
+                ),
+                signer=signer,
+                actor="test",
+                now=dt.datetime(2026, 3, 11, tzinfo=dt.UTC),
+            )
+        if queue != "postgres":
+            with brokers.opened(url) as broker:
+                relay.relay(conn, broker)
+        outbox.key(consumer, text="sesame")
+
+        read = [
+            run("read_queue.py", url, consumer, tmp_path, pinned, CONSUMER_KEY="sesame").stdout
+            for _ in range(2)
+        ]
+
+        assert outbox.rows() == [True, True]
+    assert read == [
+        "1: x_general 2026-03-10, 1 rows, signature holds\n"
+        "2: x_general 2026-03-11, 2 rows, signature holds\n",
+        "",
+    ]
 
 
 def test_one_asks_and_another_approves(database, tmp_path):

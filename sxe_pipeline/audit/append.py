@@ -43,6 +43,8 @@ KINDS = MappingProxyType(
         "consumer_key.revoked": "audit/events",
         "delivery.made": "audit/events",
         "ack.received": "audit/events",
+        "notice.dead": "audit/events",
+        "notice.replayed": "audit/events",
         "candidates.written": "cards/enrichment_candidates",
         "request.submitted": "contacts/contact_points",
         "request.approved": "contacts/contact_points",

@@ -16,6 +16,7 @@ from sxe_pipeline import contracts_root, settings
 from sxe_pipeline.cli import acks, progress
 from sxe_pipeline.cli.addresses import Address
 from sxe_pipeline.cli.logins import api_connection
+from sxe_pipeline.cli.notices import replay
 from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, table
 from sxe_pipeline.errors import BadInput
 
@@ -30,6 +31,7 @@ def batch() -> None:
 
 batch.add_command(acks.batch_ack)
 batch.add_command(acks.batch_status)
+batch.add_command(replay)
 
 
 @batch.command("list")

@@ -8,11 +8,16 @@ from pathlib import Path
 import click
 
 from sxe_pipeline import settings
+from sxe_pipeline.cli.logins import logged_in
+from sxe_pipeline.errors import BadInput
 
 
 @click.command()
 @click.argument(
-    "kinds", nargs=-1, required=True, type=click.Choice(["social", "contact", "daemon", "seal"])
+    "kinds",
+    nargs=-1,
+    required=True,
+    type=click.Choice(["social", "contact", "daemon", "seal", "relay", "contact_relay"]),
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Of the code server.")
 @click.option("--port", default=0, help="Of the code server; default 4001 social, 4002 contact.")
@@ -25,7 +30,7 @@ from sxe_pipeline import settings
     help="Where the daemon finds the code servers; default: the shipped workspace.yaml.",
 )
 @click.option("--grace", default=570, show_default=True, help="Seconds that the end may take.")
-@click.option("--once", is_flag=True, help="Do what waits, then end (seal).")
+@click.option("--once", is_flag=True, help="Of seal or a relay: do what is due, and end.")
 def worker(
     kinds: tuple[str, ...],
     host: str,
@@ -35,29 +40,56 @@ def worker(
     grace: int,
     once: bool,
 ) -> None:
-    """The process of a container: a tier's code server, the daemon, or both; or who seals.
+    """The process of a container: a tier's code server, the daemon, or both; or one duty alone.
 
-    Told by the environment alone; needs a database of its own, but for `seal`, which also seals
-    the log of an embedded one. SIGTERM drains it.
+    `seal` seals the audit log; `relay` and `contact_relay` send a tier's notices to its broker,
+    where no Dagster does. Told by the environment alone; all but these need a database of their
+    own. SIGTERM drains it.
     """
-    from sxe_pipeline.errors import BadInput
-    from sxe_pipeline.local import sealer
     from sxe_pipeline.local import worker as processes
 
-    given = settings.load(process=processes.process_of(kinds))
-    if once and "seal" not in kinds:
-        raise BadInput("--once is of `sxe worker seal`; the others end by SIGTERM")
+    process = processes.process_of(kinds)
+    given = settings.load(process=process)
+    if process == "seal":
+        _seal(given, health_port, once=once)
+        return
+    if process in processes.RELAYS:
+        _relay(processes.RELAYS[process], health_port, once=once)
+        return
     if once:
-        click.echo(sealer.once(given).sentence())
-        return
-    if "seal" in kinds:
-        sealer.run(
-            given,
-            health_host=processes.Where().health_host,
-            health_port=health_port,
-            say=lambda text: click.echo(text, err=True),
-        )
-        return
+        raise BadInput("--once is of seal or a relay; the others run until they are ended")
     where = processes.Where(host=host, port=port, health_port=health_port, workspace=workspace)
     say = click.echo
     processes.run(given, kinds, where=where, grace_s=grace, say=lambda text: say(text, err=True))
+
+
+def _seal(given: settings.Settings, health_port: int, *, once: bool) -> None:
+    from sxe_pipeline.local import sealer, worker
+
+    if once:
+        click.echo(sealer.once(given).sentence())
+        return
+    sealer.run(
+        given,
+        health_host=worker.Where().health_host,
+        health_port=health_port,
+        say=lambda text: click.echo(text, err=True),
+    )
+
+
+def _relay(tier: str, health_port: int, *, once: bool) -> None:
+    from sxe_pipeline.handoff import relay
+    from sxe_pipeline.local import relaying, worker
+
+    login = f"{tier}_dsn"
+    with logged_in(tier) as given:
+        if once:
+            click.echo(relay.run_pass(given, login))
+            return
+        relaying.run(
+            given,
+            login,
+            health_host=worker.Where().health_host,
+            health_port=health_port,
+            say=lambda text: click.echo(text, err=True),
+        )

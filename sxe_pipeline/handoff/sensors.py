@@ -1,6 +1,7 @@
-"""The background task of the handoff: a head of each contract that is true, put and not run out.
+"""The background tasks of the handoff: heads that are true and not run out, notices that are sent.
 
-Here: a tick of bounded work for the process of one tier. What a head lists is `heads`'s.
+Here: ticks of bounded work for the process of one tier. What a head lists is `heads`'s, the order
+of notices `relay`'s.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import dagster as dg
 import psycopg
 
 from sxe_pipeline import face
-from sxe_pipeline.handoff import heads, record
+from sxe_pipeline.handoff import heads, record, relay
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
@@ -59,3 +60,26 @@ def renewed_heads(name: str, login: str, store: Callable[[Settings], str]) -> dg
         return dg.SkipReason(heads.sentence(done))
 
     return renewed
+
+
+def relayed_notices(location: str, login: str) -> dg.SensorDefinition:
+    """The sensor that sends what the outbox of a tier holds to its broker.
+
+    Args:
+        location: The code location whose sensor it is.
+        login: Of its tier: it relays its own contracts alone.
+    """
+
+    @dg.sensor(
+        name=f"relayed_{location}_notices",
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells the broker which batches were published, in order and at least once.",
+    )
+    @face.speaking_dagster
+    def relayed(
+        context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
+    ) -> dg.SkipReason:
+        return dg.SkipReason(relay.run_pass(settings, login))
+
+    return relayed

@@ -232,7 +232,7 @@ def _opened(files: _Files, name: str) -> BinaryIO:
     raise Tampered(f"{name} is listed in the manifest and missing; do not use the batch")
 
 
-def _refuse_expired(files: Files, batch_id: str, public_key: Ed25519PublicKey) -> None:
+def _refuse_expired(files: _Files, batch_id: str, public_key: Ed25519PublicKey) -> None:
     if expired.NAME not in files.names():
         return
     with files.open(expired.NAME) as stream:
@@ -243,7 +243,7 @@ def _refuse_expired(files: Files, batch_id: str, public_key: Ed25519PublicKey) -
     )
 
 
-def _only_listed(files: Files, fields: dict[str, Any]) -> None:
+def _only_listed(files: _Files, fields: dict[str, Any]) -> None:
     listed = {entry["name"] for entry in fields["files"]}
     known = listed | {str(f) for name in listed for f in PurePosixPath(name).parents}
     known.add(manifest.NAME)

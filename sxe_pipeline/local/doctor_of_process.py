@@ -13,13 +13,13 @@ import psycopg
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import SxeError
-from sxe_pipeline.handoff import record
+from sxe_pipeline.handoff import brokers, record
 from sxe_pipeline.local import attach, doctor
 from sxe_pipeline.local.doctor import Check
 from sxe_pipeline.ops import periods
 from sxe_pipeline.privacy import policy
 from sxe_pipeline.settings import DATABASES, Settings
-from sxe_pipeline.settings.variables import PROCESSES
+from sxe_pipeline.settings.variables import BROKER, PROCESSES
 from sxe_pipeline.store import key_files, roles, sql
 
 _TIERS = {"social": "social_dsn", "contact": "contacts_dsn"}
@@ -36,6 +36,8 @@ def examine(name: str) -> list[Check]:
     found = [Check("environment", "fail", fault, "see docs/configuration.md") for fault in faults]
     if not faults:
         found = [Check("environment", "ok", f"what {name} needs, and no secret of another process")]
+    if given.broker_url:
+        found.append(_broker(given.broker_url))
     return [
         *found,
         *doctor.machine(given),
@@ -43,6 +45,15 @@ def examine(name: str) -> list[Check]:
         *_files(given),
         *_logins(given, name),
     ]
+
+
+def _broker(url: str) -> Check:
+    try:
+        with brokers.opened(url):
+            return Check("broker", "ok", "lets this process in")
+    except SxeError as error:
+        fix = f"correct {BROKER}, or its login and vhost in the broker"
+        return Check("broker", "fail", str(error), fix)
 
 
 def _stores(given: Settings, process: str) -> Iterator[Check]:

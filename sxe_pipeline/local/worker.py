@@ -25,6 +25,8 @@ from sxe_pipeline.settings.variables import PROCESSES
 from sxe_pipeline.store import sql
 
 KINDS = ("social", "contact", "daemon")
+RELAYS = {"relay": "social", "contact_relay": "contacts"}
+"""Kinds that need no Dagster (`relaying`), with the login of their tier."""
 PORTS = {"social": 4001, "contact": 4002}
 """Where `deploy/workspace.yaml` looks for the code servers."""
 GRACE_S = 570
@@ -51,12 +53,13 @@ def process_of(kinds: Collection[str]) -> str:
     Raises:
         BadInput: No kind, or two tiers in one process, or something beside contact data or seals.
     """
-    if "seal" in kinds and len(set(kinds)) > 1:
-        raise BadInput("who seals shares its container with nothing that could be sealed over")
-    if "contact" in kinds and len(set(kinds)) > 1:
-        raise BadInput("the contact tier shares its container with nothing: give it one of its own")
+    if len(set(kinds)) > 1 and (alone := {"contact", "seal", *RELAYS} & set(kinds)):
+        raise BadInput(
+            f"{' and '.join(sorted(alone))} shares its container with nothing: give it one of its "
+            "own"
+        )
     if not kinds:
-        raise BadInput(f"name what is to run: {', '.join(KINDS)}, or seal alone")
+        raise BadInput(f"name what is to run: {', '.join((*KINDS, 'seal', *RELAYS))}")
     return next((kind for kind in kinds if kind in PROCESSES), "web")
 
 

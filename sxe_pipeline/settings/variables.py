@@ -64,6 +64,9 @@ PACE = {
 }
 """Field of `settings.Pace` -> environment variable."""
 
+BROKER = "SXE_BROKER_URL"
+"""The broker of one tier, with its vhost and login."""
+
 ALERT_WEBHOOK = "SXE_ALERT_WEBHOOK_URL"
 """Where alerts are sent; whoever knows the address may write there, so it is a secret."""
 
@@ -89,7 +92,7 @@ SECRETS = {
     ALERT_WEBHOOK,
     "SXE_SIGNING_KEY",
     "SXE_AUDIT_SIGNING_KEY",
-    "SXE_BROKER_URL",
+    BROKER,
     "SXE_KEYSET",
     "SXE_TOKEN",
     "SXE_API_KEY",
@@ -158,7 +161,7 @@ PROCESSES = {
             *(STORES[name][0] for name in ("landing_url", "tier1_url", "handoff_url")),
             "SXE_SIGNING_KEY",
         ),
-        (ALERT_WEBHOOK, STORES["run_log_url"][0], "SXE_BROKER_URL"),
+        (ALERT_WEBHOOK, STORES["run_log_url"][0], BROKER),
     ),
     "contact": Process(
         "sxe_contacts",
@@ -167,7 +170,7 @@ PROCESSES = {
             STORES["contact_handoff_url"][0],
             *("SXE_KEYSET", "SXE_SIGNING_KEY"),
         ),
-        (*CREDENTIALS, "SXE_BROKER_URL", "SXE_PRESIGN_SECRET"),
+        (*CREDENTIALS, BROKER, "SXE_PRESIGN_SECRET"),
     ),
     "seal": Process(
         "sxe_sealer",
@@ -178,6 +181,8 @@ PROCESSES = {
         (DATABASES["serve_dsn"], STORES["handoff_url"][0]),
         ("SXE_PRESIGN_SECRET",),
     ),
+    "relay": Process("sxe_social", (DATABASES["social_dsn"], BROKER)),
+    "contact_relay": Process("sxe_contacts", (DATABASES["contacts_dsn"], BROKER)),
     "web": Process("sxe_dagster", (DATABASES["dagster_dsn"],)),
 }
 """The processes of a deployment. `web` is Dagster's webserver and its daemon."""
@@ -202,6 +207,7 @@ def unfit(environment: Mapping[str, str], process: Process | None = None) -> Ite
     given = {name: value for name, value in environment.items() if value}
     yield from misspelt(environment)
     yield from _unencrypted(given)
+    yield from _overheard_broker(given.get(BROKER, ""))
     yield from _local(given)
     yield from _shared(given)
     if process:
@@ -262,6 +268,12 @@ def _unencrypted(given: Mapping[str, str]) -> Iterator[str]:
         url = parts_of(given[name])
         if url is None or (url[0] != "https" and not is_loopback(url[1])):
             yield f"{name} does without TLS; begin it with https://"
+
+
+def _overheard_broker(url: str) -> Iterator[str]:
+    scheme, host = parts_of(url) or ("", None)
+    if url and scheme not in ("amqps", "rediss") and not is_loopback(host):
+        yield f"{BROKER} does without TLS; begin it with amqps:// or rediss://"
 
 
 def _local(given: Mapping[str, str]) -> Iterator[str]:

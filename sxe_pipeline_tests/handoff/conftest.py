@@ -1,5 +1,6 @@
 """Cards of people who do not exist, a key, and the logins that publishing needs."""
 
+import contextlib
 import datetime as dt
 import random
 from pathlib import Path
@@ -16,6 +17,7 @@ from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.databases import TEMPLATE, copy_of, drop
 from sxe_pipeline_tests.gate.world import World
+from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, DAY, NOW, at
 from sxe_pipeline_tests.handoff.readers import Readers
 from sxe_pipeline_tests.handoff.whole import batch_bytes, fields_and_parts, lay, withheld
@@ -264,3 +266,21 @@ def readers(staffed):
     made = Readers(copy_of(template.state, template.name), dict(tokens))
     yield made
     made.close()
+
+
+@pytest.fixture
+def outbox(database):
+    """The outbox of the test's database, as its owner."""
+    with contextlib.closing(queues.Outbox(database)) as made:
+        yield made
+
+
+@pytest.fixture
+def people(database):
+    """People with tokens, of whom `cho` is an admin and `ana` is none."""
+    from sxe_pipeline_tests.gate.world import World
+
+    with contextlib.closing(World(database)) as made:
+        made.bootstrap()
+        made.person("ana", "request")
+        yield made

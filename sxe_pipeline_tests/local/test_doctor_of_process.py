@@ -1,4 +1,4 @@
-"""Twenty-five ways to set a deployment up wrongly, each named by the doctor of that process.
+"""Twenty-seven ways to set a deployment up wrongly, each named by the doctor of that process.
 
 A managed database (TLS, a pooler, no superuser) and object storage on a socket. It needs packages
 of the system and skips where they are missing.
@@ -17,6 +17,7 @@ from sxe_pipeline.cli import main
 from sxe_pipeline.handoff import record
 from sxe_pipeline.settings import variables
 from sxe_pipeline.store import migrate, roles, sql
+from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.local import buckets
 
 SOCIAL, CONTACT = (sign.Signer.generate() for _ in range(2))
@@ -64,6 +65,16 @@ class Deployment:
             | {
                 "SXE_SERVE_DATABASE_URL": urls["SXE_SERVE_DATABASE_URL"],
                 "SXE_HANDOFF_STORE_URL": "s3://handoff",
+            },
+            "relay": common
+            | {
+                "SXE_SOCIAL_DATABASE_URL": urls["SXE_SOCIAL_DATABASE_URL"],
+                "SXE_BROKER_URL": queues.URLS["rabbitmq"],
+            },
+            "contact_relay": common
+            | {
+                "SXE_CONTACTS_DATABASE_URL": urls["SXE_CONTACTS_DATABASE_URL"],
+                "SXE_BROKER_URL": queues.URLS["redis"],
             },
             "web": common | {"DAGSTER_DATABASE_URL": urls["DAGSTER_DATABASE_URL"]},
         }
@@ -123,6 +134,9 @@ def deployed(service, tmp_path_factory):
 
 @pytest.mark.parametrize("process", variables.PROCESSES)
 def test_d05_a_sound_process_is_green(deployed, process):
+    if needed := {"relay": "rabbitmq", "contact_relay": "redis"}.get(process):
+        queues.broker(needed)
+
     code, rows = deployed.examine(process)
 
     assert [row for row in rows if row["state"] != "ok" and row["check"] != "disk"] == []
@@ -149,6 +163,18 @@ WRONG = [
     ("a login is not set", "social", {SOCIAL_URL: None}, "SXE_SOCIAL_DATABASE_URL is not set"),
     ("logins swapped", "social", {SOCIAL_URL: pooled("sxe_api")}, "logs in as sxe_api"),
     ("the login of another tier", "contact", {SOCIAL_URL: "x"}, "belongs to another process"),
+    (
+        "no broker there",
+        "relay",
+        {"SXE_BROKER_URL": "amqp://u:p@localhost:1//"},
+        "cannot be reached",
+    ),
+    (
+        "a broker of another kind",
+        "relay",
+        {"SXE_BROKER_URL": "kafka://localhost"},
+        "must start with",
+    ),
     ("a superuser", "migrate", {"SXE_ADMIN_DATABASE_URL": pooled("postgres")}, "is a superuser"),
     ("no sslmode", "social", {SOCIAL_URL: edited(SOCIAL_URL, "sslmode=verify-full&", "")}, "TLS"),
     (

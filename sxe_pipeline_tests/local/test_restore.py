@@ -57,6 +57,13 @@ def backup_of(place):
     return databases.copy_of(place.database.state, place.database.name)
 
 
+TOLD = (
+    "select kind, remove_count, keys_sha256, batch_id from handoff.batch "
+    "where state = 'published' order by day"
+)
+"""What the database knows of a batch; the proof of reading it stands in no manifest."""
+
+
 @pytest.fixture
 def world(place):
     made = World(place.database)
@@ -77,9 +84,10 @@ def test_k01_a_backup_that_is_restored_pays_and_publishes_nothing_until_two_pers
         suppression.suppress(conn, world.tokens["cho"], known["id:" + person(3)["id"]], "asked")
     assert day_of_work(place, TODAY, person(5), name="more.json").is_success
     known = cards(place)
-    published = place.batches()
-    heads = place.rows(HEADS)
+    published, told = place.batches(), place.rows(TOLD)
     assert [day for _, day, _ in published] == [YESTERDAY, TODAY]
+    assert [kind for kind, *_ in told] == ["full", "delta"]
+    heads = place.rows(HEADS)
     assert len(heads) == 2
 
     restored = moved(place, backup, monkeypatch)
@@ -98,7 +106,7 @@ def test_k01_a_backup_that_is_restored_pays_and_publishes_nothing_until_two_pers
     assert restored.rows("select count(*) from social.card") == [(2,)]
     for _ in range(2):  # it may be done again
         recovery.bring_back(restored.settings, loaded, is_dry_run=False)
-    assert restored.batches() == published
+    assert (restored.batches(), restored.rows(TOLD)) == (published, told)
     assert restored.rows(HEADS) == heads
     with sql.connect(backup.dsn("sxe_api")) as api:
         content = call_function(api, "ops.seen_now", seen.counts)

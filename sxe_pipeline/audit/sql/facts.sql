@@ -85,7 +85,15 @@ select 'delivery', event_id, consumer, delivered_at, '{delivery.made}' from hand
 union all
 select 'ack', event_id, consumer, acked_at, '{ack.received}' from handoff.ack
 union all
-select 'suppression', event_id, card_id, added_at, '{suppression.added}' from privacy.suppression;
+select 'suppression', event_id, card_id, added_at, '{suppression.added}' from privacy.suppression
+union all
+select 'notice', event_id, consumer::text, null, '{delivery.made}' from handoff.outbox
+union all
+select 'dead notice', dead_event_id, consumer::text, dead_at, '{notice.dead}' from handoff.outbox
+where dead_at is not null
+union all
+select 'replayed notice', replayed_event_id, consumer::text, null, '{notice.replayed}'
+from handoff.outbox where replayed_event_id is not null;
 $$;
 
 -- Counts by fact; a login that may look at the log may ask, and sees nothing else of the tables.
@@ -148,6 +156,13 @@ begin
                   and v.named_at <= e.recorded_at and v.version
                       = (convert_from(e.payload, 'UTF8')::jsonb #>> '{data,version}')::bigint)
       and not exists (select from ops.verdict v where v.event_id = e.event_id);
+    -- A dead notice lives again where somebody replayed it since.
+    return query
+    select 'dead notice', 0::bigint, count(*) from audit.event e
+    where e.kind = 'notice.dead' and not exists (
+        select from handoff.outbox o left join audit.event r on r.event_id = o.replayed_event_id
+        where o.event_id = (convert_from(e.payload, 'UTF8')::jsonb #>> '{data,notice}')::uuid
+          and (o.dead_event_id = e.event_id or r.recorded_at > e.recorded_at));
     -- An alias is for ever.
     return query
     select 'alias', 0::bigint, abs(

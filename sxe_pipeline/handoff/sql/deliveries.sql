@@ -37,11 +37,3 @@ begin
     end if;
     return true;
 end $$;
-
--- What a queue says of a batch: where it is and what proves it, no row of it.
-create or replace function handoff.notice(_b handoff.batch, _event uuid) returns jsonb
-language sql stable as $$
-    select jsonb_build_object('batch_id', _b.batch_id, 'contract', _b.contract,
-        'contract_version', _b.contract_version, 'manifest_sha256', _b.manifest_sha256,
-        'published_seq', _b.published_seq, 'row_count', _b.row_count);
-$$;

@@ -36,3 +36,11 @@ grant execute on function
     to sxe_serve;
 -- The contact service lends addresses of its files to the API, to keys that see their batch.
 grant execute on function handoff.served_batch(bytea, text) to sxe_contacts;
+grant execute on function
+    handoff.open_notices(int), handoff.mark_sent(bigint[]), handoff.put_off(bigint, text, text)
+    to sxe_social, sxe_contacts;
+grant execute on function handoff.count_notices() to sxe_social, sxe_contacts, sxe_api;
+grant execute on function handoff.dead_notices() to sxe_social;
+grant execute on function handoff.replay_notices(text, text, text, bigint) to sxe_api;
+grant execute on function
+    handoff.take_notices(bytea, int, int), handoff.done_notice(bytea, uuid) to sxe_serve;

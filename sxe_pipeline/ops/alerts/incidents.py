@@ -14,6 +14,7 @@ from sxe_pipeline.audit import seal
 
 RUN_FAILED, WORK_RED, STALE, CHECK_FAILED = "run_failed", "work_red", "stale", "check_failed"
 UNSEALED = "unsealed"
+NOTICE_DEAD = "notice_dead"
 
 RUNBOOKS = {
     RUN_FAILED: "docs/runbooks/run-failed.md",
@@ -21,6 +22,7 @@ RUNBOOKS = {
     STALE: "docs/runbooks/stale.md",
     CHECK_FAILED: "docs/runbooks/check-failed.md",
     UNSEALED: "docs/runbooks/seals.md",
+    NOTICE_DEAD: "docs/runbooks/notice-dead.md",
 }
 """Kind of incident -> the page that says what to do."""
 
@@ -79,6 +81,12 @@ def unsealed(conn: psycopg.Connection) -> list[Incident]:
         [seal.LATE],
     ).fetchone()
     return [Incident(UNSEALED, "audit log", row[0])] if row else []
+
+
+def dead_notices(conn: psycopg.Connection) -> list[Incident]:
+    """Consumers and contracts of which a notice could not be sent, of both tiers."""
+    found = conn.execute("select * from handoff.dead_notices()")
+    return [Incident(NOTICE_DEAD, f"{consumer} {contract}", at) for consumer, contract, at in found]
 
 
 def late(

@@ -29,7 +29,7 @@ _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 def raised_alerts(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SkipReason:
-    """Failed runs, red or stuck work, failing checks, days without a success, no seals."""
+    """Failed runs, red or stuck work, failing checks, dead notices, silent days, no seals."""
     url = settings.alert_url
     if url is None:
         return dg.SkipReason(f"nobody is told: {ALERT_WEBHOOK} is not set")
@@ -44,6 +44,7 @@ def raised_alerts(
             *failing,
             *incidents.red_work(conn),
             *incidents.unsealed(conn),
+            *incidents.dead_notices(conn),
             *incidents.late(
                 conn, DAY, INTAKE, _last_success(instance, DAY), settings.first_day or FIRST_DAY
             ),

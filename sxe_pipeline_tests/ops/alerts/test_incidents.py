@@ -1,5 +1,6 @@
 """An incident is said once, and once more when it is over."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from sxe_pipeline.ops.alerts import incidents, webhook
 from sxe_pipeline.ops.alerts.incidents import Incident
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.databases import as_owner
+from sxe_pipeline_tests.handoff.queues import Outbox
 
 AGO = datetime(2031, 2, 1, 3, tzinfo=UTC)
 FAILED = Incident("run_failed", "tier1_day", AGO, "run-1")
@@ -205,3 +207,20 @@ def test_every_kind_names_a_page_that_exists():
     root = Path(__file__).parents[3]
 
     assert [page for page in incidents.RUNBOOKS.values() if not (root / page).is_file()] == []
+
+
+def test_a_notice_that_nobody_can_be_told_is_an_incident_until_it_is_told_again(conn, database):
+    with contextlib.closing(Outbox(database)) as outbox:
+        outbox.subscribe("acme")
+        outbox.fill(2, "acme")
+        none = incidents.dead_notices(conn)
+        outbox.owner(
+            "update handoff.outbox set dead_at = '2031-02-03T04:05Z', "
+            "dead_event_id = gen_random_uuid()"
+        )
+        since = datetime(2031, 2, 3, 4, 5, tzinfo=UTC)
+
+        found = incidents.dead_notices(conn)
+
+    assert none == []
+    assert found == [Incident("notice_dead", "acme lead_card", since)]
