@@ -104,6 +104,7 @@ def lead_card_batches(
         rows, signer = ready_cards(conn, settings), record.signer_of(conn, settings)
         full_every = periods.load(settings.retention_file).full_every
         deltas = Deltas(gone_cards(conn, settings), full_every)
+        checkpoint = audit.newest_checkpoint(conn)
         conn.commit()
         heads.begin(conn, contract.id, run_lease.run_id)
         outcomes = day_batches.publish_day(
@@ -126,6 +127,7 @@ def lead_card_batches(
             actor=actor,
             now=datetime.now(UTC),
             unchanged={o.market: o.day for o in outcomes if o.state == "unchanged"},
+            checkpoint=checkpoint,
         )
         for day in days:
             work.finish(conn, work.NIGHT, day.isoformat())

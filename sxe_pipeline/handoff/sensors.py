@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import psycopg
 
-from sxe_pipeline import face
+from sxe_pipeline import audit, face
 from sxe_pipeline.handoff import heads, record, relay
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import sql
@@ -45,6 +45,7 @@ def renewed_heads(name: str, login: str, store: Callable[[Settings], str]) -> dg
             if not heads.published(conn):
                 return dg.SkipReason("nothing is published yet")
             signer = record.signer_of(conn, settings)
+            checkpoint = audit.newest_checkpoint(conn)
             conn.commit()
             done = list(
                 heads.renew(
@@ -53,6 +54,7 @@ def renewed_heads(name: str, login: str, store: Callable[[Settings], str]) -> dg
                     signer=signer,
                     actor=name,
                     now=datetime.now(UTC),
+                    checkpoint=checkpoint,
                 )
             )
             if any(each.is_new for each in done):
