@@ -163,9 +163,9 @@ class Place:
         """The login that sees everything."""
         return postgres.dsn(self.database.state, "postgres", self.database.name)
 
-    def batches(self):
+    def batches(self, contract="lead_card"):
         """What was published."""
         return self.rows(
             "select market, day, row_count from handoff.batch "
-            "where state = 'published' order by day"
+            f"where state = 'published' and contract = '{contract}' order by day"
         )

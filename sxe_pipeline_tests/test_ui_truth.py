@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from sxe_pipeline import audit, definitions, face
-from sxe_pipeline.audit import mirror
+from sxe_pipeline import audit, definitions, face, sign
+from sxe_pipeline.audit import checkpoints, mirror, seal
+from sxe_pipeline.audit.verify import verify
 from sxe_pipeline.ingest import landing, register
 from sxe_pipeline.local import variables
 from sxe_pipeline.social import observe
 from sxe_pipeline.store import sql
+from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.places import TODAY, land, person
 
 FIVE = [TODAY - timedelta(days=n) for n in (5, 4, 3, 2, 1)]
@@ -189,11 +191,40 @@ def test_a_day_shows_its_batches_with_the_way_to_each_manifest(place):
     run = place.run("tier1_day", FIVE[-1])
 
     assert run.is_success, run.failure
-    of_batch, shown = materialized(place, "handoff/lead_card_batches")[FIVE[-1].isoformat()]
+    *each, shown = materialized(place, "handoff/lead_card_batches")[FIVE[-1].isoformat()]
     [batch] = shown["sxe/batches"].records
     assert shown["sxe/audit_events"] == 0, "the batch answers for its events itself, and before"
-    assert of_batch["sxe/audit_kinds"] == {"batch.building": 1, "batch.published": 1}
-    assert of_batch["sxe/audit_subjects"] == [batch.data["batch_id"]]
+    said = [(one["sxe/audit_subjects"], one["sxe/audit_kinds"]) for one in each]
+    assert ([batch.data["batch_id"]], {"batch.building": 1, "batch.published": 1}) in said
+    of_each = ["batch.published", "head.made"]
+    assert sorted(max(kinds) for _, kinds in said) == sorted(of_each * 2), "cards and pools"
     assert (shown["sxe/published"], shown["sxe/rows"]) == (1, 5)
     assert batch.data["batch_id"] in shown["sxe/manifests"]
     assert (place.settings.home / "handoff" / shown["sxe/manifests"]).is_file()
+
+
+def test_u9_each_head_carries_the_newest_checkpoint_and_each_follows_from_the_one_before(place):
+    signer, store = sign.Signer.generate(), Objects(place.settings.audit_url)
+    for number, day in enumerate(FIVE[:2]):
+        land(place.settings.home, day, [person(10 * number + n) for n in range(5)])
+        place.run("tier1_intake", day)
+        with sql.connect(place.database.dsn("sxe_sealer")) as sealer:
+            sealer.autocommit = True
+            seal.tick(sealer, store, signer)
+        assert place.run("tier1_day", day).is_success
+
+    heads = place.rows("select bytes from handoff.head where contract = 'lead_card' order by seq")
+    first, second = (
+        checkpoints.read(checkpoints.kept_in(head), [signer.public_key]) for (head,) in heads
+    )
+
+    assert (first.seal_no, second.seal_no) == (1, 2)
+    assert second.prev_seal_hash == first.seal_hash
+    with sql.connect(place.database.dsn("sxe_api")) as reader:
+        seen = verify(
+            reader,
+            lambda names: face.materializations(place.instance, names),
+            public_keys=[signer.public_key],
+            kept=[first, second],
+        )
+    assert (seen.findings, seen.witnessed) == ({}, 2)
