@@ -105,6 +105,7 @@ def _api(given: Settings) -> Iterator[str]:
     dsn = given.serve_dsn
     login = {DATABASES["serve_dsn"]: dsn} if dsn else {}
     log = given.home / "serve.log"
+    log.touch(mode=0o600)
     with log.open("w") as out:
         child = subprocess.Popen(
             [sys.executable, "-m", "sxe_pipeline.cli", "serve", "--port", str(port)],
