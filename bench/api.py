@@ -50,7 +50,7 @@ def prepared(state, store):
     world.bootstrap()
     people = Readers(world.database, world.tokens)
     site = Site(people, Signer.generate(), free_port(), Objects(store.as_uri()))
-    contract = schema.load("lead_card", "0.1.0")
+    contract = schema.load("lead_card", "1.0.0")
     rows = [card(number, 1, "x_general") for number in range(CARDS)]
     batch = site.publish(pa.Table.from_pylist(rows, schema=contract.arrow()))
     key = site.key(consumer="bench")

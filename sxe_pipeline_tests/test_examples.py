@@ -86,7 +86,7 @@ def test_a_batch_is_verified_and_read(database, tmp_path):
     pinned = tmp_path / "pinned.pub"
     pinned.write_bytes(signer.public_pem())
 
-    read = run("read_batch.py", tmp_path / "lead_card" / "v0" / str(done.batch_id), pinned)
+    read = run("read_batch.py", tmp_path / "lead_card" / "v1" / str(done.batch_id), pinned)
 
     assert "x_general 2026-03-10: 12 cards, signature holds" in read.stdout
 

@@ -124,14 +124,14 @@ def test_a_day_on_buckets_is_a_verified_batch(bucket, place, tmp_path):
         ).fetchall()
     assert cards.num_rows == 8
     assert [rows for _, rows in batches] == [8]
-    prefix = verify.Prefix(objects.Objects(given.handoff_url), f"lead_card/v0/{batches[0][0]}")
+    prefix = verify.Prefix(objects.Objects(given.handoff_url), f"lead_card/v1/{batches[0][0]}")
     seen = verify.verify(prefix, key_files.of_settings(given).public_key)
     assert seen.row_count == 8
     pulled = pull.pull(
         sources.store_of(str(given.handoff_url), [given.handoff_url]),
         key_files.of_settings(given).public_key,
         contract="lead_card",
-        major=0,
+        major=1,
         into=tmp_path / "mine",
         now=datetime.now(UTC),
     )

@@ -90,7 +90,7 @@ def test_the_installed_wheel_runs_the_demo(installed):
 def test_the_wheel_holds_what_it_needs_and_no_test(installed):
     package = next((installed / "env" / "lib").glob("python*/site-packages/sxe_pipeline"))
 
-    assert (package / "contracts" / "lead_card" / "0.1.0.odcs.yaml").is_file()
+    assert (package / "contracts" / "lead_card" / "1.0.0.odcs.yaml").is_file()
     assert (package / "dagster.yaml").is_file()
     assert list((package / "store" / "versions").rglob("*.sql"))
     assert not (package.parent / "sxe_pipeline_tests").exists()

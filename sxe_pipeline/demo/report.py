@@ -305,7 +305,7 @@ class Report:
             yield f"    SXE_HOME={self.home} {program()} enrich receipt {request_id}"
         if self.read.cards:
             one = self.read.cards[0]["batch_id"]
-            yield f"    {program()} batch verify {self.home}/handoff/lead_card/v0/{one} \\"
+            yield f"    {program()} batch verify {self.home}/handoff/lead_card/v1/{one} \\"
             yield f"        --key {self.home}/keys/signing.pub"
         yield '    make demo INPUT="DIR"                 the same on your own landing folder'
 

@@ -61,7 +61,7 @@ def load(contract_id: str, version: str | None = None, root: Path | None = None)
 
     Args:
         contract_id: Such as 'lead_card'.
-        version: Such as '0.1.0'; None is the newest.
+        version: Such as '1.0.0'; None is the newest.
         root: The contracts folder; None is the one that came with the package.
 
     Raises:
@@ -69,7 +69,7 @@ def load(contract_id: str, version: str | None = None, root: Path | None = None)
         BadConfig: The file is no contract that everything else can be generated from.
 
     Example:
-        >>> load("lead_card", "0.1.0").key
+        >>> load("lead_card", "1.0.0").key
         ('card_id',)
     """
     folder = contracts_root() if root is None else root
@@ -103,7 +103,7 @@ def _parsed(data: bytes, file: Path) -> Contract:
     except bad as error:
         raise BadConfig(
             f"{file.parent.name}/{file.name} is no usable contract "
-            f"({type(error).__name__}: {error}); compare it with lead_card/0.1.0.odcs.yaml"
+            f"({type(error).__name__}: {error}); compare it with lead_card/1.0.0.odcs.yaml"
         ) from error
 
 

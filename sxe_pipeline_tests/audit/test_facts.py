@@ -228,7 +228,7 @@ def test_a09_ids_and_aliases_come_with_their_event(conn, database):
 
 def test_c2_a_batch_cannot_be_called_published_without_its_event(conn, database):
     begin = (
-        "select handoff.build(%s, 'lead_card', '0.1.0', 'x', '2026-01-01', null, null, null, 0, "
+        "select handoff.build(%s, 'lead_card', '1.0.0', 'x', '2026-01-01', null, null, null, 0, "
         "'', %s, now(), 'job')"
     )
     batch = "0" * 32

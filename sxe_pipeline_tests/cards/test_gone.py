@@ -42,7 +42,7 @@ def test_a_delta_says_of_each_card_that_is_gone_what_became_of_it(place):
         ("developers", "full", 1, 0),
         ("x_general", "delta", 1, 3),
     ]
-    folder = home / "handoff" / "lead_card" / "v0" / batches[2][4]
+    folder = home / "handoff" / "lead_card" / "v1" / batches[2][4]
     assert verify(folder, key_files.of_home(home).public_key).remove_count == 3
     removes = pq.read_table(folder / "_removes" / "parquet").to_pylist()
     assert {row["card_id"]: row["reason"] for row in removes} == {

@@ -38,7 +38,7 @@ def hand_over(harness, made):
     harness.world.owner(
         "insert into handoff.batch (batch_id, contract, contract_version, market, day, state, "
         "row_count, manifest, manifest_sha256, published_at, request_id, seq) values "
-        "(md5(%s::text), 'lead_contact', '0.1.0', 'x_general', current_date, 'published', 1, "
+        "(md5(%s::text), 'lead_contact', '1.0.0', 'x_general', current_date, 'published', 1, "
         "'x', encode(sha256('x'), 'hex'), clock_timestamp(), %s, 1)",
         made.request_id,
         made.request_id,

@@ -45,7 +45,7 @@ def full(world):
     with world.social.transaction():
         register(world.social, FILE)
         world.social.execute(
-            "select handoff.build(repeat('0', 32), 'lead_card', '0.1.0', 'x', '2026-01-01', null, "
+            "select handoff.build(repeat('0', 32), 'lead_card', '1.0.0', 'x', '2026-01-01', null, "
             "null, null, 0, '', %s, now(), 'job')",
             [SHA],
         )

@@ -88,7 +88,7 @@ def card(number: int, seed: int, market: str) -> dict:
 
 @pytest.fixture(scope="session")
 def contract():
-    return schema.load("lead_card", "0.1.0")
+    return schema.load("lead_card", "1.0.0")
 
 
 @pytest.fixture(scope="session")
@@ -238,7 +238,7 @@ def write(contract, signer):
     ) -> Path:
         batch_key = BatchKey("x_general", dt.date.fromisoformat(day))
         fields, parts = fields_and_parts(contract, rows, batch_key, prev, removes)
-        folder = root / "lead_card" / "v0" / fields["batch_id"]
+        folder = root / "lead_card" / "v1" / fields["batch_id"]
         lay(folder, parts)
         (folder / manifest.NAME).write_bytes(manifest.seal(fields | (lies or {}), by))
         return folder

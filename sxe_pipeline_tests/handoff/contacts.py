@@ -9,7 +9,7 @@ import pyarrow as pa
 from sxe_pipeline import schema
 from sxe_pipeline.handoff.chain import BatchKey
 
-CONTRACT = schema.load("lead_contact", "0.1.0")
+CONTRACT = schema.load("lead_contact", "1.0.0")
 REQUEST = UUID("0190b5a4-0000-4000-8000-00000000a001")
 OTHER = UUID("0190b5a4-0000-4000-8000-00000000a002")
 DAY = dt.date(2026, 3, 10)

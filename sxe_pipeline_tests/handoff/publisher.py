@@ -73,7 +73,7 @@ def main():
         done = publish.publish(
             conn,
             Deadly(task["url"], task["put"], task["when"]),
-            contract=schema.load(task["contract"], "0.1.0"),
+            contract=schema.load(task["contract"], "1.0.0"),
             batch_key=BatchKey(names["market"], day, request, names.get("seq")),
             rows=pq.read_table(task["rows"]),
             signer=sign.Signer.from_text(task["key"]),

@@ -89,7 +89,7 @@ class Outbox:
             "), made as ("
             " insert into handoff.batch (batch_id, contract, contract_version, market, day, state,"
             "  row_count, manifest, manifest_sha256, published_at, published_seq, request_id, seq)"
-            " select md5(%s || n), %s, '0.1.0', 'x_general', date '2026-01-01' + n::int,"
+            " select md5(%s || n), %s, '1.0.0', 'x_general', date '2026-01-01' + n::int,"
             "  'published', n, '{}', encode(sha256(n::text::bytea), 'hex'), clock_timestamp(), n,"
             "  case %s when 'lead_contact' then gen_random_uuid() end,"
             "  case %s when 'lead_contact' then 1 end"

@@ -67,7 +67,7 @@ class Readers(World):
         self.owner(
             "insert into handoff.batch (batch_id, contract, contract_version, market, day, "
             "request_id, seq, state, row_count, manifest, manifest_sha256, keys_sha256) values "
-            "(%s, %s, '0.1.0', %s, date '2020-01-01' + %s, %s, %s, 'building', %s, '', %s, %s)",
+            "(%s, %s, '1.0.0', %s, date '2020-01-01' + %s, %s, %s, 'building', %s, '', %s, %s)",
             *(batch_id, contract, market, self._published),
             *((REQUEST, self._published) if is_contact else (None, None)),
             *(rows, self.manifest(batch_id), keys),

@@ -16,8 +16,8 @@ class Sender:
 
     def __init__(self, root, signer, contract="lead_card"):
         self.root, self.signer = root, signer
-        self.contract = schema.load(contract, "0.1.0")
-        self.folder = root / contract / "v0"
+        self.contract = schema.load(contract, "1.0.0")
+        self.folder = root / contract / "v1"
         self.published, self.newest = 0, {}
         self.heads = []
 
@@ -66,7 +66,7 @@ class Sender:
 
     def file(self, seq):
         """Where a head lies."""
-        return self.root / head.key_of(self.contract.id, 0, seq)
+        return self.root / head.key_of(self.contract.id, 1, seq)
 
 
 def said(data):

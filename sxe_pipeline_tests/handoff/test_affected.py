@@ -80,7 +80,7 @@ def test_after_a_batch_that_is_gone_only_a_full_one_is_known_to_replace_it(
 ):
     first = run_days(cards(20))
     run_days(put(cards(20), 0, bio="Baker"), day=DAY + NEXT)
-    for entry in store.list(f"lead_card/v0/{first.batch_id}"):
+    for entry in store.list(f"lead_card/v1/{first.batch_id}"):
         store.delete(entry.key)
     (found,) = affected(conn, store, RULES)
     assert (found.batch.batch_id, found.rows, found.replaced_by) == (first.batch_id, None, None)
@@ -105,7 +105,7 @@ def test_a_batch_whose_files_are_gone_is_named_as_one_that_nobody_can_look_at(
     run, cards, store, conn
 ):
     done = run(cards(20))
-    for entry in store.list(f"lead_card/v0/{done.batch_id}"):
+    for entry in store.list(f"lead_card/v1/{done.batch_id}"):
         store.delete(entry.key)
 
     (found,) = affected(conn, store, RULES)

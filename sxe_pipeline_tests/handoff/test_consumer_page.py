@@ -39,11 +39,11 @@ def folder(conn, store, contract, cards, signer, tmp_path):
         now=dt.datetime(2026, 3, 11, tzinfo=dt.UTC),
     )
     (tmp_path / "signing.pub").write_bytes(signer.public_pem(["lead_card"]))
-    return tmp_path / "handoff" / "lead_card" / "v0" / str(done.batch_id)
+    return tmp_path / "handoff" / "lead_card" / "v1" / str(done.batch_id)
 
 
 def test_every_example_in_python_runs(folder, signer, tmp_path):
-    generated = contracts_root() / "lead_card" / "generated" / "0.1.0" / "schema.json"
+    generated = contracts_root() / "lead_card" / "generated" / "1.0.0" / "schema.json"
     names: dict = {
         "folder": folder,
         "pinned": tmp_path / "signing.pub",
@@ -127,7 +127,7 @@ def test_the_example_of_deltas_makes_of_a_chain_what_a_full_batch_would_hold(
     batches = [run_days(before), run_days(today, day=DAY + NEXT)]
     pinned = tmp_path / "signing.pub"
     pinned.write_bytes(signer.public_pem())
-    folders = [tmp_path / "handoff" / "lead_card" / "v0" / str(b.batch_id) for b in batches]
+    folders = [tmp_path / "handoff" / "lead_card" / "v1" / str(b.batch_id) for b in batches]
     names: dict = {"folder": folders[0], "pinned": pinned}
     (example,) = [block for block in PYTHON if "def rows_of" in block]
 

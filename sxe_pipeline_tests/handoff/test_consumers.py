@@ -320,7 +320,7 @@ def test_functions_of_keys_are_run_by_the_login_of_the_api_alone(readers):
 def test_p9_a_batch_that_is_adopted_after_a_restore_is_delivered_and_due_again(readers):
     readers.add("acme", "lead_card")
     batch = "d" * 32
-    fields = {"batch_id": batch, "contract": "lead_card", "contract_version": "0.1.0"}
+    fields = {"batch_id": batch, "contract": "lead_card", "contract_version": "1.0.0"}
     fields |= {"market": "makers", "day": "2026-01-01", "row_count": 3}
     fields |= {"kind": "full", "remove_count": 0}
     with readers.social.transaction():

@@ -71,7 +71,7 @@ def test_a_day_on_which_little_changed_is_a_delta(run_days, today, store, signer
     assert (second.row_count, second.remove_count) == (2, 2)
     of_delta = expected(upserts, day=DAY + NEXT, prev=first.batch_id, removes=removes)
     assert of_delta.items() <= held(store).items()
-    folder = Prefix(store, f"lead_card/v0/{second.batch_id}")
+    folder = Prefix(store, f"lead_card/v1/{second.batch_id}")
     seen = verify(folder, signer.public_key)
     assert (seen.kind, seen.base_batch_id, seen.remove_count) == ("delta", first.batch_id, 2)
     assert [(b.kind, b.row_count, b.remove_count) for b in list_batches(conn)] == [
@@ -88,7 +88,7 @@ def test_f4_files_manifest_and_database_count_alike(run_days, today, store, conn
     fields = fields_of(conn, batch_id)
     counts = {}
     for entry in fields["files"]:
-        data = store.get(f"lead_card/v0/{batch_id}/{entry['name']}")
+        data = store.get(f"lead_card/v1/{batch_id}/{entry['name']}")
         if entry["format"] == "parquet":
             count = pq.read_metadata(io.BytesIO(data)).num_rows
         else:
@@ -106,7 +106,7 @@ def test_f6_the_folder_of_a_delta_and_of_all_days_holds_the_contract_columns_onl
     run_days(before)
     changed_day = run_days(rows, day=LATER[1])
     only_gone = run_days(without(rows, 3), day=LATER[2])
-    root = tmp_path / "handoff" / "lead_card" / "v0"
+    root = tmp_path / "handoff" / "lead_card" / "v1"
 
     assert (changed_day.kind, only_gone.kind) == ("delta", "delta")
     for folder, count in ((changed_day, 2), (only_gone, 0)):
@@ -131,7 +131,7 @@ def test_the_stored_proof_is_what_a_reader_of_every_row_computes(
     before, rows, *_ = today
     run_days(before)
     batch_id = run_days(rows, day=DAY + NEXT).batch_id
-    folder = tmp_path / "handoff" / "lead_card" / "v0" / batch_id
+    folder = tmp_path / "handoff" / "lead_card" / "v1" / batch_id
 
     with duckdb.connect() as db:
         row = db.execute(
@@ -201,7 +201,7 @@ def test_another_policy_is_a_full_batch(run_days, cards):
 def test_another_contract_is_a_full_batch(run_days, cards, contract):
     run_days(cards(20))
     rules = [*contract.rules, dataclasses.replace(contract.rules[0], name="one_more")]
-    next_one = dataclasses.replace(contract, rules=tuple(rules))
+    next_one = dataclasses.replace(contract, version="1.0.1", rules=tuple(rules))
 
     done = run_days(changed(cards(20), 0, bio="New words"), day=LATER[1], contract=next_one)
 
@@ -212,7 +212,7 @@ def test_another_contract_is_a_full_batch(run_days, cards, contract):
 def test_what_cannot_be_read_any_more_is_followed_by_a_full_batch(run_days, today, store, fault):
     before, rows, *_ = today
     first = run_days(before)
-    (key,) = [e.key for e in store.list(f"lead_card/v0/{first.batch_id}/_jsonl")]
+    (key,) = [e.key for e in store.list(f"lead_card/v1/{first.batch_id}/_jsonl")]
     data = store.get(key)
     store.delete(key)
     if fault != "gone":

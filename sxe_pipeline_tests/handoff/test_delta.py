@@ -18,7 +18,7 @@ from sxe_pipeline.handoff.chain_rows import Deltas
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff.conftest import card
 
-CONTRACT = schema.load("lead_card", "0.1.0")
+CONTRACT = schema.load("lead_card", "1.0.0")
 FIRST = dt.date(2026, 1, 1)
 MARKETS = ["a", "b"]
 
@@ -89,7 +89,7 @@ class Chain:
             CONTRACT, content, batch_id=batch_id, batch_key=batch_key, prev_batch_id=newest
         )
         self.manifests.append(fields)
-        folder = f"lead_card/v0/{batch_id}"
+        folder = f"lead_card/v1/{batch_id}"
         for part in content.parts:
             self.store.put_new(f"{folder}/{part.name}", part.data())
         self.take(content)

@@ -36,7 +36,7 @@ def make(conn, store, signer):
             by or conn,
             objects,
             contract=contract,
-            major=0,
+            major=1,
             signer=signer,
             actor="test",
             now=now,
@@ -79,7 +79,7 @@ def test_f10_a_head_is_a_snapshot_of_all_markets(run, cards, make, store, signer
     assert (first["kind"], first["full_batch_id"]) == ("full", first["batch_id"])
     assert said["expires_at"] == "2026-03-12T16:00:00Z"
     assert names(store) == ["00000001.json"]
-    stored = store.get(head.key_of("lead_card", 0, 1))
+    stored = store.get(head.key_of("lead_card", 1, 1))
     assert head.unseal(stored, [signer.public_key]) == said
 
 
@@ -91,7 +91,7 @@ def test_heads_are_numbered_without_a_gap_and_name_the_one_before(run, cards, ma
 
     assert [said["seq"] for said in made] == [1, 2, 3]
     for before, said in itertools.pairwise(made):
-        data = store.get(head.key_of("lead_card", 0, before["seq"]))
+        data = store.get(head.key_of("lead_card", 1, before["seq"]))
         assert said["prev_head_sha256"] == record.sha256(data)
 
 
@@ -186,11 +186,11 @@ class TestKilled:
             make(objects=Faulty(store.url, 1, when))
         conn.rollback()
         assert names(store) == ([] if when == "before" else ["00000001.json"])
-        committed = heads.newest(conn, "lead_card", 0)
+        committed = heads.newest(conn, "lead_card", 1)
         conn.commit()
 
         assert renew(NOW + HOUR) == [(1, False)]
-        assert store.get(head.key_of("lead_card", 0, 1)) == committed.data
+        assert store.get(head.key_of("lead_card", 1, 1)) == committed.data
 
     def test_heads_that_were_left_are_put_in_their_order(self, run, cards, make, store, conn):
         for day in range(3):
@@ -226,7 +226,7 @@ def killed_maker(dsn, store, signer):
         "from sxe_pipeline.store import sql\n"
         "from sxe_pipeline_tests.handoff.publisher import Deadly\n"
         f"with sql.connect({dsn!r}) as conn:\n"
-        f"    heads.make(conn, Deadly({store.url!r}, 1, 'before'), contract='lead_card', major=0,\n"
+        f"    heads.make(conn, Deadly({store.url!r}, 1, 'before'), contract='lead_card', major=1,\n"
         f"        signer=Signer.from_text({signer.text()!r}), actor='child',\n"
         "        now=dt.datetime(2026, 3, 11, 4, tzinfo=dt.UTC))\n"
     )
@@ -250,7 +250,7 @@ class TestHalfARun:
 
         assert renew() == [(1, False)]
         assert renew(NOW + 25 * HOUR) == [(2, True)]
-        again = head.fields_of(heads.newest(conn, "lead_card", 0).data)
+        again = head.fields_of(heads.newest(conn, "lead_card", 1).data)
         conn.commit()
         assert markets(again) == markets(before)
         assert again["last_published_seq"] == 1
@@ -306,7 +306,7 @@ def test_u9_an_event_stands_with_each_head_and_a_fact_with_each_event(
 ):
     run(cards(3))
     make()
-    sha256 = heads.newest(conn, "lead_card", 0).sha256
+    sha256 = heads.newest(conn, "lead_card", 1).sha256
     with sql.connect(api_dsn) as api:
         [(kind,)] = api.execute(
             "select kind from audit.event where subject = %s", [sha256]
@@ -330,11 +330,11 @@ def test_the_database_takes_no_head_that_does_not_follow_the_newest_one(
 ):
     run(cards(3))
     said = make()
-    before = heads.newest(conn, "lead_card", 0)
+    before = heads.newest(conn, "lead_card", 1)
     forged = said | {"seq": 2, "prev_head_sha256": before.sha256} | lie
     with pytest.raises(Refused, match="does not follow"):
         functions.call_function(
-            conn, "handoff.make_head", "lead_card", 0, head.seal(forged, signer), "test"
+            conn, "handoff.make_head", "lead_card", 1, head.seal(forged, signer), "test"
         )
 
 
@@ -348,7 +348,7 @@ def test_u1_the_database_takes_no_head_of_what_was_never_published(
 ):
     run(cards(3))
     said = make()
-    before = heads.newest(conn, "lead_card", 0)
+    before = heads.newest(conn, "lead_card", 1)
     forged = said | {"seq": 2, "prev_head_sha256": before.sha256}
     if "last" in lie:
         forged["last_published_seq"] = lie["last"]
@@ -357,7 +357,7 @@ def test_u1_the_database_takes_no_head_of_what_was_never_published(
 
     with pytest.raises(Refused, match="is not published"):
         functions.call_function(
-            conn, "handoff.make_head", "lead_card", 0, head.seal(forged, signer), "test"
+            conn, "handoff.make_head", "lead_card", 1, head.seal(forged, signer), "test"
         )
 
 
@@ -392,7 +392,7 @@ def test_a_head_that_was_made_changes_for_nobody(run, cards, make, database, cha
 
 def test_another_head_of_that_number_in_the_store_is_said(run, cards, make, store):
     run(cards(3))
-    store.put_new(head.key_of("lead_card", 0, 1), b"{}")
+    store.put_new(head.key_of("lead_card", 1, 1), b"{}")
 
     with pytest.raises(Tampered, match="did not make"):
         make()
@@ -428,14 +428,14 @@ class TestTiers:
     def test_a_tier_makes_no_head_of_the_other(self, run, cards, make, login, signer, conn):
         run(cards(3))
         said = make()
-        before = heads.newest(conn, "lead_card", 0)
+        before = heads.newest(conn, "lead_card", 1)
         again = said | {"seq": 2, "prev_head_sha256": before.sha256}
         with pytest.raises(Refused, match="use the login of its tier"):
             functions.call_function(
-                login, "handoff.make_head", "lead_card", 0, head.seal(again, signer), "test"
+                login, "handoff.make_head", "lead_card", 1, head.seal(again, signer), "test"
             )
         login.rollback()
-        assert heads.newest(login, "lead_card", 0) is None
+        assert heads.newest(login, "lead_card", 1) is None
 
     def test_the_key_of_a_tier_signs_no_head_of_the_other(self, run, cards, make, admin_dsn, store):
         theirs = Signer.generate()

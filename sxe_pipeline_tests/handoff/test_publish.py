@@ -22,7 +22,7 @@ def test_a_published_batch_is_verified_by_a_consumer_and_listed(
     run, cards, store, signer, conn, events
 ):
     done = run(cards(20))
-    seen = verify(Prefix(store, f"lead_card/v0/{done.batch_id}"), signer.public_key)
+    seen = verify(Prefix(store, f"lead_card/v1/{done.batch_id}"), signer.public_key)
 
     assert (done.state, done.already, done.row_count) == ("published", False, 20)
     assert (seen.batch_id, seen.row_count, seen.day) == (done.batch_id, 20, "2026-03-10")
@@ -31,7 +31,7 @@ def test_a_published_batch_is_verified_by_a_consumer_and_listed(
     assert (listed.batch_id, listed.created_at) == (done.batch_id, NOW)
     assert listed.published_at != NOW, "a run may publish its last market long after it began"
     assert listed.published_seq == 1
-    assert listed.folder == f"lead_card/v0/{done.batch_id}"
+    assert listed.folder == f"lead_card/v1/{done.batch_id}"
     assert list_batches(conn, market="other") == list_batches(conn, contract="other") == []
 
 
@@ -48,7 +48,7 @@ def test_other_content_for_a_begun_day_is_a_new_batch_and_the_old_one_is_abandon
     assert events(old) == ["batch.building", "batch.abandoned"]
     assert events(done.batch_id) == ["batch.building", "batch.published"]
     visible = [key for key in held(store) if key.endswith(manifest.NAME)]
-    assert visible == [f"lead_card/v0/{done.batch_id}/{manifest.NAME}"]
+    assert visible == [f"lead_card/v1/{done.batch_id}/{manifest.NAME}"]
 
 
 def test_abandoned_content_that_comes_back_is_the_same_batch(
@@ -91,7 +91,7 @@ def test_the_same_rows_in_another_librarys_bytes_replace_what_was_begun(
         "batch.building",
         "batch.published",
     ]
-    seen = verify(Prefix(store, f"lead_card/v0/{done.batch_id}"), signer.public_key)
+    seen = verify(Prefix(store, f"lead_card/v1/{done.batch_id}"), signer.public_key)
     assert seen.row_count == 20
     assert len(held(store)) == len(PUTS)
 
@@ -177,7 +177,7 @@ def test_no_card_is_an_empty_batch_only_where_a_chain_is(run, cards, contract, s
     done = run(nothing, day=DAY + NEXT)
 
     assert (done.state, done.row_count) == ("published", 0)
-    seen = verify(Prefix(store, f"lead_card/v0/{done.batch_id}"), signer.public_key)
+    seen = verify(Prefix(store, f"lead_card/v1/{done.batch_id}"), signer.public_key)
     assert seen.row_count == 0
 
 
@@ -258,7 +258,7 @@ def test_what_a_key_began_before_it_was_retired_is_signed_anew(
 
     made = run(cards(5), signer=next_key)
 
-    folder = Prefix(store, f"lead_card/v0/{made.batch_id}")
+    folder = Prefix(store, f"lead_card/v1/{made.batch_id}")
     assert verify(folder, next_key.public_key).batch_id == made.batch_id
     with pytest.raises(Tampered, match="not signed with the given key"):
         verify(folder, signer.public_key)
@@ -272,7 +272,7 @@ def test_what_a_retired_key_signed_stays_good_and_is_counted(run, cards, store, 
         record.retire_key(admin, signer.key_id, "the yearly change", actor="cli:keys")
         [key] = [key for key in record.keys(admin) if key.key_id == signer.key_id]
 
-    folder = Prefix(store, f"lead_card/v0/{made.batch_id}")
+    folder = Prefix(store, f"lead_card/v1/{made.batch_id}")
     assert verify(folder, signer.public_key).batch_id == made.batch_id
     assert (key.batch_count, key.last_day) == (1, DAY)
 

@@ -48,7 +48,7 @@ def take(sender, signer, tmp_path):
             source or sources.store_of(sender.root),
             signer.public_key,
             contract=contract,
-            major=0,
+            major=1,
             into=tmp_path / into,
             now=now,
         )
@@ -161,7 +161,7 @@ class TestTaken:
     ):
         from sxe_pipeline.handoff import edition
 
-        schemas = sender.folder / "_schemas" / "0.1.0"
+        schemas = sender.folder / "_schemas" / "1.0.0"
         schemas.mkdir(parents=True)
         (schemas / edition.TEXT).write_bytes(sender.contract.file.read_bytes())
 
@@ -171,14 +171,14 @@ class TestTaken:
         monkeypatch.setattr(edition, "load", unknown)
         take()
 
-        mine = tmp_path / "mine" / "lead_card" / "v0" / "_schemas" / "0.1.0" / edition.TEXT
+        mine = tmp_path / "mine" / "lead_card" / "v1" / "_schemas" / "1.0.0" / edition.TEXT
         assert mine.read_bytes() == sender.contract.file.read_bytes()
 
 
 class TestRefused:
     def test_a_store_without_a_head_says_where_one_would_be(self, take, tmp_path):
         (tmp_path / "empty").mkdir()
-        with pytest.raises(NotFound, match=r"lead_card/v0/_heads/00000001\.json"):
+        with pytest.raises(NotFound, match=r"lead_card/v1/_heads/00000001\.json"):
             take(sources.store_of(tmp_path / "empty"))
 
     def test_u5_a_frozen_head_is_refused_and_nothing_is_taken(self, sender, take, tmp_path):
@@ -257,7 +257,7 @@ class TestRefused:
 
         with pytest.raises(Tampered, match="not the one that the head names"):
             take()
-        assert not (tmp_path / "mine" / "lead_card" / "v0" / new["batch_id"]).exists()
+        assert not (tmp_path / "mine" / "lead_card" / "v1" / new["batch_id"]).exists()
 
     def test_u3_a_forged_row_is_refused_and_never_appears(self, sender, take, tmp_path):
         entry = sender.newest["x_b"]
@@ -266,7 +266,7 @@ class TestRefused:
 
         with pytest.raises(Tampered, match="differs from the manifest"):
             take()
-        mine = tmp_path / "mine" / "lead_card" / "v0"
+        mine = tmp_path / "mine" / "lead_card" / "v1"
         assert not (mine / entry["batch_id"]).exists()
         assert not (mine / "_heads").exists()
 
@@ -342,7 +342,7 @@ class TestHostile:
     def test_a_link_in_the_incoming_folder_is_not_written_through(self, sender, take, tmp_path):
         outside = tmp_path / "outside"
         outside.mkdir()
-        incoming = tmp_path / "mine" / "lead_card" / "v0" / pull.INCOMING
+        incoming = tmp_path / "mine" / "lead_card" / "v1" / pull.INCOMING
         incoming.mkdir(parents=True)
         (incoming / sender.newest["x_a"]["batch_id"]).symlink_to(outside)
 
@@ -375,7 +375,7 @@ pull.pull(
     Deadly(sys.argv[1]),
     sign.public_key(Path(sys.argv[3]).read_bytes()),
     contract="lead_card",
-    major=0,
+    major=1,
     into=Path(sys.argv[2]),
     now=dt.datetime.fromisoformat("2026-03-11T13:00:00+00:00"),
 )
@@ -391,7 +391,7 @@ def test_u8_a_pull_that_was_killed_goes_on_where_it_was(sender, take, tmp_path, 
         [sys.executable, "-c", KILLED, *map(str, arguments)], cwd=ROOT, check=False
     )
     assert killed.returncode == -signal.SIGKILL
-    mine = tmp_path / "mine" / "lead_card" / "v0"
+    mine = tmp_path / "mine" / "lead_card" / "v1"
     assert not (mine / "_heads").exists()
     visible = [f for f in mine.iterdir() if not f.name.startswith("_")]
     assert len(visible) == (part > 2), "a batch is there whole or not at all"
@@ -494,7 +494,7 @@ def test_a_head_of_a_real_publication_is_pulled(run, cards, conn, store, signer,
         conn,
         store,
         contract="lead_card",
-        major=0,
+        major=1,
         signer=signer,
         actor="test",
         now=NOON,
@@ -503,4 +503,4 @@ def test_a_head_of_a_real_publication_is_pulled(run, cards, conn, store, signer,
     taken = take(sources.store_of(tmp_path / "handoff"))
 
     assert [b.batch_id for b in taken.batches] == [done.batch_id]
-    assert record.sha256((tmp_path / "mine" / head.key_of("lead_card", 0, 1)).read_bytes())
+    assert record.sha256((tmp_path / "mine" / head.key_of("lead_card", 1, 1)).read_bytes())

@@ -27,12 +27,12 @@ def chain(run_days, cards):
 @pytest.fixture
 def take(conn, store, signer, tmp_path):
     def call(into="mine"):
-        heads.make(conn, store, contract="lead_card", major=0, signer=signer, actor="test", now=NOW)
+        heads.make(conn, store, contract="lead_card", major=1, signer=signer, actor="test", now=NOW)
         done = pull.pull(
             sources.store_of(tmp_path / "handoff"),
             signer.public_key,
             contract="lead_card",
-            major=0,
+            major=1,
             into=tmp_path / into,
             now=NOW,
         )

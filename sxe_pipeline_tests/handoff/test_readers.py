@@ -26,7 +26,7 @@ def test_f6_duckdb_globs_several_batches_with_the_contract_columns_only(two_batc
     for pattern, read in (("parquet/*", "read_parquet"), ("_jsonl/*", "read_json")):
         with duckdb.connect(":memory:") as db:
             found = db.sql(
-                f"SELECT * FROM {read}('{two_batches}/lead_card/v0/*/{pattern}', "
+                f"SELECT * FROM {read}('{two_batches}/lead_card/v1/*/{pattern}', "
                 "union_by_name=true)"
             )
             assert found.columns == contract.names
@@ -34,8 +34,8 @@ def test_f6_duckdb_globs_several_batches_with_the_contract_columns_only(two_batc
 
 
 def test_pandas_reads_both_formats_and_ids_stay_text(two_batches, contract):
-    columnar = pd.read_parquet(sorted(two_batches.glob("lead_card/v0/*/parquet/*.parquet"))[0])
-    lines = sorted(two_batches.glob("lead_card/v0/*/_jsonl/*.jsonl"))[0]
+    columnar = pd.read_parquet(sorted(two_batches.glob("lead_card/v1/*/parquet/*.parquet"))[0])
+    lines = sorted(two_batches.glob("lead_card/v1/*/_jsonl/*.jsonl"))[0]
     frame = pd.read_json(lines, lines=True, dtype=False)
 
     assert list(columnar.columns) == list(frame.columns) == contract.names
@@ -45,25 +45,27 @@ def test_pandas_reads_both_formats_and_ids_stay_text(two_batches, contract):
 
 
 def test_the_folder_of_a_batch_and_of_all_days_is_what_readers_open(two_batches, contract):
-    folders = sorted(two_batches.glob("lead_card/v0/*/parquet"))
+    folders = sorted(two_batches.glob("lead_card/v1/*/parquet"))
     for folder in folders:
+        with duckdb.connect() as db:
+            found = db.sql(f"SELECT * FROM read_parquet('{folder}/*')").fetchall()
         counts = {
             len(pd.read_parquet(folder)),
             ds.dataset(folder).count_rows(),
             pl.scan_parquet(folder).collect().height,
-            len(duckdb.sql(f"SELECT * FROM read_parquet('{folder}/*')").fetchall()),
+            len(found),
         }
         assert counts in ({20}, {30})
         assert list(pd.read_parquet(folder).columns) == contract.names
-    every = f"{two_batches}/lead_card/v0/*/parquet"
+    every = f"{two_batches}/lead_card/v1/*/parquet"
 
     assert pl.scan_parquet(f"{every}/*").collect().height == 50
-    assert len(pd.read_parquet([*map(str, two_batches.glob("lead_card/v0/*/parquet/*"))])) == 50
+    assert len(pd.read_parquet([*map(str, two_batches.glob("lead_card/v1/*/parquet/*"))])) == 50
     assert ds.dataset([ds.dataset(folder) for folder in folders]).count_rows() == 50
 
 
 def test_pyarrow_reads_with_the_pinned_schema(two_batches, contract):
-    files = [str(file) for file in two_batches.glob("lead_card/v0/*/parquet/*.parquet")]
+    files = [str(file) for file in two_batches.glob("lead_card/v1/*/parquet/*.parquet")]
     rows = ds.dataset(files, schema=contract.arrow()).to_table()
 
     assert rows.num_rows == 50
@@ -76,7 +78,7 @@ def test_every_line_meets_the_json_schema(two_batches, contract, closed):
     valid = jsonschema_rs.validator_for(contract.json_schema(closed=closed))
     lines = [
         line
-        for file in two_batches.glob("lead_card/v0/*/_jsonl/*.jsonl")
+        for file in two_batches.glob("lead_card/v1/*/_jsonl/*.jsonl")
         for line in file.read_bytes().split(b"\n")[:-1]
     ]
 

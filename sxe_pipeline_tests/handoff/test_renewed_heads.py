@@ -32,7 +32,7 @@ def stored(place):
     )
     store = Objects(place.settings.handoff_url)
     for seq, data, is_put in rows:
-        assert not is_put or store.get(head.key_of("lead_card", 0, seq)) == data
+        assert not is_put or store.get(head.key_of("lead_card", 1, seq)) == data
     return [(head.fields_of(bytes(data)), is_put) for _, data, is_put in rows]
 
 
@@ -121,7 +121,7 @@ def test_a_head_carries_the_newest_checkpoint_and_a_consumer_reads_it_off(publis
 
     [_, (said, _)] = stored(published)
     store = Objects(published.settings.handoff_url)
-    whole = store.get(head.key_of("lead_card", 0, said["seq"]))
+    whole = store.get(head.key_of("lead_card", 1, said["seq"]))
     kept = checkpoints.kept_in(whole)
     assert checkpoints.read(kept, [sealer.public_key]).tree_size > 0
 

@@ -41,7 +41,7 @@ def expected(signer):
 def check(store, signer):
     """`check(batch_id)`: what a consumer with the pinned key sees."""
     return lambda batch_id: verify.verify(
-        verify.Prefix(store, f"lead_contact/v0/{batch_id}"), signer.public_key
+        verify.Prefix(store, f"lead_contact/v1/{batch_id}"), signer.public_key
     )
 
 
@@ -249,7 +249,7 @@ def test_later_values_for_a_begun_seq_replace_what_nobody_saw(run, store, login,
     done = run(contacts(9))
 
     assert events(old) == ["contact_batch.building", "contact_batch.abandoned"]
-    assert visible(store) == [f"lead_contact/v0/{done.batch_id}/{manifest.NAME}"]
+    assert visible(store) == [f"lead_contact/v1/{done.batch_id}/{manifest.NAME}"]
 
 
 def test_a_visible_seq_is_completed_before_the_next_one_begins(run, store, login, check):

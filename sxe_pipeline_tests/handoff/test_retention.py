@@ -67,27 +67,27 @@ def test_f9_a_consumer_is_told_what_became_of_it(expire, two, store, signer):
     expire()
 
     with pytest.raises(NotFound, match="take a newer batch"):
-        verify(Prefix(store, f"lead_card/v0/{old.batch_id}"), signer.public_key)
-    assert verify(Prefix(store, f"lead_card/v0/{newest.batch_id}"), signer.public_key)
+        verify(Prefix(store, f"lead_card/v1/{old.batch_id}"), signer.public_key)
+    assert verify(Prefix(store, f"lead_card/v1/{newest.batch_id}"), signer.public_key)
 
 
 def test_nobody_else_can_say_that_a_batch_was_deleted(two, store, signer):
     _, newest = two
     forged = expired.statement(newest.batch_id, "lead_card", "ab" * 32, "2026", Signer.generate())
-    store.put_new(f"lead_card/v0/{newest.batch_id}/{expired.NAME}", forged)
+    store.put_new(f"lead_card/v1/{newest.batch_id}/{expired.NAME}", forged)
 
     with pytest.raises(Tampered):
-        verify(Prefix(store, f"lead_card/v0/{newest.batch_id}"), signer.public_key)
+        verify(Prefix(store, f"lead_card/v1/{newest.batch_id}"), signer.public_key)
 
 
 def test_a_statement_is_of_one_batch_alone(expire, two, store, signer):
     old, newest = two
     expire()
-    said = store.get(f"lead_card/v0/{old.batch_id}/{expired.NAME}")
-    store.put_new(f"lead_card/v0/{newest.batch_id}/{expired.NAME}", said)
+    said = store.get(f"lead_card/v1/{old.batch_id}/{expired.NAME}")
+    store.put_new(f"lead_card/v1/{newest.batch_id}/{expired.NAME}", said)
 
     with pytest.raises(Tampered, match="another batch"):
-        verify(Prefix(store, f"lead_card/v0/{newest.batch_id}"), signer.public_key)
+        verify(Prefix(store, f"lead_card/v1/{newest.batch_id}"), signer.public_key)
 
 
 def test_what_a_consumer_starts_from_stays_however_old_it_is(expire, run, cards, store):

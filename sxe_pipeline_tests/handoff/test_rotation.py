@@ -59,7 +59,7 @@ def take(sender, tmp_path):
             sources.store_of(sender.root),
             pinned.public_key,
             contract=contract,
-            major=0,
+            major=1,
             into=tmp_path / into,
             now=now,
         )
@@ -70,7 +70,7 @@ def take(sender, tmp_path):
 class TestSeveralSign:
     def test_the_first_is_the_current_one_and_all_sign(self, fresh, signer, cards, run, store):
         done = run(cards(3), signer=both(fresh, signer))
-        folder = f"lead_card/v0/{done.batch_id}"
+        folder = f"lead_card/v1/{done.batch_id}"
         sealed = store.get(f"{folder}/{manifest.NAME}")
 
         ids = [each["keyid"] for each in json.loads(sealed)["signatures"]]
@@ -80,7 +80,7 @@ class TestSeveralSign:
 
     def test_a_consumer_of_either_verifies(self, fresh, signer, cards, run, tmp_path):
         done = run(cards(3), signer=both(fresh, signer))
-        folder = tmp_path / "handoff" / "lead_card" / "v0" / done.batch_id
+        folder = tmp_path / "handoff" / "lead_card" / "v1" / done.batch_id
         for each in (fresh, signer):
             assert verify(folder, each.public_key).key_id == each.key_id
 
@@ -133,7 +133,7 @@ class TestSeveralSign:
 
         done = run(cards(3), signer=fresh)
 
-        sealed = store.get(f"lead_card/v0/{done.batch_id}/{manifest.NAME}")
+        sealed = store.get(f"lead_card/v1/{done.batch_id}/{manifest.NAME}")
         assert sign.key_ids(sealed) == {fresh.key_id}
 
 
@@ -317,7 +317,7 @@ class TestWritten:
             conn,
             store,
             contract="lead_card",
-            major=0,
+            major=1,
             signer=both(fresh, signer),
             actor="test",
             now=NOON,

@@ -21,7 +21,7 @@ def published(run, cards, tmp_path, signer):
     done = run(cards(5))
     pinned = tmp_path / "signing.pub"
     pinned.write_bytes(signer.public_pem())
-    return tmp_path / "handoff" / "lead_card" / "v0" / done.batch_id, pinned
+    return tmp_path / "handoff" / "lead_card" / "v1" / done.batch_id, pinned
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_d10_a_batch_in_a_bucket_is_verified_there(published, tmp_path):
 
 def test_d10_a_batch_on_a_web_server_is_verified_from_there(published, web):
     folder, pinned = published
-    address = f"{web}/lead_card/v0/{folder.name}"
+    address = f"{web}/lead_card/v1/{folder.name}"
 
     assert verify(address, pinned)["rows"] == 5
     assert "not published" in verify(address[:-1], pinned, 4)

@@ -11,7 +11,7 @@ from sxe_pipeline.store import sql
 from sxe_pipeline_tests.handoff.contacts import DAY, NOW, OTHER, REQUEST, at, contacts
 
 
-def test_a_tier_neither_sees_nor_writes_the_batches_of_the_other(
+def test_f7_a_tier_neither_sees_nor_writes_the_batches_of_the_other(
     publish_contacts, cards, contract, store, conn, login, signer, api_dsn
 ):
     theirs = publish_contacts(contacts(6))
@@ -39,7 +39,7 @@ def begin(conn, batch, contract="lead_card", market="m", **slot):
     """What a login says to begin a batch without any file."""
     request, seq = (str(REQUEST), 1) if contract == "lead_contact" else (None, None)
     conn.execute(
-        "SELECT handoff.build(%s, %s, '0.1.0', %s, '2026-03-10', %s, %s, NULL, 0, '', %s, now(), "
+        "SELECT handoff.build(%s, %s, '1.0.0', %s, '2026-03-10', %s, %s, NULL, 0, '', %s, now(), "
         "'test')",
         [batch * 32, contract, market, slot.get("request", request), seq, "0" * 64],
     )
@@ -93,7 +93,7 @@ def test_the_database_refuses_a_row_without_its_slot(database, contract_id, requ
             conn.execute(
                 "INSERT INTO handoff.batch (batch_id, contract, contract_version, market, day, "
                 "state, row_count, manifest, manifest_sha256, request_id, seq) VALUES "
-                "(%s, %s, '0.1.0', 'm', '2026-03-10', 'building', 0, '', %s, %s, %s)",
+                "(%s, %s, '1.0.0', 'm', '2026-03-10', 'building', 0, '', %s, %s, %s)",
                 ["0" * 32, contract_id, "0" * 64, request_id, seq],
             )
 

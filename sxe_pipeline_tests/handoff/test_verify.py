@@ -26,7 +26,7 @@ def test_a_whole_batch_is_verified_from_disk_and_from_a_store(write, cards, sign
     seen = verify(folder, signer.public_key)
     store = Objects(tmp_path.as_uri())
 
-    assert seen == verify(Prefix(store, f"lead_card/v0/{folder.name}"), signer.public_key)
+    assert seen == verify(Prefix(store, f"lead_card/v1/{folder.name}"), signer.public_key)
     assert (seen.batch_id, seen.row_count, seen.market) == (folder.name, 20, "x_general")
     assert seen.key_id == signer.key_id
 

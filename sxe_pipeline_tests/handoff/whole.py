@@ -38,7 +38,7 @@ def lay(folder, parts):
 def batch_bytes(contract, signer, rows, batch_key, prev=None, removes=None):
     """Key -> bytes of all that a batch leaves whose rows meet their contract."""
     fields, parts = fields_and_parts(contract, contract.check(rows), batch_key, prev, removes)
-    above = f"{contract.id}/v0"
+    above = f"{contract.id}/v1"
     folder = f"{above}/{fields['batch_id']}"
     held = [contract] if removes is None else [contract, encode.tombstone()]
     return {

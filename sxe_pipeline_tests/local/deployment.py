@@ -214,7 +214,7 @@ class Deployment:
         bucket = {"lead_card": "handoff", "lead_contact": "contact-handoff"}[contract]
         key = self.folder / "pinned.pem"
         key.write_bytes(self.signers[contract].public_pem())
-        where = f"s3://{bucket}/{contract}/v0/{batch_id}"
+        where = f"s3://{bucket}/{contract}/v1/{batch_id}"
         told = self.storage.place | self.storage.identity(READER)
         done = _sxe(told, "batch", "verify", where, "--key", str(key))
         assert done.returncode == 0, done.stdout + done.stderr

@@ -252,8 +252,13 @@ WRONG = [
     ("a key that may not read", "social", {LANDING: "s3://write-only"}, "no right to do that"),
     ("an unknown access key", "social", {LANDING: "s3://stranger"}, "access key is unknown"),
     ("a wrong secret key", "social", {LANDING: "s3://forged"}, "secret key is wrong"),
-    ("If-None-Match is ignored", "social", {HANDOFF: "s3://careless"}, "overwrites what exists"),
-    ("If-None-Match is refused", "social", {HANDOFF: "s3://old"}, "write only what is new"),
+    (
+        "f8: If-None-Match is ignored",
+        "social",
+        {HANDOFF: "s3://careless"},
+        "overwrites what exists",
+    ),
+    ("f8: If-None-Match is refused", "social", {HANDOFF: "s3://old"}, "write only what is new"),
     ("a service that is down", "social", {LANDING: "s3://busy"}, "busy or out of order"),
     (
         "nobody at the endpoint",

@@ -100,7 +100,7 @@ def test_a_server_that_took_over_publishes_nothing(conn, database):
     assert continuity.doubts(conn) == ["server"]
     with pytest.raises(psycopg.Error, match="restored or failed over") as caught:
         conn.execute(
-            "select handoff.build(%s, 'lead_card', '0.1.0', 'm', %s, null, null, null, 0, '', %s, "
+            "select handoff.build(%s, 'lead_card', '1.0.0', 'm', %s, null, null, null, 0, '', %s, "
             "now(), 'test')",
             [uuid.uuid4().hex, TODAY, "0" * 64],
         )

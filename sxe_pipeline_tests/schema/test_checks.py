@@ -44,7 +44,7 @@ SECRET = "zanzibar-4711"
 
 @pytest.fixture(scope="module")
 def contract():
-    return schema.load("lead_card", "0.1.0")
+    return schema.load("lead_card", "1.0.0")
 
 
 def table(contract, *rows):

@@ -242,7 +242,8 @@ def tree(tmp_path, monkeypatch):
     shipped = load("lead_card").file
     (root / "lead_card").mkdir(parents=True)
     shutil.copytree(shipped.parents[1] / "taxonomy", root / "taxonomy")
-    text = re.sub(r"\nversion: .*\n", "\nversion: 1.0.0\n", shipped.read_text(), count=1)
+    said = r"\nversion: .*\nstatus: .*\n"
+    text = re.sub(said, "\nversion: 1.0.0\nstatus: draft\n", shipped.read_text(), count=1)
     (root / "lead_card" / "1.0.0.odcs.yaml").write_text(text)
     releases.release("lead_card", "1.0.0", root)
     return root
@@ -284,7 +285,7 @@ def test_no_breaking_change_passes_as_a_minor_version_nor_in_place(tree, change,
     assert (before == after) == (level == PATCH or change is GROWS), "prose is no promise"
 
 
-def test_a_minor_version_must_suit_every_earlier_one_of_its_major(tree):
+def test_c3_a_minor_version_must_suit_every_earlier_one_of_its_major(tree):
     write(tree, "1.1.0", add())
     releases.release("lead_card", "1.1.0", tree)
     write(tree, "1.2.0", lambda data: None)
@@ -330,7 +331,7 @@ def test_a_release_is_once_and_in_order_and_locks_what_consumers_get(tree):
         releases.release("lead_card", "0.9.0", tree)
 
 
-def test_a_locked_file_that_is_edited_or_gone_and_a_lock_that_is_cut_are_told(tree):
+def test_c2_a_locked_file_that_is_edited_or_gone_and_a_lock_that_is_cut_are_told(tree):
     page = tree / "lead_card" / "generated" / "1.0.0" / "README.md"
     page.write_text("another page")
     assert [t.split(" and ")[1][:11] for t in releases.broken(tree)] == ["has changed"]

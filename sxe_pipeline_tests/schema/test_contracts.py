@@ -27,7 +27,7 @@ def test_the_files_are_contracts_by_the_open_standard():
         assert [p.name for p in read.schema_[0].properties] == contract.names
 
 
-def test_generating_again_changes_nothing(tmp_path):
+def test_c1_generating_again_changes_nothing(tmp_path):
     assert schema.generate(ROOT, check=True) == []
 
     made = schema.generate(ROOT, tmp_path)
@@ -52,7 +52,7 @@ def test_a_changed_a_missing_and_a_stray_generated_file_are_told(tmp_path):
 
 
 @pytest.mark.parametrize("contract", ALL)
-def test_contact_data_is_in_contracts_of_the_second_tier_only(contract):
+def test_c5_contact_data_is_in_contracts_of_the_second_tier_only(contract):
     classes = {column.classification for _, column in contract.walk()}
 
     assert classes <= {"id", "public", "label", "technical", "contact"}
@@ -60,7 +60,7 @@ def test_contact_data_is_in_contracts_of_the_second_tier_only(contract):
     assert ("contact" in classes) == (contract.id == "lead_contact")
 
 
-def test_a_field_id_is_one_column_in_every_version():
+def test_c4_a_field_id_is_one_column_in_every_version():
     meaning = defaultdict(set)
     for contract in schema.load_all():
         for path, column in contract.walk():
@@ -70,7 +70,7 @@ def test_a_field_id_is_one_column_in_every_version():
 
 
 @pytest.mark.parametrize("contract", ALL)
-def test_all_that_is_generated_agrees_on_names_and_nulls(contract):
+def test_c6_all_that_is_generated_agrees_on_names_and_nulls(contract):
     arrow = contract.arrow()
     footer = io.BytesIO()
     pq.write_table(arrow.empty_table(), footer)
@@ -87,7 +87,7 @@ def test_all_that_is_generated_agrees_on_names_and_nulls(contract):
 
 
 @pytest.mark.parametrize("contract", ALL)
-def test_the_published_json_schema_is_valid_and_open_the_producers_closed(contract):
+def test_c7_the_published_json_schema_is_valid_and_open_the_producers_closed(contract):
     published = json.loads(
         (ROOT / contract.id / "generated" / contract.version / "schema.json").read_bytes()
     )
@@ -137,10 +137,10 @@ def test_what_a_social_profile_says_the_table_of_profiles_holds():
 def test_the_newest_version_is_the_default_and_an_unknown_one_is_not_found(tmp_path):
     folder = tmp_path / "lead_card"
     folder.mkdir()
-    text = (ROOT / "lead_card" / "0.1.0.odcs.yaml").read_text()
+    text = (ROOT / "lead_card" / "1.0.0.odcs.yaml").read_text()
     for version in ("0.1.0", "0.9.0", "0.10.0"):
         (folder / f"{version}.odcs.yaml").write_text(
-            text.replace("version: 0.1.0", f"version: {version}")
+            text.replace("version: 1.0.0", f"version: {version}")
         )
 
     assert schema.load("lead_card", root=tmp_path).version == "0.10.0"
@@ -172,10 +172,10 @@ def _breakages():
 
 @pytest.mark.parametrize("breaking", list(_breakages()))
 def test_a_contract_that_leaves_something_open_is_refused(tmp_path, breaking):
-    data = yaml.safe_load((ROOT / "lead_card" / "0.1.0.odcs.yaml").read_bytes())
+    data = yaml.safe_load((ROOT / "lead_card" / "1.0.0.odcs.yaml").read_bytes())
     breaking(data)
     (tmp_path / "lead_card").mkdir()
-    (tmp_path / "lead_card" / "0.1.0.odcs.yaml").write_text(yaml.safe_dump(data))
+    (tmp_path / "lead_card" / "1.0.0.odcs.yaml").write_text(yaml.safe_dump(data))
 
     with pytest.raises(BadConfig, match="no usable contract"):
         schema.load("lead_card", root=tmp_path)

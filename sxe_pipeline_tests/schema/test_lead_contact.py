@@ -28,7 +28,7 @@ TIMES = {"flags_checked_at": SEEN, "flags_valid_until": LATER}
 
 @pytest.fixture(scope="module")
 def contract():
-    return schema.load("lead_contact", "0.1.0")
+    return schema.load("lead_contact", "1.0.0")
 
 
 def table(contract, *changes):

@@ -200,7 +200,7 @@ def test_a_published_batch_does_not_change(database, role):
     before = ["set role sxe_owner"] if role == "sxe_admin" else []
     with sql.connect(database.dsn("sxe_social")) as conn:
         conn.execute(
-            "select handoff.build(%s, 'lead_card', '0.1.0', 'x', '2026-01-01', null, null, null, "
+            "select handoff.build(%s, 'lead_card', '1.0.0', 'x', '2026-01-01', null, null, null, "
             "0, '', %s, now(), 'test')",
             [BATCH, SHA],
         )

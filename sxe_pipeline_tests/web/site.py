@@ -94,7 +94,7 @@ class Site:
             return publish.publish(
                 conn,
                 objects or self.objects,
-                contract=schema.load(contract, "0.1.0"),
+                contract=schema.load(contract, "1.0.0"),
                 batch_key=batch_key or BatchKey(market, day),
                 rows=rows,
                 signer=self.signer,

@@ -31,7 +31,7 @@ def test_a1_whatever_is_asked_the_answer_is_one_that_is_described(site, key, bat
     known = {
         "path.contract": "lead_card",
         "query.contract": "lead_card",
-        "path.version": "0.1.0",
+        "path.version": "1.0.0",
         "path.batch_id": batch.batch_id,
         "path.name": name,
         "path.seq": 1,

@@ -22,10 +22,10 @@ def test_a_key_is_told_what_it_may_see(site, key):
 
     assert (said["consumer"], said["markets"]) == ("reader", ["*"])
     assert {entry["contract"] for entry in said["contracts"]} == {"lead_card"}
-    [entry] = [e for e in said["contracts"] if e["version"] == "0.1.0"]
+    [entry] = [e for e in said["contracts"] if e["version"] == "1.0.0"]
     got = site.ask(entry["schema_url"], key)
     assert got.headers["content-type"] == "application/schema+json"
-    assert got.json()["$id"] == "urn:sxe:contract:lead_card:0.1.0"
+    assert got.json()["$id"] == "urn:sxe:contract:lead_card:1.0.0"
     assert site.ask(entry["batches_url"], key).status == 200
 
 
@@ -37,7 +37,7 @@ def test_a_manifest_is_answered_byte_for_byte_and_once(site, key, batch):
     again = site.ask(path, key, headers={"If-None-Match": first.headers["etag"]})
 
     assert first.headers["etag"] == f'"{sha256}"'
-    assert site.objects.get(f"lead_card/v0/{batch.batch_id}/{manifest.NAME}") == first.body
+    assert site.objects.get(f"lead_card/v1/{batch.batch_id}/{manifest.NAME}") == first.body
     assert (again.status, again.body, again.headers["etag"]) == (304, b"", f'"{sha256}"')
     assert manifest.unseal(first.body, site.signer.public_key)["batch_id"] == batch.batch_id
 
@@ -77,7 +77,7 @@ def test_rows_are_those_of_the_json_lines_files(site, key, batch):
 def test_a_stream_of_rows_that_were_changed_in_the_store_never_ends_well(site, key, cards):
     batch = site.publish(cards(5, seed=9, market="changed"), market="changed")
     name = next(e["name"] for e in files_of(site, batch, key) if e["name"].startswith("_jsonl"))
-    file = site.objects._folder / f"lead_card/v0/{batch.batch_id}/{name}"
+    file = site.objects._folder / f"lead_card/v1/{batch.batch_id}/{name}"
     file.write_bytes(file.read_bytes().replace(b"user_3", b"user_4"))
 
     with pytest.raises(IncompleteRead):
@@ -153,7 +153,7 @@ def test_no_contact_passes_through(site):
 
 
 def test_a_head_is_answered_as_it_was_signed(site, key):
-    heads = {(0, 1): b'{"a":0}', (0, 2): b'{"b":0}', (1, 1): b'{"c":0}'}
+    heads = {(1, 1): b'{"a":0}', (1, 2): b'{"b":0}', (2, 1): b'{"c":0}'}
     for (major, seq), data in heads.items():
         site.people.owner(
             "insert into handoff.head (contract, major, seq, prev_sha256, bytes, sha256, "
@@ -165,11 +165,11 @@ def test_a_head_is_answered_as_it_was_signed(site, key):
     def got(end):
         return site.ask(f"/v1/heads/lead_card{end}", key)
 
-    assert got("").body == got("?major=1").body == got("/1").body == heads[1, 1]
-    assert got("?major=0").body == got("/2?major=0").body == heads[0, 2]
-    assert [got(end).status for end in ("/2", "/3?major=0", "?major=2")] == [404] * 3
+    assert got("").body == got("?major=2").body == got("/1").body == heads[2, 1]
+    assert got("?major=1").body == got("/2?major=1").body == heads[1, 2]
+    assert [got(end).status for end in ("/2", "/3?major=1", "?major=3")] == [404] * 3
     tag = got("").headers["etag"]
-    assert tag == f'"{hashlib.sha256(heads[1, 1]).hexdigest()}"'
+    assert tag == f'"{hashlib.sha256(heads[2, 1]).hexdigest()}"'
     assert site.ask("/v1/heads/lead_card", key, headers={"If-None-Match": tag}).status == 304
 
 
