@@ -13,7 +13,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -42,10 +42,18 @@ _GONE = "files of that time were deleted; load the table, and go on behind its v
 router = APIRouter(prefix=ROOT, tags=["delta sharing"])
 
 
+def _no_text(value: Any) -> Any:
+    if isinstance(value, str | bool):
+        raise ValueError("it is no number")
+    return value
+
+
 class Wanted(BaseModel):
     """Which rows: hints are not read. `version` is a number up to which batches count."""
 
-    version: int | None = Field(default=None, ge=0, le=2**63 - 1)
+    version: Annotated[Annotated[int, Field(ge=0, le=2**53)] | None, BeforeValidator(_no_text)] = (
+        None
+    )
     timestamp: str | None = None
 
 
@@ -126,17 +134,20 @@ def _table(
 OfTable = Annotated[Table, Depends(_table)]
 _IN = [Depends(must_have)]
 _ONE = "/shares/{share}/schemas/{schema}/tables/{table}"
-_LINES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": f"Protocol, metadata and files, one a line; `{_VERSION}` says which.",
-        "content": {files.NDJSON: {"schema": {"type": "string"}}},
-    },
+_NUMBER: dict[int | str, dict[str, Any]] = {
+    200: {"description": f"`{_VERSION}` says which version."},
     **said_no(400, 404, 410),
     400: said_no(400)[400] | {"description": "Another format, a timestamp, or too much at once."},
 }
+_LINES = _NUMBER | {
+    200: {
+        "description": f"Protocol, metadata and files, one a line; `{_VERSION}` says which.",
+        "content": {files.NDJSON: {"schema": {"type": "string"}}},
+    }
+}
 
 
-@router.get(f"{_ONE}/version", response_class=Response, responses=_LINES, dependencies=_IN)
+@router.get(f"{_ONE}/version", response_class=Response, responses=_NUMBER, dependencies=_IN)
 def version(table: OfTable) -> Response:
     """The newest version, in a header; 0 before the first batch."""
     return Response(None, 200, {_VERSION: str(_version(table.newest()))})

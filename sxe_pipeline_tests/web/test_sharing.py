@@ -23,7 +23,7 @@ from sxe_pipeline.errors import Busy
 from sxe_pipeline.handoff import consumers
 from sxe_pipeline.handoff.chain_rows import Deltas
 from sxe_pipeline.store import sql
-from sxe_pipeline.web import lent, sharing
+from sxe_pipeline.web import lent, limits, sharing
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT
 from sxe_pipeline_tests.handoff.whole import withheld
 from sxe_pipeline_tests.web.site import served
@@ -348,6 +348,23 @@ def test_an_address_ends_after_five_minutes_and_with_its_key(site, batches, monk
         start = hashlib.sha256(key.encode()).hexdigest()[:16]
         consumers.revoke_key(conn, site.people.tokens["cho"], start)
     assert site.ask(path).status == 401
+
+
+def test_reading_files_is_counted_apart_and_guessing_addresses_as_guessing_keys(
+    site, signer, batches
+):
+    few = limits.Rate(per_second=1e-9, burst=3)
+    with served(site.people, site.objects.url, signer, key_rate=few, address_rate=few) as made:
+        key = made.key(markets=["north"])
+        _, [file] = lines(ask(made, key))
+        path = urlsplit(file["file"]["url"]).path
+
+        read = {made.ask(path).status for _ in range(20)}
+        asked = [ask(made, key).status for _ in range(3)]
+        guessed = [made.ask(f"{sharing.LENT}x").status for _ in range(4)]
+
+        assert (read, asked, guessed) == ({200}, [200, 200, 429], [401, 401, 401, 429])
+        assert made.ask(path).status == 200
 
 
 def test_a_file_that_was_let_go_is_the_same_when_it_is_made_anew():
