@@ -232,7 +232,7 @@ def test_d15_land_build_publish_and_read_back(tmp_path):
     assert sum(r["cards"] for r in json.loads(markets.stdout)["rows"]) == 20, markets.stdout
     [batch] = [r for r in json.loads(batches.stdout)["rows"] if r["contract"] == "lead_card"]
     assert batch["rows"] == 20
-    assert len(json.loads(events.stdout)["rows"]) == 1
+    assert len(json.loads(events.stdout)["rows"]) == 2, "cards, and pools"
     assert young.exit_code == 0, "a tail that is younger than five minutes is no alarm"
     assert sealed.exit_code == 0, sealed.stdout + sealed.stderr
     assert verdict.exit_code == 0, verdict.stdout + verdict.stderr

@@ -119,7 +119,9 @@ def test_a_day_on_buckets_is_a_verified_batch(bucket, place, tmp_path):
     assert again.is_success, again.failure
     with sql.connect(given.need("social_dsn")) as conn:
         cards = tables.snapshot(conn, given.tier1_url, "cards/lead_cards").to_table()
-        batches = conn.execute("select batch_id, row_count from handoff.batch").fetchall()
+        batches = conn.execute(
+            "select batch_id, row_count from handoff.batch where contract = 'lead_card'"
+        ).fetchall()
     assert cards.num_rows == 8
     assert [rows for _, rows in batches] == [8]
     prefix = verify.Prefix(objects.Objects(given.handoff_url), f"lead_card/v0/{batches[0][0]}")

@@ -50,7 +50,7 @@ def test_a_file_becomes_a_batch_and_everything_is_said_once(place):
     assert place.batches() == [("x_general", DAYS[2], 12)], "publishing twice is one batch"
     kinds = dict(place.rows("select kind, count(*) from audit.event group by kind"))
     assert kinds["landing_file.registered"] == 1
-    assert kinds["batch.published"] == 1
+    assert kinds["batch.published"] == 2, "cards, and pools"
     night = runs.run_partition(place.tier, place.instance, "upkeep", None, {})
     assert night.is_success, "what guards found is attested there"
     uncovered = place.rows(

@@ -13,6 +13,7 @@ import yaml
 
 from sxe_pipeline.cards.funnel import Funnel, shares, totals
 from sxe_pipeline.demo.enrichment import CAP_MICROS, Enrichment
+from sxe_pipeline.demo.readers import ReadBack
 from sxe_pipeline.local.program import program
 from sxe_pipeline.redact import RULESET_VERSION
 
@@ -51,8 +52,7 @@ class Report:
     leaks: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     markets: list[dict[str, Any]] = field(default_factory=list)
-    batches: list[dict[str, Any]] = field(default_factory=list)
-    contact_batches: list[dict[str, Any]] = field(default_factory=list)
+    read: ReadBack = field(default_factory=ReadBack)
     enrichment: Enrichment | None = None
     audit: Mapping[str, Any] = field(default_factory=dict)
     offences: list[str] = field(default_factory=list)
@@ -82,19 +82,34 @@ class Report:
         return shares(totals(self.funnel))
 
     @property
+    def _from_files(self) -> list[dict[str, Any]]:
+        return [*self.read.cards, *self.read.pools, *self.read.contacts]
+
+    @property
+    def is_read_three_ways(self) -> bool:
+        """Whether all consumers read the same rows of the batches that each of them was given."""
+        rows = {b["batch_id"]: (b["rows"], b["rows"] + b["removes"]) for b in self.read.cards}
+        told = all(rows[b["batch_id"]][0] == b["rows"] for b in self.read.by_queue)
+        asked = all(
+            rows[b["batch_id"]][1] == b["rows"] and b["is_proved"] == bool(b["rows"])
+            for b in self.read.by_api
+        )
+        return told and asked and bool(self.read.by_queue) and bool(self.read.by_api)
+
+    @property
     def schema_errors(self) -> int:
         """Rows that the consumer's own validator refused."""
-        return sum(b["schema_errors"] for b in [*self.batches, *self.contact_batches])
+        return sum(b["schema_errors"] for b in self._from_files)
 
     @property
     def is_good(self) -> bool:
         """Whether nothing is wrong that the demo can see."""
         read_back = all(
             b["rows"] == b["duckdb_rows"] == b["pandas_rows"] == b["distinct_keys"]
-            for b in [*self.batches, *self.contact_batches]
+            for b in self._from_files
         )
         is_paid_right = self.enrichment is None or (
-            self.enrichment.is_good and len(self.contact_batches) > 0
+            self.enrichment.is_good and len(self.read.contacts) > 0 and self.is_read_three_ways
         )
         whole = self.audit.get("status") == "whole"
         even = self.input_rows == self.observations + self.quarantined
@@ -123,8 +138,11 @@ class Report:
             "planted_found": len(self.hits),
             "scan_open": self.scan_open,
             "leaks": self.leaks,
-            "batches": self.batches,
-            "contact_batches": self.contact_batches,
+            "batches": self.read.cards,
+            "pool_batches": self.read.pools,
+            "contact_batches": self.read.contacts,
+            "by_api": self.read.by_api,
+            "by_queue": self.read.by_queue,
             "enrichment": self.enrichment.as_dict() if self.enrichment else None,
             "schema_errors": self.schema_errors,
             "audit": dict(self.audit),
@@ -173,7 +191,7 @@ class Report:
         outcomes = ", ".join(f"{name} {n}" for name, n in sorted(request.outcomes.items()))
         yield f"    outcome      {done.paid_calls} paid calls: {outcomes}"
         kinds = ", ".join(f"{kind} {n}" for kind, n in done.values.items())
-        batches = self.contact_batches
+        batches = self.read.contacts
         yield (
             f"    values       {kinds}; encrypted at rest; {len(batches)} contact batches, "
             f"the newest of {max((b['rows'] for b in batches), default=0)} rows, read by a consumer"
@@ -244,9 +262,17 @@ class Report:
         )
         yield _metric(
             "schema errors at the consumer",
-            f"{self.schema_errors} in {sum(b['rows'] for b in self.batches):,} rows",
+            f"{self.schema_errors} in {sum(b['rows'] for b in self.read.cards):,} rows",
             "a process of its own, files and pinned key alone, DuckDB and pandas",
         )
+        if self.read.by_api:
+            asked, told = self.read.by_api, self.read.by_queue
+            yield _metric(
+                "handed off three ways",
+                f"{len(self.read.cards)} batches as files; {len(asked)} newest by the API, each "
+                f"answered with proof; {len(told)} newest told by the queue",
+                "three processes with one pinned key, two of them with a key of their own",
+            )
         yield _metric(
             "audited", _audited(self.audit), "sxe audit verify: hashes, seals, coverage, mirror"
         )
@@ -257,11 +283,11 @@ class Report:
         )
 
     def _batches(self) -> Iterator[str]:
-        days = sorted({b["day"] for b in self.batches})
-        markets = {b["market"] for b in self.batches}
-        size = f"{len(self.batches)} batches of {len(markets)} markets and {len(days)} days"
+        days = sorted({b["day"] for b in self.read.cards})
+        markets = {b["market"] for b in self.read.cards}
+        size = f"{len(self.read.cards)} batches of {len(markets)} markets and {len(days)} days"
         yield f"\n  {size}, verified and read twice"
-        for batch in self.batches[:12]:
+        for batch in self.read.cards[:12]:
             removed = f", {batch['removes']:,} taken out" if batch["kind"] == "delta" else ""
             yield f"    {batch['day']}  {batch['market']:24}{batch['rows']:>8,} cards{removed}"
         if self.failed_checks:
@@ -270,15 +296,15 @@ class Report:
     def _locations(self) -> Iterator[str]:
         yield f"\n  tables   {self.home / 'tier1'}"
         yield f"  batches  {self.home / 'handoff'}"
-        if self.contact_batches:
+        if self.read.contacts:
             yield f"  contacts {self.home / 'contact_handoff'}"
         yield "\n  try next"
         yield "    make ui                               the assets, their numbers and checks"
         if self.enrichment:
             request_id = self.enrichment.request.request_id
             yield f"    SXE_HOME={self.home} {program()} enrich receipt {request_id}"
-        if self.batches:
-            one = self.batches[0]["batch_id"]
+        if self.read.cards:
+            one = self.read.cards[0]["batch_id"]
             yield f"    {program()} batch verify {self.home}/handoff/lead_card/v0/{one} \\"
             yield f"        --key {self.home}/keys/signing.pub"
         yield '    make demo INPUT="DIR"                 the same on your own landing folder'

@@ -5,9 +5,7 @@ login of its tier: an embedded one, or a managed one whose five URLs are given. 
 looked at with `make ui`. Not here: the home and the database that it starts from (`home`).
 """
 
-import json
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -17,22 +15,19 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sxe_pipeline import contracts_root, definitions, face, schema
+from sxe_pipeline import definitions, face, schema
 from sxe_pipeline import settings as environment
 from sxe_pipeline.audit import verify
 from sxe_pipeline.cards.markets import market
-from sxe_pipeline.demo import dump, enrichment, home, search
+from sxe_pipeline.demo import dump, enrichment, home, readers, search
+from sxe_pipeline.demo.failure import DemoFailed
 from sxe_pipeline.demo.report import Report
-from sxe_pipeline.errors import BadInput, Terminal
+from sxe_pipeline.errors import BadInput
 from sxe_pipeline.local import attach, runs, sealer, variables
 from sxe_pipeline.sandbox import landing, plants
 from sxe_pipeline.schema import vocabulary
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import key_files, objects, sql
-
-
-class DemoFailed(Terminal):
-    """A step of the demo did not do what it should."""
 
 
 @dataclass
@@ -94,17 +89,12 @@ def run(
         if walk.world is not None:
             with clock.stage("request, approval, enrichment"):
                 report.enrichment = enrichment.run(given, _markets(walk))
-        with clock.stage("read by a consumer"):
-            report.batches = _consume(
-                given, "handoff", "lead_card", key_files.public_file(given.home)
-            )
-            report.contact_batches = _consume(
-                given,
-                "contact_handoff",
-                "lead_contact",
-                key_files.contact_file(given.home).with_suffix(".pub"),
-                *("card_id", "kind", "value"),
-            )
+        with clock.stage("read from files by a stranger"):
+            report.read = readers.by_files(given)
+        if report.enrichment is not None:
+            with clock.stage("read by the API, told by the queue"):
+                token = (given.home / "keys" / "cho.token").read_text()
+                readers.by_name(given, token, report.read)
         with clock.stage("seal, mirror and verify the audit"):
             sealer.once(given)
             runs.sensor_tick(walk.tier, walk.instance, "mirrored_events")
@@ -189,31 +179,6 @@ def _land_folders(walk: Walk, inputs: Sequence[Path]) -> None:
     days = walk.intake("intake")
     if days:
         walk.publish("publish", max(days))
-
-
-def _consume(
-    settings: Settings, folder: str, contract: str, key: Path, *columns: str
-) -> list[dict[str, Any]]:
-    """A child without our settings reads every batch from the files and the pinned key alone."""
-    handoff = settings.home / folder
-    if not handoff.exists():
-        return []
-    schema_file = contracts_root() / contract / "generated" / "0.1.0" / "schema.json"
-    child = subprocess.run(
-        [
-            *(sys.executable, "-I", str(Path(__file__).with_name("consumer.py"))),
-            *(str(handoff), str(key), str(schema_file), *columns),
-        ],
-        capture_output=True,
-        text=True,
-        cwd=handoff,
-        env={"PATH": "/usr/bin:/bin", "PYTHONUTF8": "1"},
-        check=False,
-    )
-    if child.returncode:
-        (settings.home / "consumer.log").write_text(child.stderr)
-        raise DemoFailed(f"the consumer could not read the batches; see {settings.home}")
-    return [json.loads(line) for line in child.stdout.splitlines()]
 
 
 def _markets(walk: Walk) -> list[str]:

@@ -101,13 +101,17 @@ def next_content(
             changes = _changes(objects, contract, chain, rows)
         except (NotFound, Tampered):
             why = "the batch before cannot be read"
+    removes = None
     if changes is not None:
+        removes = _removes(market, changes.removes, deltas.gone)
         why = delta.why_rather_full(changes, rows.num_rows, len(chain), deltas.full_every)
-    if changes is None or why is not None:
+        # A full batch has no removes, and who is erased has to be said.
+        if delta.ERASED in removes["reason"].to_pylist():
+            why = None
+    if changes is None or removes is None or why is not None:
         return encode.encode(contract, pieces.checked(contract, rows)), why
     # The rows that are as they were met the contract before.
     upserts = rows.filter(pc.is_in(rows[delta.KEY], value_set=changes.upserts))
-    removes = _removes(market, changes.removes, deltas.gone)
     del rows
     return encode.encode(
         contract,

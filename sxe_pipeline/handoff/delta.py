@@ -23,6 +23,9 @@ _POLICY = "policy_version"
 _LINE_END = ord("\n")
 _SEEDS = {f"digest_{number}": secrets.randbits(63) for number in (1, 2)}
 """Of this process alone, so that nobody can prepare two lines of one digest."""
+ERASED = "erased"
+"""The reason of a remove that a consumer must learn, whatever else changes."""
+
 DIGESTS = pa.schema([(KEY, pa.string()), *((name, pa.uint64()) for name in _SEEDS)])
 
 

@@ -22,6 +22,8 @@ from sxe_pipeline.store.functions import call_function
 from sxe_pipeline.store.objects import Objects
 
 ACTOR = "recovery"
+CARDS = "lead_card"
+"""The contract whose rows say which accounts a card was of."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def bring_back(settings: Settings, loaded: Settings, *, is_dry_run: bool) -> Beh
         batches = recover.unknown(conn, handoff)
         markers = continuity.since(tier1, continuity.counted(conn, continuity.TIER1))
         suppressed = sorted({c for m in markers for c in m.content.get("suppressed", ())})
-        rows = (r for b in batches for r in recover.rows(handoff, b))
+        of_cards = [b for b in batches if b.fields["contract"] == CARDS]
+        rows = (r for b in of_cards for r in recover.rows(handoff, b))
         held = [*restored.in_store(settings.tier1_url), *restored.in_batches(rows)]
         behind = Behind(
             doubts=continuity.doubts(conn),

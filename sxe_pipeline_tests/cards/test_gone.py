@@ -35,7 +35,7 @@ def test_a_delta_says_of_each_card_that_is_gone_what_became_of_it(place):
     assert run.is_success, run.failure
     batches = place.rows(
         "select market, kind, row_count, remove_count, batch_id from handoff.batch "
-        "where state = 'published' order by published_seq"
+        "where state = 'published' and contract = 'lead_card' order by published_seq"
     )
     assert [batch[:4] for batch in batches] == [
         ("x_general", "full", 12, 0),

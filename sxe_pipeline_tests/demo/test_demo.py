@@ -103,7 +103,7 @@ def test_the_audit_is_sealed_and_whole(answer):
     assert (audit["findings"], audit["unsure"]) == ({}, [])
     assert audit["sealed"] == audit["events"], "nothing waits for its seal"
     assert audit["witnessed"] == audit["seals"] >= 1
-    verdicts = 6  # what guards found waits for the upkeep of the night
+    verdicts = 8  # what guards found waits for the upkeep of the night
     head = 1  # of the contact tier: a sensor made it, which the mirror attests
     assert audit["waiting"] == verdicts + head
     assert audit["attested"] == audit["events"] - verdicts - head > 100, (

@@ -15,7 +15,6 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from sxe_pipeline import contracts_root
 from sxe_pipeline.demo import consumer
 from sxe_pipeline.errors import Busy, ContractBroken, Tampered
 from sxe_pipeline.handoff import encode, manifest, record
@@ -414,9 +413,8 @@ def test_a_stranger_reads_full_batches_and_deltas_from_files_and_a_key(
     run_days(rows, day=LATER[1])
     run_days(without(rows, 3), day=LATER[2])
     (tmp_path / "signing.pub").write_bytes(signer.public_pem())
-    schema = contracts_root() / "lead_card" / "generated" / "0.1.0" / "schema.json"
     program = [sys.executable, "-I", consumer.__file__]
-    given = [tmp_path / "handoff", tmp_path / "signing.pub", schema]
+    given = ["files", tmp_path / "handoff", "lead_card", tmp_path / "signing.pub"]
 
     done = subprocess.run([*program, *given], capture_output=True, text=True, check=True)
 
@@ -448,3 +446,19 @@ def test_audit_payloads_of_a_delta_hold_counts_and_no_proof(run_days, today, api
         assert (data["kind"], data["row_count"], data["remove_count"]) == ("delta", 2, 2)
         assert stored[0].encode() not in payload
         assert len(payload) <= 600
+
+
+@pytest.mark.parametrize("kept", [18, 3], ids=["a full one is due", "most rows changed"])
+def test_p15_who_is_erased_is_said_even_where_a_full_batch_would_be_better(run_days, cards, kept):
+    rows = cards(20).sort_by("card_id")
+    run_days(rows)
+
+    def erased(market, card_ids):
+        reasons = pa.array(["erased"] * len(card_ids))
+        return withheld(market, card_ids).set_column(1, "reason", reasons)
+
+    done = run_days(rows.slice(0, kept), day=LATER[1], gone=erased, full_every=1)
+
+    assert (done.kind, done.remove_count) == ("delta", 20 - kept)
+    again = run_days(rows.slice(0, kept - 1), day=LATER[2], full_every=1)
+    assert again.kind == "full", "the next one may be"

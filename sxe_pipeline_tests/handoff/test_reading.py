@@ -52,10 +52,11 @@ def test_what_was_read_is_what_duckdb_reads(handed, signer):
     _, folder = handed
     read = reading.read(folder, signer.public_key, status="accepted")
 
-    [(rows, keys)] = duckdb.sql(
-        "select count(*), sha256(string_agg(card_id, chr(10) order by card_id)) "
-        f"from read_parquet('{folder}/parquet/*.parquet')"
-    ).fetchall()
+    with duckdb.connect() as db:
+        [(rows, keys)] = db.sql(
+            "select count(*), sha256(string_agg(card_id, chr(10) order by card_id)) "
+            f"from read_parquet('{folder}/parquet/*.parquet')"
+        ).fetchall()
 
     assert (read.said["rows_read"], read.said["keys_sha256"]) == (rows, keys) != (0, None)
     manifest = (folder / "_manifest.json").read_bytes()

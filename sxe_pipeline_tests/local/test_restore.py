@@ -17,7 +17,7 @@ from sxe_pipeline_tests.gate.world import World
 from sxe_pipeline_tests.places import TODAY, Place, land, person
 
 YESTERDAY = TODAY - timedelta(days=1)
-HEADS = "select seq, sha256, put_at is not null from handoff.head order by seq"
+HEADS = "select seq, sha256, put_at is not null from handoff.head order by contract, seq"
 LOGINS = {
     "SXE_SOCIAL_DATABASE_URL": "sxe_social",
     "SXE_CONTACTS_DATABASE_URL": "sxe_contacts",
@@ -59,7 +59,7 @@ def backup_of(place):
 
 TOLD = (
     "select kind, remove_count, keys_sha256, batch_id from handoff.batch "
-    "where state = 'published' order by day"
+    "where state = 'published' order by contract, day"
 )
 """What the database knows of a batch; the proof of reading it stands in no manifest."""
 
@@ -86,9 +86,9 @@ def test_k01_a_backup_that_is_restored_pays_and_publishes_nothing_until_two_pers
     known = cards(place)
     published, told = place.batches(), place.rows(TOLD)
     assert [day for _, day, _ in published] == [YESTERDAY, TODAY]
-    assert [kind for kind, *_ in told] == ["full", "delta"]
+    assert [kind for kind, *_ in told] == ["full", "full", "full", "delta"], "pools, then cards"
     heads = place.rows(HEADS)
-    assert len(heads) == 2
+    assert len(heads) == 4
 
     restored = moved(place, backup, monkeypatch)
     refused = day_of_work(restored, TODAY, person(6), name="last.json")
@@ -102,7 +102,7 @@ def test_k01_a_backup_that_is_restored_pays_and_publishes_nothing_until_two_pers
 
     loaded = settings_of(restored, backup, *LOGINS.values())
     seen = recovery.bring_back(restored.settings, loaded, is_dry_run=True)
-    assert (seen.batches, seen.cards, seen.suppressions) == (1, 3, 1)
+    assert (seen.batches, seen.cards, seen.suppressions) == (2, 3, 1), "cards, and pools"
     assert restored.rows("select count(*) from social.card") == [(2,)]
     for _ in range(2):  # it may be done again
         recovery.bring_back(restored.settings, loaded, is_dry_run=False)
