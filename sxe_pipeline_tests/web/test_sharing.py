@@ -333,6 +333,14 @@ def test_an_address_is_for_one_file_of_one_key_and_five_minutes(site, batches):
         assert site.ask(sharing.LENT + wrong, key).status == 401
 
 
+def test_behind_a_proxy_that_speaks_tls_addresses_do_too(site, north):
+    through = {"X-Forwarded-Proto": "https", "Host": "sxe.example"}
+
+    _, [file] = lines(site.ask(f"{CARDS}/query", north, "POST", through))
+
+    assert file["file"]["url"].startswith("https://sxe.example/delta-sharing/files/")
+
+
 def test_an_address_ends_after_five_minutes_and_with_its_key(site, batches, monkeypatch):
     key = site.key(markets=["north"])
     _, [file] = lines(ask(site, key))
