@@ -99,7 +99,7 @@ def test_the_map_shows_the_import_order_that_is_enforced():
 
 
 def test_the_map_names_every_login_and_its_setting():
-    rows = cells(section(MAP, "Five logins"))
+    rows = cells(section(MAP, "Seven logins"))
 
     assert {row[0].strip("`") for row in rows} == {*roles.TIERS, "sxe_admin"}
     assert {row[1].strip("`") for row in rows} == set(settings.DATABASES.values())

@@ -31,7 +31,7 @@ _CHILD_S = 20
 @click.option("--accounts", default=12_000, show_default=True, help="Generated accounts.")
 @click.option("--seed", default=20_261_124, show_default=True, help="Seed of the generator.")
 @click.option(
-    "--managed", is_flag=True, help="On the empty, migrated database of the five URLs that are set."
+    "--managed", is_flag=True, help="On the empty, migrated database of the URLs that are set."
 )
 @as_json
 @click.pass_context

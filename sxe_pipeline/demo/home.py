@@ -20,7 +20,7 @@ def fresh(settings: Settings, *, is_generated: bool) -> Settings:
     """Make `SXE_HOME/demo` anew.
 
     Args:
-        settings: Of this process: its home, and the five logins where they are given.
+        settings: Of this process: its home, and the logins where they are given.
         is_generated: The people are invented, so the sandbox's policy covers them.
 
     Returns:
@@ -52,7 +52,7 @@ def fresh(settings: Settings, *, is_generated: bool) -> Settings:
 
 
 def readers(settings: Settings) -> dict[str, str | None]:
-    """The five logins of a managed database, the admin as the owner of everything in it."""
+    """The logins of a managed database, the admin as the owner of everything in it."""
     return {settings.need(login): OWNER if login == "admin_dsn" else None for login in DATABASES}
 
 

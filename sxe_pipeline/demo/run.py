@@ -1,7 +1,7 @@
 """The whole pipeline in one process, on generated profiles or on folders of the user's own.
 
 The real sensor, schedule, jobs and assets run on a real Postgres with its event log, each with the
-login of its tier: an embedded one, or a managed one whose five URLs are given. What is left can be
+login of its tier: an embedded one, or a managed one whose URLs are given. What is left can be
 looked at with `make ui`. Not here: the home and the database that it starts from (`home`).
 """
 
@@ -58,7 +58,7 @@ def run(
     """Make `SXE_HOME/demo` anew and walk through the whole pipeline there.
 
     Args:
-        settings: Of this process: its home, and the five logins where they are given. The stores
+        settings: Of this process: its home, and the logins where they are given. The stores
             are always embedded.
         inputs: Landing folders of the user; empty: generated profiles.
         accounts: How many accounts to generate.

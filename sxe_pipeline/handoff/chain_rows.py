@@ -127,16 +127,33 @@ def _changes(
     ids = rows[delta.KEY]
     if ids.null_count or pc.count_distinct(ids).as_py() < len(ids):
         return None
-    before = delta.DIGESTS.empty_table()
-    for batch in chain:
-        upserts, removes = (_digests(_lines(objects, batch, holds)) for holds in _HELD)
-        before = delta.applied(before, upserts, removes[delta.KEY].combine_chunks())
+    before = digests_as_of(objects, chain)
     today = _digests(_lines_of(contract, rows)).set_column(0, delta.DIGESTS.field(0), ids)
     return delta.between(before, today)
 
 
-def _digests(pieces: Iterable[bytes | memoryview]) -> pa.Table:
-    return pa.concat_tables([delta.DIGESTS.empty_table(), *map(delta.digests, pieces)])
+def digests_as_of(objects: Objects, chain: Sequence[Manifest], key: str = delta.KEY) -> pa.Table:
+    """The id and a digest of each row as of the last batch of a chain, as `delta.digests` says.
+
+    Args:
+        objects: The handoff store.
+        chain: As `since_full` gives it.
+        key: The column that is the key of its contract.
+
+    Raises:
+        NotFound: A file is not there.
+        Tampered: A file is not what its manifest names.
+    """
+    before = delta.DIGESTS.empty_table()
+    for batch in chain:
+        upserts, removes = (_digests(_lines(objects, batch, holds), key) for holds in _HELD)
+        before = delta.applied(before, upserts, removes[delta.KEY].combine_chunks())
+    return before
+
+
+def _digests(pieces: Iterable[bytes | memoryview], key: str = delta.KEY) -> pa.Table:
+    found = (delta.digests(piece, key) for piece in pieces)
+    return pa.concat_tables([delta.DIGESTS.empty_table(), *found])
 
 
 def _lines_of(contract: Contract, rows: pa.Table) -> Iterator[memoryview]:

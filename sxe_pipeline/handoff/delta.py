@@ -60,19 +60,20 @@ def applied(before: pa.Table, upserts: pa.Table, removes: pa.Array) -> pa.Table:
     return pa.concat_tables([before.filter(pc.invert(ended)), upserts])
 
 
-def digests(lines: bytes | memoryview) -> pa.Table:
+def digests(lines: bytes | memoryview, key: str = KEY) -> pa.Table:
     """The id and a digest of each line; digests of one process compare with each other.
 
     Args:
-        lines: Whole lines of JSON Lines that met their contract: what reads as `card_id` first in
+        lines: Whole lines of JSON Lines that met their contract: what reads as the key first in
             one is its id.
+        key: The column that is the key; whatever its name, `DIGESTS` has the ids first.
     """
     ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == _LINE_END) + 1
     offsets = pa.py_buffer(np.concatenate([[0], ends]).astype(np.int64))
     texts = pa.LargeStringArray.from_buffers(len(ends), offsets, pa.py_buffer(lines))
     line = pl.col("line")
     found = pl.DataFrame({"line": pl.Series(texts, dtype=pl.String)}).select(
-        line.str.extract(rf'"{KEY}":"([^"]*)"').alias(KEY),
+        line.str.extract(rf'"{key}":"([^"]*)"').alias(KEY),
         *(line.hash(seed).alias(name) for name, seed in _SEEDS.items()),
     )
     return found.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(DIGESTS)

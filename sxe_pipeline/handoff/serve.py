@@ -58,6 +58,15 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest batch of a market."""
+
+    batch_id: str
+    published_seq: int
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
     """A published batch with its manifest; `expired_at`: since when its files are gone."""
 
@@ -122,3 +131,23 @@ def batch(conn: psycopg.Connection, key_sha256: bytes, batch_id: str) -> Served 
     """A published batch with the bytes of its manifest."""
     rows = function_rows(conn, "handoff.served_batch", key_sha256, batch_id)
     return next((Served(*row) for row in rows), None)
+
+
+def newest(
+    conn: psycopg.Connection,
+    key_sha256: bytes,
+    contract: str,
+    major: int,
+    as_of: int | None = None,
+) -> list[Newest]:
+    """The newest batch of each market, in the order of the markets.
+
+    Args:
+        conn: The login `sxe_serve`.
+        key_sha256: Of the consumer's key.
+        contract: The contract's id.
+        major: Of its version.
+        as_of: A `published_seq` behind which nothing counts; None is now.
+    """
+    rows = function_rows(conn, "handoff.served_newest", key_sha256, contract, major, as_of)
+    return [Newest(*row) for row in rows]

@@ -39,11 +39,12 @@ def run(settings: Settings, *, host: str, port: int, say: Callable[[str], None])
             sql.connect(dsn, application_name="sxe serve").close()
         database = Database(dsn)
         objects = Objects(held.settings.handoff_url, is_patient=False)
+        serving = Serving(database, objects, _lender(settings))
         try:
-            made = app.make(Serving(database, objects, _lender(settings)))
+            made = app.make(serving)
             server.server(made, host, port, stop, lambda: say(f"http://{host}:{port}")).run()
         finally:
-            database.close()
+            serving.close()
 
 
 def _lender(settings: Settings) -> tuple[str, str] | None:

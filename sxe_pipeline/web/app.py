@@ -12,7 +12,18 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
 from sxe_pipeline.handoff import serve
-from sxe_pipeline.web import acks, batches, checkpoints, contracts, files, heads, limits, problems
+from sxe_pipeline.web import (
+    acks,
+    batches,
+    checkpoints,
+    contracts,
+    files,
+    heads,
+    limits,
+    problems,
+    shares,
+    sharing,
+)
 from sxe_pipeline.web.asking import Serving
 from sxe_pipeline.web.door import Door
 
@@ -48,7 +59,13 @@ def make(
     def identify(key_sha256: bytes) -> serve.Caller:
         return serving.database.call(lambda conn: serve.caller(conn, key_sha256))
 
-    app.add_middleware(Door, identify=identify, key_rate=key_rate, address_rate=address_rate)
+    app.add_middleware(
+        Door,
+        identify=identify,
+        lent=(sharing.LENT, lambda token: serving.addresses.opened(token)[0]),
+        key_rate=key_rate,
+        address_rate=address_rate,
+    )
     return app
 
 
@@ -72,7 +89,7 @@ def bare() -> FastAPI:
         },
     )
     problems.install(app)
-    for room in (contracts, heads, batches, files, acks, checkpoints):
+    for room in (contracts, heads, batches, files, acks, checkpoints, shares, sharing):
         app.include_router(room.router, dependencies=[Depends(_KEY)])
     app.include_router(_open)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]

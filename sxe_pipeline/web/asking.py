@@ -4,7 +4,7 @@ Here: the parameters that routes share, and reading on behalf of a key.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg
@@ -17,6 +17,7 @@ from sxe_pipeline.handoff.serve import Caller
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline.web import problems
 from sxe_pipeline.web.database import Database
+from sxe_pipeline.web.lent import Addresses, Computed
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -27,11 +28,19 @@ class Serving:
     """What the API answers from: the login `sxe_serve`, and the bucket of Tier 1 batches.
 
     `lender`: address of the contact service and the secret shared with it, where there are both.
+    `addresses` and `computed` are of files that are read without a key.
     """
 
     database: Database
     objects: Objects
     lender: tuple[str, str] | None = None
+    addresses: Addresses = field(default_factory=Addresses)
+    computed: Computed = field(default_factory=Computed)
+
+    def close(self) -> None:
+        """End the connections that nobody uses, and let go of computed files."""
+        self.database.close()
+        self.computed.close()
 
 
 @dataclass(frozen=True, slots=True)

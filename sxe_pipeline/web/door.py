@@ -42,6 +42,7 @@ class Door:
         inner: ASGIApp,
         identify: Callable[[bytes], Caller],
         *,
+        lent: tuple[str, Callable[[str], bytes]],
         key_rate: limits.Rate = limits.KEY,
         address_rate: limits.Rate = limits.ADDRESS,
     ) -> None:
@@ -50,11 +51,14 @@ class Door:
         Args:
             inner: The application.
             identify: Who holds the key of a hash; raises Refused. It may wait for a database.
+            lent: Where addresses begin that need no key, and for which key the rest of one was
+                made: its hash, or nothing where it is none of ours or too old.
             key_rate: Of each key.
             address_rate: Of each address that no known key comes from.
         """
         self._inner, self._identify = inner, identify
         self._keys, self._addresses = limits.Buckets(key_rate), limits.Buckets(address_rate)
+        self._lent, self._readers = lent, limits.Buckets(limits.LENT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what is not let in; hand on everything else."""
@@ -85,26 +89,33 @@ class Door:
             return problems.problem(413, _TOO_LARGE, request_id=request_id, headers=_CLOSE)
         if scope["path"] in OPEN:
             return None
-        kind, _, key = headers.get("authorization", "").partition(" ")
-        is_one = kind.lower() == "bearer" and _KEY.fullmatch(key) is not None
-        sha256 = hashlib.sha256(key.encode()).digest() if is_one else b""
-        is_seen = sha256 in self._keys
-        wait = self._keys.take(sha256) if is_seen else self._addresses.take(_address(scope))
+        buckets, sha256 = self._proved(scope["path"], headers)
+        is_seen = sha256 in buckets
+        wait = buckets.take(sha256) if is_seen else self._addresses.take(_address(scope))
         if wait:
             retry = {"Retry-After": str(int(wait) + 1)}
             return problems.problem(429, _TOO_OFTEN, request_id=request_id, headers=retry)
         try:
-            if not is_one:
+            if not sha256:
                 raise Refused("no key")
             caller = await run_in_threadpool(self._identify, sha256)
         except Refused:
-            self._keys.forget(sha256)
+            buckets.forget(sha256)
             return problems.unproved(request_id)
         if not is_seen:
             self._addresses.give_back(_address(scope))
-            self._keys.take(sha256)
+            buckets.take(sha256)
         scope["state"].update(caller=caller, key_sha256=sha256, seal_no=caller.seal_no)
         return None
+
+    def _proved(self, path: str, headers: Headers) -> tuple[limits.Buckets, bytes]:
+        """The hash of the key that asks, or nothing, and where it is counted."""
+        above, made_for = self._lent
+        if path.startswith(above):
+            return self._readers, made_for(path.removeprefix(above))
+        kind, _, key = headers.get("authorization", "").partition(" ")
+        is_one = kind.lower() == "bearer" and _KEY.fullmatch(key) is not None
+        return self._keys, hashlib.sha256(key.encode()).digest() if is_one else b""
 
 
 _CLOSE = {"Connection": "close"}

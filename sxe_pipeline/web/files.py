@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from functools import lru_cache
 from typing import Annotated, Any, BinaryIO
@@ -28,6 +28,7 @@ router = APIRouter(tags=["files"])
 _FILE: dict[str, Any] = {
     kind: {"schema": {"type": "string", "format": "binary"}} for kind in _KINDS.values()
 }
+PARQUET: dict[str, Any] = {_KINDS["parquet"]: _FILE[_KINDS["parquet"]]}
 
 
 @router.get(
@@ -54,7 +55,7 @@ def file(
     entry = next((e for e in manifest.files_of(batch.manifest) if e["name"] == name), None)
     if entry is None:
         raise HTTPException(404)
-    _must_be_there(batch)
+    must_be_there(batch)
     if not is_public(batch.contract):
         return _lent(asking, batch, name)
     objects, key = asking.serving.objects, f"{batch.folder}/{name}"
@@ -63,7 +64,7 @@ def file(
     if (url := objects.presigned(key, lending.LENT_S)) is not None:
         return _led_to(url)
     is_same = if_range in (None, f'"{entry["sha256"]}"')
-    return _part(objects.open(key), entry, asked_range if is_same else None)
+    return part(objects.open(key), entry, asked_range if is_same else None)
 
 
 @router.get(
@@ -83,7 +84,7 @@ def rows(asking: Asks, batch_id: BatchId) -> Response:
     A stream that ends before its length is not whole.
     """
     batch = asking.batch(batch_id)
-    _must_be_there(batch)
+    must_be_there(batch)
     if not is_public(batch.contract):
         raise HTTPException(501, _ELSEWHERE)
     entries = [e for e in manifest.files_of(batch.manifest) if e["name"].startswith("_jsonl/")]
@@ -124,9 +125,10 @@ def is_public(contract: str) -> bool:
         return False
 
 
-def _must_be_there(batch: Served) -> None:
+def must_be_there(batch: Served, text: str = _GONE) -> None:
+    """Raise 410 for a batch whose files were deleted."""
     if batch.expired_at is not None:
-        raise HTTPException(410, _GONE)
+        raise HTTPException(410, text)
 
 
 def _lent(asking: Asking, batch: Served, name: str) -> Response:
@@ -149,7 +151,14 @@ _ELSEWHERE = (
 )
 
 
-def _part(stream: BinaryIO, entry: dict[str, Any], asked: str | None) -> Response:
+def part(stream: BinaryIO, entry: Mapping[str, Any], asked: str | None) -> Response:
+    """A file, or what was asked for of it.
+
+    Args:
+        stream: It is closed behind the answer.
+        entry: `bytes`, `sha256` and `format`, as in a manifest.
+        asked: The header `Range`.
+    """
     size = int(entry["bytes"])
     headers = {"ETag": f'"{entry["sha256"]}"', "Accept-Ranges": "bytes"}
     span = _span(asked, size)

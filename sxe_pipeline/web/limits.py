@@ -24,6 +24,9 @@ class Rate:
 
 KEY = Rate(per_second=50, burst=100)
 ADDRESS = Rate(per_second=1, burst=60)
+LENT = Rate(per_second=500, burst=2000)
+"""Of each key, for files at addresses that were made for it: a reader of columns asks for a file
+some ten times."""
 
 
 class Buckets:

@@ -72,7 +72,7 @@ def test_what_was_released_is_never_written_over_and_a_draft_is(newer, contract)
     store, _, beside = newer
     file = beside.parents[1] / "other.yaml"
     file.write_text(contract.file.read_text())
-    draft = replace(contract, version="0.9.7", file=file)
+    draft = replace(contract, version="0.9.7", status="draft", file=file)
 
     edition.put(store, draft, "lead_card/v1")
 

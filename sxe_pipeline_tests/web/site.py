@@ -86,7 +86,14 @@ class Site:
         )
 
     def publish(
-        self, rows, market="x_general", day=DAY, contract="lead_card", batch_key=None, objects=None
+        self,
+        rows,
+        market="x_general",
+        day=DAY,
+        contract="lead_card",
+        batch_key=None,
+        objects=None,
+        deltas=None,
     ):
         """A batch, as its tier publishes it."""
         login = "sxe_contacts" if contract == "lead_contact" else "sxe_social"
@@ -100,6 +107,7 @@ class Site:
                 signer=self.signer,
                 actor="test",
                 now=NOW,
+                deltas=deltas,
             )
 
 
@@ -121,6 +129,6 @@ def served(people, store, signer, *, key_rate=MUCH, address_rate=MUCH, dsn=None,
     finally:
         stop.times = 1
         thread.join(timeout=30)
-        connections.close()
+        serving.close()
         listening.close()
     assert not thread.is_alive(), "it ends when it is asked to"

@@ -1,6 +1,8 @@
 """Files in buckets: the API leads to them, and to those of contacts by the contact service."""
 
 import hashlib
+import io
+import json
 import subprocess
 import sys
 import textwrap
@@ -9,13 +11,16 @@ from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
+import pyarrow.parquet as pq
 import pytest
 
 from sxe_pipeline.errors import NotFound, StoreUnavailable
 from sxe_pipeline.handoff import lending, manifest
+from sxe_pipeline.handoff.chain_rows import Deltas
 from sxe_pipeline.local import lender
 from sxe_pipeline.store.objects import Objects
-from sxe_pipeline_tests.handoff.contacts import at, contacts
+from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, at, contacts
+from sxe_pipeline_tests.handoff.whole import withheld
 from sxe_pipeline_tests.ports import free_port
 from sxe_pipeline_tests.test_s3 import SERVER
 from sxe_pipeline_tests.web.site import served
@@ -103,6 +108,27 @@ def test_rows_of_cards_are_streamed_out_of_the_bucket(site, key, batch):
     got = site.ask(f"/v1/batches/{batch.batch_id}/rows", key)
 
     assert (got.status, len(got.body.splitlines())) == (200, 20)
+
+
+def test_delta_sharing_leads_to_the_bucket_and_serves_what_it_computes(site, cards):
+    rows = cards(8, market="shared").sort_by("card_id")
+    site.publish(rows, "shared")
+    key = site.key(markets=["shared"])
+
+    def state():
+        table = "/delta-sharing/shares/sxe/schemas/tier1/tables/lead_card_v1"
+        _, _, file = site.ask(f"{table}/query", key, "POST").body.splitlines()
+        url = json.loads(file)["file"]["url"]
+        with urllib.request.urlopen(url) as got:
+            return url, pq.read_table(io.BytesIO(got.read())).sort_by("card_id")
+
+    url, held = state()
+    assert "X-Amz-Expires=300" in url
+    assert held.equals(rows)
+    site.publish(rows.slice(1), "shared", DAY + NEXT, deltas=Deltas(withheld, 7))
+    url, held = state()
+    assert url.startswith(f"{site.url}/delta-sharing/files/")
+    assert held.equals(rows.slice(1))
 
 
 def test_a_file_of_contacts_is_lent_by_the_contact_service(site, contact_batch):

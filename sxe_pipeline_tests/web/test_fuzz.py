@@ -16,8 +16,13 @@ BY_SCHEMA = """
 [[operations]]
 include-name = "PUT /v1/batches/{batch_id}/ack"
 checks.positive_data_acceptance.expected-statuses = [200, 201, 404, 409, 422]
+
+[[operations]]
+include-name = "POST /delta-sharing/shares/{share}/schemas/{schema}/tables/{table}/query"
+checks.positive_data_acceptance.expected-statuses = [200, 400, 404, 410]
 """
-"""No schema says which manifest a batch has, nor which columns its contract."""
+"""No schema says which manifest a batch has, nor which columns its contract; and a client of Delta
+Sharing may send what is answered with a problem that says what works."""
 
 
 @pytest.mark.skipif("SXE_TEST_FUZZ" not in os.environ, reason="`make fuzz` runs it")
@@ -35,6 +40,9 @@ def test_a1_whatever_is_asked_the_answer_is_one_that_is_described(site, key, bat
         "path.batch_id": batch.batch_id,
         "path.name": name,
         "path.seq": 1,
+        "path.share": "sxe",
+        "path.schema": "tier1",
+        "path.table": "lead_card_v1",
     }
     parameters = "".join(f'"{n}" = {json.dumps(value)}\n' for n, value in known.items())
     runs = {"made up": BY_SCHEMA, "known": f"[parameters]\n{parameters}\n{BY_SCHEMA}"}

@@ -73,3 +73,20 @@ begin
         where b.state = 'published' and b.batch_id = _batch_id
           and handoff.may_see(k, b.contract, b.market);
 end $$;
+
+-- The newest batch of each market, of one major version of a contract, as of a number; null is now.
+create or replace function handoff.served_newest(
+    _key_sha256 bytea, _contract text, _major int, _as_of bigint
+) returns table (batch_id text, published_seq bigint, published_at timestamptz)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    k handoff.api_key := handoff.authenticate(_key_sha256);
+begin
+    return query
+        select distinct on (b.market) b.batch_id, b.published_seq, b.published_at from handoff.batch b
+        where b.state = 'published' and b.contract = _contract
+          and split_part(b.contract_version, '.', 1)::int = _major
+          and (_as_of is null or b.published_seq <= _as_of)
+          and handoff.may_see(k, b.contract, b.market)
+        order by b.market, b.published_seq desc;
+end $$;
