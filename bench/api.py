@@ -22,7 +22,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from sxe_pipeline import schema
-from sxe_pipeline.handoff import manifest
+from sxe_pipeline.handoff.files import manifest
 from sxe_pipeline.local import postgres
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store.objects import Objects

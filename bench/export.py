@@ -123,8 +123,8 @@ def ours(files: list[Path], out: Path) -> tuple[float, float]:
     import pyarrow.dataset as ds
 
     from sxe_pipeline import schema
-    from sxe_pipeline.handoff import encode, manifest, pieces
     from sxe_pipeline.handoff.chain import BatchKey
+    from sxe_pipeline.handoff.files import encode, manifest, pieces
     from sxe_pipeline.sign import Signer
     from sxe_pipeline.store import memory
     from sxe_pipeline.store.objects import Objects

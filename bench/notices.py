@@ -20,7 +20,7 @@ import threading
 import time
 from pathlib import Path
 
-from sxe_pipeline.handoff import brokers, outbox, relay
+from sxe_pipeline.handoff.queue import brokers, outbox, relay
 from sxe_pipeline.local import postgres
 from sxe_pipeline.store import migrate, sql
 from sxe_pipeline_tests import databases

@@ -126,6 +126,11 @@ def contracts_of(pem: bytes) -> tuple[str, ...]:
     return tuple(name for line in said for name in line.split())
 
 
+def sha256(data: bytes) -> str:
+    """The hash of an envelope, in hex: what names it elsewhere."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def canonical(value: object) -> bytes:
     """JSON of one form: sorted keys, no spaces, UTF-8."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline import schema
-from sxe_pipeline.handoff import brokers, publish, relay
+from sxe_pipeline.handoff import publish
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.handoff.queue import brokers, relay
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import objects, sql
 from sxe_pipeline_tests.cli.terminal import LOGINS

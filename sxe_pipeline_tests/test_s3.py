@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from sxe_pipeline import definitions, settings
-from sxe_pipeline.handoff import pull, sources, verify
+from sxe_pipeline.handoff.reader import pull, sources, verify
 from sxe_pipeline.local import attach, runs, variables
 from sxe_pipeline.local.run_logs import RunLogs
 from sxe_pipeline.ops import upkeep

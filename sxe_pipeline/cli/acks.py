@@ -74,7 +74,7 @@ def batch_ack(
     The answer holds hashes, counts and names of columns, never a value. The first one stands.
     """
     from sxe_pipeline import sign
-    from sxe_pipeline.handoff import reading, sources
+    from sxe_pipeline.handoff.reader import reading, sources
 
     given = settings.load()
     if (out is None) == (api is None):
@@ -101,7 +101,7 @@ def batch_ack(
             f"ack: {out}",
         ]
     else:
-        from sxe_pipeline.handoff import answer as sender
+        from sxe_pipeline.handoff.reader import answer as sender
 
         progress.say("sending the acknowledgement")
         said = sender.send(api or "", given.api_key or "", read.batch_id, read.said)

@@ -21,7 +21,7 @@ from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, table
 from sxe_pipeline.errors import BadInput
 
 if TYPE_CHECKING:
-    from sxe_pipeline.handoff.pull import Pulled
+    from sxe_pipeline.handoff.reader.pull import Pulled
 
 
 @click.group()
@@ -111,7 +111,7 @@ def batch_verify(address: Path | str, key: Path, contract: tuple[str, ...], as_j
     That is the folder with its _manifest.json, or the address of one: s3://bucket/..., https://...
     """
     from sxe_pipeline import sign
-    from sxe_pipeline.handoff import sources, verify
+    from sxe_pipeline.handoff.reader import sources, verify
 
     if not key.is_file():
         raise BadInput(f"{key} is no regular file; give the file of the key that you pinned")
@@ -161,7 +161,8 @@ def batch_pull(
     from datetime import UTC, datetime
 
     from sxe_pipeline import schema, sign
-    from sxe_pipeline.handoff import head, pull, sources
+    from sxe_pipeline.handoff.files import head
+    from sxe_pipeline.handoff.reader import pull, sources
 
     pinned = key.read_bytes()
     said = sign.contracts_of(pinned)

@@ -25,7 +25,7 @@ def replay(consumer: str, contract: str, since: int, as_json: bool) -> None:
 
     They go out under the ids that they had: a consumer that drops what it saw forgets those first.
     """
-    from sxe_pipeline.handoff import outbox
+    from sxe_pipeline.handoff.queue import outbox
 
     with authenticated() as (conn, token):
         sent = outbox.replay(conn, token, consumer, contract, since)

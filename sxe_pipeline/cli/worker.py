@@ -78,7 +78,7 @@ def _seal(given: settings.Settings, health_port: int, *, once: bool) -> None:
 
 
 def _relay(tier: str, health_port: int, *, once: bool) -> None:
-    from sxe_pipeline.handoff import relay
+    from sxe_pipeline.handoff.queue import relay
     from sxe_pipeline.local import relaying, worker
 
     login = f"{tier}_dsn"

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from sxe_pipeline import redact
 from sxe_pipeline.handoff.batches import Batch, list_batches
-from sxe_pipeline.handoff.delta import KEY
-from sxe_pipeline.handoff.parts import ABOVE, FOLDERS
+from sxe_pipeline.handoff.files.delta import KEY
+from sxe_pipeline.handoff.files.parts import ABOVE, FOLDERS
 from sxe_pipeline.schema import arrow, load
 from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.store.objects import Objects

@@ -11,16 +11,9 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline import audit, face, schema
-from sxe_pipeline.handoff import (
-    batches,
-    day_batches,
-    head,
-    heads,
-    manifest,
-    record,
-    request_batches,
-)
+from sxe_pipeline.handoff import batches, day_batches, heads, record, request_batches
 from sxe_pipeline.handoff.chain_rows import Deltas, Gone
+from sxe_pipeline.handoff.files import head, manifest
 from sxe_pipeline.handoff.publish import Published
 from sxe_pipeline.ops import periods, work
 from sxe_pipeline.ops.runs import RunLease

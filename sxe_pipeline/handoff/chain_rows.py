@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxe_pipeline.errors import NotFound, Tampered
-from sxe_pipeline.handoff import delta, encode, pieces
 from sxe_pipeline.handoff.batches import folder_of
-from sxe_pipeline.handoff.parts import Content, Holds
+from sxe_pipeline.handoff.files import delta, encode, pieces
+from sxe_pipeline.handoff.files.parts import Content, Holds
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.store.objects import Objects
 

@@ -11,10 +11,11 @@ from typing import Protocol
 import psycopg
 import pyarrow as pa
 
-from sxe_pipeline.handoff import head, heads, record
+from sxe_pipeline.handoff import heads, record
 from sxe_pipeline.handoff.batches import list_batches, newest_landed_day
 from sxe_pipeline.handoff.chain import BatchKey, day_to_publish
 from sxe_pipeline.handoff.chain_rows import Deltas
+from sxe_pipeline.handoff.files import head
 from sxe_pipeline.handoff.publish import Published, publish
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.sign import Signer

@@ -16,7 +16,8 @@ from psycopg.rows import class_row, dict_row
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import Tampered
-from sxe_pipeline.handoff import head, record
+from sxe_pipeline.handoff import record
+from sxe_pipeline.handoff.files import head
 from sxe_pipeline.ops import work
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import functions

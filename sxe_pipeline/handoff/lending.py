@@ -16,7 +16,8 @@ import msgspec
 import psycopg
 
 from sxe_pipeline.errors import NotFound, StoreUnavailable
-from sxe_pipeline.handoff import manifest, serve
+from sxe_pipeline.handoff import serve
+from sxe_pipeline.handoff.files import manifest
 from sxe_pipeline.store.objects import Objects
 
 LENT_S = 300

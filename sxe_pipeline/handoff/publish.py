@@ -17,14 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg.pq import TransactionStatus
 
+from sxe_pipeline import sign
 from sxe_pipeline.errors import BadInput, Busy, Tampered
-from sxe_pipeline.handoff import edition, manifest, record
+from sxe_pipeline.handoff import record
 from sxe_pipeline.handoff.batches import Batch, find, folder_of, in_chain
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.chain_rows import Deltas, Manifest, next_content, since_full
-from sxe_pipeline.handoff.encode import content_id, encode, tombstone
-from sxe_pipeline.handoff.parts import Content, Part, chunks
-from sxe_pipeline.handoff.pieces import checked
+from sxe_pipeline.handoff.files import edition, manifest
+from sxe_pipeline.handoff.files.encode import content_id, encode, tombstone
+from sxe_pipeline.handoff.files.parts import Content, Part, chunks
+from sxe_pipeline.handoff.files.pieces import checked
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store.objects import Objects
@@ -250,7 +252,7 @@ def _begin(
         prev_batch_id=prev,
         state="building",
         row_count=content.row_count,
-        manifest_sha256=record.sha256(sealed),
+        manifest_sha256=sign.sha256(sealed),
         created_at=job.now,
         published_at=None,
         kind=content.kind,

@@ -3,7 +3,6 @@
 Here: single statements inside the caller's transaction. The order of them is `publish`'s.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -251,8 +250,3 @@ def retire_key(conn: psycopg.Connection, start: str, reason: str, *, actor: str)
     """
     retired: str = functions.call_function(conn, "handoff.retire_key", start, reason, actor)
     return retired
-
-
-def sha256(data: bytes) -> str:
-    """The hash of a manifest."""
-    return hashlib.sha256(data).hexdigest()

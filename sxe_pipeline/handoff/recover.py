@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from psycopg.types.json import Jsonb
 
 from sxe_pipeline.errors import ContractBroken, NotFound, Tampered
-from sxe_pipeline.handoff import edition, head, manifest, proof
 from sxe_pipeline.handoff.batches import folder_of
+from sxe_pipeline.handoff.files import edition, head, manifest, proof
 from sxe_pipeline.store.functions import call_function, translated_errors
 from sxe_pipeline.store.objects import Objects
 

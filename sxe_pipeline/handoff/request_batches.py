@@ -10,11 +10,12 @@ from uuid import UUID
 import psycopg
 import pyarrow as pa
 
-from sxe_pipeline.handoff import manifest, record
+from sxe_pipeline.handoff import record
 from sxe_pipeline.handoff.batches import in_chain
 from sxe_pipeline.handoff.chain import BatchKey
-from sxe_pipeline.handoff.encode import encode
-from sxe_pipeline.handoff.pieces import checked
+from sxe_pipeline.handoff.files import manifest
+from sxe_pipeline.handoff.files.encode import encode
+from sxe_pipeline.handoff.files.pieces import checked
 from sxe_pipeline.handoff.publish import Published, publish
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.sign import Signer

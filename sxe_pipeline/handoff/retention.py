@@ -11,8 +11,9 @@ from datetime import date
 
 import psycopg
 
-from sxe_pipeline.handoff import expired, manifest, record
+from sxe_pipeline import sign
 from sxe_pipeline.handoff.batches import folder_of
+from sxe_pipeline.handoff.files import expired, manifest
 from sxe_pipeline.ops.retention import Gone, Terms
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store.functions import call_function, function_rows
@@ -71,7 +72,7 @@ def _expire(
     batch_id, contract, version, sealed, _, said = row
     folder = folder_of(contract, version, batch_id)
     if said is None:
-        digest = record.sha256(bytes(sealed))
+        digest = sign.sha256(bytes(sealed))
         said = expired.statement(batch_id, contract, digest, terms.now.isoformat(), signer())
         with conn.transaction():
             terms.recheck(conn)

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline import contracts_root, sign
 from sxe_pipeline.errors import BadInput, Busy, NotFound, Tampered
-from sxe_pipeline.handoff import head, record
+from sxe_pipeline.handoff import record
+from sxe_pipeline.handoff.files import head
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import functions
 from sxe_pipeline.store.objects import Objects
@@ -155,7 +156,7 @@ def _statements(read: Callable[[str], bytes]) -> tuple[list[_Statement], str | N
             raise Tampered(f"{key_of(number)} is of a key that was replaced before; ask the sender")
         replaced.add(each.old_id)
         found.append(each)
-        before = record.sha256(data)
+        before = sign.sha256(data)
     raise Tampered(f"there are more than {MOST} statements in _keys; ask the sender")
 
 
@@ -214,7 +215,7 @@ def _write(
         said = _payload(data)
         if (said["old_key_id"], said["new_public_key"]) == (old.key_id, _pem(new)):
             return old.key_id, number, False
-        number, before = number + 1, record.sha256(data)
+        number, before = number + 1, sign.sha256(data)
     fields = {
         "n": number,
         "contracts": sorted(contracts),

@@ -11,7 +11,8 @@ import dagster as dg
 import psycopg
 
 from sxe_pipeline import face
-from sxe_pipeline.handoff import heads, record, relay
+from sxe_pipeline.handoff import heads, record
+from sxe_pipeline.handoff.queue import relay
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects

@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sxe_pipeline.errors import Tampered
-from sxe_pipeline.handoff import chain_rows, delta, encode
+from sxe_pipeline.handoff import chain_rows
 from sxe_pipeline.handoff.batches import folder_of
 from sxe_pipeline.handoff.chain_rows import Manifest
-from sxe_pipeline.handoff.parts import Holds, chunks, unnamed
+from sxe_pipeline.handoff.files import delta, encode
+from sxe_pipeline.handoff.files.parts import Holds, chunks, unnamed
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.store.objects import Objects
 

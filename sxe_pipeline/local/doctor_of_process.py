@@ -13,7 +13,8 @@ import psycopg
 
 from sxe_pipeline import settings as environment
 from sxe_pipeline.errors import SxeError
-from sxe_pipeline.handoff import brokers, record
+from sxe_pipeline.handoff import record
+from sxe_pipeline.handoff.queue import brokers
 from sxe_pipeline.local import attach, doctor
 from sxe_pipeline.local.doctor import Check
 from sxe_pipeline.ops import periods

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from sxe_pipeline.errors import Transient
-from sxe_pipeline.handoff import relay
+from sxe_pipeline.handoff.queue import relay
 from sxe_pipeline.local import family, health
 from sxe_pipeline.settings import Settings
 

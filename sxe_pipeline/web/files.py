@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope, Send
 
 from sxe_pipeline import schema
 from sxe_pipeline.errors import NotFound, Tampered
-from sxe_pipeline.handoff import lending, manifest
+from sxe_pipeline.handoff import lending
+from sxe_pipeline.handoff.files import manifest
 from sxe_pipeline.handoff.serve import Served
 from sxe_pipeline.web.asking import UNCHANGED, Asking, Asks, BatchId, IfNoneMatch, is_held, said_no
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 from cryptography.fernet import Fernet, InvalidToken
 
 from sxe_pipeline.errors import Busy
-from sxe_pipeline.handoff import parts
+from sxe_pipeline.handoff.files import parts
 from sxe_pipeline.handoff.lending import LENT_S
 
 MOST_BYTES = 1 << 30

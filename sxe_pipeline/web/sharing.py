@@ -18,8 +18,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from sxe_pipeline import schema
-from sxe_pipeline.handoff import manifest, serve, states
+from sxe_pipeline.handoff import serve, states
 from sxe_pipeline.handoff.chain_rows import Manifest, since_full
+from sxe_pipeline.handoff.files import manifest
 from sxe_pipeline.handoff.lending import LENT_S
 from sxe_pipeline.schema import Contract, spark
 from sxe_pipeline.web import files

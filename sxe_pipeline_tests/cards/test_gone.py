@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sxe_pipeline.cards.gone import gone_cards
-from sxe_pipeline.handoff.verify import verify
+from sxe_pipeline.handoff.reader.verify import verify
 from sxe_pipeline.store import key_files, sql
 from sxe_pipeline_tests.places import TODAY, land, person
 

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline import schema
-from sxe_pipeline.handoff import manifest, publish
+from sxe_pipeline.handoff import publish
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.chain_rows import Deltas
+from sxe_pipeline.handoff.files import manifest
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects

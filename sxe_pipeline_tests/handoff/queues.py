@@ -17,7 +17,7 @@ import kombu
 import psycopg
 import pytest
 
-from sxe_pipeline.handoff import brokers
+from sxe_pipeline.handoff.queue import brokers
 
 URLS = {
     "rabbitmq": os.environ.get("SXE_TEST_AMQP_URL") or "amqp://guest:guest@localhost:5672//",

@@ -11,7 +11,7 @@ import sys
 import kombu.transport.pyamqp
 import kombu.transport.redis  # noqa: F401 - loaded once, for all lives
 
-from sxe_pipeline.handoff import brokers, relay
+from sxe_pipeline.handoff.queue import brokers, relay
 from sxe_pipeline.store import sql
 
 

@@ -3,9 +3,9 @@
 import datetime as dt
 import json
 
-from sxe_pipeline import schema
-from sxe_pipeline.handoff import head, manifest, record
+from sxe_pipeline import schema, sign
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.handoff.files import head, manifest
 from sxe_pipeline_tests.handoff.whole import fields_and_parts, lay
 
 NOON = dt.datetime(2026, 3, 11, 12, tzinfo=dt.UTC)
@@ -34,7 +34,7 @@ class Sender:
             **batch_key.fields(),
             "batch_id": fields["batch_id"],
             "contract_version": self.contract.version,
-            "manifest_sha256": record.sha256(sealed),
+            "manifest_sha256": sign.sha256(sealed),
             "published_seq": self.published,
         }
         if batch_key.request_id is None:
@@ -53,7 +53,7 @@ class Sender:
             self.contract.id,
             list(self.newest.values()) if listed is None else listed,
             seq=len(self.heads) + 1,
-            prev_sha256=record.sha256(self.heads[-1]) if self.heads else None,
+            prev_sha256=sign.sha256(self.heads[-1]) if self.heads else None,
             last_published_seq=self.published,
             checkpoint=None,
             now=now,

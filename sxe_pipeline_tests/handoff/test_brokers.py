@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sxe_pipeline.errors import BadConfig, StoreUnavailable
-from sxe_pipeline.handoff import brokers, relay
-from sxe_pipeline.handoff.outbox import replay
+from sxe_pipeline.handoff.queue import brokers, relay
+from sxe_pipeline.handoff.queue.outbox import replay
 from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.ports import free_port
 

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.handoff import publish, reading
+from sxe_pipeline.handoff import publish
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.handoff.reader import reading
 from sxe_pipeline.sign import Signer
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT
 

@@ -17,9 +17,10 @@ import pytest
 
 from sxe_pipeline.demo import consumer
 from sxe_pipeline.errors import Busy, ContractBroken, Tampered
-from sxe_pipeline.handoff import encode, manifest, record
+from sxe_pipeline.handoff import record
 from sxe_pipeline.handoff.batches import list_batches
-from sxe_pipeline.handoff.verify import Prefix, verify
+from sxe_pipeline.handoff.files import encode, manifest
+from sxe_pipeline.handoff.reader.verify import Prefix, verify
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.handoff import publisher
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, NOW

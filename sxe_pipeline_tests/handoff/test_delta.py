@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline import schema
-from sxe_pipeline.handoff import chain_rows, delta, encode, manifest, pieces
+from sxe_pipeline.handoff import chain_rows
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.chain_rows import Deltas
+from sxe_pipeline.handoff.files import delta, encode, manifest, pieces
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff.conftest import card
 

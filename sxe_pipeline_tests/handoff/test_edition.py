@@ -7,9 +7,9 @@ import pytest
 
 from sxe_pipeline import schema
 from sxe_pipeline.errors import ContractBroken, Tampered
-from sxe_pipeline.handoff import edition, manifest
 from sxe_pipeline.handoff.chain import BatchKey
-from sxe_pipeline.handoff.verify import Prefix, verify
+from sxe_pipeline.handoff.files import edition, manifest
+from sxe_pipeline.handoff.reader.verify import Prefix, verify
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff.whole import batch_bytes
 

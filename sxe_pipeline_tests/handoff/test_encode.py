@@ -6,9 +6,9 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sxe_pipeline.handoff import encode, pieces
 from sxe_pipeline.handoff.chain import BatchKey
-from sxe_pipeline.handoff.parts import FOLDERS
+from sxe_pipeline.handoff.files import encode, pieces
+from sxe_pipeline.handoff.files.parts import FOLDERS
 from sxe_pipeline_tests.handoff.whole import tombstones
 
 DAY = dt.date(2026, 1, 1)

@@ -14,7 +14,8 @@ import pytest
 from sxe_pipeline import audit, sign
 from sxe_pipeline.audit import seal
 from sxe_pipeline.errors import Busy, Refused, Tampered
-from sxe_pipeline.handoff import batches, day_batches, head, heads, record
+from sxe_pipeline.handoff import batches, day_batches, heads, record
+from sxe_pipeline.handoff.files import head
 from sxe_pipeline.ops import runs, work
 from sxe_pipeline.settings import Pace
 from sxe_pipeline.sign import Signer
@@ -92,7 +93,7 @@ def test_heads_are_numbered_without_a_gap_and_name_the_one_before(run, cards, ma
     assert [said["seq"] for said in made] == [1, 2, 3]
     for before, said in itertools.pairwise(made):
         data = store.get(head.key_of("lead_card", 1, before["seq"]))
-        assert said["prev_head_sha256"] == record.sha256(data)
+        assert said["prev_head_sha256"] == sign.sha256(data)
 
 
 def test_what_was_said_is_not_said_again_until_it_is_about_to_run_out(

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sxe_pipeline.errors import NotFound, Refused
-from sxe_pipeline.handoff import consumers, relay
-from sxe_pipeline.handoff import outbox as told
+from sxe_pipeline.handoff import consumers
+from sxe_pipeline.handoff.queue import outbox as told
+from sxe_pipeline.handoff.queue import relay
 from sxe_pipeline.store import functions, sql
 from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT

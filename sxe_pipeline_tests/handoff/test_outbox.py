@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from sxe_pipeline import contracts_root, schema, sign
 from sxe_pipeline.errors import BadInput, Refused, StoreUnavailable
-from sxe_pipeline.handoff import brokers, manifest
+from sxe_pipeline.handoff.files import manifest
+from sxe_pipeline.handoff.queue import brokers
 from sxe_pipeline.store import functions, sql
 from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, contacts

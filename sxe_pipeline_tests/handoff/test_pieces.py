@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline.errors import ContractBroken, StoreUnavailable
-from sxe_pipeline.handoff import encode, parts, pieces
+from sxe_pipeline.handoff.files import encode, parts, pieces
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, contacts
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline import schema
-from sxe_pipeline.handoff.proof import columns, keys_sha256
+from sxe_pipeline.handoff.files.proof import columns, keys_sha256
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, SEEN, contacts
 
 CARDS = schema.load("lead_card")

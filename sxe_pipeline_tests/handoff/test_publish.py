@@ -8,9 +8,10 @@ import pytest
 
 from sxe_pipeline import sign
 from sxe_pipeline.errors import BadInput, Busy, ContractBroken, Refused, StoreUnavailable, Tampered
-from sxe_pipeline.handoff import day_batches, encode, manifest, record
+from sxe_pipeline.handoff import day_batches, record
 from sxe_pipeline.handoff.batches import list_batches
-from sxe_pipeline.handoff.verify import Prefix, verify
+from sxe_pipeline.handoff.files import encode, manifest
+from sxe_pipeline.handoff.reader.verify import Prefix, verify
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.databases import as_owner

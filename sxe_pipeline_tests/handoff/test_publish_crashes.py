@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sxe_pipeline.handoff import manifest
 from sxe_pipeline.handoff.batches import list_batches
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.handoff.files import manifest
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.handoff import publisher
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, NOW

@@ -15,10 +15,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from sxe_pipeline import sign
 from sxe_pipeline.cli import main
 from sxe_pipeline.errors import BadInput, Busy, Frozen, NotFound, StoreUnavailable, Tampered
-from sxe_pipeline.handoff import expired, head, manifest, pull, record, sources
-from sxe_pipeline.handoff.verify import verify
+from sxe_pipeline.handoff.files import expired, head, manifest
+from sxe_pipeline.handoff.reader import pull, sources
+from sxe_pipeline.handoff.reader.verify import verify
 from sxe_pipeline.sign import Signer
 from sxe_pipeline_tests.handoff.contacts import at, contacts
 from sxe_pipeline_tests.handoff.sender import NOON, Sender
@@ -159,7 +161,7 @@ class TestTaken:
     def test_the_contract_of_a_version_that_is_not_installed_comes_along(
         self, sender, take, tmp_path, monkeypatch
     ):
-        from sxe_pipeline.handoff import edition
+        from sxe_pipeline.handoff.files import edition
 
         schemas = sender.folder / "_schemas" / "1.0.0"
         schemas.mkdir(parents=True)
@@ -355,7 +357,7 @@ KILLED = """
 import datetime as dt, os, signal, sys
 from pathlib import Path
 from sxe_pipeline import sign
-from sxe_pipeline.handoff import pull, sources
+from sxe_pipeline.handoff.reader import pull, sources
 
 class Deadly:
     left = int(sys.argv[4])
@@ -503,4 +505,4 @@ def test_a_head_of_a_real_publication_is_pulled(run, cards, conn, store, signer,
     taken = take(sources.store_of(tmp_path / "handoff"))
 
     assert [b.batch_id for b in taken.batches] == [done.batch_id]
-    assert record.sha256((tmp_path / "mine" / head.key_of("lead_card", 1, 1)).read_bytes())
+    assert sign.sha256((tmp_path / "mine" / head.key_of("lead_card", 1, 1)).read_bytes())

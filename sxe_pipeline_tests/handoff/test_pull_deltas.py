@@ -3,7 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from sxe_pipeline.handoff import heads, pull, sources
+from sxe_pipeline.handoff import heads
+from sxe_pipeline.handoff.reader import pull, sources
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, NOW
 
 

@@ -2,7 +2,8 @@
 
 import datetime as dt
 
-from sxe_pipeline.handoff import acks, reading
+from sxe_pipeline.handoff import acks
+from sxe_pipeline.handoff.reader import reading
 from sxe_pipeline_tests.handoff.contacts import DAY
 
 

@@ -10,8 +10,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from sxe_pipeline.handoff import manifest
-from sxe_pipeline.handoff.verify import verify
+from sxe_pipeline.handoff.files import manifest
+from sxe_pipeline.handoff.reader.verify import verify
 
 
 @pytest.fixture(scope="session")

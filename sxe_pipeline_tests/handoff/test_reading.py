@@ -20,7 +20,7 @@ from sxe_pipeline.errors import (
     StoreUnavailable,
     Tampered,
 )
-from sxe_pipeline.handoff import answer, reading, sources
+from sxe_pipeline.handoff.reader import answer, reading, sources
 from sxe_pipeline_tests.cli.terminal import typed
 from sxe_pipeline_tests.handoff import ack_server
 from sxe_pipeline_tests.handoff.contacts import contacts

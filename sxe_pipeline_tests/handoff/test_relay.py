@@ -13,8 +13,8 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from sxe_pipeline.errors import BadConfig, Busy, Refused, StoreUnavailable
-from sxe_pipeline.handoff import brokers, relay
-from sxe_pipeline.handoff.outbox import outlook, replay
+from sxe_pipeline.handoff.queue import brokers, relay
+from sxe_pipeline.handoff.queue.outbox import outlook, replay
 from sxe_pipeline.settings import load
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests import databases

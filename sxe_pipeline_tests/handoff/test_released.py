@@ -14,7 +14,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from sxe_pipeline import contracts_root, schema
-from sxe_pipeline.handoff.verify import verify
+from sxe_pipeline.handoff.reader.verify import verify
 from sxe_pipeline.schema import releases
 
 KEPT = Path(__file__).parent / "released"

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from sxe_pipeline.audit import checkpoints, seal
-from sxe_pipeline.handoff import head, publish
+from sxe_pipeline.handoff import publish
+from sxe_pipeline.handoff.files import head
 from sxe_pipeline.local import runs
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import sql

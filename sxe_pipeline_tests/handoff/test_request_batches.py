@@ -9,9 +9,11 @@ import pytest
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import BadInput, Busy, ContractBroken
-from sxe_pipeline.handoff import manifest, publish, record, verify
+from sxe_pipeline.handoff import publish, record
 from sxe_pipeline.handoff.batches import list_batches
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.handoff.files import manifest
+from sxe_pipeline.handoff.reader import verify
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff import publisher

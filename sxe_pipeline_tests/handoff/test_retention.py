@@ -6,9 +6,9 @@ import pytest
 
 from sxe_pipeline.audit import attest
 from sxe_pipeline.errors import NotFound, Refused, StoreUnavailable, Tampered
-from sxe_pipeline.handoff import expired, manifest
+from sxe_pipeline.handoff.files import expired, manifest
+from sxe_pipeline.handoff.reader.verify import Prefix, verify
 from sxe_pipeline.handoff.retention import expire_batches
-from sxe_pipeline.handoff.verify import Prefix, verify
 from sxe_pipeline.ops import periods
 from sxe_pipeline.ops.retention import Terms
 from sxe_pipeline.sign import Signer

@@ -9,8 +9,10 @@ import pytest
 
 from sxe_pipeline import sign
 from sxe_pipeline.errors import BadConfig, BadInput, Refused, Tampered
-from sxe_pipeline.handoff import heads, manifest, pull, record, rotation, sources
-from sxe_pipeline.handoff.verify import verify
+from sxe_pipeline.handoff import heads, record, rotation
+from sxe_pipeline.handoff.files import manifest
+from sxe_pipeline.handoff.reader import pull, sources
+from sxe_pipeline.handoff.reader.verify import verify
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.handoff.contacts import DAY, NOW
@@ -251,7 +253,7 @@ class TestForged:
         first = put(statement(signer, fresh))
         thief = Signer.generate()
         for old, new in ((signer, thief), (thief, signer)):
-            put(statement(old, new, n=2, before=record.sha256(first)), 2)
+            put(statement(old, new, n=2, before=sign.sha256(first)), 2)
             with pytest.raises(Tampered, match="replaced before"):
                 take(signer)
 

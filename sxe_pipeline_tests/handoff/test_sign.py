@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from sxe_pipeline import settings, sign
 from sxe_pipeline.errors import BadConfig, BadInput, Tampered
-from sxe_pipeline.handoff import encode, manifest, pieces
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.handoff.files import encode, manifest, pieces
 from sxe_pipeline.store import key_files
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from sxe_pipeline.cli import main
 from sxe_pipeline.errors import BadInput, NotFound
-from sxe_pipeline.handoff import sources
+from sxe_pipeline.handoff.reader import sources
 from sxe_pipeline_tests.local import buckets
 
 

@@ -4,9 +4,10 @@ import psycopg
 import pytest
 
 from sxe_pipeline.errors import Refused
-from sxe_pipeline.handoff import manifest, publish
+from sxe_pipeline.handoff import publish
 from sxe_pipeline.handoff.batches import list_batches
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.handoff.files import manifest
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.handoff.contacts import DAY, NOW, OTHER, REQUEST, at, contacts
 

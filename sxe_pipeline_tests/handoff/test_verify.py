@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from sxe_pipeline.errors import ContractBroken, NotFound, Tampered
-from sxe_pipeline.handoff import encode, manifest, pieces
 from sxe_pipeline.handoff.chain import BatchKey
-from sxe_pipeline.handoff.verify import Prefix, verify
+from sxe_pipeline.handoff.files import encode, manifest, pieces
+from sxe_pipeline.handoff.reader.verify import Prefix, verify
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import key_files
 from sxe_pipeline.store.objects import Objects
@@ -153,7 +153,7 @@ def test_signed_formats_with_different_rows_are_refused(
     contract, cards, signer, tmp_path, monkeypatch, changed, at_once
 ):
     """The id covers JSON Lines alone, so a sender could show two readers two batches."""
-    monkeypatch.setattr("sxe_pipeline.handoff.verify._ROWS", at_once)
+    monkeypatch.setattr("sxe_pipeline.handoff.reader.verify._ROWS", at_once)
     fields, parts = fields_and_parts(contract, cards(6), BatchKey("x_general", dt.date(2026, 1, 1)))
     columnar = next(part for part in parts if part.format == "parquet")
     rows = pq.read_table(io.BytesIO(columnar.data()))
@@ -172,7 +172,7 @@ def test_signed_formats_with_different_rows_are_refused(
 
 
 def test_a_batch_is_compared_some_rows_at_a_time(write, cards, signer, tmp_path, monkeypatch):
-    monkeypatch.setattr("sxe_pipeline.handoff.verify._ROWS", 3)
+    monkeypatch.setattr("sxe_pipeline.handoff.reader.verify._ROWS", 3)
 
     assert verify(write(tmp_path, cards(10)), signer.public_key).row_count == 10
 
@@ -288,7 +288,7 @@ def test_verifying_loads_neither_dagster_nor_a_database(write, cards, signer, tm
     (tmp_path / "pinned.pub").write_bytes(signer.public_pem())
     code = (
         "import sys; from pathlib import Path; from sxe_pipeline import sign\n"
-        "from sxe_pipeline.handoff import verify\n"
+        "from sxe_pipeline.handoff.reader import verify\n"
         "key = sign.public_key(Path(sys.argv[2]).read_bytes())\n"
         "assert verify.verify(Path(sys.argv[1]), key).row_count == 2\n"
         "print([m for m in ('dagster', 'psycopg', 'deltalake') if m in sys.modules])"

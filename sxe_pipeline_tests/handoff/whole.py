@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from sxe_pipeline.handoff import edition, encode, manifest, pieces
+from sxe_pipeline.handoff.files import edition, encode, manifest, pieces
 
 
 def tombstones(gone):

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from sxe_pipeline.errors import NotFound, StoreUnavailable
-from sxe_pipeline.handoff import lending, manifest
+from sxe_pipeline.handoff import lending
 from sxe_pipeline.handoff.chain_rows import Deltas
+from sxe_pipeline.handoff.files import manifest
 from sxe_pipeline.local import lender
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, at, contacts

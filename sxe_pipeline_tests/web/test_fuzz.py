@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sxe_pipeline.audit import seal
-from sxe_pipeline.handoff import manifest
+from sxe_pipeline.handoff.files import manifest
 from sxe_pipeline.store.objects import Objects
 
 BY_SCHEMA = """

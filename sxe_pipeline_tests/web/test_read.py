@@ -6,7 +6,7 @@ from http.client import IncompleteRead
 
 import pytest
 
-from sxe_pipeline.handoff import manifest
+from sxe_pipeline.handoff.files import manifest
 from sxe_pipeline.store import sql
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, OTHER, at, contacts
 

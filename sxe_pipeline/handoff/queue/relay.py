@@ -16,8 +16,8 @@ from uuid import UUID
 import psycopg
 
 from sxe_pipeline.errors import Busy, StoreUnavailable
-from sxe_pipeline.handoff import brokers
-from sxe_pipeline.handoff.outbox import outlook
+from sxe_pipeline.handoff.queue import brokers
+from sxe_pipeline.handoff.queue.outbox import outlook
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import functions, sql
 

@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sxe_pipeline.handoff import proof
 from sxe_pipeline.handoff.chain import BatchKey
-from sxe_pipeline.handoff.edition import REMOVES
-from sxe_pipeline.handoff.parts import FOLDERS, Content, Holds, Part, unnamed, written
+from sxe_pipeline.handoff.files import proof
+from sxe_pipeline.handoff.files.edition import REMOVES
+from sxe_pipeline.handoff.files.parts import FOLDERS, Content, Holds, Part, unnamed, written
 from sxe_pipeline.schema import Contract, load
 from sxe_pipeline.store import memory
 

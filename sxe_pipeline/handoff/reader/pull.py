@@ -23,8 +23,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline import sign
 from sxe_pipeline.errors import BadInput, Busy, NotFound, Tampered
-from sxe_pipeline.handoff import expired, head, manifest, newest, record, rotation, verify
-from sxe_pipeline.handoff.sources import Source, read
+from sxe_pipeline.handoff import rotation
+from sxe_pipeline.handoff.files import expired, head, manifest
+from sxe_pipeline.handoff.reader import newest, verify
+from sxe_pipeline.handoff.reader.sources import Source, read
 from sxe_pipeline.store import disk
 from sxe_pipeline.store.objects import Entry
 
@@ -243,7 +245,7 @@ class _Job:
             seen.add(batch_id)
             sealed = self._manifest(batch_id)
             is_wanted = batch_id == wanted["batch_id"]
-            if is_wanted and record.sha256(sealed) != wanted["manifest_sha256"]:
+            if is_wanted and sign.sha256(sealed) != wanted["manifest_sha256"]:
                 raise Tampered(
                     f"the manifest of batch {batch_id} is not the one that the head names; do not "
                     "use the batch"

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sxe_pipeline import sign
 from sxe_pipeline.errors import Frozen, NotFound, Tampered
-from sxe_pipeline.handoff import head, record
+from sxe_pipeline.handoff.files import head
 from sxe_pipeline.handoff.rotation import Followed
 
 _LAST = 99_999_999
@@ -84,7 +85,7 @@ def find(
     first = known.seq + 1 if known else (1 if is_of_requests else seq)
     since = [probe.opened(number) for number in range(first, seq)] + [fields]
     for number in range(known.seq if known else first, seq):
-        if record.sha256(probe.data(number)) != probe.opened(number + 1)["prev_head_sha256"]:
+        if sign.sha256(probe.data(number)) != probe.opened(number + 1)["prev_head_sha256"]:
             raise Tampered(f"head {number + 1} does not follow the one before it; ask the sender")
     if known is not None:
         _refuse_older(probe.opened(known.seq), since)

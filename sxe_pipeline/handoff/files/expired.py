@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline import sign
 from sxe_pipeline.errors import Tampered
-from sxe_pipeline.handoff import manifest
+from sxe_pipeline.handoff.files import manifest
 from sxe_pipeline.sign import Signer
 
 NAME = "_expired.json"

@@ -67,7 +67,9 @@ def of_lines(pieces: Iterable[pl.Series]) -> str:
     digest = hashlib.sha256()
     if found:
         # By bytes, as DuckDB and `LC_ALL=C sort` order texts.
-        ordered = pl.concat(found).sort()
+        ordered = pl.concat(found)
+        if not ordered.is_sorted():
+            ordered = ordered.sort()
         for start in range(0, len(ordered), _LINES):
             text = ordered.slice(start, _LINES).str.join("\n").item()
             digest.update(f"\n{text}".encode() if start else text.encode())

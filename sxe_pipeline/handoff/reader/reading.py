@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline.errors import ContractBroken, Tampered
-from sxe_pipeline.handoff import edition, manifest, proof, verify
 from sxe_pipeline.handoff.acks import checked
-from sxe_pipeline.handoff.record import sha256
+from sxe_pipeline.handoff.files import edition, manifest, proof
+from sxe_pipeline.handoff.reader import verify
+from sxe_pipeline.sign import sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sxe_pipeline import __version__, contracts_root, sign
 from sxe_pipeline.errors import Tampered
 from sxe_pipeline.handoff.chain import BatchKey
-from sxe_pipeline.handoff.encode import removes_of, tombstone
-from sxe_pipeline.handoff.parts import Content
+from sxe_pipeline.handoff.files.encode import removes_of, tombstone
+from sxe_pipeline.handoff.files.parts import Content
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.sign import Signer
 

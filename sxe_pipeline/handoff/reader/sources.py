@@ -16,7 +16,7 @@ from obstore.exceptions import BaseError
 from obstore.store import HTTPStore
 
 from sxe_pipeline.errors import BadInput, NotFound, StoreUnavailable, Tampered
-from sxe_pipeline.handoff.verify import Prefix
+from sxe_pipeline.handoff.reader.verify import Prefix
 from sxe_pipeline.settings import StoreUrl
 from sxe_pipeline.settings.variables import is_loopback, parts_of
 from sxe_pipeline.store.disk import local_path

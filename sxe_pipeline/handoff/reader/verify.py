@@ -20,10 +20,10 @@ import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline.errors import ContractBroken, NotFound, StoreUnavailable, Tampered
-from sxe_pipeline.handoff import edition, expired, manifest
-from sxe_pipeline.handoff.decode import Lines
-from sxe_pipeline.handoff.delta import KEY
-from sxe_pipeline.handoff.encode import batch_id as id_of
+from sxe_pipeline.handoff.files import edition, expired, manifest
+from sxe_pipeline.handoff.files.decode import Lines
+from sxe_pipeline.handoff.files.delta import KEY
+from sxe_pipeline.handoff.files.encode import batch_id as id_of
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.sign import key_id
 from sxe_pipeline.store.objects import Entry
