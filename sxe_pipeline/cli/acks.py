@@ -13,7 +13,7 @@ import click
 
 from sxe_pipeline import settings
 from sxe_pipeline.cli import progress
-from sxe_pipeline.cli.addresses import Address
+from sxe_pipeline.cli.addresses import Address, pinned_key
 from sxe_pipeline.cli.logins import api_connection
 from sxe_pipeline.cli.output import answer, as_json, fields_of, table
 from sxe_pipeline.errors import BadConfig, BadInput
@@ -40,12 +40,7 @@ def error_of(text: str) -> dict[str, Any]:
 
 @click.command("ack")
 @click.argument("address", metavar="BATCH", type=Address())
-@click.option(
-    "--key",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The public key that you pinned; never one found beside the batch.",
-)
+@pinned_key
 @click.option("--contract", multiple=True, help="What you pinned the key for, as of `verify`.")
 @click.option(
     "--status",

@@ -14,7 +14,7 @@ import click
 
 from sxe_pipeline import contracts_root, settings
 from sxe_pipeline.cli import acks, progress
-from sxe_pipeline.cli.addresses import Address
+from sxe_pipeline.cli.addresses import Address, pinned_key
 from sxe_pipeline.cli.logins import api_connection
 from sxe_pipeline.cli.notices import replay
 from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, table
@@ -93,12 +93,7 @@ def batch_affected(as_json: bool) -> None:
 
 @batch.command("verify")
 @click.argument("address", metavar="BATCH", type=Address())
-@click.option(
-    "--key",
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="The public key that you pinned; never one found beside the batch.",
-)
+@pinned_key
 @click.option(
     "--contract",
     multiple=True,
@@ -113,8 +108,6 @@ def batch_verify(address: Path | str, key: Path, contract: tuple[str, ...], as_j
     from sxe_pipeline import sign
     from sxe_pipeline.handoff.reader import sources, verify
 
-    if not key.is_file():
-        raise BadInput(f"{key} is no regular file; give the file of the key that you pinned")
     known = settings.load().stores.values() if isinstance(address, str) else ()
     source = address if isinstance(address, Path) else sources.source_of(address, known)
     progress.say("checking signature, files and rows")
@@ -135,12 +128,7 @@ def batch_verify(address: Path | str, key: Path, contract: tuple[str, ...], as_j
 
 @batch.command("pull")
 @click.argument("address", metavar="SOURCE", type=Address())
-@click.option(
-    "--key",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The public key that you pinned; never one found beside the batches.",
-)
+@pinned_key
 @click.option("--contract", required=True, help="What you pinned the key for, such as lead_card.")
 @click.option(
     "--into",
