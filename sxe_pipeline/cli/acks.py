@@ -13,7 +13,7 @@ import click
 
 from sxe_pipeline import settings
 from sxe_pipeline.cli import progress
-from sxe_pipeline.cli.addresses import Address, pinned_key
+from sxe_pipeline.cli.addresses import Address, pem_of, pinned_key
 from sxe_pipeline.cli.logins import api_connection
 from sxe_pipeline.cli.output import answer, as_json, fields_of, table
 from sxe_pipeline.errors import BadConfig, BadInput
@@ -79,7 +79,7 @@ def batch_ack(
     known = given.stores.values() if isinstance(address, str) else ()
     source = address if isinstance(address, Path) else sources.source_of(address, known)
     progress.say("checking signature, files and rows")
-    pinned = key.read_bytes()
+    pinned = pem_of(key)
     read = reading.read(
         source,
         sign.public_key(pinned),

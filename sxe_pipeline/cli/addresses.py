@@ -1,10 +1,11 @@
 """Arguments of whoever reads batches: a folder or an address, and the key that was pinned."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import click
+
+from sxe_pipeline.errors import BadInput
 
 
 class Address(click.Path):
@@ -18,20 +19,21 @@ class Address(click.Path):
         return value if "://" in str(value) else super().convert(value, *context)
 
 
-class _KeyFile(click.Path):
-    """A regular file: a pipe would be waited for."""
-
-    def convert(self, value: Any, *context: Any) -> Any:
-        path = Path(os.fsdecode(super().convert(value, *context)))
-        if not path.is_file():
-            self.fail(f"{path} is no regular file; give the file of the key that you pinned")
-        return path
-
-
 pinned_key = click.option(
     "--key",
     required=True,
-    type=_KeyFile(exists=True, path_type=Path),
+    type=click.Path(exists=True, path_type=Path),
     help="The public key that you pinned; never one found beside the batches.",
 )
 """What everything is checked with that a sender signed."""
+
+
+def pem_of(key: Path) -> bytes:
+    """What the file of a pinned key holds; a pipe would be waited for.
+
+    Raises:
+        BadInput: It is no regular file.
+    """
+    if not key.is_file():
+        raise BadInput(f"{key} is no regular file; give the file of the key that you pinned")
+    return key.read_bytes()

@@ -14,7 +14,7 @@ import click
 
 from sxe_pipeline import contracts_root, settings
 from sxe_pipeline.cli import acks, progress
-from sxe_pipeline.cli.addresses import Address, pinned_key
+from sxe_pipeline.cli.addresses import Address, pem_of, pinned_key
 from sxe_pipeline.cli.logins import api_connection
 from sxe_pipeline.cli.notices import replay
 from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, table
@@ -111,7 +111,7 @@ def batch_verify(address: Path | str, key: Path, contract: tuple[str, ...], as_j
     known = settings.load().stores.values() if isinstance(address, str) else ()
     source = address if isinstance(address, Path) else sources.source_of(address, known)
     progress.say("checking signature, files and rows")
-    pinned = key.read_bytes()
+    pinned = pem_of(key)
     seen = verify.verify(source, sign.public_key(pinned), contract or sign.contracts_of(pinned))
     data = {
         "batch_id": seen.batch_id,
@@ -152,7 +152,7 @@ def batch_pull(
     from sxe_pipeline.handoff.files import head
     from sxe_pipeline.handoff.reader import pull, sources
 
-    pinned = key.read_bytes()
+    pinned = pem_of(key)
     said = sign.contracts_of(pinned)
     if said and contract not in said:
         raise BadInput(f"the key is pinned for {', '.join(said)}; name one of these, or its key")

@@ -39,7 +39,12 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A published batch in a list. `request_id` and `seq` are null for one of a market and day."""
+    """A published batch in a list.
+
+    `published_seq` is its place in the order in which batches of its contract became visible.
+    `request_id` and `seq` are null for a batch of a market and day. `expired_at`: since when its
+    files are gone.
+    """
 
     batch_id: str
     contract: str

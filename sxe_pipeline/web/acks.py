@@ -32,33 +32,10 @@ class Answer(BaseModel):
     acked_at: datetime
 
 
-class Slo(BaseModel):
-    """The last thirty days of one contract: `state` is met, unknown or breached, and why."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    consumer: str
-    contract: str
-    state: str
-    reasons: list[str]
-    since: datetime
-    deliveries: int
-    acks: int
-    open: int
-    overdue: int
-    late: int
-    errors: int
-    rejected: int
-    wrong: int
-    unproved: int
-    gaps: int
-    longest_gap_s: int
-
-
 class SloList(BaseModel):
     """One entry for each contract that the key is for."""
 
-    slo: list[Slo]
+    slo: list[consumers.Slo]
 
 
 @router.put(
@@ -87,7 +64,7 @@ def ack(
 @router.get("/v1/slo", responses=said_no())
 def slo(asking: Asks) -> SloList:
     """How the last thirty days went; silence is never success."""
-    return SloList(slo=[Slo.model_validate(row) for row in asking.read(consumers.own_slo)])
+    return SloList(slo=asking.read(consumers.own_slo))
 
 
 def described() -> dict[str, Any]:

@@ -1,11 +1,9 @@
 """Batches: what was published behind a number, and the manifest of one."""
 
-from datetime import date, datetime
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from sxe_pipeline.handoff import serve
@@ -15,32 +13,6 @@ from sxe_pipeline.web.heads import ENVELOPE
 router = APIRouter(tags=["batches"])
 
 
-class BatchEntry(BaseModel):
-    """A published batch.
-
-    `published_seq` is its place in the order in which batches of its contract became visible.
-    `request_id` and `seq` are null for a batch of a market and day. `expired_at`: since when its
-    files are gone.
-    """
-
-    model_config = ConfigDict(from_attributes=True)
-
-    batch_id: str
-    contract: str
-    contract_version: str
-    market: str
-    day: date
-    request_id: UUID | None
-    seq: int | None
-    prev_batch_id: str | None
-    kind: str
-    row_count: int
-    manifest_sha256: str
-    published_seq: int
-    published_at: datetime
-    expired_at: datetime | None
-
-
 class BatchPage(BaseModel):
     """Batches in the order of `published_seq`.
 
@@ -48,7 +20,7 @@ class BatchPage(BaseModel):
     `has_more`: whether there is something already.
     """
 
-    batches: list[BatchEntry]
+    batches: list[serve.Listed]
     next: str
     has_more: bool
 
@@ -66,7 +38,7 @@ def batches(
     page = found[:limit]
     last = page[-1].published_seq if page else after
     return BatchPage(
-        batches=[BatchEntry.model_validate(batch) for batch in page],
+        batches=list(page),
         next=f"/v1/batches?contract={contract}&after={last}&limit={limit}",
         has_more=len(found) > limit,
     )

@@ -10,6 +10,7 @@ passed on: it may repeat the address, which holds a password.
 import json
 import ssl
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -97,7 +98,7 @@ def opened(url: str, wait_s: float = WAIT_S) -> "Iterator[Broker]":
             connection.release()
 
 
-class Broker:
+class Broker(ABC):
     """What AMQP and Redis share: names, durable declarations, events in persistent form."""
 
     def __init__(self, connection: Any, channel: Any, wait_s: float) -> None:
@@ -132,8 +133,9 @@ class Broker:
     def _make(self, queue: Any) -> None:
         queue(self._channel).declare()
 
+    @abstractmethod
     def _send(self, queue: str, event: Mapping[str, Any]) -> None:
-        raise NotImplementedError
+        """Hand an event to a queue that was declared; raises Unsent where the broker has it not."""
 
     def _publish(self, queue: str, event: Mapping[str, Any], **how: Any) -> None:
         import kombu
