@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psycopg
 
-from sxe_pipeline.errors import Refused
-from sxe_pipeline.store import functions
+from sxe_pipeline.errors import NotFound, Refused
+from sxe_pipeline.store import functions, tables
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -36,8 +36,12 @@ def name(
     recheck: Recheck = unleased,
     numbers: Mapping[str, int] | None = None,
     due_on: date | None = None,
+    made_from: Mapping[str, tables.Snapshot] | None = None,
+    rest: str = "",
 ) -> None:
     """Make a version the one that readers open, when the caller's transaction commits.
+
+    The version that is named already may be named again: its rows are the same, of newer inputs.
 
     Args:
         conn: The writing transaction; it holds `tables.lock`.
@@ -48,10 +52,44 @@ def name(
         recheck: Refuses where another run took over.
         numbers: What a run that finds it unchanged shows; `rows` are those of the whole table.
         due_on: The landed day from which on it is made anew from the same inputs.
+        made_from: The versions of other tables that were read: `basis` answers them next time.
+        rest: A digest of all else that it was made from.
     """
     recheck(conn)
     shown = dict(numbers or {})
-    functions.call_function(conn, "ops.name_version", table, version, inputs, due_on, shown, event)
+    read = {name: snapshot.version for name, snapshot in (made_from or {}).items()}
+    functions.call_function(
+        conn, "ops.name_version", table, version, inputs, due_on, shown, read, rest, event
+    )
+
+
+def basis(
+    conn: psycopg.Connection, root: str, table: str, rest: str
+) -> dict[str, tables.Snapshot] | None:
+    """The versions that the named version of a table was made from.
+
+    What differs between them and those that are named now is all that the next version differs by.
+
+    Args:
+        conn: The writing transaction; it holds `tables.lock`.
+        root: URL of the table store.
+        table: Such as 'social/profiles'.
+        rest: A digest of all else that it is to be made from.
+
+    Returns:
+        Table -> version; None where it must be made whole: it was never named, all else is not what
+        it was, or the store does not hold one of these versions any more.
+    """
+    row = conn.execute(
+        "select made_from, rest from ops.version where table_name = %s and superseded_at is null",
+        [table],
+    ).fetchone()
+    if row is None or not row[0] or not rest or row[1] != rest:
+        return None
+    try:
+        return {name: tables.Snapshot(name, version, root) for name, version in row[0].items()}
+    except NotFound:
+        return None
 
 
 def name_compacted(

@@ -20,7 +20,7 @@ _INTERNAL: tuple[Column, ...] = (
     required("says_two_things", "boolean", "flag"),
 )
 
-LEAD_CARD = Table("cards/lead_cards", (*CONTRACT.columns, *_INTERNAL))
+LEAD_CARD = Table("cards/lead_cards", (*CONTRACT.columns, *_INTERNAL), key=("card_id",))
 """`cards/lead_cards`, sorted by card_id. Null means: the profile does not say, or nothing was sure
 enough. `is_eligible`: at least three informative tokens or a platform category. `is_tagged`:
 persona and primary tribe from any source; `is_own_words_tagged`: specific persona and tribe, both

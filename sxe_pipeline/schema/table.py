@@ -19,6 +19,8 @@ class Table:
 
     name: str
     columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    """What is one row, where the table is written in buckets by it; its columns are never null."""
 
     @cached_property
     def schema(self) -> pa.Schema:

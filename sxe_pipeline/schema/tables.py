@@ -177,6 +177,7 @@ PROFILE = Table(
         _OBSERVED_AT,
         _LANDED_DAY,
     ),
+    key=("platform", "account_key"),
 )
 """`social/profiles`: the observations of each (platform, account_key), merged column by column: the
 newest one wins among those that give the column. `observed_at` and `landed_day` are the newest
@@ -196,6 +197,7 @@ POST_TERMS = Table(
         strings("terms", "text"),
         _OBSERVED_AT,
     ),
+    key=("platform", "account_key", "post_id"),
 )
 """`social/post_terms`: each post of an account once, as the newest sighting that knows it says.
 `hashtags` are lower case without '#'. `posted_at` is null where no payload gave it."""
@@ -210,6 +212,7 @@ IDENTITY = Table(
         required("generation", "int32", "ours"),
         required("first_seen_at", TIMESTAMP, "time"),
     ),
+    key=("platform", "account_key"),
 )
 """`social/identities`: one row per profile. `basis` says why the account is part of its card:
 'self' (alone, or the anchor), 'bio_link', 'link_field', 'named_handle', 'shared_target'.
@@ -250,6 +253,7 @@ OTHERS = Table(
         Column("country", "string", "label"),
         required("labels_key", "string", "ours"),
     ),
+    key=("card_id",),
 )
 """`cards/others`: each identity that is no lead, sorted by card_id. `kind` is 'audience', with a
 tribe and no persona, or 'no_signal', with neither. No text of a profile is kept here."""

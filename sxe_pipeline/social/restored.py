@@ -16,7 +16,7 @@ from sxe_pipeline.schema.tables import IDENTITY
 from sxe_pipeline.social import identities
 from sxe_pipeline.social.links import Account
 from sxe_pipeline.social.mint import Assignment, Card
-from sxe_pipeline.store import tables
+from sxe_pipeline.store import delta, tables
 
 _COLUMNS = ["card_id", "platform", "account_key", "first_seen_at"]
 
@@ -35,7 +35,7 @@ def in_store(root: str) -> Iterator[Held]:
     Args:
         root: URL of the Tier 1 store.
     """
-    table = tables.opened(root, IDENTITY.name, None)
+    table = delta.opened(root, IDENTITY.name, None)
     if table is None:
         return
     rows = (

@@ -6,29 +6,37 @@ version that a killed writer left behind is put aside by the next one. A table h
 `lock`.
 """
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 
 import psycopg
 import pyarrow as pa
 
-from sxe_pipeline.errors import Busy, ContractBroken, NotFound, StoreUnavailable
-from sxe_pipeline.store.disk import flush, local_path, private_folder
+from sxe_pipeline.errors import Busy, ContractBroken, StoreUnavailable
+from sxe_pipeline.store import delta
+from sxe_pipeline.store.disk import local_path
 
 LOCK_WAIT_S = 900
 """How long a writer waits for the writer before it."""
 
 _PARTITION = "landed_day"
+BUCKET = "bucket"
+"""The column of tables in buckets; it stands in paths and says nothing of a row."""
+_OF = "partition."
+_TOLD = ("path", "num_records")
 
-_CONFIGURATION = {
-    # A named version may be older than the retention of the log; cleaning would make it unreadable.
-    "delta.enableExpiredLogCleanup": "false",
-}
+
+class Part(NamedTuple):
+    """One file of a version: its path below the table, its rows, its partition's values."""
+
+    path: str
+    row_count: int
+    partition: Mapping[str, Any]
 
 
 class Snapshot:
@@ -49,9 +57,9 @@ class Snapshot:
         """
         self.name, self.version, self.root = name, version, root
         self.rows_version = version if rows_version is None else rows_version
-        self._delta = opened(root, name, version)
+        self._delta = delta.opened(root, name, version)
         if self._delta is None:
-            raise lost(name, version)
+            raise delta.lost(name, version)
 
     @property
     def schema(self) -> pa.Schema:
@@ -61,7 +69,7 @@ class Snapshot:
     def files(self) -> list[str]:
         """The Parquet files of exactly this version.
 
-        A table partitioned by `landed_day` keeps that column in the paths:
+        A partitioned table keeps that column in the paths:
         `read_parquet(files, hive_partitioning=true)`. Empty for a table without rows, which
         `read_parquet` refuses; `dataset` has neither trap.
         """
@@ -69,9 +77,33 @@ class Snapshot:
         # Delta encodes the whole path, folders above the table included.
         return found if local_path(self.root) is None else [unquote(file) for file in found]
 
-    def dataset(self) -> Any:
-        """A `pyarrow.dataset.Dataset` over this version; DuckDB scans it by its variable's name."""
-        return self._delta.to_pyarrow_dataset()
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The same files as the log tells them, in no order."""
+        told = pa.table(self._delta.get_add_actions(flatten=True))
+        told = told.select([n for n in told.column_names if n in _TOLD or n.startswith(_OF)])
+        return [
+            Part(
+                unquote(each["path"]),
+                each["num_records"],
+                {k.removeprefix(_OF): v for k, v in each.items() if k.startswith(_OF)},
+            )
+            for each in told.to_pylist()
+        ]
+
+    @property
+    def partition_columns(self) -> list[str]:
+        """The columns that the table is partitioned by, which stand in the paths."""
+        found: list[str] = self._delta.metadata().partition_columns
+        return found
+
+    def dataset(self, partitions: Any = None) -> Any:
+        """A `pyarrow.dataset.Dataset` over this version; DuckDB scans it by its variable's name.
+
+        Args:
+            partitions: Such as `[("landed_day", "in", ["2026-01-01"])]`; all by default.
+        """
+        return self._delta.to_pyarrow_dataset(partitions=partitions)
 
     def to_table(
         self, columns: list[str] | None = None, days: Sequence[date] | None = None
@@ -80,7 +112,9 @@ class Snapshot:
         import pyarrow.dataset as ds
 
         kept = None if days is None else ds.field(_PARTITION).isin(pa.array(days, pa.date32()))
-        return self.dataset().to_table(columns=columns, filter=kept)
+        dataset = self.dataset()
+        names = columns or [name for name in dataset.schema.names if name != BUCKET]
+        return dataset.to_table(columns=names, filter=kept)
 
 
 def snapshot(conn: psycopg.Connection, root: str, name: str) -> Snapshot | None:
@@ -160,15 +194,83 @@ def write(
         NotFound: The named version is gone from the store, so other days would be lost.
         StoreUnavailable: The store failed (a full disk, no rights); nothing was changed.
     """
-    from deltalake.exceptions import DeltaError
-
     if days is not None and not days:
         raise ValueError("days must name at least one day")
     source = _Watched(reader, name, days)
+    with _translated(name, source):
+        named = _named(conn, name)
+        table = delta.prepared(root, name, named)
+        fresh = table is None or named is None
+        # An orphan of a table that was never named is no ground to build on: replace all of it.
+        predicate = None if fresh or days is None else f"{_PARTITION} in ({_quoted(days)})"
+        stored = table.metadata().partition_columns if table else []
+        partitions = [_PARTITION] if days is not None else stored
+        added = None if predicate is None else _schema_mode(table, source.schema, name)
+        delta.commit(root, name, table, source.reader(), predicate, partitions, added)
+        return delta.flushed(root, name, named)
+
+
+class Rewritten(NamedTuple):
+    """Some partitions and all of their rows."""
+
+    partitions: Collection[int]
+    rows: pa.Table
+
+
+def write_parts(
+    conn: psycopg.Connection,
+    root: str,
+    name: str,
+    by: str,
+    parts: Iterable[Rewritten],
+    *,
+    is_fresh: bool,
+) -> int:
+    """Overwrite partitions one after the other, as new versions of which the last one counts.
+
+    The caller holds `lock`. Nobody reads the versions in between, as they are never named; they
+    reach the disk all the same, because the last one is read from the whole log.
+
+    Args:
+        conn: The writing transaction.
+        root: URL of the table store.
+        name: Such as 'social/profiles'.
+        by: The column that the table is partitioned by.
+        parts: What to write, computed while it is written.
+        is_fresh: The first part replaces the whole table, schema and partitions included.
+
+    Returns:
+        The number of the last new version; that of the named one where there was no part.
+
+    Raises:
+        ContractBroken: The columns do not fit the table.
+        NotFound: The named version is gone from the store.
+        StoreUnavailable: The store failed; what is named stays as it is.
+    """
+    named = _named(conn, name)
+    with _translated(name):
+        table = delta.prepared(root, name, named)
+    version = named
+    for part in parts:
+        within = f"{by} in ({', '.join(map(str, sorted(part.partitions)))})"
+        with _translated(name):
+            delta.commit(root, name, table, part.rows, None if is_fresh else within, [by], None)
+            table = delta.opened(root, name, None)
+        is_fresh, version = False, None
+    if version is not None:
+        return version
+    with _translated(name):
+        return delta.flushed(root, name, named)
+
+
+@contextmanager
+def _translated(name: str, source: "_Watched | None" = None) -> Iterator[None]:
+    from deltalake.exceptions import DeltaError
+
     try:
-        return _write(_named(conn, name), root, name, source, days)
+        yield
     except (DeltaError, OSError, ValueError) as error:
-        if source.failure is not None:
+        if source is not None and source.failure is not None:
             raise source.failure from None
         # Delta's texts print rows ("Preview of invalid data"): none of it may be passed on.
         if _is_of_the_store(error):
@@ -180,43 +282,6 @@ def write(
             f"{name} refused the new rows ({type(error).__name__}): a row outside its landing "
             "days, a missing value or another schema; nothing was changed"
         ) from None
-
-
-def _write(
-    named: int | None, root: str, name: str, source: "_Watched", days: Sequence[date] | None
-) -> int:
-    from deltalake import WriterProperties, write_deltalake
-
-    if folder := local_path(root):
-        private_folder(folder.absolute())
-    table = opened(root, name, None)
-    if named is not None:
-        if table is None or table.version() < named:
-            raise lost(name, named)
-        if table.version() > named:
-            table.restore(named)
-    fresh = table is None or named is None
-    # An orphan of a table that was never named is no ground to build on: replace all of it.
-    predicate = None if fresh or days is None else f"{_PARTITION} in ({_quoted(days)})"
-    partitions = (
-        [_PARTITION] if days is not None else table.metadata().partition_columns if table else None
-    )
-    write_deltalake(
-        table if table is not None else address(root, name),
-        source.reader(),
-        mode="overwrite",
-        predicate=predicate,
-        partition_by=partitions or None,
-        schema_mode="overwrite" if predicate is None else _schema_mode(table, source.schema, name),
-        configuration=_CONFIGURATION if table is None else None,
-        storage_options=options(root),
-        writer_properties=WriterProperties(compression="ZSTD", compression_level=3),
-    )
-    written = opened(root, name, None)
-    if written is None:
-        raise lost(name, 0)
-    flush_after(root, name, -1 if named is None else named, written.version())
-    return int(written.version())
 
 
 def _schema_mode(table: Any, new: pa.Schema, name: str) -> Literal["merge"] | None:
@@ -301,71 +366,5 @@ def _named(conn: psycopg.Connection, name: str) -> int | None:
     return None if row is None else int(row[0])
 
 
-def opened(root: str, name: str, version: int | None) -> Any:
-    """The Delta table at a version (None: its latest); None where the store does not hold it.
-
-    Raises:
-        StoreUnavailable: The store failed.
-    """
-    from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError, TableNotFoundError
-
-    try:
-        return DeltaTable(address(root, name), version=version, storage_options=options(root))
-    except TableNotFoundError:
-        return None
-    except DeltaError as error:
-        if version is not None and "version" in str(error).lower():
-            return None
-        raise StoreUnavailable(
-            f"table {name} cannot be opened ({type(error).__name__}); check the Tier 1 store"
-        ) from None
-    except OSError as error:
-        raise StoreUnavailable(
-            f"table {name} cannot be opened ({type(error).__name__}); check the Tier 1 store"
-        ) from None
-
-
-def address(root: str, name: str) -> str:
-    """Where a table lies, as Delta is told."""
-    folder = local_path(root)
-    return f"{root.rstrip('/')}/{name}" if folder is None else str(folder.absolute() / name)
-
-
-def options(root: str) -> dict[str, str] | None:
-    """What only this store needs to be reached (`StoreUrl`); None where there is nothing."""
-    return getattr(root, "options", None) or None
-
-
 def _quoted(days: Sequence[date]) -> str:
     return ", ".join(f"'{day.isoformat()}'" for day in sorted(set(days)))
-
-
-def flush_after(root: str, name: str, known: int, version: int) -> None:
-    """Force the files and the log of a version, and of all after a known one, to the disk.
-
-    A version is read from the whole log: what puts an orphan aside must be as safe as what follows.
-    """
-    if local_path(root) is None:
-        return
-    table = Path(address(root, name))
-    logs = [table / "_delta_log" / f"{n:020d}.json" for n in range(known + 1, version + 1)]
-    found = [log for log in logs if log.exists()]
-    actions = [json.loads(line) for log in found for line in log.read_text().splitlines()]
-    added = {table / unquote(action["add"]["path"]) for action in actions if "add" in action}
-    flush([*sorted(path for path in added if path.exists()), *found])
-
-
-def flush_log(root: str, name: str) -> None:
-    """Force the checkpoints of a table to the disk, before what they replace is deleted."""
-    if local_path(root) is not None:
-        flush((Path(address(root, name)) / "_delta_log").glob("*checkpoint*"))
-
-
-def lost(name: str, version: int) -> NotFound:
-    """The error of a named version that the store does not hold."""
-    return NotFound(
-        f"Postgres names version {version} of {name}, but the Tier 1 store does not hold it; check "
-        "that both belong to the same deployment, restore the store, or build it again by "
-        "`sxe recover`"
-    )

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from sxe_pipeline.errors import StoreUnavailable
-from sxe_pipeline.store import tables
+from sxe_pipeline.store import delta
 from sxe_pipeline.store.objects import Objects
 
 TARGET_BYTES = 128 << 20
@@ -61,10 +61,10 @@ def holds(root: str, name: str, version: int) -> bool:
     """
     objects = _objects(root)
     stored = {entry.key for entry in objects.list(name)}
-    table = tables.opened(root, name, version) if stored else None
+    table = delta.opened(root, name, version) if stored else None
     if table is None:
         return False
-    folder = tables.address(root, name)
+    folder = delta.address(root, name)
     return all(f"{name}/{file}" in stored for file in _relative(table, folder))
 
 
@@ -96,7 +96,7 @@ def compact(root: str, name: str, named: int) -> int | None:
             writer_properties=WriterProperties(compression="ZSTD", compression_level=3),
         )
         version = int(table.version())
-        tables.flush_after(root, name, named, version)
+        delta.flush_after(root, name, named, version)
     return version if done["numFilesRemoved"] else None
 
 
@@ -123,7 +123,7 @@ def vacuum(root: str, name: str, keep: Collection[int]) -> None:
         table = _at(root, name, None)
         before = int(table.version())
         _vacuumed(table, keep, is_dry_run=False)
-        tables.flush_after(root, name, before, int(table.version()))
+        delta.flush_after(root, name, before, int(table.version()))
 
 
 def _vacuumed(table: Any, keep: Collection[int], *, is_dry_run: bool) -> list[str]:
@@ -155,7 +155,7 @@ def trim_log(root: str, name: str, oldest: int) -> None:
     objects = _objects(root)
     with _translated(name):
         _at(root, name, oldest).create_checkpoint()
-        tables.flush_log(root, name)
+        delta.flush_log(root, name)
     for key in _before(objects, name, oldest):
         objects.delete(key)
 
@@ -172,9 +172,9 @@ def _before(objects: Objects, name: str, oldest: int) -> list[str]:
 
 
 def _at(root: str, name: str, version: int | None) -> Any:
-    table = tables.opened(root, name, version)
+    table = delta.opened(root, name, version)
     if table is None:
-        raise tables.lost(name, 0 if version is None else version)
+        raise delta.lost(name, 0 if version is None else version)
     return table
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from sxe_pipeline.ops import upkeep
-from sxe_pipeline.store import tables
+from sxe_pipeline.store import delta, tables
 from sxe_pipeline_tests import named
 
 NAME = "social/things"
@@ -40,12 +40,12 @@ def put(conn, root, day, *words, name=NAME):
 def crumble(conn, root, day, *words):
     """Name a version whose day is one small file a word."""
     put(conn, root, day)
-    table = DeltaTable(tables.address(root, NAME))
+    table = DeltaTable(delta.address(root, NAME))
     for word in words:
         write_deltalake(table, reader(day, word), mode="append")
     with conn.transaction():
         tables.lock(conn, NAME)
-        version = DeltaTable(tables.address(root, NAME)).version()
+        version = DeltaTable(delta.address(root, NAME)).version()
         named.name(conn, NAME, version, inputs="crumbs", due_on=B, numbers={"rows": len(words)})
     return version
 
@@ -83,4 +83,4 @@ def history(conn):
 
 
 def parquet(root):
-    return sorted(Path(tables.address(root, NAME)).glob("landed_day=*/*.parquet"))
+    return sorted(Path(delta.address(root, NAME)).glob("landed_day=*/*.parquet"))

@@ -18,7 +18,7 @@ from sxe_pipeline.ingest import register
 from sxe_pipeline.ingest import retention as landing_retention
 from sxe_pipeline.ops import periods, retention, upkeep
 from sxe_pipeline.social import checks, observe, profiles
-from sxe_pipeline.store import sql, tables
+from sxe_pipeline.store import delta, sql, tables
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.social import registered
 
@@ -178,7 +178,7 @@ def test_after_years_the_observations_go_and_their_accounts_with_them(landed):
     assert landed.pending() == []
     later = YEARS_LATER + dt.timedelta(days=2)
     upkeep.keep_tables(landed.conn, landed.given.tier1_url, actor="test", grace_s=60, now=later)
-    stored = Path(tables.address(landed.given.tier1_url, observe.TABLE))
+    stored = Path(delta.address(landed.given.tier1_url, observe.TABLE))
     assert list(stored.glob("landed_day=*/*.parquet")) == []
 
 

@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from sxe_pipeline import audit
 from sxe_pipeline.errors import Busy, NotFound
 from sxe_pipeline.ops import upkeep, versions
-from sxe_pipeline.store import tables
+from sxe_pipeline.store import delta, tables
 from sxe_pipeline.store import upkeep as files
 from sxe_pipeline_tests import named
 from sxe_pipeline_tests.databases import as_owner
@@ -57,12 +57,12 @@ def test_an_orphan_that_added_a_column_and_no_row_is_put_aside_too(conn, tier1):
     keep(conn, tier1)
 
     assert words(snapshot(conn, tier1)) == ["named"]
-    assert DeltaTable(tables.address(tier1, NAME)).schema().fields[-1].name == "word"
+    assert DeltaTable(delta.address(tier1, NAME)).schema().fields[-1].name == "word"
 
 
 def test_files_of_a_writer_that_died_before_its_commit_are_deleted(conn, tier1):
     put(conn, tier1, A, "named")
-    stray = Path(tables.address(tier1, NAME)) / f"landed_day={A}" / "part-of-nobody.parquet"
+    stray = Path(delta.address(tier1, NAME)) / f"landed_day={A}" / "part-of-nobody.parquet"
     stray.write_bytes(b"PAR1")
 
     keep(conn, tier1)
@@ -119,13 +119,13 @@ def test_what_needs_nothing_gets_no_version_and_no_event(conn, tier1):
     put(conn, tier1, A, "a")
     keep(conn, tier1)
     version, seen = snapshot(conn, tier1).version, events(conn)
-    stored = sorted(Path(tables.address(tier1, NAME)).rglob("*"))
+    stored = sorted(Path(delta.address(tier1, NAME)).rglob("*"))
 
     done = keep(conn, tier1)
 
     assert not done.is_new
     assert (snapshot(conn, tier1).version, events(conn)) == (version, seen)
-    assert sorted(Path(tables.address(tier1, NAME)).rglob("*")) == stored
+    assert sorted(Path(delta.address(tier1, NAME)).rglob("*")) == stored
 
 
 def test_a_long_log_becomes_a_checkpoint_and_every_kept_version_stays_readable(conn, tier1):
@@ -143,7 +143,7 @@ def test_a_long_log_becomes_a_checkpoint_and_every_kept_version_stays_readable(c
     )
     keep(conn, tier1, grace_s=3600, now=later)
 
-    log = Path(tables.address(tier1, NAME)) / "_delta_log"
+    log = Path(delta.address(tier1, NAME)) / "_delta_log"
     assert len(list(log.glob("*.json"))) < 10
     assert words(tables.Snapshot(NAME, reading.version, tier1)) == [f"word {files.LOG_SLACK + 4}"]
     assert words(snapshot(conn, tier1)) == ["b", f"word {files.LOG_SLACK + 4}"]
@@ -211,7 +211,7 @@ def test_a_lost_table_is_told_and_does_not_hold_up_the_others(conn, tier1):
     for name in ("social/observations", "social/quarantine"):
         put(conn, tier1, A, "old", name=name)
         put(conn, tier1, A, "new", name=name)
-    shutil.rmtree(tables.address(tier1, "social/observations"))
+    shutil.rmtree(delta.address(tier1, "social/observations"))
 
     with pytest.raises(NotFound, match="social/observations"):
         upkeep.keep_tables(conn, tier1, actor="test", grace_s=0)

@@ -8,7 +8,7 @@ import pytest
 
 from sxe_pipeline import settings
 from sxe_pipeline.errors import StoreUnavailable
-from sxe_pipeline.store import objects, tables
+from sxe_pipeline.store import delta, objects
 from sxe_pipeline_tests.local import buckets
 
 
@@ -35,9 +35,9 @@ def test_d10_tables_and_objects_go_by_the_identity_of_their_store(own):
     root, rows = given.tier1_url, pa.table({"word": ["a", "b"]})
 
     deltalake.write_deltalake(
-        tables.address(root, "social/words"), rows, storage_options=tables.options(root)
+        delta.address(root, "social/words"), rows, storage_options=delta.options(root)
     )
-    read = tables.opened(root, "social/words", 0).to_pyarrow_dataset().to_table()
+    read = delta.opened(root, "social/words", 0).to_pyarrow_dataset().to_table()
 
     assert read["word"].to_pylist() == ["a", "b"]
     assert objects.Objects(root).put_new("more", b"1")

@@ -14,7 +14,7 @@ grant select, insert, update, delete on ops.engine to sxe_social, sxe_dagster;
 grant select, insert, update, delete on ops.work to sxe_social;
 grant select on ops.version, ops.verdict to sxe_social;
 grant execute on function
-    ops.name_version(text, bigint, text, date, jsonb, jsonb),
+    ops.name_version(text, bigint, text, date, jsonb, jsonb, text, jsonb),
     ops.name_compacted(text, bigint, timestamptz, jsonb),
     ops.judge(text, bigint, text, boolean, jsonb),
     ops.mark_versions(text, timestamptz), ops.drop_versions(text, jsonb),

@@ -11,15 +11,25 @@ language sql immutable as $$
                    split_part(_table, '/', 2) || '.expired'] end;
 $$;
 
+-- The named version again: it holds the same rows, made from newer inputs.
 create or replace function ops.name_version(
-    _table text, _version bigint, _inputs text, _due_on date, _numbers jsonb, _record jsonb
+    _table text, _version bigint, _inputs text, _due_on date, _numbers jsonb, _made_from jsonb,
+    _rest text, _record jsonb
 ) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     update ops.version set superseded_at = clock_timestamp()
-    where table_name = _table and superseded_at is null;
-    insert into ops.version (table_name, version, inputs, due_on, numbers, event_id)
-    values (_table, _version, _inputs, _due_on, _numbers,
-            audit.write(_record, ops.kinds_of(_table)));
+    where table_name = _table and superseded_at is null and version <> _version;
+    insert into ops.version as v (table_name, version, inputs, due_on, numbers, made_from, rest, event_id)
+    values (_table, _version, _inputs, _due_on, _numbers, _made_from, _rest,
+            audit.write(_record, ops.kinds_of(_table)))
+    on conflict (table_name, version) do update
+    set inputs = excluded.inputs, due_on = excluded.due_on, numbers = excluded.numbers,
+        made_from = excluded.made_from, rest = excluded.rest, event_id = excluded.event_id
+    where v.superseded_at is null;
+    if not found then
+        raise exception using errcode = 'SXREF',
+            message = 'that version was named before another one';
+    end if;
 end $$;
 
 -- The same rows in other files: what is made from the table stays current, what guards found stays found.
@@ -35,8 +45,9 @@ begin
         raise exception using errcode = 'SXREF',
             message = 'there is no such table to compact';
     end if;
-    insert into ops.version (table_name, version, inputs, due_on, numbers, rows_version, event_id)
-    values (_table, _version, old.inputs, old.due_on, old.numbers,
+    insert into ops.version (table_name, version, inputs, due_on, numbers, made_from, rest, rows_version,
+                             event_id)
+    values (_table, _version, old.inputs, old.due_on, old.numbers, old.made_from, old.rest,
             coalesce(old.rows_version, old.version), audit.write(_record, '{table.compacted}'));
     insert into ops.verdict (table_name, version, verdict, is_passed, numbers, judged_at, event_id)
     select table_name, _version, verdict, is_passed, numbers, judged_at, event_id from ops.verdict
@@ -62,13 +73,16 @@ begin
     end if;
 end $$;
 
--- Versions whose grace is over, those that a killed upkeep marked included. What was made before
--- newer rules found contact data in stored rows has no grace.
+-- Versions whose grace is over, those that a killed upkeep marked included, but for one that a named version
+-- was made from: the next one is made of the difference. What was made before newer rules found contact data
+-- in stored rows is kept for nobody.
 create or replace function ops.mark_versions(_table text, _until timestamptz)
 returns setof bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    update ops.version set dropping_since = clock_timestamp()
-    where table_name = _table and dropping_since is null and (superseded_at <= _until
+    update ops.version v set dropping_since = clock_timestamp()
+    where table_name = _table and dropping_since is null and (superseded_at <= _until and not exists (
+            select from ops.version made where made.superseded_at is null
+            and (made.made_from->>_table)::bigint = v.version)
         or superseded_at is not null
         and named_at < (select max(redacted_again_at) from social.day_count));
     return query select version from ops.version

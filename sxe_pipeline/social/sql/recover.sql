@@ -8,7 +8,7 @@ declare
     event uuid := audit.write(_record, '{tier1.recovered}');
 begin
     delete from ops.version where table_name = any (_tables);
-    update ops.version set inputs = '' where superseded_at is null;
+    update ops.version set inputs = '', rest = '' where superseded_at is null;
     update ingest.landing_file f set expired_at = _now, deleted_at = _now, event_id = event
     from jsonb_to_recordset(_files) as g (collection text, file_sha256 text)
     where (f.collection, f.file_sha256) = (g.collection, g.file_sha256);

@@ -1,0 +1,321 @@
+"""Tables in buckets by a hash of their key: only those that a change touches are written anew.
+
+Here: which bucket a row lies in, putting rows among the stored ones, and which rows two versions do
+not share. Any reader opens such a table: a bucket is a partition. Not here: what a row says (the
+stages), how a version comes to count (`ops.versions`).
+
+There are 2^n buckets of about `ROWS` rows; a table that outgrows them is written into more. A few
+are read and written at a time, so memory does not follow the size of the table.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import psycopg
+import pyarrow as pa
+
+from sxe_pipeline.schema.table import Table
+from sxe_pipeline.store import tables
+from sxe_pipeline.store.disk import local_path
+from sxe_pipeline.store.tables import BUCKET as COLUMN
+
+ROWS = 16_384
+_AT_ONCE = 4
+_FIELD = pa.field(COLUMN, pa.int32(), nullable=False)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a change left.
+
+    Attributes:
+        version: The version to name; the named one where nothing was written.
+        row_count: Rows of the whole table.
+        changed_count: Rows that are new or say something else.
+        gone_count: Rows that are no more.
+    """
+
+    version: int
+    row_count: int
+    changed_count: int
+    gone_count: int
+
+
+def count_for(rows: int) -> int:
+    """How many buckets that many rows are kept in.
+
+    Example:
+        >>> count_for(0), count_for(16_384), count_for(16_385), count_for(1_000_000)
+        (1, 1, 2, 64)
+    """
+    return 1 << (max(rows - 1, 0) // ROWS).bit_length()
+
+
+def bucket_sql(key: Sequence[str], count: int) -> str:
+    """The bucket of a row, in SQL.
+
+    Args:
+        key: Columns of strings, never null.
+        count: How many buckets there are: a power of two.
+    """
+    joined = " || chr(31) || ".join(key)
+    return f"(('0x' || substr(md5({joined}), 1, 8))::ubigint % {count})::integer"
+
+
+def count_of(stored: tables.Snapshot) -> int | None:
+    """How many buckets a version is in; None where it is in none.
+
+    It is read off the numbers that are there: where none of the upper half is, every row lies where
+    it would under half as many.
+    """
+    if stored.partition_columns != [COLUMN]:
+        return None
+    return 1 << max((_number(part) for part in stored.parts), default=0).bit_length()
+
+
+def is_kept_in(stored: tables.Snapshot, table: Table) -> bool:
+    """Whether a version is in buckets, and in the columns of this table."""
+    if count_of(stored) is None:
+        return False
+    held = {field.name: field.type for field in stored.schema if field.name != COLUMN}
+    return held == {field.name: field.type for field in table.schema}
+
+
+def attach(
+    engine: duckdb.DuckDBPyConnection,
+    view: str,
+    stored: tables.Snapshot,
+    table: Table,
+    numbers: Collection[int] | None = None,
+) -> None:
+    """Name the rows of a version, in the columns of its table; a column it has not yet is null.
+
+    Args:
+        engine: An open connection.
+        view: What the rows are called in SQL; what had that name before is replaced.
+        stored: A version of any table, in buckets or not.
+        table: Its columns, or some of them.
+        numbers: Only the rows of these buckets.
+    """
+    parts = [part for part in stored.parts if numbers is None or _number(part) in numbers]
+    folder = local_path(stored.root)
+    rows = f"{view}_stored"
+    if not parts:
+        rows = f"{view}_declared"
+    elif folder is None:
+        within = [(COLUMN, "in", [str(number) for number in numbers])] if numbers else None
+        engine.register(rows, stored.dataset(within))
+    else:
+        files = [str(folder.absolute() / stored.name / part.path) for part in parts]
+        found = engine.read_parquet(files, hive_partitioning=True, union_by_name=True)
+        found.create_view(rows, replace=True)
+    engine.register(f"{view}_declared", table.schema.empty_table())
+    engine.execute(
+        f"create or replace temp view {view} as select {', '.join(table.names)} "
+        f"from (from {rows} union all by name from {view}_declared)"
+    )
+
+
+def change(
+    conn: psycopg.Connection,
+    root: str,
+    table: Table,
+    engine: duckdb.DuckDBPyConnection,
+    rows: str,
+    gone: str | None = None,
+    *,
+    is_whole: bool = False,
+) -> Changed:
+    """Put rows into a table, in place of those of the same keys, and take others out.
+
+    Only buckets in which a row becomes another one are written; where none does, nothing is. The
+    caller holds `tables.lock`.
+
+    Args:
+        conn: The writing transaction.
+        root: URL of the table store.
+        table: What is written; it has a key.
+        engine: An open connection.
+        rows: A table or view there, in the columns of `table`, each key once.
+        gone: A table or view there with keys whose rows are to go, unless `rows` has them.
+        is_whole: `rows` are all that there is: stored keys that are not among them go. Must be set
+            where the table is not `is_kept_in` yet.
+
+    Raises:
+        NotFound: The named version is gone from the store.
+        ContractBroken: The rows do not fit the table.
+        StoreUnavailable: The store failed; what is named stays as it is.
+    """
+    named = tables.snapshot(conn, root, table.name)
+    stored = named if named is not None and is_kept_in(named, table) else None
+    if stored is None and named is not None and not is_whole:
+        raise ValueError(f"{table.name} is in no such buckets yet: it must be written whole")
+    made = _Change(table, engine, stored, is_whole)
+    parts = made.parts(rows, gone)
+    version = tables.write_parts(conn, root, table.name, COLUMN, parts, is_fresh=stored is None)
+    return Changed(version, made.row_count, made.changed_count, made.gone_count)
+
+
+class _Change:
+    """One change of one table: its rows sorted by bucket, then put in, some buckets at a time."""
+
+    def __init__(
+        self,
+        table: Table,
+        engine: duckdb.DuckDBPyConnection,
+        stored: tables.Snapshot | None,
+        is_whole: bool,
+    ) -> None:
+        self._table, self._engine, self._stored = table, engine, stored
+        self._is_whole = is_whole or stored is None
+        self._key, self._names = ", ".join(table.key), ", ".join(table.names)
+        self.row_count = sum(part.row_count for part in stored.parts) if stored else 0
+        self.changed_count = self.gone_count = 0
+
+    def parts(self, rows: str, gone: str | None) -> Iterator[tables.Rewritten]:
+        """The buckets that must be written, with all of their rows."""
+        was = count_of(self._stored) if self._stored else None
+        count = self._count(rows, was)
+        self._stage(rows, gone, count)
+        is_moved = count != was
+        for group in self._groups(was or count, is_all=is_moved or self._is_whole):
+            # Where buckets are too few, each stored one becomes several.
+            into = [number for number in range(count) if number % (was or count) in group]
+            due = self._compared(group, into, count)
+            if due := into if is_moved else due:
+                yield tables.Rewritten(due, self._rows_of(due))
+
+    def _count(self, rows: str, was: int | None) -> int:
+        [(given,)] = self._engine.sql(f"select count(*) from {rows}").fetchall()
+        needed = count_for(given if self._is_whole else self.row_count)
+        # Rows come and go around a border: not each of them is worth writing all anew.
+        return needed if was is None or needed > 2 * was else was
+
+    def _stage(self, rows: str, gone: str | None, count: int) -> None:
+        bucket = bucket_sql(self._table.key, count)
+        self._engine.execute(
+            f"create or replace temp table staged as select {self._names}, {bucket} as {COLUMN} "
+            f"from {rows} order by {COLUMN}, {self._key}"
+        )
+        keys = f"from {gone}" if gone else "from staged limit 0"
+        self._engine.execute(
+            f"create or replace temp table going as select *, {bucket} as {COLUMN} "
+            f"from (select {self._key} {keys})"
+        )
+
+    def _groups(self, count: int, *, is_all: bool) -> Iterator[Sequence[int]]:
+        """Numbers of stored buckets in which something may change, a few at a time."""
+        found = self._engine.sql(
+            f"select distinct {COLUMN} % {count} from (select {COLUMN} from staged "
+            f"union all select {COLUMN} from going) order by 1"
+        ).fetchall()
+        yield from _in_groups(range(count) if is_all else [number for (number,) in found])
+
+    def _compared(self, group: Sequence[int], into: Sequence[int], count: int) -> list[int]:
+        """Hold a group as it is stored against what is to be put there: the buckets that change."""
+        engine, key = self._engine, self._key
+        if self._stored is None:
+            engine.register("old", self._table.schema.empty_table())
+        else:
+            attach(engine, "old", self._stored, self._table, group)
+        going = "" if self._is_whole else f"semi join going using ({key})"
+        for statement in (
+            f"held as select *, {bucket_sql(self._table.key, count)} as {COLUMN} from old",
+            f"put as from staged where {COLUMN} in ({', '.join(map(str, into))})",
+            f"went as from held anti join put using ({key}) {going}",
+            f"differs as select put.{COLUMN}, held.{COLUMN} is null as is_new "
+            f"from put left join held using ({key}) where held.{COLUMN} is null "
+            f"or {_row('put', self._table.names)} is distinct from "
+            f"{_row('held', self._table.names)}",
+        ):
+            engine.execute(f"create or replace temp table {statement}")
+        [(changed, new, went)] = engine.sql(
+            "select count(*), count(*) filter (where is_new), (select count(*) from went) "
+            "from differs"
+        ).fetchall()
+        self.changed_count += changed
+        self.gone_count += went
+        self.row_count += new - went
+        due = engine.sql(f"select {COLUMN} from differs union select {COLUMN} from went order by 1")
+        return [number for (number,) in due.fetchall()]
+
+    def _rows_of(self, due: Sequence[int]) -> pa.Table:
+        """All rows of some buckets, as they are to be."""
+        key = self._key
+        found = self._engine.sql(
+            f"select {self._names}, {COLUMN} from (from put union all by name (from held "
+            f"anti join put using ({key}) anti join went using ({key}))) "
+            f"where {COLUMN} in ({', '.join(map(str, due))}) order by {COLUMN}, {key}"
+        ).to_arrow_table()
+        return found.cast(pa.schema([*self._table.schema, _FIELD]))
+
+
+def differing(
+    engine: duckdb.DuckDBPyConnection,
+    into: str,
+    table: Table,
+    before: tables.Snapshot,
+    after: tables.Snapshot,
+    columns: Sequence[str],
+) -> None:
+    """Name the keys under which two versions of a table do not say the same.
+
+    Files that both versions hold are not read.
+
+    Args:
+        engine: An open connection.
+        into: The temporary table that is made: the key, and `is_gone` where the later version has
+            no such row.
+        table: The table; its key says which rows stand for each other.
+        before: The earlier version.
+        after: The later one.
+        columns: What is compared; a row that differs elsewhere alone is the same.
+    """
+    key = ", ".join(table.key)
+    kept = {*table.key, *columns}
+    read = Table(table.name, tuple(c for c in table.columns if c.name in kept), table.key)
+    engine.register("declared", read.schema.empty_table())
+    engine.execute(
+        f"create or replace temp table {into} as select {key}, false as is_gone from declared"
+    )
+    for earlier, later in _unshared(before, after):
+        attach(engine, "earlier", before, read, earlier)
+        attach(engine, "later", after, read, later)
+        engine.execute(
+            f"insert into {into} select {key}, later.here is null "
+            "from (select *, true as here from earlier) as earlier "
+            f"full join (select *, true as here from later) as later using ({key}) "
+            "where earlier.here is null or later.here is null "
+            f"or {_row('earlier', columns)} is distinct from {_row('later', columns)}"
+        )
+
+
+def _unshared(
+    before: tables.Snapshot, after: tables.Snapshot
+) -> Iterator[tuple[list[int] | None, list[int] | None]]:
+    """Buckets of two versions that stand for each other and are not the same files, in groups."""
+    counts = count_of(before), count_of(after)
+    if counts[0] is None or counts[1] is None:
+        yield None, None
+        return
+    least = min(counts[0], counts[1])
+    files = [{(_number(p) % least, p.path) for p in each.parts} for each in (before, after)]
+    found = sorted({number for number, _ in files[0] ^ files[1]})
+    for group in _in_groups(found):
+        both = ([n for n in range(count or 0) if n % least in group] for count in counts)
+        earlier, later = both
+        yield earlier, later
+
+
+def _in_groups(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    for at in range(0, len(numbers), _AT_ONCE):
+        yield numbers[at : at + _AT_ONCE]
+
+
+def _number(part: tables.Part) -> int:
+    return int(part.partition[COLUMN])
+
+
+def _row(of: str, names: Sequence[str]) -> str:
+    return f"row({', '.join(f'{of}.{name}' for name in names) or 'true'})"
