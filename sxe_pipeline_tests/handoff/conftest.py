@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from sxe_pipeline import schema
@@ -21,7 +22,16 @@ from sxe_pipeline_tests.gate.world import World
 from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, DAY, NOW, at
 from sxe_pipeline_tests.handoff.readers import Readers
-from sxe_pipeline_tests.handoff.whole import batch_bytes, fields_and_parts, lay, withheld
+from sxe_pipeline_tests.handoff.whole import (
+    batch_bytes,
+    changed,
+    fields_and_parts,
+    ids,
+    lay,
+    tombstones,
+    withheld,
+    without,
+)
 
 SEEN = dt.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=dt.UTC)
 TEXTS = [
@@ -102,6 +112,18 @@ def cards(contract):
         return pa.Table.from_pylist(rows, schema=contract.arrow())
 
     return make
+
+
+@pytest.fixture
+def today(cards):
+    """Of twenty cards: what becomes of them, and what a delta says of it."""
+    before = cards(20)
+    rows = changed(without(before, 4, 9), 0, 7, bio="New words")
+    removes = tombstones(
+        [("x_general", card_id, "withheld", None) for card_id in ids(before, 4, 9)]
+    )
+    upserts = rows.filter(pc.is_in(rows["card_id"], pa.array(ids(rows, 0, 7))))
+    return before, rows, upserts, removes
 
 
 @pytest.fixture(scope="session")

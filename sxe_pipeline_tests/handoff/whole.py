@@ -1,4 +1,4 @@
-"""A whole batch, worked out without a store or a database."""
+"""Batches and days of cards, worked out without a store or a database."""
 
 import pyarrow as pa
 
@@ -50,3 +50,22 @@ def batch_bytes(contract, signer, rows, batch_key, prev=None, removes=None):
             for name, data in edition.files(one).items()
         },
     }
+
+
+def changed(rows, *numbers, **values):
+    """The rows of today: some of them with other values."""
+    made = rows.sort_by("card_id").to_pylist()
+    for number in numbers:
+        made[number] |= values
+    return pa.Table.from_pylist(made, schema=rows.schema)
+
+
+def without(rows, *numbers):
+    """The rows of today without some of them."""
+    ordered = rows.sort_by("card_id")
+    return ordered.filter(pa.array([n not in numbers for n in range(rows.num_rows)]))
+
+
+def ids(rows, *numbers):
+    """The ids of some of them."""
+    return rows.sort_by("card_id")["card_id"].take(list(numbers)).to_pylist()
