@@ -39,7 +39,8 @@ _WORDS = 40_000
 ACTS = ("observations", "profiles", "identities", "lead_cards", "audience_pools", "candidates")
 
 
-def _vocabulary(rng):
+def vocabulary(rng):
+    """Words of no language."""
     letters = "aaabcdeeefghiiijklmnooopqrrsstttuuvwxyz"
     return ["".join(rng.choices(letters, k=rng.randint(3, 10))) for _ in range(_WORDS)]
 
@@ -52,7 +53,15 @@ def _worded(rng, words, account):
     return replace(account, bio=f"{account.bio} {own}")
 
 
-def _land(root, day, accounts):
+def population(rng, words, count):
+    """Invented accounts, in a random order."""
+    everybody = [_worded(rng, words, each) for each in people.population(rng, count)]
+    rng.shuffle(everybody)
+    return everybody
+
+
+def land(root, day, accounts):
+    """Write the files of a landing day."""
     lines = defaultdict(list)
     for account in accounts:
         payload = shapes.SHAPES[_SHAPES[account.platform]].render(account)
@@ -122,6 +131,11 @@ def act(name, home, dsn):
     print(json.dumps({"cpu": time.process_time() - began, "peak_mb": peak}))
 
 
+def command(name, home, dsn):
+    """What runs an act in a process of its own."""
+    return [sys.executable, __file__, "--act", name, str(home), dsn]
+
+
 def _postmaster(dsn):
     with sql.connect(dsn) as conn:
         [(backend,)] = conn.execute("select pg_backend_pid()").fetchall()
@@ -152,10 +166,7 @@ def _build(title, home, dsn, postmaster):
     total, peak = 0.0, 0.0
     for name in ACTS:
         before, spent = _stored(home / "tier1"), _server_cpu(postmaster)
-        done = subprocess.run(
-            [sys.executable, __file__, "--act", name, str(home), dsn],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = subprocess.run(command(name, home, dsn), capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{name} failed:\n{done.stderr[-2_000:]}")
         told = json.loads(done.stdout.splitlines()[-1])
@@ -176,23 +187,22 @@ def _build(title, home, dsn, postmaster):
 def main(accounts, rows, days):
     """Print a line for each act of each day."""
     rng = random.Random(7)
-    words = _vocabulary(rng)
+    words = vocabulary(rng)
     new = int(rows * (1 - _AGAIN)) * days
-    everybody = [_worded(rng, words, each) for each in people.population(rng, accounts + new)]
-    rng.shuffle(everybody)
+    everybody = population(rng, words, accounts + new)
     known, fresh = everybody[:accounts], everybody[accounts:]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         with postgres.Server(home / "server").attached() as state:
             dsn = new_database(state, "bench").dsn("sxe_social")
             postmaster = _postmaster(dsn)
-            _land(home / "landing", _FIRST, known)
+            land(home / "landing", _FIRST, known)
             _build("first build", home, dsn, postmaster)
             each = new // days if days else 0
             for number in range(days):
                 day = _FIRST + timedelta(days=number + 1)
                 part = fresh[number * each : (number + 1) * each]
-                _land(home / "landing", day, _next_day(rng, words, known, part, rows))
+                land(home / "landing", day, _next_day(rng, words, known, part, rows))
                 known += part
                 total = _build(f"day {number + 1}", home, dsn, postmaster)
                 if goal := _GOALS.get((accounts, rows)):
