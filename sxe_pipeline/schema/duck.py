@@ -1,6 +1,6 @@
 """DuckDB, opened within the memory and the disk that this process may use.
 
-Here: how much that is, and the one way to open a connection. A container does not tell DuckDB its
+Here: how much that is, the one way to open a connection, and naming what a query answers. A container does not tell DuckDB its
 limit, and what is not spilled in time is killed.
 """
 
@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 
@@ -41,6 +42,23 @@ def opened() -> Iterator[duckdb.DuckDBPyConnection]:
         with connection:
             connection.execute("set TimeZone = 'UTC'")
             yield connection
+
+
+def make(
+    engine: duckdb.DuckDBPyConnection,
+    name: str,
+    query: str,
+    kind: Literal["table", "view"] = "table",
+) -> None:
+    """Name what a query answers; what had that name before is replaced.
+
+    Args:
+        engine: An open connection.
+        name: What it is called there.
+        query: A select.
+        kind: A table holds the rows, a view asks for them each time.
+    """
+    engine.execute(f"create or replace temp {kind} {name} as {query}")
 
 
 def container_bytes(root: Path = Path("/")) -> int:

@@ -26,12 +26,10 @@ def strings(name: str, class_: str) -> Column:
     return Column(name, "list", nullable=False, children=(required("element", "string", class_),))
 
 
-_SOURCE = (
-    required("collection", "string", "name"),
-    required("file_sha256", "string", "id"),
-    required("row", "int64", "id"),
-    required("shape", "string", "name"),
-)
+_COLLECTION = required("collection", "string", "name")
+_FILE = required("file_sha256", "string", "id")
+_ROW = required("row", "int64", "id")
+_SOURCE = (_COLLECTION, _FILE, _ROW, required("shape", "string", "name"))
 
 _ACCOUNT = (
     required("platform", "string", "label"),
@@ -161,6 +159,55 @@ REASONS = (
 )
 """The closed list of quarantine reasons."""
 
+_SIGHTING = (_OBSERVED_AT, _FILE, _ROW, _COLLECTION, _LANDED_DAY)
+"""What orders sightings, and what finds one again."""
+SIGHTING_ORDER = tuple(column.name for column in _SIGHTING)
+
+
+def _handles_shown() -> Column:
+    """The handles that were shown, each with the first and the last sighting that did."""
+    ends = (Column(name, "struct", children=_SIGHTING) for name in ("first_shown", "last_shown"))
+    struct = Column("element", "struct", nullable=False, children=(_ACCOUNT[-1], *ends))
+    return Column("handles", "list", nullable=False, children=(struct,))
+
+
+SIGHTING = Table(
+    "social/sightings",
+    (
+        *_ACCOUNT,
+        required("gives", "string", "ours"),
+        *_SIGHTING,
+        *_PUBLIC,
+        *_REDACTION,
+        required("observation_count", "int64", "ours"),
+        required("first_seen_at", TIMESTAMP, "time"),
+        strings("collections", "name"),
+        _handles_shown(),
+    ),
+    key=("platform", "account_key", "gives"),
+)
+"""`social/sightings`: what the profiles are merged from, so that no day reads the days before it.
+Of each account, as it was keyed (nothing is folded), and each set of columns that its sightings
+give (`gives`, their names in alphabetical order): the newest one, and what is counted over all. A
+value is that of an observation, which the second detector looked at, and goes with it."""
+
+POST_SIGHTING = Table(
+    "social/post_sightings",
+    (
+        required("platform", "string", "label"),
+        required("account_key", "string", "id"),
+        required("post_id", "string", "id"),
+        required("knows", "string", "ours"),
+        *_SIGHTING,
+        Column("posted_at", TIMESTAMP, "time"),
+        _HASHTAGS,
+        _TERMS,
+    ),
+    key=("platform", "account_key", "post_id", "knows"),
+)
+"""`social/post_sightings`: the same of posts. Of each post and each set of fields that a sighting
+knows of it (`knows`): what the newest one says."""
+
 PROFILE = Table(
     "social/profiles",
     (
@@ -258,4 +305,7 @@ OTHERS = Table(
 """`cards/others`: each identity that is no lead, sorted by card_id. `kind` is 'audience', with a
 tribe and no persona, or 'no_signal', with neither. No text of a profile is kept here."""
 
-TABLES = (LANDED_ROW, OBSERVATION, QUARANTINE, PROFILE, POST_TERMS, IDENTITY, POOL, OTHERS)
+TABLES = (
+    *(LANDED_ROW, OBSERVATION, QUARANTINE, SIGHTING, POST_SIGHTING),
+    *(PROFILE, POST_TERMS, IDENTITY, POOL, OTHERS),
+)

@@ -1,108 +1,88 @@
-"""All sightings of an account as one row: the newest wins, column by column; its posts, each once.
+"""The sightings of an account as one row: the newest wins, column by column; its posts, each once.
 
-Here: SQL over the named observations. A column is taken from the newest sighting among those that
-give it, be it empty there; a sighting that does not speak of a column erases nothing. The order of
-sightings is total (time, file, row), so the order of arrival decides nothing. Not here: what an
-account is (`ingest` keys the rows), when and where the rows are written (`profiles`).
+Here: SQL over what is kept of sightings. A column is taken from the newest sighting among those
+that give it, be it empty there; a sighting that does not speak of a column erases nothing. The
+order of sightings is total (time, file, row), so the order of arrival decides nothing. Which
+accounts fold into others is found anew each time, so a fold can be undone. Not here: what an
+account is (`ingest` keys the rows), what is kept (`sightings`), when and where the rows are written
+(`profiles`).
 
-The wide rows are read once: winners are found on narrow columns and joined back, which needs half
-the memory of a window over whole rows. Only accounts that were seen in several ways are put
-together from several rows.
+Only accounts that were seen in several ways are put together from several rows.
 """
 
 import duckdb
-import pyarrow as pa
 
-from sxe_pipeline.schema.tables import LANDED_ROW, OBSERVATION, POST_TERMS, PROFILE
-from sxe_pipeline.store import tables
+from sxe_pipeline.schema import duck
+from sxe_pipeline.schema.tables import POST_TERMS, PROFILE
+from sxe_pipeline.social.sightings import GIVABLE, found_by, order_of
 
-_BATCH_ROWS = 50_000
-
-_SIGHTING = (
-    "struct_pack(observed_at := observed_at, file_sha256 := file_sha256, row_number := row, "
-    "collection := collection, landed_day := landed_day)"
-)
-"""The order of sightings, and what finds one again."""
+_SHOWN = """
+select distinct platform, account_key as id_key,
+    'handle:' || lower(unnest(handles).handle) as account_key
+from sightings where account_key like 'id:%'
+"""
 
 _FOLDS = """
-create temp table folds as
-with spelled as (
-    select distinct platform, account_key from seen where account_key like 'handle:%'
-), shown as (
-    select distinct platform, account_key as id_key, 'handle:' || lower(handle) as account_key
-    from seen where account_key like 'id:%' and handle is not null
-)
 select platform, account_key, min(id_key) as id_key
-from shown semi join spelled using (platform, account_key)
+from shown semi join (
+    select platform, account_key from sightings where account_key like 'handle:%'
+) as spelled using (platform, account_key)
 group by platform, account_key having count(*) = 1
 """
 """A handle folds into the one id-keyed account that ever showed it. Where SQL's lower and Python's
 casefold differ (letters no platform allows in a handle) nothing folds: the careful side."""
 
-_SETS = """
-create temp table sets as
-select row_number() over () as set_id, given from (select distinct {given} as given from seen)
+_TOUCHED = """
+with named as (
+    select platform, account_key from moved
+    union select platform, 'handle:' || lower(handle) from moved where handle is not null
+)
+from named union select platform, id_key from shown semi join named using (platform, account_key)
 """
-"""There are as many as payload forms, so rows carry a number instead of names."""
+"""Where a row may become another one: accounts with sightings that came or went, the handles that
+these showed, and whoever shows one of them: only there may another account fold than before."""
 
-_KEYED = f"""
-create temp view keyed as
-select platform, coalesce(id_key, account_key) as account_key, handle, collection, observed_at,
-    set_id, {_SIGHTING} as sighting
-from (select *, {{given}} as gives from seen) as noted
-join sets on sets.given = noted.gives
-left join folds using (platform, account_key)
+_FOLDED = """
+select * exclude (id_key) replace (coalesce(id_key, account_key) as account_key)
+from {known} left join folds using (platform, account_key)
 """
-
-_TOLD = """
-create temp table told as
-select platform, account_key, set_id, max(sighting) as sighting, count(*) as observation_count,
-    min(observed_at) as first_seen_at, list(distinct collection) as collections
-from keyed group by platform, account_key, set_id
-"""
-"""The newest sighting of each kind: another of the same kind has nothing to add."""
 
 _NEWEST = """
-create temp table newest as
-select platform, account_key, max(sighting) as sighting,
+select platform, account_key, max(sighting) as sighting, min(gives) <> max(gives) as is_several,
     sum(observation_count)::bigint as observation_count, min(first_seen_at) as first_seen_at,
     list_sort(list_distinct(flatten(list(collections)))) as collections
-from told group by platform, account_key
+from keyed group by platform, account_key
 """
 
 _PARTS = """
-create temp table parts as
-with several as (
-    select told.* from told semi join (
-        select platform, account_key from told group by all having count(*) > 1
-    ) using (platform, account_key)
-), given as (
-    select platform, account_key, sighting, unnest(sets.given) as name
-    from several join sets using (set_id)
+with given as (
+    select platform, account_key, sighting, unnest(string_split(gives, ' ')) as name
+    from keyed semi join (from newest where is_several) using (platform, account_key)
 ), won as (
-    select platform, account_key, name, max(sighting) as sighting from given group by all
+    select platform, account_key, name, max(sighting) as sighting
+    from given where name <> '' group by all
 )
-select platform, account_key, sighting, list(name) as names
-from won where name in ({names}) group by all
+select platform, account_key, sighting, list(name) as names from won group by all
 """
 """What the profile of an account that was seen in several ways is made of: sightings, each with the
 columns of which it is the newest giver."""
 
 _MERGED = """
-create temp table merged as
 select parts.platform, parts.account_key, {columns}
-from parts join seen as wide on {found}
+from parts join ways as wide on {found}
 group by parts.platform, parts.account_key
 """
 
 _HISTORY = """
-create temp table history as
 select platform, account_key, list(handle order by first_shown) as handles,
     arg_max(handle, last_shown) as handle
 from (
-    select platform, account_key, handle, min(sighting) as first_shown, max(sighting) as last_shown
-    from keyed semi join (from newest where observation_count > 1) using (platform, account_key)
-    where handle is not null group by platform, account_key, handle
+    select platform, account_key, shown.handle as handle, min(shown.first_shown) as first_shown,
+        max(shown.last_shown) as last_shown
+    from (
+        select platform, account_key, unnest(handles) as shown
+        from keyed semi join (from newest where observation_count > 1) using (platform, account_key)
+    ) group by all
 ) group by platform, account_key
 """
 """Most accounts were seen once: their handle is the history, and needs no grouping."""
@@ -110,25 +90,16 @@ from (
 NEWEST_POSTS = 100
 """So many posts of an account speak for it: what it writes about now."""
 
-_POSTS = """
-create temp table posts as
-with noted as (
-    select platform, coalesce(id_key, account_key) as account_key, observed_at,
-        {sighting} as sighting, unnest(own_posts) as post
-    from seen left join folds using (platform, account_key) where len(own_posts) > 0
-)
-select platform, account_key, post.post_id as post_id,
-    arg_max(post.posted_at, rank) as posted_at,
-    coalesce(arg_max(post.hashtags, rank), []) as hashtags,
-    coalesce(arg_max(post.terms, rank), []) as terms,
+_POSTS = f"""
+select platform, account_key, post_id, arg_max(posted_at, rank) as posted_at,
+    coalesce(arg_max(hashtags, rank), []) as hashtags, coalesce(arg_max(terms, rank), []) as terms,
     max(observed_at) as observed_at
-from (select *, struct_pack(sighting := sighting, post := post) as rank from noted)
-group by all
+from (select *, {order_of("posted_at", "hashtags", "terms")} as rank from post_ways)
+group by platform, account_key, post_id
 """
 """Each post once, by what the newest sighting that knows it says. Null is not knowing."""
 
 _EVIDENCE = f"""
-create temp table evidence as
 with recent as (
     select * from posts qualify row_number() over (
         partition by platform, account_key
@@ -167,12 +138,6 @@ _OWN = {
     "post_terms": "coalesce(evidence.post_terms, [])",
     "read_post_count": "coalesce(evidence.read_post_count, 0)",
 }
-_GIVABLE = tuple(
-    name
-    for name in PROFILE.names
-    if name in LANDED_ROW.names and name not in _OWN and name != "observed_at"
-)
-"""The columns of a profile that each come from one sighting."""
 _OF_ALL = {
     "redaction_count": "max(redaction_count)",
     "redaction_kinds": "list_sort(list_distinct(flatten(list(redaction_kinds))))",
@@ -183,7 +148,7 @@ _WITH = {"link_hub": "links"}
 """What is given together with another column."""
 
 _JOINED = """
-from newest join seen as wide on {found}
+from newest join ways as wide on {found}
 left join merged on merged.platform = newest.platform
     and merged.account_key = newest.account_key
 left join history on history.platform = newest.platform
@@ -193,69 +158,64 @@ left join evidence on evidence.platform = newest.platform
 """
 
 
-class Merge:
-    """The accounts and posts of one version of the observations, in temporary tables."""
+def find_folds(engine: duckdb.DuckDBPyConnection) -> None:
+    """Find the handle-keyed accounts that fold, and the id-keyed one each folds into.
 
-    def __init__(self, engine: duckdb.DuckDBPyConnection, observations: tables.Snapshot) -> None:
-        """Find out which sighting says what.
-
-        Args:
-            engine: An open connection to nothing but memory.
-            observations: The named version of `social/observations`.
-        """
-        self._engine = engine
-        self._streams = _open_seen(engine, observations)
-        given = _given(engine)
-        for statement in (
-            _FOLDS,
-            _SETS.format(given=given),
-            _KEYED.format(given=given),
-            _TOLD,
-            _NEWEST,
-            _PARTS.format(names=", ".join(f"'{name}'" for name in _GIVABLE)),
-            _MERGED.format(
-                columns=", ".join(f"{value} as {name}" for name, value in _merged().items()),
-                found=_found("parts"),
-            ),
-            _HISTORY,
-            _POSTS.format(sighting=_SIGHTING),
-            _EVIDENCE,
-        ):
-            engine.execute(statement)
-
-    def profiles(self) -> pa.RecordBatchReader:
-        """One row per account, with the columns of `PROFILE`."""
-        winners = _winners()
-        if not self._streams:
-            # Delta's own file system cannot be read from within Delta's writer: read all before it
-            self._engine.execute(f"create temp table winners as {winners}")
-            winners = "from winners"
-        return self._engine.sql(winners).to_arrow_reader(_BATCH_ROWS)
-
-    def posts(self) -> pa.RecordBatchReader:
-        """One row per post, with the columns of `POST_TERMS`."""
-        names = ", ".join(POST_TERMS.names)
-        return self._engine.sql(f"select {names} from posts").to_arrow_reader(_BATCH_ROWS)
+    Args:
+        engine: An open connection with `sightings`. Two temporary tables are made there: `shown`
+            with the handles of id-keyed accounts as keys, and `folds`; both with platform,
+            account_key and id_key.
+    """
+    duck.make(engine, "shown", _SHOWN)
+    duck.make(engine, "folds", _FOLDS)
 
 
-def _given(engine: duckdb.DuckDBPyConnection) -> str:
-    """What a sighting gives, in SQL: as noted, and where nobody did, the columns it fills."""
-    if not engine.sql("from seen where given is null limit 1").fetchall():
-        return "given"
-    held = [
-        f"case when {f'len({c.name}) > 0' if c.kind == 'list' else f'{c.name} is not null'} "
-        f"then '{c.name}' end"
-        for c in LANDED_ROW.columns
-        if c.name in _GIVABLE
-    ]
-    return f"coalesce(given, [name for name in [{', '.join(held)}] if name is not null])"
+def find_touched(engine: duckdb.DuckDBPyConnection) -> None:
+    """Find the accounts whose profile or posts may not be what they were.
+
+    Args:
+        engine: An open connection with `moved` (`sightings.find_moved`), `shown` (`find_folds`) and
+            `posts_before`: the stored rows of `POST_TERMS`. Two temporary tables are made there:
+            `touched` with these accounts, and `touched_posts` with the keys of their stored posts.
+    """
+    duck.make(engine, "touched", _TOUCHED)
+    own = f"select {', '.join(POST_TERMS.key)} from posts_before"
+    duck.make(engine, "touched_posts", f"{own} semi join touched using (platform, account_key)")
+
+
+def merge(engine: duckdb.DuckDBPyConnection, *, is_whole: bool) -> None:
+    """Merge what is known into profiles and posts.
+
+    Args:
+        engine: An open connection with `sightings` and `post_sightings` (`sightings.open_known`)
+            and `folds`. There are made: `profiles`, a view with the columns of `PROFILE`, one row
+            per account; `posts`, a table with those of `POST_TERMS`, one row per post.
+        is_whole: All accounts are merged; else those in `touched`.
+    """
+    own = "" if is_whole else " semi join touched using (platform, account_key)"
+    for name, known in (("ways", "sightings"), ("post_ways", "post_sightings")):
+        folded = f"from ({_FOLDED.format(known=known)}){own}"
+        duck.make(engine, name, folded, "view" if is_whole else "table")
+    columns = ", ".join(f"{value} as {name}" for name, value in _merged().items())
+    merged = _MERGED.format(columns=columns, found=found_by("parts.sighting", "wide"))
+    for name, kind, query in (
+        ("keyed", "view", f"select *, {order_of()} as sighting from ways"),
+        ("newest", "table", _NEWEST),
+        ("parts", "table", _PARTS),
+        ("merged", "table", merged),
+        ("history", "table", _HISTORY),
+        ("posts", "table", _POSTS),
+        ("evidence", "table", _EVIDENCE),
+        ("profiles", "view", _winners()),
+    ):
+        duck.make(engine, name, query, kind)
 
 
 def _merged() -> dict[str, str]:
     """Column -> its value over the parts of an account."""
     empty = {c.name for c in PROFILE.columns if c.kind == "list" and not c.nullable}
     merged = dict(_OF_ALL)
-    for name in (*_GIVABLE, *_WITH):
+    for name in (*GIVABLE, *_WITH):
         giver = f"list_contains(parts.names, '{_WITH.get(name, name)}')"
         newest = f"any_value(wide.{name}) filter (where {giver})"
         merged[name] = f"coalesce({newest}, [])" if name in empty else newest
@@ -266,33 +226,6 @@ def _winners() -> str:
     """The query of the profiles."""
     values = {name: f"wide.{name}" for name in PROFILE.names} | _OWN
     for name in _merged():
-        several = "merged.account_key is not null"
-        values[name] = f"case when {several} then merged.{name} else wide.{name} end"
+        values[name] = f"case when newest.is_several then merged.{name} else wide.{name} end"
     shown = ", ".join(f"{values[name]} as {name}" for name in PROFILE.names)
-    return f"select {shown} {_JOINED.format(found=_found('newest'))}"
-
-
-def _found(named: str) -> str:
-    """How a sighting is found again in the wide rows."""
-    sighting = f"{named}.sighting"
-    return (
-        f"wide.landed_day = {sighting}.landed_day and wide.collection = {sighting}.collection "
-        f"and wide.file_sha256 = {sighting}.file_sha256 and wide.row = {sighting}.row_number"
-    )
-
-
-def _open_seen(engine: duckdb.DuckDBPyConnection, observations: tables.Snapshot) -> bool:
-    """Name the observations `seen`; True where the engine reads their files by itself.
-
-    A column that was not stored yet is null.
-    """
-    files = observations.files()
-    streams = bool(files) and not any("://" in file for file in files)
-    if streams:
-        stored = engine.read_parquet(files, hive_partitioning=True, union_by_name=True)
-        stored.create_view("stored")
-    else:
-        engine.register("stored", observations.dataset())
-    engine.register("declared", OBSERVATION.schema.empty_table())
-    engine.execute("create temp view seen as from stored union all by name from declared")
-    return streams
+    return f"select {shown} {_JOINED.format(found=found_by('newest.sighting', 'wide'))}"

@@ -1,32 +1,38 @@
-"""The tables of profiles and of posts: written anew from the named observations, with their event.
+"""The tables of profiles and of posts: kept as the named observations say, with their event.
 
-Here: when they are due, writing and naming them. Not here: which sighting says what (`merge`),
-which accounts are one card (`identities`).
+Here: when they are due, what of them is written anew, writing and naming them together with the
+state that they are merged from. Not here: that state (`sightings`), which sighting says what
+(`merge`), which accounts are one card (`identities`).
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import duckdb
 import psycopg
-import pyarrow as pa
 
 from sxe_pipeline import audit
 from sxe_pipeline.errors import Busy, NotFound
 from sxe_pipeline.ops import versions
 from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.table import Table
-from sxe_pipeline.schema.tables import POST_TERMS, PROFILE
-from sxe_pipeline.social import merge, observe, recover
-from sxe_pipeline.store import tables
+from sxe_pipeline.schema.tables import OBSERVATION, POST_SIGHTING, POST_TERMS, PROFILE, SIGHTING
+from sxe_pipeline.social import merge, observe, recover, sightings
+from sxe_pipeline.store import buckets, tables
 
 TABLE, POSTS_TABLE = PROFILE.name, POST_TERMS.name
-_SOURCES = ("social/profiles.py", "social/merge.py", "schema")
+_KEPT = (SIGHTING, POST_SIGHTING)
+_WRITTEN = (PROFILE, POST_TERMS)
+_MOST_NEW = 0.5
+"""What came since, as a share of what is kept, before it is put among it: a few rows in each of its
+buckets would have all of it written every day."""
+_SOURCES = ("social/profiles.py", "social/merge.py", "social/sightings.py", "schema")
 
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a rebuild wrote."""
+    """What a rebuild left."""
 
     profile_count: int
     post_count: int
@@ -45,10 +51,13 @@ def rebuild(
     actor: str,
     now: dt.datetime,
     recheck: versions.Recheck = versions.unleased,
+    is_whole: bool = False,
 ) -> Rebuilt:
-    """Write profiles and post terms anew from all named observations, unless they are the same.
+    """Bring profiles and post terms to what the named observations say, unless they say it.
 
     Both follow the observations: what was withdrawn, replaced, suppressed or too old is in neither.
+    Only accounts with observations that came or went are merged anew; the rows are those that all
+    observations give.
 
     Args:
         conn: The social tier's login.
@@ -56,14 +65,15 @@ def rebuild(
         actor: Who started it.
         now: When this is happening.
         recheck: Refuses where another run took over.
+        is_whole: Merge all accounts anew, from all observations.
 
     Raises:
         NotFound: No observation was ever written.
         Busy: A lost store is being built again, and some days are missing yet.
     """
     with conn.transaction():
-        tables.lock(conn, TABLE)
-        tables.lock(conn, POSTS_TABLE)
+        for table in (*_KEPT, *_WRITTEN):
+            tables.lock(conn, table.name)
         observations = tables.snapshot(conn, root, observe.TABLE)
         if observations is None:
             raise NotFound("social/observations was never written; ingest a landing file first")
@@ -73,62 +83,112 @@ def rebuild(
                 "`sxe recover` goes on with them"
             )
         inputs = inputs_of(observations.rows_version)
-        found, posts_found = (versions.named(conn, name) for name in (TABLE, POSTS_TABLE))
-        if found and all(versions.is_current(each, inputs) for each in (found, posts_found)):
+        found, posts_found = (versions.named(conn, table.name) for table in _WRITTEN)
+        are_current = all(versions.is_current(each, inputs) for each in (found, posts_found))
+        if found and are_current and not is_whole:
             numbers = found.numbers
             return Rebuilt(numbers["profiles"], numbers["posts"], found.version, is_new=False)
-        profiles, posts = _Count(PROFILE), _Count(POST_TERMS)
+        before = None if is_whole else _before(conn, root)
         with duck.opened() as engine:
-            merged = merge.Merge(engine, observations)
-            version = tables.write(conn, root, TABLE, profiles.over(merged.profiles()), days=None)
-            posts_version = tables.write(
-                conn, root, POSTS_TABLE, posts.over(merged.posts()), days=None
-            )
+            changed = _write(conn, root, engine, before, observations)
+        written = Rebuilt(
+            changed[PROFILE.name].row_count,
+            changed[POST_TERMS.name].row_count,
+            changed[PROFILE.name].version,
+        )
         event = audit.record(
             "profiles.written",
             actor=actor,
             subject=TABLE,
-            key=f"v{version}@{now.isoformat()}",
-            profile_count=profiles.rows,
-            post_count=posts.rows,
-            profiles_version=version,
-            post_terms_version=posts_version,
+            key=f"v{written.version}@{now.isoformat()}",
+            profile_count=written.profile_count,
+            post_count=written.post_count,
+            profiles_version=written.version,
+            post_terms_version=changed[POST_TERMS.name].version,
             observations_version=observations.version,
             built_at=now,
         )
-        written = Rebuilt(profiles.rows, posts.rows, version)
-        for name, number in ((TABLE, version), (POSTS_TABLE, posts_version)):
+        for name, done in changed.items():
             versions.name(
                 conn,
                 name,
-                number,
+                done.version,
                 inputs=inputs,
                 event=event,
                 recheck=recheck,
                 numbers=written.numbers(),
+                made_from={observe.TABLE: observations},
+                rest=_code(),
             )
     return written
 
 
 def inputs_of(observations: int) -> str:
-    """A digest of what the table is made from: a version of the observations, and code."""
-    return versions.digest(observations=observations, code=versions.code(*_SOURCES))
+    """A digest of what the tables are made from: a version of the observations, and code."""
+    return versions.digest(observations=observations, code=_code())
 
 
-class _Count:
-    """Counts the rows that pass, in the table's schema."""
+def _code() -> str:
+    return versions.code(*_SOURCES)
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
-        self.rows = 0
 
-    def over(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
-        schema = self._table.schema
+@dataclass(frozen=True)
+class _Before:
+    """What is there, and the versions of the observations that it was made from."""
 
-        def batches() -> Iterator[pa.RecordBatch]:
-            for batch in reader:
-                self.rows += batch.num_rows
-                columns = [batch.column(field.name).cast(field.type) for field in schema]
-                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+    stored: Mapping[str, tables.Snapshot]
+    kept: tables.Snapshot
+    written: tables.Snapshot
 
-        return pa.RecordBatchReader.from_batches(schema, batches())
+
+def _before(conn: psycopg.Connection, root: str) -> _Before | None:
+    """What is there; None where all of it must be made whole."""
+    stored, made_from = {}, {}
+    for table in (*_KEPT, *_WRITTEN):
+        named = tables.snapshot(conn, root, table.name)
+        basis = versions.basis(conn, root, table.name, _code())
+        if named is None or basis is None or not buckets.is_kept_in(named, table):
+            return None
+        stored[table.name], made_from[table.name] = named, basis[observe.TABLE]
+    for one, other in (_KEPT, _WRITTEN):
+        if made_from[one.name].version != made_from[other.name].version:
+            return None
+    return _Before(stored, made_from[SIGHTING.name], made_from[PROFILE.name])
+
+
+def _write(
+    conn: psycopg.Connection,
+    root: str,
+    engine: duckdb.DuckDBPyConnection,
+    before: _Before | None,
+    observations: tables.Snapshot,
+) -> dict[str, buckets.Changed]:
+    """Write what changes of each table that is due; the versions are not named yet."""
+
+    def change(table: Table, rows: str, gone: str | None) -> buckets.Changed:
+        return buckets.change(conn, root, table, engine, rows, gone, is_whole=before is None)
+
+    if before is None:
+        buckets.attach(engine, "seen", observations, OBSERVATION)
+        is_due = True
+    else:
+        is_due = sightings.find_new(engine, before.kept, observations)
+        [(new,)] = engine.sql("select count(*) from seen").fetchall()
+        kept = sum(part.row_count for part in before.stored[SIGHTING.name].parts)
+        is_due = is_due or new > _MOST_NEW * kept
+        sightings.find_moved(engine, before.written, observations)
+        buckets.attach(engine, "posts_before", before.stored[POST_TERMS.name], POST_TERMS)
+    for table in _KEPT:
+        sightings.open_known(engine, table, before.stored[table.name] if before else None)
+    merge.find_folds(engine)
+    if before is not None:
+        merge.find_touched(engine)
+    merge.merge(engine, is_whole=before is None)
+    changed = {
+        PROFILE.name: change(PROFILE, "profiles", "touched" if before else None),
+        POST_TERMS.name: change(POST_TERMS, "posts", "touched_posts" if before else None),
+    }
+    for table in _KEPT if is_due else ():
+        kept_rows = sightings.reduced(engine, table, is_whole=before is None)
+        changed[table.name] = change(table, *kept_rows)
+    return changed

@@ -22,9 +22,11 @@ from sxe_pipeline.schema.tables import (
     OBSERVATION,
     OTHERS,
     POOL,
+    POST_SIGHTING,
     POST_TERMS,
     PROFILE,
     QUARANTINE,
+    SIGHTING,
 )
 from sxe_pipeline.store import functions, tables, upkeep
 from sxe_pipeline.store.objects import Objects
@@ -33,7 +35,8 @@ LOST = "lost"
 """What a day was made from that must be built again."""
 
 _FLOW = (
-    *(OBSERVATION.name, QUARANTINE.name, PROFILE.name, POST_TERMS.name),
+    *(OBSERVATION.name, QUARANTINE.name, SIGHTING.name, POST_SIGHTING.name),
+    *(PROFILE.name, POST_TERMS.name),
     *(IDENTITY.name, LEAD_CARD.name, OTHERS.name, POOL.name),
 )
 _BY_DAY = {OBSERVATION.name: "observations_expired_at", QUARANTINE.name: "quarantine_expired_at"}

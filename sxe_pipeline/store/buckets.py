@@ -15,6 +15,7 @@ import duckdb
 import psycopg
 import pyarrow as pa
 
+from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.table import Table
 from sxe_pipeline.store import tables
 from sxe_pipeline.store.disk import local_path
@@ -87,7 +88,8 @@ def attach(
     view: str,
     stored: tables.Snapshot,
     table: Table,
-    numbers: Collection[int] | None = None,
+    numbers: Collection[object] | None = None,
+    by: str = COLUMN,
 ) -> None:
     """Name the rows of a version, in the columns of its table; a column it has not yet is null.
 
@@ -97,15 +99,16 @@ def attach(
         stored: A version of any table, in buckets or not.
         table: Its columns, or some of them.
         numbers: Only the rows of these buckets.
+        by: Another column that it is partitioned by; `numbers` are values of that one.
     """
-    parts = [part for part in stored.parts if numbers is None or _number(part) in numbers]
+    within = None if numbers is None else [str(number) for number in numbers]
+    parts = [part for part in stored.parts if within is None or str(part.partition[by]) in within]
     folder = local_path(stored.root)
     rows = f"{view}_stored"
     if not parts:
         rows = f"{view}_declared"
     elif folder is None:
-        within = [(COLUMN, "in", [str(number) for number in numbers])] if numbers else None
-        engine.register(rows, stored.dataset(within))
+        engine.register(rows, stored.dataset([(by, "in", within)] if within else None))
     else:
         files = [str(folder.absolute() / stored.name / part.path) for part in parts]
         found = engine.read_parquet(files, hive_partitioning=True, union_by_name=True)
@@ -216,20 +219,27 @@ class _Change:
         """Hold a group as it is stored against what is to be put there: the buckets that change."""
         engine, key = self._engine, self._key
         if self._stored is None:
-            engine.register("old", self._table.schema.empty_table())
+            engine.register("nothing", self._table.schema.empty_table())
+            duck.make(engine, "old", "from nothing", "view")
         else:
             attach(engine, "old", self._stored, self._table, group)
+        bucket = bucket_sql(self._table.key, count)
         going = "" if self._is_whole else f"semi join going using ({key})"
-        for statement in (
-            f"held as select *, {bucket_sql(self._table.key, count)} as {COLUMN} from old",
-            f"put as from staged where {COLUMN} in ({', '.join(map(str, into))})",
-            f"went as from held anti join put using ({key}) {going}",
-            f"differs as select put.{COLUMN}, held.{COLUMN} is null as is_new "
+        numbers = ", ".join(map(str, into))
+        duck.make(engine, "put", f"from staged where {COLUMN} in ({numbers})", "view")
+        # Stored rows are read where they lie: most of them are neither compared nor kept in memory.
+        duck.make(engine, "held", f"select *, {bucket} as {COLUMN} from old", "view")
+        duck.make(
+            engine, "went", f"select {key}, {COLUMN} from held anti join put using ({key}) {going}"
+        )
+        duck.make(
+            engine,
+            "differs",
+            f"select put.{COLUMN}, held.{COLUMN} is null as is_new "
             f"from put left join held using ({key}) where held.{COLUMN} is null "
             f"or {_row('put', self._table.names)} is distinct from "
             f"{_row('held', self._table.names)}",
-        ):
-            engine.execute(f"create or replace temp table {statement}")
+        )
         [(changed, new, went)] = engine.sql(
             "select count(*), count(*) filter (where is_new), (select count(*) from went) "
             "from differs"
@@ -246,7 +256,7 @@ class _Change:
         found = self._engine.sql(
             f"select {self._names}, {COLUMN} from (from put union all by name (from held "
             f"anti join put using ({key}) anti join went using ({key}))) "
-            f"where {COLUMN} in ({', '.join(map(str, due))}) order by {COLUMN}, {key}"
+            f"where {COLUMN} in ({', '.join(map(str, due))})"
         ).to_arrow_table()
         return found.cast(pa.schema([*self._table.schema, _FIELD]))
 

@@ -4,32 +4,18 @@ import random
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline.schema import duck
-from sxe_pipeline.schema.tables import OBSERVATION
-from sxe_pipeline.social import merge
+from sxe_pipeline.schema.tables import OBSERVATION, POST_SIGHTING, SIGHTING
+from sxe_pipeline.social import merge, sightings
 from sxe_pipeline_tests.social.landing import sighting
 
 SCALARS = ("bio", "location", "follower_count", "is_minor")
 COLUMNS = (*SCALARS, "links")
 FULL = ["handle", "bio", "location", "links", "follower_count", "is_minor"]
-
-
-class Seen:
-    """Observations in memory, as a named version of the table shows them."""
-
-    def __init__(self, rows):
-        self.rows = rows
-
-    def files(self):
-        return []
-
-    def dataset(self):
-        return ds.dataset(pa.Table.from_pylist(self.rows, schema=OBSERVATION.schema))
 
 
 def seen(key, *, file="a" * 64, row=1, day=0, **known):
@@ -54,16 +40,24 @@ def at(hours):
     return datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=hours)
 
 
-def merged(rows):
+def answered(rows, name):
+    """What all accounts are merged to: rows of `profiles` or `posts`."""
     with duck.opened() as engine:
-        found = merge.Merge(engine, Seen(rows)).profiles().read_all().to_pylist()
-    return {row["account_key"]: row for row in found}
+        engine.register("seen", pa.Table.from_pylist(rows, schema=OBSERVATION.schema))
+        for table in (SIGHTING, POST_SIGHTING):
+            sightings.open_known(engine, table, None)
+        merge.find_folds(engine)
+        merge.merge(engine, is_whole=True)
+        return engine.sql(f"from {name}").to_arrow_table().to_pylist()
+
+
+def merged(rows):
+    return {row["account_key"]: row for row in answered(rows, "profiles")}
 
 
 def posts_of(rows):
     """(account, post) -> its hashtags and terms."""
-    with duck.opened() as engine:
-        found = merge.Merge(engine, Seen(rows)).posts().read_all().to_pylist()
+    found = answered(rows, "posts")
     keys = [(row["account_key"], row["post_id"]) for row in found]
     assert len(keys) == len(set(keys)), "each post once"
     rows = [(row["hashtags"], row["terms"]) for row in found]

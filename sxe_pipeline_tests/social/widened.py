@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime
 
 from sxe_pipeline.schema import tables
 from sxe_pipeline.schema.columns import Column
-from sxe_pipeline.schema.table import Table
 
 ADDED = (
     Column("headline", "string", "text"),
@@ -39,9 +38,9 @@ shapes:
 
 
 def main(dsn: str, tier1: str, landing: str, day: str, *switches: str) -> None:
-    for name in ("LANDED_ROW", "OBSERVATION", "PROFILE"):
+    for name in ("LANDED_ROW", "OBSERVATION", "SIGHTING", "PROFILE"):
         table = getattr(tables, name)
-        setattr(tables, name, Table(table.name, (*table.columns, *ADDED)))
+        setattr(tables, name, replace(table, columns=(*table.columns, *ADDED)))
     run(dsn, tier1, landing, date.fromisoformat(day), *switches)
 
 

@@ -5,6 +5,8 @@ language sql immutable as $$
     select case split_part(_table, '/', 2)
         when 'quarantine' then '{observations.written,quarantine.expired}'
         when 'post_terms' then '{profiles.written}'
+        when 'sightings' then '{profiles.written}'
+        when 'post_sightings' then '{profiles.written}'
         when 'others' then '{lead_cards.written}'
         when 'enrichment_candidates' then '{candidates.written}'
         else array[split_part(_table, '/', 2) || '.written',
