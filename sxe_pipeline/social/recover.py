@@ -25,6 +25,7 @@ from sxe_pipeline.schema.tables import (
     POST_TERMS,
     PROFILE,
     QUARANTINE,
+    TARGET,
 )
 from sxe_pipeline.store import functions, tables, upkeep
 from sxe_pipeline.store.objects import Objects
@@ -34,7 +35,8 @@ LOST = "lost"
 
 _FLOW = (
     *(OBSERVATION.name, QUARANTINE.name, PROFILE.name, POST_TERMS.name),
-    *(IDENTITY.name, LEAD_CARD.name, OTHERS.name, POOL.name),
+    *(IDENTITY.name, TARGET.name),
+    *(LEAD_CARD.name, OTHERS.name, POOL.name),
 )
 _BY_DAY = {OBSERVATION.name: "observations_expired_at", QUARANTINE.name: "quarantine_expired_at"}
 

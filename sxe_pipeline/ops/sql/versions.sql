@@ -5,6 +5,7 @@ language sql immutable as $$
     select case split_part(_table, '/', 2)
         when 'quarantine' then '{observations.written,quarantine.expired}'
         when 'post_terms' then '{profiles.written}'
+        when 'targets' then '{identities.written}'
         when 'others' then '{lead_cards.written}'
         when 'enrichment_candidates' then '{candidates.written}'
         else array[split_part(_table, '/', 2) || '.written',
