@@ -265,6 +265,21 @@ IDENTITY = Table(
 'self' (alone, or the anchor), 'bio_link', 'link_field', 'named_handle', 'shared_target'.
 `evidence` is the target that joined it (such as 'instagram:handle'), never free text."""
 
+TARGET = Table(
+    "social/targets",
+    (
+        required("platform", "string", "label"),
+        required("account_key", "string", "id"),
+        required("network", "string", "label"),
+        required("handle", "string", "text"),
+        required("basis", "string", "label"),
+    ),
+    key=("platform", "account_key", "network", "handle"),
+)
+"""`social/targets`: whom each profile names as itself elsewhere, once, by its strongest `basis`:
+'link_field', 'bio_link' or 'named_handle'. Kept so that only profiles that changed are read for it;
+no target is shaped like contact data."""
+
 POOL = Table(
     "cards/audience_pools",
     (
@@ -307,5 +322,5 @@ tribe and no persona, or 'no_signal', with neither. No text of a profile is kept
 
 TABLES = (
     *(LANDED_ROW, OBSERVATION, QUARANTINE, SIGHTING, POST_SIGHTING),
-    *(PROFILE, POST_TERMS, IDENTITY, POOL, OTHERS),
+    *(PROFILE, POST_TERMS, IDENTITY, TARGET, POOL, OTHERS),
 )

@@ -16,7 +16,7 @@ table: the cards it left behind are found by their anchors and used, not minted 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -84,16 +84,22 @@ def assign(
     folds: Mapping[Account, Account],
     mint: Callable[[], str],
     now: datetime,
+    taken: Set[str] = frozenset(),
 ) -> Assignment:
     """Decide which card id each cluster carries.
 
+    What no cluster, member and card of one call has to do with those of another may be decided in
+    several calls, in any order.
+
     Args:
         previous: The stored state.
-        clusters: Every current account in exactly one cluster.
+        clusters: Every current account in exactly one cluster. A card that none of them holds is
+            retired.
         first_seen: When each current account was first observed.
         folds: Accounts that are rows no more -> the current account they folded into.
         mint: Gives a new random id.
         now: Stamp of new and retired cards.
+        taken: Ids of other cards.
 
     Raises:
         ContractBroken: `mint` keeps giving ids that exist.
@@ -102,7 +108,7 @@ def assign(
     holders = scene.holders()
     won, lost = scene.heirs(holders)
     once = scene.anchored()
-    fresh = _Fresh(mint, set(previous.cards) | set(previous.aliases))
+    fresh = _Fresh(mint, {*previous.cards, *previous.aliases, *taken})
     card_ids, minted, aliases = [""] * len(clusters), [], []
     kept: dict[str, Card] = {}
     for i in sorted(range(len(clusters)), key=lambda i: min(clusters[i])):

@@ -27,6 +27,7 @@ from sxe_pipeline.schema.tables import (
     PROFILE,
     QUARANTINE,
     SIGHTING,
+    TARGET,
 )
 from sxe_pipeline.store import functions, tables, upkeep
 from sxe_pipeline.store.objects import Objects
@@ -36,8 +37,8 @@ LOST = "lost"
 
 _FLOW = (
     *(OBSERVATION.name, QUARANTINE.name, SIGHTING.name, POST_SIGHTING.name),
-    *(PROFILE.name, POST_TERMS.name),
-    *(IDENTITY.name, LEAD_CARD.name, OTHERS.name, POOL.name),
+    *(PROFILE.name, POST_TERMS.name, IDENTITY.name, TARGET.name),
+    *(LEAD_CARD.name, OTHERS.name, POOL.name),
 )
 _BY_DAY = {OBSERVATION.name: "observations_expired_at", QUARANTINE.name: "quarantine_expired_at"}
 

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from sxe_pipeline.schema.tables import IDENTITY
-from sxe_pipeline.social import identities
+from sxe_pipeline.social import issued
 from sxe_pipeline.social.links import Account
 from sxe_pipeline.social.mint import Assignment, Card
 from sxe_pipeline.store import delta, tables
@@ -101,7 +101,7 @@ def bring_back(
         new = _new(conn, cards)
         if new:
             minted = [Card(held.card_id, held.anchor, 1, None, now) for held in new]
-            identities.store(conn, Assignment([], minted, [], []), now, actor)
+            issued.store(conn, Assignment([], minted, [], []), now, actor)
     return len(new)
 
 

@@ -7,6 +7,7 @@ language sql immutable as $$
         when 'post_terms' then '{profiles.written}'
         when 'sightings' then '{profiles.written}'
         when 'post_sightings' then '{profiles.written}'
+        when 'targets' then '{identities.written}'
         when 'others' then '{lead_cards.written}'
         when 'enrichment_candidates' then '{candidates.written}'
         else array[split_part(_table, '/', 2) || '.written',

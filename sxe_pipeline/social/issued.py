@@ -1,0 +1,154 @@
+"""Card ids as Postgres holds them: read by key into the engine, stored with their event.
+
+Here: `social.card` and `social.alias`. Not here: which cluster carries which id (`mint`), which
+cards a change can reach (`reach`).
+"""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import LiteralString
+
+import duckdb
+import psycopg
+import pyarrow as pa
+from psycopg.types.json import Jsonb
+
+from sxe_pipeline import audit
+from sxe_pipeline.schema.tables import IDENTITY
+from sxe_pipeline.social.links import Account
+from sxe_pipeline.social.mint import Assignment
+from sxe_pipeline.store import functions
+
+_PIECE = 20_000
+"""New cards that one call mints; rows that are read at a time."""
+
+_MINTED = ("card_id", "platform", "account_key", "generation", "parent", "minted_at")
+_CHANGED = ("card_id", "platform", "account_key", "retired_at")
+
+CARDS = pa.schema(
+    [
+        ("card_id", pa.string()),
+        ("platform", pa.string()),
+        ("account_key", pa.string()),
+        ("generation", pa.int32()),
+        ("parent", pa.string()),
+        ("minted_at", pa.timestamp("us", "UTC")),
+        ("retired_at", pa.timestamp("us", "UTC")),
+        ("survivor", pa.string()),
+    ]
+)
+"""The table `cards` of the engine: platform and account_key are the anchor's; `survivor` is the id
+that stands for one which is an alias."""
+
+_SELECT: LiteralString = (
+    "select c.card_id, c.anchor_platform, c.anchor_account_key, c.generation, c.parent_card_id, "
+    "c.minted_at, c.retired_at, a.survivor_card_id "
+    "from social.card c left join social.alias a using (card_id)"
+)
+_ANCHORED: LiteralString = (
+    " join unnest(%s::text[], %s::text[]) as k (platform, account_key) "
+    "on (c.anchor_platform, c.anchor_account_key) = (k.platform, k.account_key)"
+)
+
+
+def read_all(conn: psycopg.Connection, engine: duckdb.DuckDBPyConnection) -> None:
+    """Make `cards` of every card, some at a time."""
+    _declare(engine)
+    with conn.cursor("every_card") as cursor:
+        cursor.execute(_SELECT)
+        while rows := cursor.fetchmany(_PIECE):
+            _insert(engine, rows)
+
+
+def read(
+    conn: psycopg.Connection,
+    engine: duckdb.DuckDBPyConnection,
+    anchors: Sequence[Account],
+    card_ids: Sequence[str],
+) -> None:
+    """Add to `cards` those of these anchors, those with these ids, and whatever stands for them."""
+    _declare(engine)
+    for at in range(0, len(anchors), _PIECE):
+        columns = [list(column) for column in zip(*anchors[at : at + _PIECE], strict=True)]
+        _insert(engine, conn.execute(_SELECT + _ANCHORED, columns).fetchall())
+    _read_ids(conn, engine, card_ids)
+    survivors = engine.sql(
+        "select distinct survivor from cards where survivor is not null "
+        "and survivor not in (select card_id from cards)"
+    ).fetchall()
+    _read_ids(conn, engine, [card_id for (card_id,) in survivors])
+
+
+def known(conn: psycopg.Connection, card_ids: Sequence[str]) -> set[str]:
+    """Those of some ids that a card has, or ever had."""
+    rows = conn.execute("select card_id from social.card where card_id = any(%s)", [list(card_ids)])
+    return {card_id for (card_id,) in rows}
+
+
+def assigned_count(conn: psycopg.Connection) -> int:
+    """How many times ids were minted, moved or merged: nobody did since where it is the same."""
+    [(count,)] = conn.execute(
+        "select count(*) from audit.event where kind = 'card_ids.assigned'"
+    ).fetchall()
+    return int(count)
+
+
+def store(conn: psycopg.Connection, decided: Assignment, now: dt.datetime, actor: str) -> None:
+    """Mint, move and merge, each piece with its event."""
+    changed = [
+        (card.card_id, *card.anchor, card.retired_at and card.retired_at.isoformat())
+        for card in decided.changed
+    ]
+    aliases = [(alias.card_id, alias.survivor, alias.cause) for alias in decided.aliases]
+    minted = decided.minted
+    while minted or changed or aliases:
+        piece, minted = minted[:_PIECE], minted[_PIECE:]
+        rows = [
+            (c.card_id, *c.anchor, c.generation, c.parent, c.minted_at.isoformat()) for c in piece
+        ]
+        digest = hashlib.sha256(json.dumps([rows, changed, aliases]).encode()).hexdigest()
+        event = audit.record(
+            "card_ids.assigned",
+            actor=actor,
+            subject=IDENTITY.name,
+            key=f"{digest[:16]}@{now.isoformat()}",
+            minted_count=len(rows),
+            changed_count=len(changed),
+            alias_count=len(aliases),
+            rows_sha256=digest,
+        )
+        functions.call_function(
+            conn,
+            "social.assign_ids",
+            _named(_MINTED, rows),
+            _named(_CHANGED, changed),
+            _named(("card_id", "survivor", "cause"), aliases),
+            event,
+        )
+        changed, aliases = [], []
+
+
+def _read_ids(
+    conn: psycopg.Connection, engine: duckdb.DuckDBPyConnection, card_ids: Sequence[str]
+) -> None:
+    for at in range(0, len(card_ids), _PIECE):
+        some = list(card_ids[at : at + _PIECE])
+        _insert(engine, conn.execute(f"{_SELECT} where c.card_id = any(%s)", [some]).fetchall())
+
+
+def _declare(engine: duckdb.DuckDBPyConnection) -> None:
+    engine.register("no_cards", CARDS.empty_table())
+    engine.execute("create temp table if not exists cards as from no_cards")
+
+
+def _insert(engine: duckdb.DuckDBPyConnection, rows: Sequence[Sequence[object]]) -> None:
+    columns = list(zip(*rows, strict=True)) or [()] * len(CARDS)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, CARDS, strict=True)]
+    engine.register("read_cards", pa.Table.from_arrays(arrays, schema=CARDS))
+    engine.execute("insert into cards from read_cards anti join cards using (card_id)")
+
+
+def _named(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Jsonb:
+    return Jsonb([dict(zip(names, row, strict=True)) for row in rows])
