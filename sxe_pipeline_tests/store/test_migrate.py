@@ -23,6 +23,7 @@ FROZEN = {
     1004: "9be3c56f3d6cf486739d8c3311ed8a3b28d2392e08ca04c796e4f48a8f478a14",
     1005: "685de444682f6783ded482815a230a6f1c4a778cd88cd98ac6cc9d4c2580ca9f",
     1006: "22734614e3b008f68a046d7102000d1b084ef48165de69cbbaa67418fe2ada12",
+    1007: "1189b726b03f20962b82f6b7a8d1c739fea910f508454710ae275484ba7314c0",
 }
 """A revision never changes once it has landed: add another one instead of editing it."""
 
