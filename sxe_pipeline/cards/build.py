@@ -1,17 +1,18 @@
 """Profiles and identities become lead cards, and a narrow row for each identity that is no lead.
 
-Here: the order labels, market, route, readiness, and what each of them reads. Pure: tables and
-rules in, tables out; no clock, no store. Not here: how a text is labeled (`learned`), what is
-counted (`funnel`).
+Here: the order labels, market, route, readiness, and what each of them reads. Pure: accounts and
+what is in force in, rows out; no clock, no store. Not here: how a text is labeled (`learned`),
+which cards are made (`touched`), what is counted (`funnel`).
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from itertools import islice
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -19,7 +20,7 @@ from sxe_pipeline.cards import text
 from sxe_pipeline.cards.card import follower_band, is_stale, label_columns, readiness
 from sxe_pipeline.cards.funnel import Funnel, reached
 from sxe_pipeline.cards.labeler.label import Labels
-from sxe_pipeline.cards.labeler.learned import RULES_ONLY, Said, label_all
+from sxe_pipeline.cards.labeler.learned import RULES_ONLY, label_all
 from sxe_pipeline.cards.labeler.weights import Weights
 from sxe_pipeline.cards.places import ISO_COUNTRY, Place
 from sxe_pipeline.cards.reading import (
@@ -27,18 +28,88 @@ from sxe_pipeline.cards.reading import (
     DeclaredAudience,
     Reading,
     group,
+    key_prefix,
+    labels_key,
     primary_order,
     read,
     said,
-    versioned_key,
 )
 from sxe_pipeline.cards.rules import Rule, decide
 from sxe_pipeline.cards.taxonomy import FALLBACK_MARKET, Taxonomy
 from sxe_pipeline.privacy.policy import Policy
 from sxe_pipeline.schema.lead_card import LEAD_CARD
+from sxe_pipeline.schema.table import Table
 from sxe_pipeline.schema.tables import OTHERS
 
 _BATCH = 512
+LEAD = "lead"
+FOLLOWING = (
+    *("language", "language_score", "is_eligible", "informative_token_count"),
+    *("account_type", "persona_family", "persona", "persona_confidence"),
+    *("tribe", "tribe_confidence", "tribes", "evidence"),
+    *("is_tagged", "is_own_words_tagged", "says_two_things"),
+)
+"""The columns that follow from what labeling reads: the same `labels_key`, the same values. A row
+of OTHERS keeps those of them that a market or a route asks for."""
+
+
+@dataclass(frozen=True)
+class InForce:
+    """What decides about every card.
+
+    Attributes:
+        taxonomy: Labels, markets and routes.
+        collections: What each collection declares; a collection that is missing declares nothing.
+        newest_day: The newest landed day; staleness counts from it.
+        policy: What each platform allows.
+        weights: The trained weights; None labels by rules alone.
+        suppressed: Ids of cards that asked to be left alone: withheld.
+        code: A digest of what labels; part of `labels_key`.
+    """
+
+    taxonomy: Taxonomy
+    collections: Mapping[str, DeclaredAudience]
+    newest_day: date
+    policy: Policy
+    weights: Weights | None = None
+    suppressed: Set[str] = frozenset()
+    code: str = ""
+
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        """The columns that say what a card was made with."""
+        return {
+            "taxonomy_version": f"{self.taxonomy.version}+{self.taxonomy.sha256[:12]}",
+            "model_version": self.weights.version if self.weights else RULES_ONLY,
+            "policy_version": self.policy.version,
+        }
+
+    @cached_property
+    def key_prefix(self) -> str:
+        """What each `labels_key` begins with."""
+        found = self.versions
+        return key_prefix(found["taxonomy_version"], found["model_version"], self.code)
+
+    @cached_property
+    def markets(self) -> Sequence[Rule]:
+        """The rules of markets; one that a collection declares stands before those of the file."""
+        declared = (
+            Rule((("collection", frozenset((name,))),), (market,))
+            for name, (_, market) in sorted(self.collections.items())
+            if market
+        )
+        return (*declared, *self.taxonomy.markets)
+
+
+class Members(NamedTuple):
+    """The accounts of one card, in any order, and what its stored row says.
+
+    `known`: `labels_key`, `kind`, `is_doubtful` and `FOLLOWING`; None where no row is stored.
+    """
+
+    card_id: str
+    accounts: Sequence[Account]
+    known: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +121,13 @@ class Built:
     funnel: Funnel
 
 
-def build(
-    profiles: pa.Table,
-    identities: pa.Table,
-    *,
-    taxonomy: Taxonomy,
-    weights: Weights | None = None,
-    collections: Mapping[str, DeclaredAudience],
-    newest_day: date,
-    policy: Policy,
-    suppressed: Set[str] = frozenset(),
-    code: str = "",
-) -> Built:
-    """Make a card of every identity with a persona, and a row of every other one.
+def build(profiles: pa.Table, identities: pa.Table, in_force: InForce) -> Built:
+    """Make a card of every identity with a persona, and a row of every other one, in memory.
 
     Args:
         profiles: Table PROFILE, in any order.
         identities: Table IDENTITY, in any order, one row per profile.
-        taxonomy: Labels, markets and routes.
-        weights: The trained weights; None labels by rules alone.
-        collections: What each collection declares; a collection that is missing declares nothing.
-        newest_day: The newest landed day; staleness counts from it.
-        policy: What each platform allows.
-        suppressed: Ids of cards that asked to be left alone: withheld.
-        code: A digest of what labels; part of `labels_key`.
+        in_force: What decides about them.
 
     Returns:
         Tables LEAD_CARD and OTHERS, sorted by card_id, and the funnel.
@@ -82,75 +136,118 @@ def build(
         ContractBroken: Identities and profiles do not stand for the same accounts.
     """
     groups = group(profiles, identities)
-    markets = (*_declared_markets(collections), *taxonomy.markets)
-    cards: dict[str, list[Any]] = {name: [] for name in LEAD_CARD.names}
-    others: dict[str, list[Any]] = {name: [] for name in OTHERS.names}
     counts: Counter[tuple[str, str, str]] = Counter()
-    versions = {
-        "taxonomy_version": f"{taxonomy.version}+{taxonomy.sha256[:12]}",
-        "model_version": weights.version if weights else RULES_ONLY,
-        "policy_version": policy.version,
-    }
-    key_of = versioned_key(versions["taxonomy_version"], versions["model_version"], code)
-    for card_id, accounts, reading, heard, labels in _labeled(
-        groups, taxonomy, weights, collections
-    ):
-        row = {
-            "card_id": card_id,
-            "labels_key": key_of(heard),
-            "tribe": labels.tribe,
-            **_read_of_all(accounts, reading, taxonomy),
-        }
-        row |= _market_and_route(row, accounts, labels, taxonomy, markets)
-        if labels.standing == "lead":
-            row |= {
-                **_facts_of(accounts, reading),
-                **label_columns(labels),
-                "is_tagged": labels.is_tagged,
-                "is_own_words_tagged": labels.is_own_words,
-                "says_two_things": labels.says_two_things,
-                **versions,
-            }
-            reasons = _reasons(row, accounts, reading, labels, newest_day, policy)
-            if card_id in suppressed:
-                reasons.append("suppressed")
-            row["readiness_state"], row["readiness_reasons"] = readiness(reasons)
-            columns = cards
-        else:
-            row["kind"] = labels.standing
-            columns = others
-        for name, values in columns.items():
+    leads, others = Rows(LEAD_CARD), Rows(OTHERS)
+    for row in rows((Members(card_id, groups[card_id]) for card_id in sorted(groups)), in_force):
+        (leads if row["kind"] == LEAD else others).add(row)
+        counts.update(reached(row, [account.platform for account in groups[row["card_id"]]]))
+    return Built(leads.taken(), others.taken(), dict(sorted(counts.items())))
+
+
+class Rows:
+    """Rows of a table while they are gathered, column by column."""
+
+    def __init__(self, table: Table) -> None:
+        """Of that table; none yet."""
+        self._schema = table.schema
+        self._columns: dict[str, list[Any]] = {name: [] for name in table.names}
+        self.count = 0
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """One more; what is no column of the table is left out."""
+        for name, values in self._columns.items():
             values.append(row[name])
-        counts.update(reached(row, [account.platform for account in accounts]))
-    return Built(
-        cards=pa.Table.from_pydict(cards, schema=LEAD_CARD.schema),
-        others=pa.Table.from_pydict(others, schema=OTHERS.schema),
-        funnel=dict(sorted(counts.items())),
-    )
+        self.count += 1
+
+    def taken(self) -> pa.Table:
+        """Those that were gathered since the last time."""
+        found = pa.Table.from_pydict(self._columns, schema=self._schema)
+        self._columns = {name: [] for name in self._columns}
+        self.count = 0
+        return found
 
 
-def _labeled(
-    groups: Mapping[str, Sequence[Account]],
-    taxonomy: Taxonomy,
-    weights: Weights | None,
-    collections: Mapping[str, DeclaredAudience],
-) -> Iterator[tuple[str, list[Account], Reading, Said, Labels]]:
-    """The identities in the order of their ids, labeled some at a time."""
-    ids = iter(sorted(groups))
-    while batch := list(islice(ids, _BATCH)):
+def rows(cards: Iterable[Members], in_force: InForce) -> Iterator[dict[str, Any]]:
+    """A row for each card, some at a time: of LEAD_CARD where its `kind` is LEAD, else of OTHERS.
+
+    Labels are read off the stored row where it has the same key.
+    """
+    left = iter(cards)
+    while batch := list(islice(left, _BATCH)):
         languages = text.Languages()
-        cards = [sorted(groups[card_id], key=primary_order) for card_id in batch]
-        readings = [read(accounts, taxonomy, languages) for accounts in cards]
-        heard = [said(*each, collections) for each in zip(cards, readings, strict=True)]
-        labels = label_all(heard, taxonomy, weights)
-        yield from zip(batch, cards, readings, heard, labels, strict=True)
+        ordered = [sorted(card.accounts, key=primary_order) for card in batch]
+        readings = [read(accounts, in_force.taxonomy, languages) for accounts in ordered]
+        heard = [said(*each, in_force.collections) for each in zip(ordered, readings, strict=True)]
+        keys = [labels_key(each, in_force.key_prefix) for each in heard]
+        new = [
+            at
+            for at, (card, key) in enumerate(zip(batch, keys, strict=True))
+            if card.known is None or card.known["labels_key"] != key
+        ]
+        labels = label_all([heard[at] for at in new], in_force.taxonomy, in_force.weights)
+        told = {at: _told(readings[at], each) for at, each in zip(new, labels, strict=True)}
+        for at, card in enumerate(batch):
+            following = told.get(at) or card.known or {}
+            keyed = {**following, "labels_key": keys[at]}
+            yield card_of(card.card_id, ordered[at], readings[at], keyed, in_force)
 
 
-def _declared_markets(collections: Mapping[str, DeclaredAudience]) -> Iterable[Rule]:
-    """A market that a collection declares stands before the rules of the file."""
-    for name in sorted(collections):
-        if market := collections[name].market:
-            yield Rule((("collection", frozenset((name,))),), (market,))
+def _told(reading: Reading, labels: Labels) -> dict[str, Any]:
+    """What follows from what labeling reads; of whoever is no lead, what a market or route asks."""
+    language, score = reading.language
+    found: dict[str, Any] = {
+        "kind": labels.standing,
+        "is_eligible": reading.is_eligible,
+        "language": language,
+        "account_type": labels.account_type,
+        "persona_family": labels.persona_family,
+        "persona": labels.persona,
+        "tribe": labels.tribe,
+    }
+    if labels.standing == LEAD:
+        found |= {
+            **label_columns(labels),
+            "language_score": score,
+            "informative_token_count": reading.token_count,
+            "is_tagged": labels.is_tagged,
+            "is_own_words_tagged": labels.is_own_words,
+            "says_two_things": labels.says_two_things,
+            "is_doubtful": labels.has_weak_signal and not labels.is_tagged,
+        }
+    return found
+
+
+def card_of(
+    card_id: str,
+    accounts: Sequence[Account],
+    reading: Reading,
+    told: Mapping[str, Any],
+    in_force: InForce,
+) -> dict[str, Any]:
+    """One identity as a row of LEAD_CARD or of OTHERS.
+
+    Args:
+        card_id: Its id.
+        accounts: Its accounts, the primary one first.
+        reading: What their texts say before any label.
+        told: `labels_key`, and what follows from it (`Members.known`).
+        in_force: What decides about it.
+    """
+    primary, home = accounts[0], _home(accounts, in_force.taxonomy)
+    row = {
+        **told,
+        "card_id": card_id,
+        "platform": primary.platform,
+        "country": home.country,
+        "region": home.region,
+        "follower_band": follower_band(primary.follower_count),
+    }
+    row |= _market_and_route(row, accounts, in_force)
+    if row["kind"] == LEAD:
+        row |= {**_facts_of(accounts, reading), **in_force.versions}
+        reasons = _reasons(row, accounts, reading, in_force)
+        row["readiness_state"], row["readiness_reasons"] = readiness(reasons)
+    return row
 
 
 def _home(accounts: Sequence[Account], taxonomy: Taxonomy) -> Place:
@@ -163,23 +260,6 @@ def _home(accounts: Sequence[Account], taxonomy: Taxonomy) -> Place:
         if account.region and ISO_COUNTRY.fullmatch(account.region):
             return Place(account.region)
     return Place()
-
-
-def _read_of_all(
-    accounts: Sequence[Account], reading: Reading, taxonomy: Taxonomy
-) -> dict[str, Any]:
-    """What markets and pools ask of every identity, lead or not."""
-    primary, home = accounts[0], _home(accounts, taxonomy)
-    language, score = reading.language
-    return {
-        "platform": primary.platform,
-        "language": language,
-        "language_score": score,
-        "country": home.country,
-        "region": home.region,
-        "follower_band": follower_band(primary.follower_count),
-        "is_eligible": reading.is_eligible,
-    }
 
 
 def _facts_of(accounts: Sequence[Account], reading: Reading) -> dict[str, Any]:
@@ -204,45 +284,35 @@ def _facts_of(accounts: Sequence[Account], reading: Reading) -> dict[str, Any]:
         "first_seen_at": min(map(attrgetter("first_seen_at"), accounts)),
         "observed_at": primary.observed_at,
         "ruleset_version": primary.ruleset_version,
-        "informative_token_count": reading.token_count,
     }
 
 
 def _market_and_route(
-    card: Mapping[str, Any],
-    accounts: Sequence[Account],
-    labels: Labels,
-    taxonomy: Taxonomy,
-    markets: Sequence[Rule],
+    card: Mapping[str, Any], accounts: Sequence[Account], in_force: InForce
 ) -> dict[str, str | None]:
     """Market by its rules, then pool and execution label by the routes."""
 
-    def known(*values: str | None) -> list[str]:
-        return [value for value in values if value]
+    def known(*columns: str) -> list[str]:
+        return [card[column] for column in columns if card[column]]
 
     facts = {
         "collection": sorted({c for account in accounts for c in account.collections}),
         "platform": sorted({account.platform for account in accounts}),
-        "language": known(card["language"]),
-        "country": known(card["country"]),
-        "persona": known(labels.persona, labels.persona_family),
-        "tribe": known(labels.tribe),
-        "account_type": [labels.account_type],
+        "language": known("language"),
+        "country": known("country"),
+        "persona": known("persona", "persona_family"),
+        "tribe": known("tribe"),
+        "account_type": [card["account_type"]],
         "follower_band": [card["follower_band"]],
     }
-    market = (decide(markets, facts) or (FALLBACK_MARKET,))[0]
-    route = decide(taxonomy.routes, {**facts, "market": [market]})
+    market = (decide(in_force.markets, facts) or (FALLBACK_MARKET,))[0]
+    route = decide(in_force.taxonomy.routes, {**facts, "market": [market]})
     pool, execution = route or (None, "hold")
     return {"market": market, "audience_pool": pool, "execution_label": execution}
 
 
 def _reasons(
-    card: Mapping[str, Any],
-    accounts: Sequence[Account],
-    reading: Reading,
-    labels: Labels,
-    newest_day: date,
-    policy: Policy,
+    card: Mapping[str, Any], accounts: Sequence[Account], reading: Reading, in_force: InForce
 ) -> list[str]:
     primary = accounts[0]
     is_closed = bool(primary.is_private)
@@ -250,11 +320,12 @@ def _reasons(
         "minor": reading.is_minor,
         "protected": is_closed and primary.platform == "x",
         "private": is_closed and primary.platform != "x",
-        "parody": labels.account_type == "fan_or_parody",
-        "stale": is_stale(primary.observed_at, newest_day),
-        "policy": not policy.is_open(primary.platform),
-        "no_tribe": labels.tribe is None,
-        "low_confidence": labels.has_weak_signal and not labels.is_tagged,
+        "parody": card["account_type"] == "fan_or_parody",
+        "suppressed": card["card_id"] in in_force.suppressed,
+        "stale": is_stale(primary.observed_at, in_force.newest_day),
+        "policy": not in_force.policy.is_open(primary.platform),
+        "no_tribe": card["tribe"] is None,
+        "low_confidence": card["is_doubtful"],
         "no_market": card["market"] == FALLBACK_MARKET,
     }
     return [reason for reason, is_so in holds.items() if is_so]

@@ -35,6 +35,18 @@ def follower_band(count: int | None) -> str:
     return next((band for floor, band in _FLOORS if count >= floor), "under_1k")
 
 
+def band_floor(count: int | None) -> int | None:
+    """The lower bound of the band of a follower count; null for null.
+
+    Example:
+        >>> band_floor(12_345), band_floor(7), band_floor(None)
+        (10000, 0, None)
+    """
+    if count is None:
+        return None
+    return next((floor for floor, _ in _FLOORS if count >= floor), 0)
+
+
 def is_stale(observed_at: datetime, newest_day: date) -> bool:
     """Whether the account was last seen more than 730 days before the newest landed day."""
     return newest_day - observed_at.date() > STALE_AFTER

@@ -4,8 +4,10 @@ Here: reading the named tables and what was decided outside of them, and the dig
 Not here: what is made of it (`tier1`).
 """
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pyarrow as pa
@@ -57,6 +59,15 @@ def inputs_of(conn: psycopg.Connection, settings: Settings) -> dict[str, str]:
     }
 
 
+def rest(settings: Settings) -> str:
+    """A digest of what says something of every card; which else differs touches some."""
+    return versions.digest(
+        taxonomy=taxonomy.load(contracts_root() / "taxonomy").sha256,
+        policy=active_policy(settings).version,
+        code=code(),
+    )
+
+
 def code() -> str:
     """The digest of the code that labels, and of what it is made of."""
     return versions.code(*_SOURCES)
@@ -91,8 +102,41 @@ def snapshot(conn: psycopg.Connection, settings: Settings, name: str) -> tables.
 
 def declared(conn: psycopg.Connection) -> dict[str, DeclaredAudience]:
     """What each collection declares of its audience."""
-    rows = conn.execute("select collection, tribes, market from ingest.collection").fetchall()
-    return {name: DeclaredAudience(tuple(tribes or ()), market) for name, tribes, market in rows}
+    return _declared(conn, "select collection, tribes, market from ingest.collection")
+
+
+def declared_otherwise(
+    conn: psycopg.Connection, collections: Mapping[str, DeclaredAudience]
+) -> list[str]:
+    """The collections that declare something else than when the named cards were made.
+
+    Args:
+        conn: The social tier's login.
+        collections: What each declares now.
+    """
+    before = _declared(conn, "select collection, tribes, market from cards.declared")
+    nothing = DeclaredAudience()
+    return [
+        name
+        for name in sorted(before.keys() | collections.keys())
+        if before.get(name, nothing) != collections.get(name, nothing)
+    ]
+
+
+def keep_declared(conn: psycopg.Connection, collections: Mapping[str, DeclaredAudience]) -> None:
+    """Keep what the cards that are being named were made with."""
+    conn.execute("delete from cards.declared")
+    with conn.cursor().copy("copy cards.declared (collection, tribes, market) from stdin") as copy:
+        for name, (tribes, market) in collections.items():
+            if tribes or market:
+                copy.write_row((name, list(tribes), market))
+
+
+def _declared(conn: psycopg.Connection, query: LiteralString) -> dict[str, DeclaredAudience]:
+    return {
+        name: DeclaredAudience(tuple(tribes or ()), market)
+        for name, tribes, market in conn.execute(query)
+    }
 
 
 def newest_day(conn: psycopg.Connection) -> date:

@@ -6,13 +6,14 @@ labels (`learned`), the columns of a card (`build`).
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from sxe_pipeline.cards import text
+from sxe_pipeline.cards.card import band_floor
 from sxe_pipeline.cards.labeler.evidence import Voice
 from sxe_pipeline.cards.labeler.learned import Said
 from sxe_pipeline.cards.taxonomy import Taxonomy
@@ -177,7 +178,8 @@ def said(
             interests=account.interests,
             category=account.category,
             category_kind=account.category_kind,
-            follower_count=account.follower_count,
+            # Labels know the band alone: whoever gains a follower keeps them.
+            follower_count=band_floor(account.follower_count),
             is_business=account.is_business,
             is_parody=account.is_parody,
             is_verified=account.is_verified,
@@ -197,25 +199,30 @@ def said(
     return Said(voices, list(audience))
 
 
-def versioned_key(*versions: str) -> Callable[[Said], str]:
-    """A digest of all that labeling reads: the same digest, the same labels.
+def key_prefix(*versions: str) -> str:
+    """What the keys of labels begin with, and those of other versions do not.
 
     Args:
         versions: Of the taxonomy, the model and the code.
+    """
+    return hashlib.blake2b(repr(versions).encode(), digest_size=8).hexdigest()
+
+
+def labels_key(card: Said, prefix: str) -> str:
+    """A digest of all that labeling reads: the same digest, the same labels.
+
+    Args:
+        card: What it says.
+        prefix: Of the versions that label (`key_prefix`).
 
     Example:
-        >>> key, newer = versioned_key("1"), versioned_key("2")
+        >>> old, new = key_prefix("1"), key_prefix("2")
         >>> chef = Said([Voice(bio="Chef")])
-        >>> key(chef) == key(chef), key(chef) == newer(chef)
+        >>> keys = [labels_key(chef, prefix) for prefix in (old, old, new)]
+        >>> keys[0] == keys[1], keys[0] == keys[2]
         (True, False)
     """
-    begun = hashlib.blake2b(repr(versions).encode(), digest_size=16)
-
-    def key(card: Said) -> str:
-        whole = begun.copy()
-        # The language is found from the bio, by the code.
-        heard = [tuple(voice._replace(language=None)) for voice in card.voices]
-        whole.update(repr((heard, card.audience)).encode("utf-8", "backslashreplace"))
-        return whole.hexdigest()
-
-    return key
+    # The language is found from the bio, by the code.
+    heard = [tuple(voice._replace(language=None)) for voice in card.voices]
+    told = repr((heard, card.audience)).encode("utf-8", "backslashreplace")
+    return prefix + hashlib.blake2b(told, digest_size=16).hexdigest()

@@ -5,27 +5,28 @@ Here: which tables are read and written, in which transaction. Not here: how a c
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxe_pipeline import audit, contracts_root
-from sxe_pipeline.cards import build, candidates, funnel, inputs, pools, taxonomy
-from sxe_pipeline.cards.card import STALE_AFTER
+from sxe_pipeline.cards import build, candidates, funnel, inputs, pools, taxonomy, touched
+from sxe_pipeline.cards.funnel import Count
 from sxe_pipeline.cards.labeler.weights import shipped as shipped_weights
 from sxe_pipeline.cards.markets import market
 from sxe_pipeline.gate import candidates as gate
 from sxe_pipeline.ops import versions
 from sxe_pipeline.privacy import suppression
+from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.tables import IDENTITY, PROFILE
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import tables
 
-Count = Mapping[str, int | str]
+_READ = (PROFILE.name, IDENTITY.name)
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class CardsWritten:
     version: int
     card_count: int
     funnel: funnel.Funnel
-    personas: list[Count]
-    tribes: list[Count]
-    readiness: list[Count]
+    personas: Sequence[Count] = ()
+    tribes: Sequence[Count] = ()
+    readiness: Sequence[Count] = ()
     is_new: bool = True
 
     def numbers(self) -> dict[str, int]:
@@ -72,8 +73,9 @@ def rebuild_cards(
     actor: str,
     now: datetime,
     recheck: versions.Recheck = versions.unleased,
+    is_whole: bool = False,
 ) -> CardsWritten:
-    """Rebuild `cards/lead_cards` and `cards/others`, unless what they are made of is the same.
+    """Rebuild what changed of `cards/lead_cards` and `cards/others`, where anything did.
 
     Args:
         conn: The social tier's login.
@@ -81,72 +83,73 @@ def rebuild_cards(
         actor: Who started it.
         now: When this is happening.
         recheck: Refuses where another run took over.
+        is_whole: Make every card, believing nothing that is stored.
 
     Raises:
         NotFound: The social tier was never built.
     """
-    labels = taxonomy.load(contracts_root() / "taxonomy")
+    root = settings.tier1_url
     with conn.transaction():
         tables.lock(conn, inputs.CARDS)
         day = inputs.newest_day(conn)
         made_from = inputs.inputs_of(conn, settings)[inputs.CARDS]
-        found, beside = (
-            versions.named(conn, name) for name in (inputs.CARDS, inputs.OTHER_IDENTITIES)
-        )
-        if found and all(versions.is_current(each, made_from, day) for each in (found, beside)):
+        found, beside = (versions.named(conn, table.name) for table in touched.TABLES)
+        if (
+            not is_whole
+            and found
+            and all(versions.is_current(each, made_from, day) for each in (found, beside))
+        ):
             return CardsWritten(
-                found.version,
-                found.numbers["rows"],
-                market.funnel(conn),
-                personas=[],
-                tribes=[],
-                readiness=[],
-                is_new=False,
+                found.version, found.numbers["rows"], market.funnel(conn), is_new=False
             )
-        built = built_with(conn, settings, labels)
-        version, others = (
-            tables.write(conn, settings.tier1_url, name, rows.to_reader(), days=None)
-            for name, rows in (
-                (inputs.CARDS, built.cards),
-                (inputs.OTHER_IDENTITIES, built.others),
+        in_force = _in_force(conn, settings, taxonomy.load(contracts_root() / "taxonomy"))
+        day, rest = in_force.newest_day, inputs.rest(settings)
+        read = {name: inputs.snapshot(conn, settings, name) for name in _READ}
+        with duck.opened() as engine:
+            before = None if is_whole else touched.basis(conn, root, rest)
+            touched.attach(engine, read, *([] if is_whole else touched.stored(conn, root)))
+            if before:
+                otherwise = inputs.declared_otherwise(conn, in_force.collections)
+                touched.find(engine, before, read, in_force, otherwise)
+            touched.make(engine, in_force, is_whole=not before)
+            cards, others = touched.put(conn, root, engine, is_whole=not before)
+            touched.attach(engine, read, *touched.written(root, cards, others))
+            shown = CardsWritten(
+                cards.version,
+                cards.row_count,
+                funnel.counted(engine, "leads", "others", "identities"),
+                personas=funnel.largest(engine, "leads", "persona"),
+                tribes=funnel.largest(engine, "leads", "tribe"),
+                readiness=funnel.largest(engine, "leads", "readiness_state"),
             )
-        )
-        written = CardsWritten(
-            version,
-            built.cards.num_rows,
-            built.funnel,
-            _largest(built.cards, "persona"),
-            _largest(built.cards, "tribe"),
-            _largest(built.cards, "readiness_state"),
-        )
-        market.put_funnel(conn, built.funnel, day)
+            due_on = touched.next_stale_day(engine, day)
+        market.put_funnel(conn, shown.funnel, day)
+        inputs.keep_declared(conn, in_force.collections)
         event = audit.record(
             "lead_cards.written",
             actor=actor,
             subject=inputs.CARDS,
-            key=f"v{version}@{now.isoformat()}",
-            cards=built.cards.num_rows,
-            others=built.others.num_rows,
-            version=version,
-            others_version=others,
-            taxonomy_version=labels.version,
+            key=f"v{cards.version}@{now.isoformat()}",
+            cards=cards.row_count,
+            others=others.row_count,
+            version=cards.version,
+            others_version=others.version,
+            taxonomy_version=in_force.taxonomy.version,
         )
-        due_on = _next_stale_day(built.cards, day)
-        for name, number, rows in (
-            (inputs.CARDS, version, written.card_count),
-            (inputs.OTHER_IDENTITIES, others, built.others.num_rows),
-        ):
+        for table, each in zip(touched.TABLES, (cards, others), strict=True):
             versions.name(
                 conn,
-                name,
-                number,
+                table.name,
+                each.version,
                 inputs=made_from,
                 event=event,
                 recheck=recheck,
-                numbers={"rows": rows},
+                numbers={"rows": each.row_count},
                 due_on=due_on,
+                made_from=read,
+                rest=rest,
             )
-    return written
+    return shown
 
 
 def built_with(
@@ -157,9 +160,14 @@ def built_with(
     Raises:
         NotFound: The social tier was never built.
     """
-    return build.build(
-        inputs.read(conn, settings, PROFILE.name),
-        inputs.read(conn, settings, IDENTITY.name),
+    profiles, identities = (inputs.read(conn, settings, name) for name in _READ)
+    return build.build(profiles, identities, _in_force(conn, settings, labels))
+
+
+def _in_force(
+    conn: psycopg.Connection, settings: Settings, labels: taxonomy.Taxonomy
+) -> build.InForce:
+    return build.InForce(
         taxonomy=labels,
         weights=shipped_weights(labels),
         collections=inputs.declared(conn),
@@ -321,16 +329,3 @@ def _allowed(conn: psycopg.Connection, cards: pa.Table) -> pa.Table:
     """Without those that were suppressed since they were built."""
     gone = pa.array(sorted(suppression.suppressed(conn)), pa.string())
     return cards.filter(pc.invert(pc.is_in(cards["card_id"], gone)))
-
-
-def _next_stale_day(cards: pa.Table, day: date) -> date | None:
-    """The landed day that turns the next card stale; None where none can."""
-    observed = pc.cast(cards["observed_at"], pa.date32())
-    fresh = pc.greater_equal(observed, pa.scalar(day - STALE_AFTER))
-    oldest = pc.min(observed.filter(fresh)).as_py()
-    return None if oldest is None else oldest + STALE_AFTER + timedelta(days=1)
-
-
-def _largest(cards: pa.Table, column: str) -> list[Count]:
-    counted = Counter(v for v in cards[column].to_pylist() if v is not None)
-    return [{column: name, "cards": n} for name, n in counted.most_common(10)]

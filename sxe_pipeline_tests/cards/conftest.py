@@ -27,6 +27,7 @@ _LISTS = {
     "post_terms": [],
 }
 _FIXED = {
+    "read_post_count": 0,
     "redaction_count": 0,
     "redaction_kinds": [],
     "is_scan_open": False,
@@ -89,6 +90,6 @@ def make(shipped: taxonomy.Taxonomy) -> Build:
     def run(*people: dict[str, Any], **options: Any) -> build.Built:
         profiles, identities = tables(*people)
         settings = {"collections": {}, "newest_day": NEWEST, "policy": FULL} | options
-        return build.build(profiles, identities, taxonomy=shipped, **settings)
+        return build.build(profiles, identities, build.InForce(taxonomy=shipped, **settings))
 
     return run

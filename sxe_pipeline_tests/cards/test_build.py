@@ -66,7 +66,8 @@ def test_the_order_of_rows_changes_nothing(make, shipped) -> None:
     ]
     options = {"taxonomy": shipped, "collections": {}, "newest_day": NEWEST, "policy": FULL}
 
-    first, second = build.build(profiles, identities, **options), build.build(*mixed, **options)
+    in_force = build.InForce(**options)
+    first, second = build.build(profiles, identities, in_force), build.build(*mixed, in_force)
 
     assert first.cards.equals(second.cards)
     assert first.funnel == second.funnel
@@ -202,10 +203,11 @@ def test_identities_and_profiles_must_be_the_same_accounts(shipped) -> None:
     profiles, identities = tables({"bio": BIO}, {"bio": BIO})
     options = {"taxonomy": shipped, "collections": {}, "newest_day": NEWEST, "policy": FULL}
 
+    in_force = build.InForce(**options)
     with pytest.raises(ContractBroken, match="1 profiles without"):
-        build.build(profiles, identities.slice(1), **options)
+        build.build(profiles, identities.slice(1), in_force)
     with pytest.raises(ContractBroken, match="1 identities without"):
-        build.build(profiles.slice(1), identities, **options)
+        build.build(profiles.slice(1), identities, in_force)
 
 
 def test_the_funnel_adds_up(make) -> None:

@@ -65,14 +65,9 @@ def test_the_order_of_a_decision_table_counts_and_that_of_phrases_does_not(
 
 def cards(folder: Path, *people: dict) -> pa.Table:
     profiles, identities = tables(*people)
-    return build.build(
-        profiles,
-        identities,
-        taxonomy=taxonomy.load(folder),
-        collections={},
-        newest_day=NEWEST,
-        policy=FULL,
-    ).cards
+    labels = taxonomy.load(folder)
+    in_force = build.InForce(taxonomy=labels, collections={}, newest_day=NEWEST, policy=FULL)
+    return build.build(profiles, identities, in_force).cards
 
 
 def test_cards_move_from_label_to_label_and_only_ids_are_named(

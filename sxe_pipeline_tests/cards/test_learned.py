@@ -242,15 +242,10 @@ PERSON = st.fixed_dictionaries(
 @given(st.lists(PERSON, min_size=1, max_size=4))
 def test_the_stream_says_what_the_pipeline_says(shipped, trained, people) -> None:
     profiles, identities = tables(*people)
-    built = build.build(
-        profiles,
-        identities,
-        taxonomy=shipped,
-        weights=trained,
-        collections={},
-        newest_day=NEWEST,
-        policy=FULL,
+    in_force = build.InForce(
+        taxonomy=shipped, weights=trained, collections={}, newest_day=NEWEST, policy=FULL
     )
+    built = build.build(profiles, identities, in_force)
     cards = built.cards.to_pylist()
 
     said = list(stream.label_lines(map(json.dumps, people), "bio", shipped, trained))
