@@ -6,6 +6,8 @@ Here: the match inputs, as the profile states them and no more. Pure. Not here: 
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -29,21 +31,24 @@ _SHARED = re.compile(
 
 
 _BATCH_ROWS = 10_000
-_READY = """
+_CARD = (
+    *("card_id", "market", "audience_pool", "display_name", "country", "region"),
+    *("link_domains", "platforms"),
+)
+_READY = f"""
 with ready as (
-    select card_id, market, audience_pool, display_name, country, region, link_domains,
-        list_sort(list_distinct([account.platform for account in accounts])) as platforms
+    select *, list_sort(list_distinct([account.platform for account in accounts])) as platforms
     from cards anti join gone using (card_id)
     where readiness_state = 'ready' and account_type in ('person', 'creator')
 ), stated as (
-    select card_id, list({'location': location, 'links': links}
-        order by coalesce(follower_count, 0) desc, platform, account_key) as accounts
+    select card_id, platform, account_key, follower_count, location, links
     from identities semi join ready using (card_id) join profiles using (platform, account_key)
-    group by card_id
 )
-select ready.*, coalesce(accounts, []) as accounts from ready left join stated using (card_id)
-order by card_id
+select {", ".join(f"ready.{name}" for name in _CARD)}, location, links
+from ready left join stated using (card_id)
+order by card_id, coalesce(stated.follower_count, 0) desc, stated.platform, account_key
 """
+"""A row for each account: lists of them would have to fit into memory, what is sorted need not."""
 
 
 def candidates(
@@ -69,15 +74,18 @@ def candidates(
     gone = pa.table({"card_id": pa.array(sorted(without), pa.string())})
     with duck.opened() as engine:
         duck.show(engine, cards=cards, identities=identities, profiles=profiles, gone=gone)
-        for batch in engine.sql(_READY).to_arrow_reader(_BATCH_ROWS):
-            for card in batch.to_pylist():
-                yield Candidate(
-                    card["card_id"],
-                    card["market"],
-                    card["audience_pool"],
-                    card["platforms"],
-                    inputs(card, card["accounts"], gazetteer),
-                )
+        batches = engine.sql(_READY).to_arrow_reader(_BATCH_ROWS)
+        rows = (row for batch in batches for row in batch.to_pylist())
+        for card_id, same in groupby(rows, key=itemgetter("card_id")):
+            accounts = list(same)
+            card = accounts[0]
+            yield Candidate(
+                card_id,
+                card["market"],
+                card["audience_pool"],
+                card["platforms"],
+                inputs(card, accounts, gazetteer),
+            )
 
 
 def inputs(
@@ -103,7 +111,7 @@ def inputs(
             (
                 f"https://www.linkedin.com/in/{m[1]}"
                 for a in accounts
-                for link in a["links"]
+                for link in a["links"] or ()
                 if (m := _LINKEDIN.match(link))
             ),
             None,
