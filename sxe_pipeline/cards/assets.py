@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from sxe_pipeline import audit, face
-from sxe_pipeline.cards import checks, funnel, inputs, tier1
+from sxe_pipeline.cards import candidate_table, checks, funnel, inputs, pool_table, tier1
 from sxe_pipeline.cards.funnel import TAGGED_GOAL
 from sxe_pipeline.cards.markets import market, market_pages
 from sxe_pipeline.ops.runs import RunLease
@@ -81,7 +81,7 @@ def audience_pools(
     """How many cards, how ready, how well labeled, how large an audience: by market and pool."""
     now = datetime.now(UTC)
     with run_lease.connect() as conn:
-        written = tier1.rebuild_pools(
+        written = pool_table.rebuild(
             conn,
             settings,
             actor="asset:cards/audience_pools",
@@ -123,7 +123,7 @@ def enrichment_candidates(
 ) -> dg.MaterializeResult[None]:
     """Ready cards before the gate, with what a provider may be told to recognise them."""
     with run_lease.connect() as conn:
-        written = tier1.rebuild_candidates(
+        written = candidate_table.rebuild(
             conn,
             settings,
             actor="asset:cards/enrichment_candidates",

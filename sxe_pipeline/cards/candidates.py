@@ -5,14 +5,16 @@ Here: the match inputs, as the profile states them and no more. Pure. Not here: 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sxe_pipeline.cards.places import Gazetteer
 from sxe_pipeline.gate.candidates import Candidate
+from sxe_pipeline.schema import duck
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*\.?")
 _TITLES = frozenset(
@@ -28,40 +30,62 @@ _SHARED = re.compile(
 """Hosts that thousands share: they say nothing about whose company it is."""
 
 
+_BATCH_ROWS = 10_000
+_CARD = (
+    *("card_id", "market", "audience_pool", "display_name", "country", "region"),
+    *("link_domains", "platforms"),
+)
+_READY = f"""
+with ready as (
+    select *, list_sort(list_distinct([account.platform for account in accounts])) as platforms
+    from cards anti join gone using (card_id)
+    where readiness_state = 'ready' and account_type in ('person', 'creator')
+), stated as (
+    select card_id, platform, account_key, follower_count, location, links
+    from identities semi join ready using (card_id) join profiles using (platform, account_key)
+)
+select {", ".join(f"ready.{name}" for name in _CARD)}, location, links
+from ready left join stated using (card_id)
+order by card_id, coalesce(stated.follower_count, 0) desc, stated.platform, account_key
+"""
+"""A row for each account: lists of them would have to fit into memory, what is sorted need not."""
+
+
 def candidates(
-    cards: pa.Table, identities: pa.Table, profiles: pa.Table, gazetteer: Gazetteer
+    cards: duck.Rows,
+    identities: duck.Rows,
+    profiles: duck.Rows,
+    gazetteer: Gazetteer,
+    without: Collection[str] = (),
 ) -> Iterator[Candidate]:
     """One candidate for each ready card of a person or creator.
 
     Args:
         cards: Table CARD.
         identities: Table IDENTITY.
-        profiles: Table PROFILE.
+        profiles: Table PROFILE; those with the most followers speak first.
         gazetteer: Names of cities.
+        without: Ids of cards that are none.
 
     Yields:
-        In the order of the cards. `inputs` holds what is known of: first_name, last_name, city,
+        In the order of their ids. `inputs` holds what is known of: first_name, last_name, city,
         region, country, domain, linkedin_url.
     """
-    wanted = pc.and_(
-        pc.equal(cards["readiness_state"], "ready"),
-        pc.is_in(cards["account_type"], pa.array(["person", "creator"])),
-    )
-    ready = cards.filter(wanted).select(
-        [
-            *("card_id", "market", "audience_pool", "display_name", "country", "region"),
-            *("link_domains", "accounts"),
-        ]
-    )
-    stated = _stated(ready, identities, profiles)
-    for card in ready.to_pylist():
-        yield Candidate(
-            card["card_id"],
-            card["market"],
-            card["audience_pool"],
-            sorted({account["platform"] for account in card["accounts"]}),
-            inputs(card, stated.get(card["card_id"], ()), gazetteer),
-        )
+    gone = pa.table({"card_id": pa.array(sorted(without), pa.string())})
+    with duck.opened() as engine:
+        duck.show(engine, cards=cards, identities=identities, profiles=profiles, gone=gone)
+        batches = engine.sql(_READY).to_arrow_reader(_BATCH_ROWS)
+        rows = (row for batch in batches for row in batch.to_pylist())
+        for card_id, same in groupby(rows, key=itemgetter("card_id")):
+            accounts = list(same)
+            card = accounts[0]
+            yield Candidate(
+                card_id,
+                card["market"],
+                card["audience_pool"],
+                card["platforms"],
+                inputs(card, accounts, gazetteer),
+            )
 
 
 def inputs(
@@ -87,7 +111,7 @@ def inputs(
             (
                 f"https://www.linkedin.com/in/{m[1]}"
                 for a in accounts
-                for link in a["links"]
+                for link in a["links"] or ()
                 if (m := _LINKEDIN.match(link))
             ),
             None,
@@ -117,27 +141,3 @@ def name_of(display_name: str | None) -> tuple[str | None, str | None]:
     if not 2 <= len(words) <= 4 or any(len(w) < 2 for w in (words[0], words[-1])):
         return None, None
     return words[0], words[-1]
-
-
-def _stated(
-    ready: pa.Table, identities: pa.Table, profiles: pa.Table
-) -> dict[str, list[Mapping[str, Any]]]:
-    """Card -> location and links of its profiles, most followers first."""
-    members = identities.select(["card_id", "platform", "account_key"]).filter(
-        pc.is_in(identities["card_id"], ready["card_id"].combine_chunks())
-    )
-    columns = ["platform", "account_key", "location", "links", "follower_count"]
-    joined = members.join(
-        profiles.select(["platform", "account_key"]).append_column(
-            "position", pa.array(range(profiles.num_rows), pa.int64())
-        ),
-        ["platform", "account_key"],
-        join_type="inner",
-    )
-    rows = profiles.select(columns).take(joined["position"]).to_pylist()
-    stated: dict[str, list[Mapping[str, Any]]] = {}
-    for card_id, row in zip(joined["card_id"].to_pylist(), rows, strict=True):
-        stated.setdefault(card_id, []).append(row)
-    for accounts in stated.values():
-        accounts.sort(key=lambda a: (-(a["follower_count"] or 0), a["platform"], a["account_key"]))
-    return stated

@@ -64,7 +64,7 @@ def _newest_two(conn: psycopg.Connection, root: str, name: str) -> list[Snapshot
 
 
 def _makers(cards: Snapshot) -> set[tuple[str, ...]]:
-    made = cards.to_table(columns=list(_MADE_BY))
+    made = cards.to_table(columns=list(_MADE_BY)).group_by(list(_MADE_BY)).aggregate([])
     return set(zip(*(column.to_pylist() for column in made.columns), strict=True))
 
 

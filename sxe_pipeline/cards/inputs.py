@@ -18,10 +18,12 @@ from sxe_pipeline.cards.reading import DeclaredAudience
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.ops import versions
 from sxe_pipeline.privacy import policy, suppression
+from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import IDENTITY, OTHERS, POOL, PROFILE
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import tables
+from sxe_pipeline.store.disk import local_path
 
 CARDS, POOLS, OTHER_IDENTITIES = LEAD_CARD.name, POOL.name, OTHERS.name
 CANDIDATES = "cards/enrichment_candidates"
@@ -86,6 +88,18 @@ def read(conn: psycopg.Connection, settings: Settings, name: str) -> pa.Table:
         NotFound: It was never built.
     """
     return snapshot(conn, settings, name).to_table()
+
+
+def rows(conn: psycopg.Connection, settings: Settings, name: str) -> duck.Rows:
+    """The rows of a named table for DuckDB, none of which is read yet.
+
+    Raises:
+        NotFound: It was never built.
+    """
+    stored = snapshot(conn, settings, name)
+    files = stored.files()
+    # Of other stores DuckDB has no key.
+    return files if files and local_path(settings.tier1_url) else stored.dataset()
 
 
 def snapshot(conn: psycopg.Connection, settings: Settings, name: str) -> tables.Snapshot:

@@ -1,24 +1,21 @@
 """The card tables: read what the social tier left, build, write, name.
 
 Here: which tables are read and written, in which transaction. Not here: how a card comes about
-(`build`), how a pool is counted (`pools`), what may leave (`ready`, `release`).
+(`build`), what is made of the cards (`pool_table`, `candidate_table`), what may leave (`ready`,
+`release`).
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from sxe_pipeline import audit, contracts_root
-from sxe_pipeline.cards import build, candidates, funnel, inputs, pools, taxonomy, touched
+from sxe_pipeline.cards import build, funnel, inputs, taxonomy, touched
 from sxe_pipeline.cards.funnel import Count
 from sxe_pipeline.cards.labeler.weights import shipped as shipped_weights
 from sxe_pipeline.cards.markets import market
-from sxe_pipeline.gate import candidates as gate
 from sxe_pipeline.ops import versions
 from sxe_pipeline.privacy import suppression
 from sxe_pipeline.schema import duck
@@ -44,26 +41,6 @@ class CardsWritten:
     def numbers(self) -> dict[str, int]:
         """Stage -> count over all platforms and markets."""
         return dict(funnel.totals(self.funnel))
-
-
-@dataclass(frozen=True)
-class PoolsWritten:
-    """What one rebuild of the pools left."""
-
-    version: int
-    pool_count: int
-    card_count: int
-    audience_count: int
-    largest: list[Count]
-    is_new: bool = True
-
-    def numbers(self) -> dict[str, int]:
-        """Counts for metadata."""
-        return {
-            "pools": self.pool_count,
-            "cards": self.card_count,
-            "audience": self.audience_count,
-        }
 
 
 def rebuild_cards(
@@ -176,156 +153,3 @@ def _in_force(
         suppressed=suppression.suppressed(conn),
         code=inputs.code(),
     )
-
-
-def rebuild_pools(
-    conn: psycopg.Connection,
-    settings: Settings,
-    *,
-    actor: str,
-    now: datetime,
-    recheck: versions.Recheck = versions.unleased,
-) -> PoolsWritten:
-    """Rebuild `cards/audience_pools`, table and read model, unless the cards are the same.
-
-    Args:
-        conn: The social tier's login.
-        settings: Where the tables are, and the platform policy.
-        actor: Who started it.
-        now: When this is happening.
-        recheck: Refuses where another run took over.
-
-    Raises:
-        NotFound: The cards were never built.
-    """
-    with conn.transaction():
-        tables.lock(conn, inputs.POOLS)
-        made_from = inputs.inputs_of(conn, settings)[inputs.POOLS]
-        found = versions.named(conn, inputs.POOLS)
-        if found and versions.is_current(found, made_from):
-            numbers = found.numbers
-            return PoolsWritten(
-                found.version,
-                numbers["pools"],
-                numbers["cards"],
-                numbers["audience"],
-                [],
-                is_new=False,
-            )
-        cards = inputs.read(conn, settings, inputs.CARDS)
-        counted = pools.pools(cards, inputs.read(conn, settings, inputs.OTHER_IDENTITIES))
-        version = tables.write(
-            conn, settings.tier1_url, inputs.POOLS, counted.to_reader(), days=None
-        )
-        market.put_pools(conn, counted, pools.facets(cards))
-        event = audit.record(
-            "audience_pools.written",
-            actor=actor,
-            subject=inputs.POOLS,
-            key=f"v{version}@{now.isoformat()}",
-            pools=counted.num_rows,
-            version=version,
-        )
-        size = ("card_count", "audience_count")
-        largest = sorted(counted.to_pylist(), key=lambda r: [-r[name] for name in size])[:10]
-        shown = (
-            *("market", "audience_pool", "persona", "tribe"),
-            *("card_count", "ready_count", "audience_count"),
-        )
-        written = PoolsWritten(
-            version,
-            counted.num_rows,
-            sum(counted["card_count"].to_pylist()),
-            sum(counted["audience_count"].to_pylist()),
-            [{name: row[name] or "-" for name in shown} for row in largest],
-        )
-        versions.name(
-            conn,
-            inputs.POOLS,
-            version,
-            inputs=made_from,
-            event=event,
-            recheck=recheck,
-            numbers=written.numbers(),
-        )
-    return written
-
-
-@dataclass(frozen=True)
-class CandidatesWritten:
-    """What one run put before the gate. `with_inputs`: candidate counts by input name."""
-
-    candidate_count: int
-    withdrawn_count: int
-    with_inputs: Mapping[str, int]
-    is_new: bool = True
-
-    def numbers(self) -> dict[str, int]:
-        """Counts for metadata."""
-        return {"candidates": self.candidate_count, "withdrawn": self.withdrawn_count}
-
-
-def rebuild_candidates(
-    conn: psycopg.Connection,
-    settings: Settings,
-    *,
-    actor: str,
-    now: datetime,
-    recheck: versions.Recheck = versions.unleased,
-) -> CandidatesWritten:
-    """Put the ready cards before the gate and withdraw the others, unless all is the same.
-
-    Args:
-        conn: The social tier's login.
-        settings: Where the tables are, and the platform policy.
-        actor: Who started it.
-        now: When this is happening.
-        recheck: Refuses where another run took over.
-
-    Raises:
-        NotFound: The cards were never built.
-    """
-    labels = taxonomy.load(contracts_root() / "taxonomy")
-    with conn.transaction():
-        tables.lock(conn, inputs.CANDIDATES)
-        made_from = inputs.inputs_of(conn, settings)[inputs.CANDIDATES]
-        last = versions.named(conn, inputs.CANDIDATES)
-        if last and versions.is_current(last, made_from):
-            with_inputs = {k: v for k, v in last.numbers.items() if k != "candidates"}
-            return CandidatesWritten(last.numbers["candidates"], 0, with_inputs, is_new=False)
-        found = list(
-            candidates.candidates(
-                _allowed(conn, inputs.read(conn, settings, inputs.CARDS)),
-                inputs.read(conn, settings, IDENTITY.name),
-                inputs.read(conn, settings, PROFILE.name),
-                labels.gazetteer,
-            )
-        )
-        put, withdrawn = gate.replace(conn, found)
-        event = audit.record(
-            "candidates.written",
-            actor=actor,
-            subject=inputs.CANDIDATES,
-            key=now.isoformat(),
-            candidates=put,
-            withdrawn=withdrawn,
-        )
-        known = dict(sorted(Counter(name for each in found for name in each.inputs).items()))
-        # Rows of the gate, no table of the store: its versions only count what was put there.
-        version = last.version + 1 if last else 0
-        versions.name(
-            conn,
-            inputs.CANDIDATES,
-            version,
-            inputs=made_from,
-            event=event,
-            recheck=recheck,
-            numbers={**known, "candidates": put},
-        )
-    return CandidatesWritten(put, withdrawn, known)
-
-
-def _allowed(conn: psycopg.Connection, cards: pa.Table) -> pa.Table:
-    """Without those that were suppressed since they were built."""
-    gone = pa.array(sorted(suppression.suppressed(conn)), pa.string())
-    return cards.filter(pc.invert(pc.is_in(cards["card_id"], gone)))

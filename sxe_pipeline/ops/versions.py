@@ -198,9 +198,15 @@ class Verdict:
 
 
 def verdict(
-    conn: psycopg.Connection, table: str, version: int, guard: str, judge: Callable[[], Verdict]
+    conn: psycopg.Connection,
+    table: str,
+    version: int,
+    guard: str,
+    judge: Callable[[], Verdict],
+    *,
+    is_due: bool = False,
 ) -> Verdict:
-    """What a guard says of a version: found once, then a row that stays.
+    """What a guard says of a version: found once, then a row that stays; red, it stays for ever.
 
     Args:
         conn: The social tier's login.
@@ -208,13 +214,14 @@ def verdict(
         version: A named one.
         guard: Such as 'no_contact_data'.
         judge: Looks; not called where the row is there.
+        is_due: Whether to look again although the row is there and green.
     """
     row = conn.execute(
         "select is_passed, numbers from ops.verdict "
         "where table_name = %s and version = %s and verdict = %s",
         [table, version, guard],
     ).fetchone()
-    if row:
+    if row and not (is_due and row[0]):
         return Verdict(*row)
     found = judge()
     functions.call_function(

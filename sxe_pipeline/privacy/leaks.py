@@ -1,7 +1,9 @@
 """Whether a stored table holds contact data: the second detector over all that may hold some.
 
 Here: which columns that is, by their class, counting, and the verdict on a version. A data file
-never changes, so each is scanned once: what a version shares with the one before costs nothing.
+never changes, so what a version shares with the one before costs nothing: `ops.scan` knows of each
+file who scanned it. All files are scanned again in another week, by another detector, and where
+anything was found, so that nothing rests for ever on one look.
 """
 
 from collections.abc import Iterable
@@ -22,6 +24,9 @@ from sxe_pipeline.store.tables import Snapshot
 GUARD = "no_contact_data"
 """The name of the verdict."""
 
+_BATCHES_AHEAD = 2
+"""Arrow reads more of a large file ahead by default."""
+
 
 @dataclass(frozen=True)
 class Leaks:
@@ -32,7 +37,7 @@ class Leaks:
 
 
 def verdict(conn: psycopg.Connection, stored: Snapshot, table: Table) -> versions.Verdict:
-    """Whether a version holds no contact data for certain: looked at once, then a row that stays.
+    """Whether a version holds no contact data for certain; looked at again each week.
 
     Args:
         conn: The social tier's login, in a transaction.
@@ -44,7 +49,11 @@ def verdict(conn: psycopg.Connection, stored: Snapshot, table: Table) -> version
         seen = contact_data(conn, stored, table)
         return versions.Verdict(seen.certain == 0, {"certain": seen.certain, "open": seen.open})
 
-    return versions.verdict(conn, stored.name, stored.version, GUARD, judge)
+    [(is_by_now,)] = conn.execute(
+        "select bool_and(detector = %s) from ops.scan where table_name = %s",
+        [_detector(conn), stored.name],
+    ).fetchall()
+    return versions.verdict(conn, stored.name, stored.version, GUARD, judge, is_due=not is_by_now)
 
 
 def contact_data(conn: psycopg.Connection, stored: Snapshot, table: Table) -> Leaks:
@@ -55,30 +64,52 @@ def contact_data(conn: psycopg.Connection, stored: Snapshot, table: Table) -> Le
         stored: The version to scan.
         table: What its columns are. A stored column that it does not name counts as text.
     """
-    detector = versions.code("redact/scan.py", "privacy/leaks.py", "schema")
-    known = {
-        name: Leaks(certain, open_)
-        for name, certain, open_ in conn.execute(
-            "select file_name, certain, open from ops.scan where table_name = %s and detector = %s",
-            [stored.name, detector],
-        )
-    }
+    detector = _detector(conn)
+    known = _known(conn, stored.name, detector)
     schema = stored.schema
     columns = [c for c in arrow.columns_of(schema, table.columns) if c.may_hold_contacts]
-    found: dict[str, Leaks] = {}
-    for fragment in stored.dataset().get_fragments():
-        name = PurePosixPath(fragment.path).name
-        found[name] = known.get(name) or _scanned(
-            fragment.to_batches(schema=schema, columns=[c.name for c in columns]), columns
+    fragments = {PurePosixPath(f.path).name: f for f in stored.dataset().get_fragments()}
+    scanned = {
+        name: _scanned(
+            fragment.to_batches(
+                schema=schema,
+                columns=[column.name for column in columns],
+                batch_readahead=_BATCHES_AHEAD,
+            ),
+            columns,
         )
-    conn.execute("delete from ops.scan where table_name = %s", [stored.name])
+        for name, fragment in fragments.items()
+        if name not in known
+    }
+    conn.execute(
+        "delete from ops.scan where table_name = %s and file_name <> all(%s)",
+        [stored.name, list(fragments.keys() & known.keys())],
+    )
     with conn.cursor() as cursor:
         cursor.executemany(
             "insert into ops.scan (table_name, file_name, detector, certain, open) "
             "values (%s, %s, %s, %s, %s) on conflict do nothing",
-            [(stored.name, name, detector, s.certain, s.open) for name, s in found.items()],
+            [(stored.name, name, detector, s.certain, s.open) for name, s in scanned.items()],
         )
-    return Leaks(sum(s.certain for s in found.values()), sum(s.open for s in found.values()))
+    found = [(scanned.get(name) or known[name]) for name in fragments]
+    return Leaks(sum(s.certain for s in found), sum(s.open for s in found))
+
+
+def _detector(conn: psycopg.Connection) -> str:
+    """Who scans now: the code, in this week."""
+    row = conn.execute("select to_char(now() at time zone 'UTC', 'IYYY-\"W\"IW')").fetchone()
+    [week] = row or ("",)
+    return f"{week} {versions.code('redact/scan.py', 'privacy/leaks.py', 'schema')}"
+
+
+def _known(conn: psycopg.Connection, table: str, detector: str) -> dict[str, Leaks]:
+    """What this detector found in the files of a table; nothing counts where that was contacts."""
+    rows = conn.execute(
+        "select file_name, certain, open from ops.scan where table_name = %s and detector = %s",
+        [table, detector],
+    ).fetchall()
+    known = {name: Leaks(certain, open_) for name, certain, open_ in rows}
+    return {} if any(seen.certain for seen in known.values()) else known
 
 
 def _scanned(batches: Iterable[pa.RecordBatch], columns: list[Column]) -> Leaks:

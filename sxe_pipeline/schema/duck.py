@@ -1,22 +1,29 @@
 """DuckDB, opened within the memory and the disk that this process may use.
 
-Here: how much that is, the one way to open a connection, and naming what a query answers. A container does not tell DuckDB its
-limit, and what is not spilled in time is killed.
+Here: how much that is, the one way to open a connection, what it is shown, and naming what a query
+answers. A container does not tell DuckDB its limit, and what is not spilled in time is killed.
 """
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
 import duckdb
+import pyarrow as pa
 
 from sxe_pipeline import settings
 
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
+
 MOST_BYTES = 2 << 30
 """More makes nothing quicker that we run."""
+
+Rows: TypeAlias = Union[pa.Table, "ds.Dataset", Sequence[str]]
+"""A table in memory, one that is stored, or the paths of its Parquet files, which is quickest."""
 
 SHARE = 0.4
 """Of the memory of a container: the rest is Python, Arrow and the processes beside this one."""
@@ -59,6 +66,22 @@ def make(
         kind: A table holds the rows, a view asks for them each time.
     """
     engine.execute(f"create or replace temp {kind} {name} as {query}")
+
+
+def show(engine: duckdb.DuckDBPyConnection, **named: Rows) -> None:
+    """Name rows for SQL: of what is stored, only the columns that a query asks for are read.
+
+    Example:
+        >>> with opened() as engine:
+        ...     show(engine, cards=pa.table({"market": ["a", "b"]}))
+        ...     engine.sql("select count(*) from cards").fetchall()
+        [(2,)]
+    """
+    for name, rows in named.items():
+        if isinstance(rows, Sequence):
+            engine.read_parquet(list(rows), union_by_name=True).create_view(name)
+        else:
+            engine.register(name, rows)
 
 
 def container_bytes(root: Path = Path("/")) -> int:

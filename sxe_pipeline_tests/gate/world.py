@@ -205,7 +205,7 @@ class World:
 
     def replace(self, made):
         with self.social.transaction():
-            candidates.replace(self.social, made)
+            candidates.replace(self.social, sorted(made, key=lambda one: one.card_id))
 
     def merge(self, lost, survivor):
         self.owner("insert into social.alias values (%s, %s, 'merge', now())", lost, survivor)

@@ -149,13 +149,17 @@ begin
     where e.kind like 'collection.%'
       and not exists (select from ingest.collection c where ingest.hashed(c.collection) = e.subject);
     -- A verdict goes with its version; a version that came later under the same number has its own.
+    -- Who passed may have failed since.
     return query
     select 'verdict', 0::bigint, count(*) from audit.event e
+    cross join lateral (select convert_from(e.payload, 'UTF8')::jsonb->'data' as data) said
     where e.kind in ('table.passed', 'table.failed')
       and exists (select from ops.version v where v.table_name = e.subject
-                  and v.named_at <= e.recorded_at and v.version
-                      = (convert_from(e.payload, 'UTF8')::jsonb #>> '{data,version}')::bigint)
-      and not exists (select from ops.verdict v where v.event_id = e.event_id);
+                  and v.named_at <= e.recorded_at and v.version = (data->>'version')::bigint)
+      and not exists (select from ops.verdict v where v.event_id = e.event_id
+                      or e.kind = 'table.passed' and not v.is_passed and v.judged_at > e.recorded_at
+                         and (v.table_name, v.version, v.verdict)
+                             = (e.subject, (data->>'version')::bigint, data->>'guard'));
     -- A dead notice lives again where somebody replayed it since.
     return query
     select 'dead notice', 0::bigint, count(*) from audit.event e

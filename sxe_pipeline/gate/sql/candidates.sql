@@ -9,20 +9,31 @@ language sql stable as $$
     from gate.digest_key k;
 $$;
 
+-- These are the candidates with an id after the one and up to the other (null: to the end), as bytes
+-- are ordered: what differs is written, who is held there besides is withdrawn, and nothing else is
+-- touched. Of a candidate that is held, inputs that are the same have the same digest.
 create or replace function gate.put_candidates(
-    _generation uuid, _card_ids text[], _markets text[], _pools text[], _platforms jsonb[],
-    _inputs jsonb[]
+    _generation uuid, _after text, _until text, _cards jsonb
 ) returns int language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    put int;
+    ids text[] := array(select jsonb_array_elements(_cards)->>'card_id');
+    gone int;
 begin
+    if exists (select from unnest(ids) id
+               where id collate "C" <= _after or id collate "C" > _until) then
+        raise exception using errcode = 'SXBAD',
+            message = 'candidates come in the order of their ids; sort them, then try again';
+    end if;
     insert into gate.candidate as c
         (card_id, market, audience_pool, platforms, inputs, inputs_revision, inputs_tick, generation)
-    select n.card_id, n.market, n.pool, array(select jsonb_array_elements_text(n.platforms)),
-           n.inputs, gate.inputs_digest(n.inputs), t.tick, _generation
-    from unnest(_card_ids, _markets, _pools, _platforms, _inputs)
-        as n (card_id, market, pool, platforms, inputs)
+    select n.card_id, n.market, n.audience_pool, n.platforms, n.inputs,
+           gate.inputs_digest(n.inputs), t.tick, _generation
+    from jsonb_to_recordset(_cards)
+        as n (card_id text, market text, audience_pool text, platforms text[], inputs jsonb)
+    left join gate.candidate held using (card_id)
     cross join (select nextval('gate.tick') as tick offset 0) t
+    where (n.market, n.audience_pool, n.platforms, n.inputs) is distinct from
+          (held.market, held.audience_pool, held.platforms, held.inputs)
     on conflict (card_id) do update set
         market = excluded.market, audience_pool = excluded.audience_pool,
         platforms = excluded.platforms, inputs = excluded.inputs,
@@ -32,17 +43,10 @@ begin
         inputs_tick = case when coalesce(c.inputs_revision, excluded.inputs_revision)
                                 = excluded.inputs_revision
                            then c.inputs_tick else excluded.inputs_tick end;
-    get diagnostics put = row_count;
-    return put;
-end $$;
-
-create or replace function gate.withdraw_candidates(_generation uuid) returns int
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    gone int;
-begin
-    update gate.candidate set withdrawn_at = clock_timestamp(), inputs = null
-    where generation <> _generation and withdrawn_at is null;
+    update gate.candidate c set withdrawn_at = clock_timestamp(), inputs = null
+    where c.card_id collate "C" > _after and (_until is null or c.card_id collate "C" <= _until)
+      and c.withdrawn_at is null
+      and not exists (select from unnest(ids) id where id = c.card_id);
     get diagnostics gone = row_count;
     return gone;
 end $$;

@@ -3,8 +3,7 @@
 grant usage on schema gate to sxe_social, sxe_contacts, sxe_api;
 
 grant execute on function
-    gate.put_candidates(uuid, text[], text[], text[], jsonb[], jsonb[]),
-    gate.withdraw_candidates(uuid)
+    gate.put_candidates(uuid, text, text, jsonb)
     to sxe_social;
 
 grant execute on function

@@ -57,7 +57,8 @@ begin
     where (table_name, version) = (_table, old.version);
 end $$;
 
--- What a guard found in a version: once, and it stays.
+-- What a guard found in a version: once, and it stays; but a guard that looks again may find what it
+-- did not see before.
 create or replace function ops.judge(
     _table text, _version bigint, _guard text, _is_passed boolean, _numbers jsonb
 ) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -66,10 +67,14 @@ declare
     at timestamptz := clock_timestamp();
     key text := _guard || '/v' || _version || '@' || at;
 begin
-    insert into ops.verdict (table_name, version, verdict, is_passed, numbers, judged_at, event_id)
+    insert into ops.verdict as v
+        (table_name, version, verdict, is_passed, numbers, judged_at, event_id)
     values (_table, _version, _guard, _is_passed, _numbers, at,
             audit.event_id(kind, _table, key))
-    on conflict do nothing;
+    on conflict (table_name, version, verdict) do update set
+        is_passed = excluded.is_passed, numbers = excluded.numbers,
+        judged_at = excluded.judged_at, event_id = excluded.event_id
+    where v.is_passed and not excluded.is_passed;
     if found then
         perform audit.append(kind, 'guard', _table, key, jsonb_build_object('version', _version,
             'guard', _guard, 'numbers_sha256', audit.digest_of(audit.canonical(_numbers))));
