@@ -5,13 +5,16 @@ a platform says `ids_only`. Which columns that closes is read off their class. N
 batch (`handoff`).
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from functools import reduce
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxe_pipeline.privacy.policy import Policy
+from sxe_pipeline.schema import arrow
+from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.lead_card import CONTRACT, LEAD_CARD
 
 CLOSED = frozenset({"text", "link", "count"})
@@ -23,8 +26,7 @@ FORMULA = "^[=+@-]"
 """How a cell begins that a spreadsheet computes."""
 UNPRINTED = r"[\x00-\x09\x0b-\x1f\x7f-\x{9f}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
 """Control and direction characters; a line break may stand in a bio."""
-_AT_ONCE = 20_000
-"""Cards whose lists are Python's own for a moment, ten times the size."""
+_SCHEMA = pa.schema([LEAD_CARD.schema.field(name) for name in CONTRACT.names])
 
 
 def release(cards: pa.Table, policy: Policy) -> pa.Table:
@@ -40,66 +42,86 @@ def release(cards: pa.Table, policy: Policy) -> pa.Table:
     Returns:
         The columns of contract `lead_card`, sorted by card_id.
     """
-    ready = cards.filter(pc.equal(cards["readiness_state"], "ready"))
-    ready = ready.select(CONTRACT.names).sort_by("card_id")
-    pieces = range(0, max(ready.num_rows, 1), _AT_ONCE)
-    return pa.concat_tables(_released(ready.slice(at, _AT_ONCE), policy) for at in pieces)
+    ready, is_ready = cards.select(CONTRACT.names), pc.equal(cards["readiness_state"], "ready")
+    if not pc.all(is_ready, skip_nulls=False).as_py():
+        ready = ready.filter(is_ready)
+    if not arrow.rises(ready["card_id"]):
+        ready = ready.sort_by("card_id")
+    pieces = [_plain(_released(piece, policy)) for piece in ready.to_batches()]
+    return pa.Table.from_batches(pieces, _SCHEMA)
 
 
-def _released(ready: pa.Table, policy: Policy) -> pa.Table:
-    is_closed = pa.array([policy.is_ids_only(p) for p in ready["platform"].to_pylist()], pa.bool_())
-    some_closed = [
-        any(policy.is_ids_only(account["platform"]) for account in listed)
-        for listed in ready["accounts"].to_pylist()
-    ]
-    schema = pa.schema([LEAD_CARD.schema.field(name) for name in CONTRACT.names])
-    columns: list[Any] = []
+def _released(ready: pa.RecordBatch, policy: Policy) -> pa.RecordBatch:
+    is_closed = _are_closed(ready["platform"], policy)
+    accounts = ready["accounts"]
+    of_closed = _are_closed(pc.struct_field(pc.list_flatten(accounts), "platform"), policy)
+    is_some_closed = np.zeros(ready.num_rows, bool)
+    is_some_closed[pc.list_parent_indices(accounts).filter(of_closed)] = True
+    columns = []
     for column in CONTRACT.columns:
-        values, kind = ready[column.name], schema.field(column.name).type
+        values = ready[column.name]
         item = column.children[0] if column.kind == "list" else column
         if item.kind == "struct":
-            closed = {child.name: None for child in item.children if child.handling in CLOSED}
-            lists = zip(values.to_pylist(), some_closed, strict=True)
-            values = pa.array([_items(rows, closed, policy, hush) for rows, hush in lists], kind)
+            values = _closed_items(item, values, policy, is_some_closed)
         elif item.handling in CLOSED:
-            values = pc.if_else(is_closed, pa.scalar(None, kind), values)
+            values = _nulled(values, is_closed)
         columns.append(values)
-    return _plain(pa.Table.from_arrays(columns, schema=schema))
+    return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
 
 
-def _plain(cards: pa.Table) -> pa.Table:
+def _are_closed(platforms: pa.Array, policy: Policy) -> pa.Array:
+    closed = [name for name in pc.unique(platforms).to_pylist() if policy.is_ids_only(name)]
+    return pc.is_in(platforms, value_set=pa.array(closed, pa.string()))
+
+
+def _nulled(values: pa.Array, where: pa.Array) -> pa.Array:
+    return pc.if_else(where, pa.scalar(None, values.type), values)
+
+
+def _closed_items(
+    item: Column, lists: pa.ListArray, policy: Policy, is_some_closed: np.ndarray
+) -> pa.ListArray:
+    """Items are closed by the platform that they name, else by that of any account."""
+    items, names = pc.list_flatten(lists), [child.name for child in item.children]
+    if "platform" in names:
+        is_closed = _are_closed(pc.struct_field(items, "platform"), policy)
+    else:
+        is_closed = pa.array(is_some_closed).take(pc.list_parent_indices(lists))
+    closed = [child.name for child in item.children if child.handling in CLOSED]
+    return _with_fields(
+        lists, {name: _nulled(pc.struct_field(items, name), is_closed) for name in closed}
+    )
+
+
+def _with_fields(lists: pa.ListArray, fields: Mapping[str, pa.Array]) -> pa.ListArray:
+    """The lists, with other fields in their items."""
+    items = pc.list_flatten(lists)
+    columns = [fields.get(f.name, pc.struct_field(items, f.name)) for f in items.type]
+    ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(lists), 0))
+    return pa.ListArray.from_arrays(
+        pa.concat_arrays([pa.array([0], pa.int32()), ends]),
+        pa.StructArray.from_arrays(columns, fields=list(items.type), mask=pc.is_null(items)),
+        lists.type,
+        mask=pc.is_null(lists),
+    )
+
+
+def _plain(cards: pa.RecordBatch) -> pa.RecordBatch:
     """Texts that no spreadsheet runs and no terminal obeys; where evidence stands moves along."""
     moved = {}
     for name in TEXTS:
         at = cards.schema.get_field_index(name)
         text = pc.replace_substring_regex(cards[name], UNPRINTED, "")
-        is_formula = pc.fill_null(pc.match_substring_regex(text, FORMULA), False)
-        moved[name] = is_formula.to_pylist()
-        text = pc.if_else(is_formula, pc.binary_join_element_wise("'", text, ""), text)
+        moved[name] = pc.fill_null(pc.match_substring_regex(text, FORMULA), False)
+        text = pc.if_else(moved[name], pc.binary_join_element_wise("'", text, ""), text)
         cards = cards.set_column(at, cards.schema.field(at), text)
-    if not any(moved["bio"]) and not any(moved["display_name"]):
-        return cards
-    at = cards.schema.get_field_index("evidence")
-    evidence = [
-        [_one_further(i) if i["field"] in moved and moved[i["field"]][row] else i for i in items]
-        for row, items in enumerate(cards["evidence"].to_pylist())
+    at, evidence = cards.schema.get_field_index("evidence"), cards["evidence"]
+    items, parents = pc.list_flatten(evidence), pc.list_parent_indices(evidence)
+    stands_in = pc.struct_field(items, "field")
+    moves = [
+        pc.and_(pc.equal(stands_in, name), is_moved.take(parents))
+        for name, is_moved in moved.items()
     ]
-    field = cards.schema.field(at)
-    return cards.set_column(at, field, pa.array(evidence, field.type))
-
-
-def _one_further(item: dict[str, Any]) -> dict[str, Any]:
-    bounds = ("start", "end")
-    return item | {name: item[name] + 1 for name in bounds if item[name] is not None}
-
-
-def _items(
-    items: Sequence[dict[str, Any]], closed: Mapping[str, None], policy: Policy, some_closed: bool
-) -> list[dict[str, Any]]:
-    """The items of one card: by the platform that an item names, else by every account's."""
-    return [
-        {**item, **closed}
-        if (policy.is_ids_only(item["platform"]) if "platform" in item else some_closed)
-        else item
-        for item in items
-    ]
+    by = reduce(pc.or_, moves).cast(pa.int64())
+    bounds = {name: pc.add(pc.struct_field(items, name), by) for name in ("start", "end")}
+    return cards.set_column(at, cards.schema.field(at), _with_fields(evidence, bounds))

@@ -1,7 +1,7 @@
 """Contracts as code: load, generate, check.
 
 In:     contracts/<id>/<version>.odcs.yaml (ODCS v3.1)
-Out:    Arrow schema, JSON Schema, pandera schema, docs; `ContractBroken` for data that breaks one
+Out:    Arrow schema, JSON Schema, docs; `ContractBroken` for data that breaks one
 Never:  a column that stands in no contract, a value of a row in an error text
 """
 

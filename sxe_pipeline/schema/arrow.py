@@ -58,6 +58,12 @@ def _type(column: Column, field_ids: bool) -> pa.DataType:
     return _TYPES[column.kind]
 
 
+def rises(values: pa.ChunkedArray) -> bool:
+    """Whether no value is below the one before it; a null is below none."""
+    joined = values.combine_chunks()
+    return bool(pc.all(pc.less_equal(joined[:-1], joined[1:]), min_count=0).as_py())
+
+
 def columns_of(stored: pa.Schema, declared: Sequence[Column]) -> list[Column]:
     """The columns of stored data: as declared, and without a class where nobody declares them."""
     known = {column.name: column for column in declared}

@@ -2,7 +2,7 @@
 
 Here: one version of a contract, and the questions one may ask it. `arrow`, `jsonschema` and
 `checks` answer them for any columns and know no contract; they are imported when they are asked,
-so that a listing of contracts does not load pyarrow and pandas. Not here: reading YAML (`load`),
+so that a listing of contracts does not load pyarrow and DuckDB. Not here: reading YAML (`load`),
 the page for people (`docs`).
 """
 
@@ -17,7 +17,6 @@ from sxe_pipeline.schema.columns import Column, Rule
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pandera.pandas import DataFrameSchema
 
 
 _PROSE = frozenset({"description", "examples"})
@@ -94,12 +93,6 @@ class Contract:
         }
         text = json.dumps(held, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
-
-    def pandera(self) -> "DataFrameSchema":
-        """The pandera schema of the columns that are neither lists nor structs."""
-        from sxe_pipeline.schema import checks
-
-        return checks.pandera_schema(self.columns, title=f"{self.id} {self.version}")
 
     def check(self, table: "pa.Table") -> "pa.Table":
         """Compare data with the contract before anything is visible.

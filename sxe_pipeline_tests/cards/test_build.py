@@ -274,16 +274,6 @@ def test_full_keeps_the_profile_but_not_another_platforms(make) -> None:
     assert handles == {"x": "handle1", "threads": None}
 
 
-def test_what_leaves_is_the_same_however_many_cards_are_taken_at_once(make, monkeypatch) -> None:
-    built = make(*({"bio": bio, "display_name": "=Ana"} for bio in [BIO, f"={BIO}", BIO]))
-    at_once = release.release(built.cards, FULL)
-
-    monkeypatch.setattr(release, "_AT_ONCE", 1)
-
-    assert release.release(built.cards, FULL).equals(at_once)
-    assert release.release(built.cards.slice(0, 0), FULL).schema == at_once.schema
-
-
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@"])
 def test_no_text_that_leaves_is_a_formula_or_turns_the_line_around(make, sign) -> None:
     person = {"bio": f"{sign}cmd|' Photographer", "handle": f"{sign}ana\u202e\x07"}

@@ -115,10 +115,15 @@ def parquet(rows: pa.Table, file: BinaryIO) -> None:
 
 def jsonl(contract: Contract, rows: pa.Table, file: BinaryIO) -> None:
     """Write the rows as JSON Lines: contract order, nulls too, RFC 3339 times, six decimals."""
+    if not rows.num_rows:
+        return
     moments = [c.name for c in contract.columns if c.kind.startswith("timestamp")]
+    for name in (column.name for column in contract.columns if column.kind == "list"):
+        # Of a slice, Polars takes over the items of every row that the lists were cut from.
+        own, at = pa.concat_arrays(rows[name].chunks), rows.schema.get_field_index(name)
+        rows = rows.set_column(at, rows.schema.field(at), own)
     frame = pl.DataFrame(rows).with_columns(pl.col(moments).dt.strftime(proof.RFC3339))
-    if rows.num_rows:
-        frame.lazy().sink_ndjson(file, maintain_order=True)
+    frame.lazy().sink_ndjson(file, maintain_order=True)
 
 
 def content_id(contract: Contract, batch_key: BatchKey, prev: str | None, content: Content) -> str:

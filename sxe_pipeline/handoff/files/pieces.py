@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxe_pipeline.errors import ContractBroken
-from sxe_pipeline.schema import Contract
+from sxe_pipeline.schema import Contract, arrow
 from sxe_pipeline.store import memory
 
 PIECE_ROWS = 100_000
@@ -56,7 +56,7 @@ def in_order(
         piece_rows: As in `checked`.
     """
     order = None
-    if not _is_sorted(contract, rows):
+    if len(contract.key) > 1 or not arrow.rises(rows[contract.key[0]]):
         # Rows are gathered for each piece from one chunk: of many, each piece would copy them all.
         rows = rows.combine_chunks(memory_pool=memory.pool())
         order = pc.sort_indices(rows, [(name, "ascending") for name in contract.key])
@@ -66,13 +66,6 @@ def in_order(
         else:
             piece = order.slice(start, piece_rows)
             yield pc.take(rows, piece, memory_pool=memory.pool())
-
-
-def _is_sorted(contract: Contract, rows: pa.Table) -> bool:
-    if len(contract.key) > 1 or rows.num_rows < 2:
-        return False
-    key = rows[contract.key[0]].combine_chunks()
-    return bool(pc.all(pc.less(key[:-1], key[1:])).as_py())
 
 
 def _key_at(contract: Contract, rows: pa.Table, number: int) -> tuple[object, ...]:
