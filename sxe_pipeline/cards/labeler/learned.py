@@ -16,7 +16,7 @@ from sxe_pipeline.cards.labeler import words
 from sxe_pipeline.cards.labeler.choices import ENTHUSIAST, KINDS, choices, confidence
 from sxe_pipeline.cards.labeler.evidence import Cases, Evidence, Voice, gather, listen
 from sxe_pipeline.cards.labeler.label import MAX_EVIDENCE, Labels, is_apart, label
-from sxe_pipeline.cards.labeler.weights import UNIT, Read, Texts, Weights, read, scores, texts_of
+from sxe_pipeline.cards.labeler.weights import UNIT, Read, Weights, read, scores, texts_of
 from sxe_pipeline.cards.taxonomy import Kind, Taxonomy
 
 _WORTH_A_LOOK = UNIT * 3 // 10
@@ -49,10 +49,9 @@ class _Batch:
     """What a batch of accounts says, and what each may be."""
 
     voices: Sequence[Voice]
-    texts: Sequence[Texts]
     cases: Sequence[Cases]
     options: dict[Kind, list[list[_Option]]]
-    seen: Read
+    grams: words.Placed
     weights: Weights
     taxonomy: Taxonomy
     silent_words: frozenset[str]
@@ -105,10 +104,9 @@ def label_cards(cards: Sequence[Said], taxonomy: Taxonomy, weights: Weights) -> 
     seen = read(texts, weights)
     batch = _Batch(
         voices,
-        texts,
         cases,
         _options(voices, cases, seen, weights, taxonomy),
-        seen,
+        words.placed(texts, seen),
         weights,
         taxonomy,
         taxonomy.denied_words.union(*taxonomy.stop_words.values()),
@@ -247,8 +245,7 @@ def _evidence(batch: _Batch, kind: Kind, option: _Option, first: int) -> list[Ev
         column,
         (option.account, option.account - first),
         batch.voices[option.account],
-        batch.texts[option.account],
-        batch.seen,
+        batch.grams,
         weights,
         batch.silent_words,
     )
