@@ -114,12 +114,12 @@ class Case:
     @property
     def span(self) -> tuple[int, int, int]:
         """Where its first piece stands."""
-        return min(item.span for item in self.items)
+        return min([item.span for item in self.items])
 
     def summary(self, taxonomy: Taxonomy) -> tuple[int, int, int, int, bool]:
         """Thousandths of confidence, pieces, field and place of the first, any of the platform."""
         segment, start, _ = self.span
-        is_platform = any(item.source in ("platform", "signal") for item in self.items)
+        is_platform = any([item.source in ("platform", "signal") for item in self.items])
         thousandths = round(self.confidence(taxonomy) * 1000)
         return thousandths, len(self.items), segment % SEGMENTS, start, is_platform
 

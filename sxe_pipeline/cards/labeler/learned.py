@@ -36,12 +36,18 @@ class Said(NamedTuple):
 
 
 class _Option(NamedTuple):
-    """A label that an account may carry; in the order in which they are tried."""
+    """A label that is sure enough for an account; in the order in which they are tried."""
 
     doubt: int
     account: int
     label: str
-    is_sure: bool
+
+
+class _Options(NamedTuple):
+    """Account -> the labels of one kind that are sure enough, and if others are worth a look."""
+
+    sure: list[list[_Option]]
+    is_doubted: list[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class _Batch:
 
     voices: Sequence[Voice]
     cases: Sequence[Cases]
-    options: dict[Kind, list[list[_Option]]]
+    options: dict[Kind, _Options]
     grams: words.Placed
     weights: Weights
     taxonomy: Taxonomy
@@ -121,26 +127,39 @@ def _options(
     seen: Read,
     weights: Weights,
     taxonomy: Taxonomy,
-) -> dict[Kind, list[list[_Option]]]:
-    """Kind -> account -> what it may be, also where that is not sure enough."""
-    found: dict[Kind, list[list[_Option]]] = {k: [[] for _ in voices] for k in KINDS}
+) -> dict[Kind, _Options]:
+    """What each account may be, by kind."""
+    found: dict[Kind, _Options] = {}
     table = scores(seen, len(voices), weights)
     every = choices(voices, cases, table, seen.word_count, weights, taxonomy)
-    for kind, of in ((kind, every[kind]) for kind in KINDS):
-        sure = np.minimum(confidence(of.inputs, weights.trees[kind]), _MOST)
-        kept = np.flatnonzero(sure >= _WORTH_A_LOOK)
-        names, limit = weights.columns[kind], weights.limits[kind]
-        rows = zip(*(part[kept].tolist() for part in (of.account, of.label, sure)), strict=True)
-        for account, name, value in rows:
-            found[kind][account].append(_Option(-value, account, names[name], value >= limit))
-    for account, case_of in enumerate(cases):
-        for (kind, name), case in case_of.items():
-            if name not in weights.columns[kind]:
-                confidence_ = case.confidence(taxonomy)
-                is_sure = confidence_ >= taxonomy.thresholds[kind]
-                value = round(confidence_ * _HAND_SET * UNIT)
-                found[kind][account].append(_Option(-value, account, name, is_sure))
+    for kind in KINDS:
+        account, label, inputs = every[kind]
+        sure = np.minimum(confidence(inputs, weights.trees[kind]), _MOST)
+        is_sure = sure >= max(weights.limits[kind], _WORTH_A_LOOK)
+        doubted = account[~is_sure & (sure >= _WORTH_A_LOOK)]
+        is_doubted = np.bincount(doubted, minlength=len(voices)) > 0
+        found[kind] = _Options([[] for _ in voices], is_doubted.tolist())
+        names, options = weights.columns[kind], found[kind].sure
+        rows = zip(*(part[is_sure].tolist() for part in (account, label, sure)), strict=True)
+        for at, name, value in rows:
+            options[at].append(_Option(-value, at, names[name]))
+    _add_unlearnt(cases, weights, taxonomy, found)
     return found
+
+
+def _add_unlearnt(
+    cases: Sequence[Cases], weights: Weights, taxonomy: Taxonomy, found: dict[Kind, _Options]
+) -> None:
+    """Add the labels that the weights lack: they stand on their phrases alone."""
+    learnt = {(kind, name) for kind, names in weights.columns.items() for name in names}
+    for account, case_of in enumerate(cases):
+        for kind, name in case_of.keys() - learnt:
+            confidence_ = case_of[kind, name].confidence(taxonomy)
+            if confidence_ >= taxonomy.thresholds[kind]:
+                value = round(confidence_ * _HAND_SET * UNIT)
+                found[kind].sure[account].append(_Option(-value, account, name))
+            else:
+                found[kind].is_doubted[account] = True
 
 
 class _Chosen(NamedTuple):
@@ -193,10 +212,9 @@ def _label(batch: _Batch, first: int, card: Said) -> Labels:
         tribes=list(topics),
         evidence=evidence,
         has_weak_signal=any(
-            not option.is_sure
-            for kind_ in ("persona", "tribe")
+            batch.options["persona"].is_doubted[account]
+            or batch.options["tribe"].is_doubted[account]
             for account in accounts
-            for option in batch.options[kind_][account]
         ),
         is_own_words=is_own_words,
         says_two_things=bool(
@@ -223,8 +241,9 @@ def _levels(persona: _Chosen | None, taxonomy: Taxonomy) -> tuple[str | None, st
 def _sure(batch: _Batch, kind: Kind, accounts: range) -> Iterator[_Chosen]:
     """The labels that are sure enough and have evidence, the surest first, each once."""
     told = set()
-    for option in sorted(o for account in accounts for o in batch.options[kind][account]):
-        if not option.is_sure or option.label in told:
+    sure = batch.options[kind].sure
+    for option in sorted(option for account in accounts for option in sure[account]):
+        if option.label in told:
             continue
         if evidence := _evidence(batch, kind, option, accounts.start):
             told.add(option.label)
@@ -274,8 +293,8 @@ def _account_type(
             kind = "creator"
         return _Chosen(kind, persona.confidence, persona.evidence)
     unknown = _Chosen("unknown", None, [])
-    options = (o for account in accounts for o in batch.options["account_type"][account])
-    best = min((option for option in options if option.is_sure), default=None)
+    sure = batch.options["account_type"].sure
+    best = min((option for account in accounts for option in sure[account]), default=None)
     if best is None or best.label == unknown.label:
         return unknown
     return next(_sure(batch, "account_type", accounts), unknown)
