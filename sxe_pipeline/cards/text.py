@@ -230,12 +230,13 @@ def language(text: str) -> tuple[str | None, float | None]:
     if not _PLAIN_WORD.search(said) and not _WORD.search(skeleton(text)):
         return None, None
     said = said.replace("\n", " ")[:_MOST_HEARD]
-    labels, scores = _model().predict(said.lower() if _is_loud(said) else said)
-    if not labels:
+    heard = said.lower() if _is_loud(said) else said
+    best = _model().f.predict(f"{heard}\n", 1, 0.0, "strict")
+    if not best:
         return None, None
-    score = round(min(float(scores[0]), 1.0), 3)
-    found = str(labels[0]).removeprefix("__label__")
-    return (found if score >= LANGUAGE_MIN_SCORE else None), score
+    chance, label = best[0]
+    score = round(min(float(chance), 1.0), 3)
+    return (label.removeprefix("__label__") if score >= LANGUAGE_MIN_SCORE else None), score
 
 
 class Languages(dict[str, tuple[str | None, float | None]]):

@@ -280,10 +280,11 @@ def confidence(inputs: Table, trees: Trees) -> Table:
     columns = np.ascontiguousarray(inputs.T, dtype=np.int32)
     total = np.full(len(inputs), trees.start, np.int64)
     limits, taken = trees.limits.astype(np.int32), ~trees.masks
+    reached = trees.leaves.take(_FIRST_LEFT, axis=1, mode="clip")
     for tree, asked in enumerate(trees.inputs):
         is_right = columns[asked] > limits[tree][:, None]
         away = np.bitwise_or.reduce(is_right.view(np.uint8) * taken[tree][:, None], axis=0)
-        total += trees.leaves[tree][_FIRST_LEFT[away]]
+        total += reached[tree][away]
     return probability(total) * UNIT // _WHOLE
 
 

@@ -8,6 +8,7 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -48,6 +49,14 @@ class _Options(NamedTuple):
 
     sure: list[list[_Option]]
     is_doubted: list[bool]
+
+    def of(self, accounts: range) -> list[_Option]:
+        """Those of the accounts of a card, the surest first."""
+        return sorted(chain.from_iterable(self.sure[accounts.start : accounts.stop]))
+
+    def doubts(self, accounts: range) -> bool:
+        """Whether one of the accounts of a card says something that is not sure enough."""
+        return True in self.is_doubted[accounts.start : accounts.stop]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +191,7 @@ def _label(batch: _Batch, first: int, card: Said) -> Labels:
     topics = {
         each.label: each for each in _sure(batch, "tribe", accounts) if each.label not in refused
     }
-    declared = gather((), taxonomy, card.audience)
+    declared = gather((), taxonomy, card.audience) if card.audience else Cases()
     for (_, tribe), case in declared.items():
         if tribe not in refused and tribe not in topics:
             topics[tribe] = _Chosen(tribe, taxonomy.audience_confidence, case.items)
@@ -211,10 +220,8 @@ def _label(batch: _Batch, first: int, card: Said) -> Labels:
         tribe_confidence=primary.confidence if primary else None,
         tribes=list(topics),
         evidence=evidence,
-        has_weak_signal=any(
-            batch.options["persona"].is_doubted[account]
-            or batch.options["tribe"].is_doubted[account]
-            for account in accounts
+        has_weak_signal=(
+            batch.options["persona"].doubts(accounts) or batch.options["tribe"].doubts(accounts)
         ),
         is_own_words=is_own_words,
         says_two_things=bool(
@@ -241,8 +248,7 @@ def _levels(persona: _Chosen | None, taxonomy: Taxonomy) -> tuple[str | None, st
 def _sure(batch: _Batch, kind: Kind, accounts: range) -> Iterator[_Chosen]:
     """The labels that are sure enough and have evidence, the surest first, each once."""
     told = set()
-    sure = batch.options[kind].sure
-    for option in sorted(option for account in accounts for option in sure[account]):
+    for option in batch.options[kind].of(accounts):
         if option.label in told:
             continue
         if evidence := _evidence(batch, kind, option, accounts.start):
@@ -293,8 +299,7 @@ def _account_type(
             kind = "creator"
         return _Chosen(kind, persona.confidence, persona.evidence)
     unknown = _Chosen("unknown", None, [])
-    sure = batch.options["account_type"].sure
-    best = min((option for account in accounts for option in sure[account]), default=None)
-    if best is None or best.label == unknown.label:
+    best = batch.options["account_type"].of(accounts)[:1]
+    if not best or best[0].label == unknown.label:
         return unknown
     return next(_sure(batch, "account_type", accounts), unknown)

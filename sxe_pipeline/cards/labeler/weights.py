@@ -53,8 +53,10 @@ class Trees:
 
 
 class Shelves(NamedTuple):
-    """The vocabulary by the first bits of its hashes: where each shelf begins, and how many stand
-    on the fullest one. Behind the hashes are as many noughts.
+    """The vocabulary by the first bits of its hashes.
+
+    `begin`: where each shelf begins. `fullest`: how many hashes stand on the fullest one; as many
+    noughts stand behind the hashes.
     """
 
     hashes: NDArray[np.uint64]

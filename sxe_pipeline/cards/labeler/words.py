@@ -131,7 +131,7 @@ def _carried(
     seen = grams.seen
     own = slice(*seen.bounds[account : account + 2])
     start, end = grams.start[own], grams.end[own]
-    each = weights.matrix[seen.row[own], column] * seen.value[own] / (end - start)
+    each = weights.matrix[:, column][seen.row[own]] * seen.value[own] / (end - start)
     change = np.bincount(start, each, length + 1) - np.bincount(end, each, length + 1)
     carried: list[float] = change.cumsum().cumsum().tolist()
     return carried
