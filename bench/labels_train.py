@@ -79,7 +79,7 @@ class Data:
 
     def told(self, voice: Voice) -> Voice:
         bio = voice.bio
-        return voice._replace(language=lambda: text.language(text.skeleton(bio), bio)[0])
+        return voice._replace(language=lambda: text.language(bio)[0])
 
     def columns_of(self) -> dict[str, tuple[str, ...]]:
         """Task -> its labels: those that readers gave often enough; others stand on phrases."""

@@ -67,7 +67,7 @@ def tried(
     """
     bio = text.clean(given) or ""
     bare = text.skeleton(bio)
-    language = language or text.language(bare, bio)[0]
+    language = language or text.language(bio)[0]
     voice = Voice(bio=bio, language=language)
     [found] = label_all([Said([voice])], taxonomy, weights)
     labels = label_columns(found)

@@ -42,7 +42,7 @@ def test_own_words_tagged_share_of_eligible_does_not_fall(
     eligible = tagged = 0
     for bio in map(text.clean, bios(data)):
         bare = text.skeleton(bio or "")
-        language = text.language(bare, bio or "")[0]
+        language = text.language(bio or "")[0]
         words = shipped.stop_words.get(language or "en", frozenset())
         if text.informative_tokens(bare, words) < 3:
             continue

@@ -17,7 +17,7 @@ from sxe_pipeline.cards.labeler.evidence import TEXT_FIELDS, Voice
 from sxe_pipeline.cards.labeler.grams import grams
 from sxe_pipeline.cards.labeler.label import label
 from sxe_pipeline.cards.labeler.learned import Said, label_all, label_cards
-from sxe_pipeline.cards.labeler.words import evidence
+from sxe_pipeline.cards.labeler.words import evidence, placed
 from sxe_pipeline_tests.cards import golden
 from sxe_pipeline_tests.cards.conftest import FULL, NEWEST, tables
 from sxe_pipeline_tests.cards.test_label import TEXTS
@@ -307,9 +307,9 @@ def test_stop_words_and_denied_words_are_no_evidence(shipped, trained) -> None:
 
     def told(bio):
         voice = Voice(bio=bio)
-        texts = weights.texts_of(voice)
-        seen = weights.read([texts], ours)
-        items = evidence("label", 0, (0, 0), voice, texts, seen, ours, silent)
+        texts = [weights.texts_of(voice)]
+        seen = weights.read(texts, ours)
+        items = evidence("label", 0, (0, 0), voice, placed(texts, seen), ours, silent)
         return [item.text for item in items]
 
     assert told(spoken) == ["cats"]

@@ -35,20 +35,24 @@ _SEGMENT = 200
 _WHOLE = 1_000_000
 
 
+Table = NDArray[np.int32]
+"""Account x label: probabilities, confidences and places, which four bytes hold."""
+
+
 class Choices(NamedTuple):
     """Candidates of one kind: account, label (a number among the labels of the kind), inputs."""
 
     account: Numbers
     label: Numbers
-    inputs: Numbers
+    inputs: Table
 
 
-def probability(scores: Numbers) -> Numbers:
+def probability(scores: Numbers) -> Table:
     """Millionths of a probability for thousandths of log-odds."""
     return _PROBABILITY[np.clip(scores // 10, -1000, 1000) + 1000]
 
 
-_PROBABILITY = np.rint(_WHOLE / (1 + np.exp(-np.arange(-1000, 1001) / 100))).astype(np.int64)
+_PROBABILITY = np.rint(_WHOLE / (1 + np.exp(-np.arange(-1000, 1001) / 100))).astype(np.int32)
 
 
 def choices(
@@ -86,7 +90,7 @@ def choices(
     return found
 
 
-def _take_away(chances: Numbers, cases: Sequence[Cases], kind: str, names: Sequence[str]) -> None:
+def _take_away(chances: Table, cases: Sequence[Cases], kind: str, names: Sequence[str]) -> None:
     """No candidate is what an account speaks of as past, wished for, or somebody else's."""
     for account, found in enumerate(cases):
         for of, name in found.taken:
@@ -112,10 +116,10 @@ def _traits(kind: str, name: str, taxonomy: Taxonomy) -> tuple[bool, bool, bool]
 class _Rules(NamedTuple):
     """What the rules say, account x label: confidence, pieces, position, if of the platform."""
 
-    confidence: Numbers
-    pieces: Numbers
-    position: Numbers
-    is_platform: Numbers
+    confidence: Table
+    pieces: Table
+    position: Table
+    is_platform: Table
 
 
 def _rules(cases: Sequence[Cases], weights: Weights, taxonomy: Taxonomy) -> dict[str, _Rules]:
@@ -130,7 +134,7 @@ def _rules(cases: Sequence[Cases], weights: Weights, taxonomy: Taxonomy) -> dict
 
 
 def _table(cells: Sequence[tuple[int, ...]], shape: tuple[int, int]) -> _Rules:
-    table = np.zeros((4, *shape), np.int64)
+    table = np.zeros((4, *shape), np.int32)
     table[2] = -1
     if cells:
         account, label, *values = np.array(cells, np.int64).T
@@ -142,12 +146,12 @@ def _table(cells: Sequence[tuple[int, ...]], shape: tuple[int, int]) -> _Rules:
 
 def _around(
     voices: Sequence[Voice],
-    likely: Mapping[str, Numbers],
+    likely: Mapping[str, Table],
     rules: Mapping[str, _Rules],
     word_counts: Numbers,
     weights: Weights,
     taxonomy: Taxonomy,
-) -> Numbers:
+) -> Table:
     """The last inputs: what holds for an account, whatever the candidate."""
     types = weights.columns["account_type"]
     occupations = weights.columns["occupation"]
@@ -171,7 +175,7 @@ def _around(
         *(likely["occupation"][:, occupations.index(o)] for o in ("A", "B")),
         *(cues[:, types.index(t)] for t in ("organisation", "person")),
         np.minimum(word_counts, 60),
-        *np.array(facts, np.int64).reshape(-1, 4).T,
+        *np.array(facts, np.int32).reshape(-1, 4).T,
     ]
     return np.stack(columns, axis=1)
 
@@ -182,16 +186,16 @@ _TYPES = ("organisation", "fan_or_parody", "unknown")
 def _fellows(
     kind: str,
     names: Sequence[str],
-    likely: Mapping[str, Numbers],
+    likely: Mapping[str, Table],
     rules: Mapping[str, _Rules],
     weights: Weights,
     taxonomy: Taxonomy,
-) -> tuple[Numbers, Numbers]:
+) -> tuple[Table, Table]:
     """How likely the labels of the other kind are that go with each label."""
     other = "tribe" if kind == "persona" else "persona"
     number = {name: n for n, name in enumerate(weights.columns[other])}
     shape = (len(likely[kind]), len(names))
-    model, rule = np.full(shape, -1, np.int64), np.full(shape, -1, np.int64)
+    model, rule = np.full(shape, -1, np.int32), np.full(shape, -1, np.int32)
     for at, name in enumerate(names):
         beside = [number[f] for f in _beside(kind, name, taxonomy) if f in number]
         if beside:
@@ -216,24 +220,23 @@ def _beside(kind: str, name: str, taxonomy: Taxonomy) -> list[str]:
 
 
 def _candidates(
-    chances: Numbers,
+    chances: Table,
     rules: _Rules,
-    fellows: tuple[Numbers, Numbers],
+    fellows: tuple[Table, Table],
     traits: NDArray[np.bool_],
-    around: Numbers,
+    around: Table,
 ) -> Choices:
     count = chances.shape[1]
     ruled = np.where(chances >= 0, rules.confidence[:, :count], 0)
     top = min(_TOP, count)
     # Unlike chances for unlike labels: which of two equals is taken must not depend on the machine.
-    unlike = chances * count - np.arange(count)
-    order = np.argpartition(-unlike, top - 1, axis=1)[:, :top]
-    is_candidate = ruled > 0
-    np.put_along_axis(is_candidate, order, True, axis=1)
-    account, label = np.nonzero(is_candidate & (chances >= 0))
-    chance, rule = chances[account, label], ruled[account, label]
-    own, said = unlike[account], ruled[account]
-    rank = (own > unlike[account, label][:, None]).sum(axis=1)
+    unlike = chances * count - np.arange(count, dtype=chances.dtype)
+    least = -np.partition(-unlike, top - 1, axis=1)[:, top - 1 : top]
+    cells = np.flatnonzero(((ruled > 0) | (unlike >= least)) & (chances >= 0))
+    account, label = np.divmod(cells, count)
+    chance, rule = chances.ravel()[cells], ruled.ravel()[cells]
+    said = ruled[account]
+    rank = (unlike[account] > unlike.ravel()[cells][:, None]).sum(axis=1)
     best, best_rule = _two_best(chances), _two_best(ruled)
     first, second = best[account].T
     other = np.where(chance == first, second, first)
@@ -251,24 +254,24 @@ def _candidates(
         other_rule,
         (said > 0).sum(axis=1),
         chance,
-        chance * _WHOLE // total,
+        chance.astype(np.int64) * _WHOLE // total,
         rank,
         chance - other,
         fellows[0][account, label],
         fellows[1][account, label],
-        *traits[label].T.astype(np.int64),
+        *traits[label].T,
         *around[account].T,
     ]
-    return Choices(account, label, np.stack(inputs, axis=1))
+    return Choices(account, label, np.stack(inputs, dtype=np.int32, casting="unsafe").T)
 
 
-def _two_best(table: Numbers) -> Numbers:
+def _two_best(table: Table) -> Table:
     if table.shape[1] < 2:
         return np.pad(table, ((0, 0), (0, 1)))
     return -np.partition(-table, 1, axis=1)[:, :2]
 
 
-def confidence(inputs: Numbers, trees: Trees) -> Numbers:
+def confidence(inputs: Table, trees: Trees) -> Table:
     """Thousandths of how sure each candidate is right.
 
     Every split is asked once for all candidates and takes the leaves behind it away; the first leaf
@@ -277,10 +280,11 @@ def confidence(inputs: Numbers, trees: Trees) -> Numbers:
     columns = np.ascontiguousarray(inputs.T, dtype=np.int32)
     total = np.full(len(inputs), trees.start, np.int64)
     limits, taken = trees.limits.astype(np.int32), ~trees.masks
+    reached = trees.leaves.take(_FIRST_LEFT, axis=1, mode="clip")
     for tree, asked in enumerate(trees.inputs):
         is_right = columns[asked] > limits[tree][:, None]
         away = np.bitwise_or.reduce(is_right.view(np.uint8) * taken[tree][:, None], axis=0)
-        total += trees.leaves[tree][_FIRST_LEFT[away]]
+        total += reached[tree][away]
     return probability(total) * UNIT // _WHOLE
 
 

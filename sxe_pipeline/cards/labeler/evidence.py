@@ -24,6 +24,7 @@ _MOST_POST_WORDS = 30
 """So many of the hashtags, and of the terms, that an account uses most."""
 _BUSINESS_FLAG_WEIGHT = 0.4
 _PARODY_FLAG_WEIGHT = 0.95
+_OF_THE_PLATFORM = ("platform", "signal")
 
 
 class Voice(NamedTuple):
@@ -81,17 +82,14 @@ class Case:
 
     __slots__ = ("_seen", "items")
 
-    def __init__(self) -> None:
-        self.items: list[Evidence] = []
-        self._seen: set[str] = set()
+    def __init__(self, first: Evidence) -> None:
+        self.items = [first]
+        self._seen: set[str] | None = None
 
     def add(self, item: Evidence) -> None:
         """The same words count once, however often they stand there."""
-        if not self.items:
-            self.items.append(item)
-            return
-        if not self._seen:
-            self._seen.add(phrase_skeleton(self.items[0].text))
+        if self._seen is None:
+            self._seen = {phrase_skeleton(self.items[0].text)}
         key = phrase_skeleton(item.text)
         if key not in self._seen:
             self._seen.add(key)
@@ -114,18 +112,22 @@ class Case:
     @property
     def span(self) -> tuple[int, int, int]:
         """Where its first piece stands."""
-        return min(item.span for item in self.items)
+        items = self.items
+        return items[0].span if len(items) == 1 else min(item.span for item in items)
 
     def summary(self, taxonomy: Taxonomy) -> tuple[int, int, int, int, bool]:
         """Thousandths of confidence, pieces, field and place of the first, any of the platform."""
         segment, start, _ = self.span
-        is_platform = any(item.source in ("platform", "signal") for item in self.items)
+        is_platform = any(True for item in self.items if item.source in _OF_THE_PLATFORM)
         thousandths = round(self.confidence(taxonomy) * 1000)
         return thousandths, len(self.items), segment % SEGMENTS, start, is_platform
 
     def top(self, count: int) -> list[Evidence]:
         """The strongest pieces, earlier words first among equals."""
-        return sorted(self.items, key=lambda item: (-item.weight, item.span))[:count]
+        items = self.items
+        if len(items) == 1:
+            return items[:count]
+        return sorted(items, key=lambda item: (-item.weight, item.span))[:count]
 
 
 class Cases(dict[tuple[Kind, str], Case]):
@@ -185,8 +187,8 @@ def listen(
             if not hit.is_meant:
                 cases.taken.add((hit.mark.kind, hit.mark.label))
                 continue
-            words = voice.bio[hit.start : hit.end]
-            _add(cases, hit.mark, "text", "bio", words, (base + _BIO, hit.start, hit.end))
+            mark, start, end, _ = hit
+            _add(cases, mark, "text", "bio", voice.bio[start:end], (base + _BIO, start, end))
         for tag in hashtags(voice.bio):
             _listen_to_tag(tag, voice.bio, base + _BIO, cases, taxonomy)
     if voice.display_name:
@@ -196,7 +198,8 @@ def listen(
         for mark in taxonomy.domains.get(host, ()):
             _add(cases, mark, "text", "link_domains", host, (base + _LINKS, 0, 1))
     _hear_flags(voice, base + _PLATFORM, cases)
-    _listen_to_posts(voice, base + _LINKS, cases, taxonomy)
+    if voice.post_hashtags or voice.post_terms:
+        _listen_to_posts(voice, base + _LINKS, cases, taxonomy)
 
 
 def _add(
@@ -208,10 +211,13 @@ def _add(
     span: tuple[int, int, int],
     by: float = 1.0,
 ) -> None:
-    case = cases.get((mark.kind, mark.label))
+    kind, label, weight = mark
+    item = Evidence(label, source, field, text, round(weight * by, 3), span)
+    case = cases.get((kind, label))
     if case is None:
-        case = cases[mark.kind, mark.label] = Case()
-    case.add(Evidence(mark.label, source, field, text, round(mark.weight * by, 3), span))
+        cases[kind, label] = Case(item)
+    else:
+        case.add(item)
 
 
 def _listen_to_name(name: str, bare: str, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:

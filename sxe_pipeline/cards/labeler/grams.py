@@ -57,7 +57,14 @@ def grams(texts: Sequence[str], salt: int) -> Grams:
     prefix = _prefix(np.where(is_word | (kinds >= _UNSPACED), codes, _BLANK))
     edges = np.flatnonzero(np.diff(is_word.astype(np.int8)))
     starts, ends = edges[::2] + 1, edges[1::2] + 1
-    words = _hash(prefix, starts, ends)
+    back = np.multiply.accumulate(np.full(len(codes) + 1, _INVERSE, np.uint64))
+
+    def hashes(start: Numbers, end: Numbers) -> Hashes:
+        """A polynomial of the characters, wherever they stand."""
+        hashed: Hashes = (prefix[end] - prefix[start]) * back[start]
+        return hashed
+
+    words = hashes(starts, ends)
     is_near = (starts[1:] - ends[:-1] <= _GAP) & (owners[starts[1:]] == owners[ends[:-1] - 1])
     near = np.flatnonzero(is_near)
     inner = np.flatnonzero(is_word[1:-2] & is_word[2:-1])
@@ -66,9 +73,9 @@ def grams(texts: Sequence[str], salt: int) -> Grams:
     parts = (
         (starts, ends, words),
         (starts[near], ends[near + 1], words[near] * np.uint64(_PAIR) + words[near + 1]),
-        (inner, inner + GRAM_LENGTH, _hash(prefix, inner, inner + GRAM_LENGTH)),
-        (unspaced, unspaced + 2, _hash(prefix, unspaced, unspaced + 2)),
-        (emoji, emoji + 1, _hash(prefix, emoji, emoji + 1)),
+        (inner, inner + GRAM_LENGTH, hashes(inner, inner + GRAM_LENGTH)),
+        (unspaced, unspaced + 2, hashes(unspaced, unspaced + 2)),
+        (emoji, emoji + 1, hashes(emoji, emoji + 1)),
     )
     kind = np.repeat(np.arange(1, len(parts) + 1), [len(part[0]) for part in parts])
     start, end, hashed = (np.concatenate([part[i] for part in parts]) for i in range(3))
@@ -81,15 +88,6 @@ def grams(texts: Sequence[str], salt: int) -> Grams:
 def _prefix(codes: NDArray[np.uint32]) -> Hashes:
     powers = np.multiply.accumulate(np.full(len(codes) + 1, _BASE, np.uint64))
     return np.concatenate((np.zeros(1, np.uint64), np.cumsum(codes * powers[:-1], dtype=np.uint64)))
-
-
-def _hash(prefix: Hashes, start: Numbers, end: Numbers) -> Hashes:
-    """A polynomial of the characters, wherever they stand."""
-    if not len(start):
-        return np.zeros(0, np.uint64)
-    back = np.multiply.accumulate(np.full(int(start.max()) + 1, _INVERSE, np.uint64))
-    hashed: Hashes = (prefix[end] - prefix[start]) * back[start]
-    return hashed
 
 
 def _mix(hashed: Hashes) -> Hashes:

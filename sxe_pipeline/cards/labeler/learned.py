@@ -8,6 +8,7 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from sxe_pipeline.cards.labeler import words
 from sxe_pipeline.cards.labeler.choices import ENTHUSIAST, KINDS, choices, confidence
 from sxe_pipeline.cards.labeler.evidence import Cases, Evidence, Voice, gather, listen
 from sxe_pipeline.cards.labeler.label import MAX_EVIDENCE, Labels, is_apart, label
-from sxe_pipeline.cards.labeler.weights import UNIT, Read, Texts, Weights, read, scores, texts_of
+from sxe_pipeline.cards.labeler.weights import UNIT, Read, Weights, read, scores, texts_of
 from sxe_pipeline.cards.taxonomy import Kind, Taxonomy
 
 _WORTH_A_LOOK = UNIT * 3 // 10
@@ -36,12 +37,26 @@ class Said(NamedTuple):
 
 
 class _Option(NamedTuple):
-    """A label that an account may carry; in the order in which they are tried."""
+    """A label that is sure enough for an account; in the order in which they are tried."""
 
     doubt: int
     account: int
     label: str
-    is_sure: bool
+
+
+class _Options(NamedTuple):
+    """Account -> the labels of one kind that are sure enough, and if others are worth a look."""
+
+    sure: list[list[_Option]]
+    is_doubted: list[bool]
+
+    def of(self, accounts: range) -> list[_Option]:
+        """Those of the accounts of a card, the surest first."""
+        return sorted(chain.from_iterable(self.sure[accounts.start : accounts.stop]))
+
+    def doubts(self, accounts: range) -> bool:
+        """Whether one of the accounts of a card says something that is not sure enough."""
+        return True in self.is_doubted[accounts.start : accounts.stop]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +64,9 @@ class _Batch:
     """What a batch of accounts says, and what each may be."""
 
     voices: Sequence[Voice]
-    texts: Sequence[Texts]
     cases: Sequence[Cases]
-    options: dict[Kind, list[list[_Option]]]
-    seen: Read
+    options: dict[Kind, _Options]
+    grams: words.Placed
     weights: Weights
     taxonomy: Taxonomy
     silent_words: frozenset[str]
@@ -105,10 +119,9 @@ def label_cards(cards: Sequence[Said], taxonomy: Taxonomy, weights: Weights) -> 
     seen = read(texts, weights)
     batch = _Batch(
         voices,
-        texts,
         cases,
         _options(voices, cases, seen, weights, taxonomy),
-        seen,
+        words.placed(texts, seen),
         weights,
         taxonomy,
         taxonomy.denied_words.union(*taxonomy.stop_words.values()),
@@ -123,26 +136,39 @@ def _options(
     seen: Read,
     weights: Weights,
     taxonomy: Taxonomy,
-) -> dict[Kind, list[list[_Option]]]:
-    """Kind -> account -> what it may be, also where that is not sure enough."""
-    found: dict[Kind, list[list[_Option]]] = {k: [[] for _ in voices] for k in KINDS}
+) -> dict[Kind, _Options]:
+    """What each account may be, by kind."""
+    found: dict[Kind, _Options] = {}
     table = scores(seen, len(voices), weights)
     every = choices(voices, cases, table, seen.word_count, weights, taxonomy)
-    for kind, of in ((kind, every[kind]) for kind in KINDS):
-        sure = np.minimum(confidence(of.inputs, weights.trees[kind]), _MOST)
-        kept = np.flatnonzero(sure >= _WORTH_A_LOOK)
-        names, limit = weights.columns[kind], weights.limits[kind]
-        rows = zip(*(part[kept].tolist() for part in (of.account, of.label, sure)), strict=True)
-        for account, name, value in rows:
-            found[kind][account].append(_Option(-value, account, names[name], value >= limit))
-    for account, case_of in enumerate(cases):
-        for (kind, name), case in case_of.items():
-            if name not in weights.columns[kind]:
-                confidence_ = case.confidence(taxonomy)
-                is_sure = confidence_ >= taxonomy.thresholds[kind]
-                value = round(confidence_ * _HAND_SET * UNIT)
-                found[kind][account].append(_Option(-value, account, name, is_sure))
+    for kind in KINDS:
+        account, label, inputs = every[kind]
+        sure = np.minimum(confidence(inputs, weights.trees[kind]), _MOST)
+        is_sure = sure >= max(weights.limits[kind], _WORTH_A_LOOK)
+        doubted = account[~is_sure & (sure >= _WORTH_A_LOOK)]
+        is_doubted = np.bincount(doubted, minlength=len(voices)) > 0
+        found[kind] = _Options([[] for _ in voices], is_doubted.tolist())
+        names, options = weights.columns[kind], found[kind].sure
+        rows = zip(*(part[is_sure].tolist() for part in (account, label, sure)), strict=True)
+        for at, name, value in rows:
+            options[at].append(_Option(-value, at, names[name]))
+    _add_unlearnt(cases, weights, taxonomy, found)
     return found
+
+
+def _add_unlearnt(
+    cases: Sequence[Cases], weights: Weights, taxonomy: Taxonomy, found: dict[Kind, _Options]
+) -> None:
+    """Add the labels that the weights lack: they stand on their phrases alone."""
+    learnt = {(kind, name) for kind, names in weights.columns.items() for name in names}
+    for account, case_of in enumerate(cases):
+        for kind, name in case_of.keys() - learnt:
+            confidence_ = case_of[kind, name].confidence(taxonomy)
+            if confidence_ >= taxonomy.thresholds[kind]:
+                value = round(confidence_ * _HAND_SET * UNIT)
+                found[kind].sure[account].append(_Option(-value, account, name))
+            else:
+                found[kind].is_doubted[account] = True
 
 
 class _Chosen(NamedTuple):
@@ -165,7 +191,7 @@ def _label(batch: _Batch, first: int, card: Said) -> Labels:
     topics = {
         each.label: each for each in _sure(batch, "tribe", accounts) if each.label not in refused
     }
-    declared = gather((), taxonomy, card.audience)
+    declared = gather((), taxonomy, card.audience) if card.audience else Cases()
     for (_, tribe), case in declared.items():
         if tribe not in refused and tribe not in topics:
             topics[tribe] = _Chosen(tribe, taxonomy.audience_confidence, case.items)
@@ -194,11 +220,8 @@ def _label(batch: _Batch, first: int, card: Said) -> Labels:
         tribe_confidence=primary.confidence if primary else None,
         tribes=list(topics),
         evidence=evidence,
-        has_weak_signal=any(
-            not option.is_sure
-            for kind_ in ("persona", "tribe")
-            for account in accounts
-            for option in batch.options[kind_][account]
+        has_weak_signal=(
+            batch.options["persona"].doubts(accounts) or batch.options["tribe"].doubts(accounts)
         ),
         is_own_words=is_own_words,
         says_two_things=bool(
@@ -225,8 +248,8 @@ def _levels(persona: _Chosen | None, taxonomy: Taxonomy) -> tuple[str | None, st
 def _sure(batch: _Batch, kind: Kind, accounts: range) -> Iterator[_Chosen]:
     """The labels that are sure enough and have evidence, the surest first, each once."""
     told = set()
-    for option in sorted(o for account in accounts for o in batch.options[kind][account]):
-        if not option.is_sure or option.label in told:
+    for option in batch.options[kind].of(accounts):
+        if option.label in told:
             continue
         if evidence := _evidence(batch, kind, option, accounts.start):
             told.add(option.label)
@@ -247,8 +270,7 @@ def _evidence(batch: _Batch, kind: Kind, option: _Option, first: int) -> list[Ev
         column,
         (option.account, option.account - first),
         batch.voices[option.account],
-        batch.texts[option.account],
-        batch.seen,
+        batch.grams,
         weights,
         batch.silent_words,
     )
@@ -277,8 +299,7 @@ def _account_type(
             kind = "creator"
         return _Chosen(kind, persona.confidence, persona.evidence)
     unknown = _Chosen("unknown", None, [])
-    options = (o for account in accounts for o in batch.options["account_type"][account])
-    best = min((option for option in options if option.is_sure), default=None)
-    if best is None or best.label == unknown.label:
+    best = batch.options["account_type"].of(accounts)[:1]
+    if not best or best[0].label == unknown.label:
         return unknown
     return next(_sure(batch, "account_type", accounts), unknown)

@@ -55,17 +55,19 @@ def hits(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
         The longest phrase of each kind at each position, and whether it is meant.
     """
     spans = _spans(bare, taxonomy)
-    if language and any(taxonomy.patterns[index].is_foreign for _, _, index in spans):
-        told = language() if callable(language) else language
-        if told == "en":
-            spans = [span for span in spans if not taxonomy.patterns[span[2]].is_foreign]
     if not spans:
         return []
+    patterns = taxonomy.patterns
+    if language:
+        english = [span for span in spans if not patterns[span[2]].is_foreign]
+        if len(english) < len(spans):
+            told = language() if callable(language) else language
+            spans = english if told == "en" else spans
     nearby: list[_Near] = []
     found: list[Hit] = []
     taken: dict[Kind, int] = {"persona": 0, "tribe": 0, "account_type": 0}
     for start, end, index in spans:
-        pattern = taxonomy.patterns[index]
+        pattern = patterns[index]
         for context in pattern.contexts:
             if context.side == "cover":
                 taken = {kind: max(until, end) for kind, until in taken.items()}
@@ -79,12 +81,9 @@ def hits(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
         return found
     starts = [each.start for each in nearby]
     return [
-        Hit(
-            hit.mark,
-            hit.start,
-            hit.end,
-            not _is_taken_away(hit, _around(hit, nearby, starts), bare),
-        )
+        hit._replace(is_meant=False)
+        if _is_taken_away(hit, _around(hit, nearby, starts), bare)
+        else hit
         for hit in found
     ]
 
@@ -97,16 +96,15 @@ def _around(hit: Hit, nearby: Sequence[_Near], starts: Sequence[int]) -> Sequenc
 
 def _spans(bare: str, taxonomy: Taxonomy) -> list[tuple[int, int, int]]:
     """Matches on word boundaries, leftmost and longest first."""
-    length = len(bare)
-    spans = []
-    for index, start, end in taxonomy.automaton.find_matches_as_indexes(bare, overlapping=True):
-        pattern = taxonomy.patterns[index]
-        is_bounded = (start == 0 or not bare[start - 1].isalnum()) and (
-            end == length or not bare[end].isalnum()
-        )
-        if is_bounded or pattern.is_emoji:
-            spans.append((start, end, index))
-    spans.sort(key=lambda span: (span[0], -span[1]))
+    wide = f" {bare} "
+    patterns = taxonomy.patterns
+    spans = [
+        (start, end, index)
+        for index, start, end in taxonomy.automaton.find_matches_as_indexes(bare, overlapping=True)
+        if not (wide[end + 1].isalnum() or wide[start].isalnum()) or patterns[index].is_emoji
+    ]
+    if len(spans) > 1:
+        spans.sort(key=lambda span: (span[0], -span[1]))
     return spans
 
 

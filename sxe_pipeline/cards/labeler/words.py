@@ -5,7 +5,9 @@ is said where the words are too few (`learned`).
 """
 
 import re
-from collections.abc import Set
+from bisect import bisect_right
+from collections.abc import Sequence, Set
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,9 +22,32 @@ _LEAST = 0.15
 _MOST = 0.98
 _WORD = re.compile(r"[^\W_]+")
 _QUOTED = ("bio", "display_name", "category", "link_domains")
-_BESIDE = 4
+_BESIDE = "    "
 """Room for grams that reach over both ends of a field."""
 _SIGNAL = FIELDS.index("signal")
+
+
+class Placed(NamedTuple):
+    """The grams of a batch of accounts where the fields of each stand one behind the other.
+
+    `texts`: the fields of each account. `origin`: account x field, where the field begins; the last
+    one is the end. `start` and `end`: where each gram of `seen` stands.
+    """
+
+    texts: Sequence[Texts]
+    seen: Read
+    origin: Numbers
+    start: Numbers
+    end: Numbers
+
+
+def placed(texts: Sequence[Texts], seen: Read) -> Placed:
+    """Place the grams of the accounts, read from these texts."""
+    lengths = np.array([[0, *map(len, fields)] for fields in texts])
+    lengths[:, 1:] += len(_BESIDE)
+    origin = np.cumsum(lengths, axis=1)
+    at = origin[seen.account, seen.field] + 1
+    return Placed(texts, seen, origin, at + seen.start, at + seen.end)
 
 
 def evidence(
@@ -30,8 +55,7 @@ def evidence(
     column: int,
     account: tuple[int, int],
     voice: Voice,
-    texts: Texts,
-    seen: Read,
+    grams: Placed,
     weights: Weights,
     silent_words: Set[str],
 ) -> list[Evidence]:
@@ -40,27 +64,30 @@ def evidence(
     Args:
         label: The label, for the evidence.
         column: Its column of the matrix.
-        account: The number of the account in `seen`, and the one among those of its card.
+        account: The number of the account in the batch, and the one among those of its card.
         voice: What it says.
-        texts: The same, in the fields of the grams.
-        seen: The grams of the batch.
+        grams: Those of the batch.
         weights: The trained weights.
         silent_words: Words that are no evidence: stop words of any language, denied traits.
 
     Returns:
         Nothing where no word of content carries its share.
     """
-    origins = np.cumsum([0, *(len(text) + _BESIDE for text in texts)])
-    carried = _carried(account[0], column, origins, seen, weights)
-    parts = [
-        (carried[at + m.end()] - carried[at + m.start()], field, m.start(), m.end(), m.group())
-        for field, (text, at) in enumerate(zip(texts, (origins + 1).tolist(), strict=False))
-        for m in _WORD.finditer(text)
-    ]
+    texts = grams.texts[account[0]]
+    whole = _BESIDE.join(texts)
+    origins = grams.origin[account[0]].tolist()
+    carried = _carried(account[0], column, origins[-1], grams, weights)
+    spans = [word.span() for word in _WORD.finditer(whole)]
+    parts = [(carried[end] - carried[start], start, end) for start, end in spans]
     total = sum(part[0] for part in parts if part[0] > 0)
     if total <= 0:
         return []
-    shares = sorted((-part[0] / total, *part[1:]) for part in parts if part[0] >= _LEAST * total)
+    shares = [
+        _Share(-part / total, *_in_field(start, end, origins), whole[start:end])
+        for part, start, end in parts
+        if part >= _LEAST * total
+    ]
+    shares.sort()
     found: list[Evidence] = []
     told = 0.0
     for share, field, start, end, word in shares:
@@ -78,21 +105,35 @@ def evidence(
     return found
 
 
+class _Share(NamedTuple):
+    """The negative share of a label that a word carries, the field and place of the word."""
+
+    share: float
+    field: int
+    start: int
+    end: int
+    word: str
+
+
+def _in_field(start: int, end: int, origins: Sequence[int]) -> tuple[int, int, int]:
+    field = bisect_right(origins, start) - 1
+    return field, start - origins[field], end - origins[field]
+
+
 def _weight(share: float) -> float:
     return round(min(-share, _MOST), 3)
 
 
 def _carried(
-    account: int, column: int, origins: Numbers, seen: Read, weights: Weights
+    account: int, column: int, length: int, grams: Placed, weights: Weights
 ) -> list[float]:
-    """What all characters before each one add to the label, the fields one behind the other."""
+    """What all characters before each one add to the label."""
+    seen = grams.seen
     own = slice(*seen.bounds[account : account + 2])
-    at = origins[seen.field[own]] + 1
-    start, end = at + seen.start[own], at + seen.end[own]
-    each = weights.matrix[seen.row[own], column] * seen.value[own] / (end - start)
-    length = int(origins[-1]) + 1
-    change = np.bincount(start, each, length) - np.bincount(end, each, length)
-    carried: list[float] = np.concatenate(([0.0], np.cumsum(np.cumsum(change)))).tolist()
+    start, end = grams.start[own], grams.end[own]
+    each = weights.matrix[:, column][seen.row[own]] * seen.value[own] / (end - start)
+    change = np.bincount(start, each, length + 1) - np.bincount(end, each, length + 1)
+    carried: list[float] = change.cumsum().cumsum().tolist()
     return carried
 
 
@@ -111,7 +152,7 @@ def _signals(
     number: int,
     voice: Voice,
     text: str,
-    shares: list[tuple[float, int, int, int, str]],
+    shares: Sequence[_Share],
 ) -> list[Evidence]:
     """What carries its share and is no word: the platform, the follower band, a flag."""
     given = signals_of(voice)
