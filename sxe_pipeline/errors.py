@@ -12,9 +12,11 @@
     - BadInput          what was handed in cannot be used                exit 2
     - Tampered          a signature, hash or audit record does not hold  exit 1
     - Frozen            the newest word of the sender has run out        exit 10
+    - ActFailed         a function over rows has a fault                 exit 1
   x Transient     another try may help and costs nothing
     - StoreUnavailable  database or object store cannot be reached       exit 7
     - Busy              somebody else holds the lock                     exit 8
+    - WorkerLost        a process that computes died                     exit 7
 
 A message says what, how many, and what to do next. It never holds a value from a profile or a
 contact: the texts end up in logs and in Dagster's event log, which every tier can read.
@@ -101,6 +103,10 @@ class Frozen(Terminal):
     exit_code = 10
 
 
+class ActFailed(Terminal):
+    """A function over rows failed in a way that it does not know."""
+
+
 class StoreUnavailable(Transient):
     """A database or an object store cannot be reached."""
 
@@ -111,6 +117,12 @@ class Busy(Transient):
     """Somebody else holds the lock."""
 
     exit_code = 8
+
+
+class WorkerLost(Transient):
+    """A process that computes died, for want of memory or by a signal."""
+
+    exit_code = 7
 
 
 _DATABASE_FULL = "53100"

@@ -46,7 +46,9 @@ __all__ = [
     "misspelt",
     "object_store",
     "of_machine",
+    "of_worker",
     "run_log_store",
+    "withheld",
 ]
 """The names of variables are `variables`'; whoever reads settings reads them here."""
 
@@ -425,6 +427,17 @@ def of_machine() -> dict[str, str]:
     """What is this machine's and no tier's, for a child that is told everything."""
     names = ("SXE_MEMORY_LIMIT_MB", "SXE_SPILL_DIR")
     return {name: value for name in names if (value := os.environ.get(name))}
+
+
+def of_worker() -> dict[str, str]:
+    """All that a worker of an engine is told: where programs and folders are, which language."""
+    return {n: v for n, v in os.environ.items() if n in variables.OF_A_WORKER}
+
+
+def withheld() -> set[str]:
+    """Every variable that no worker is told, for an engine that starts them with all there are."""
+    known = {*DATABASES.values(), *SECRETS, *variables.OF_A_STORE.values()}
+    return known | {name for name in os.environ if name not in variables.OF_A_WORKER}
 
 
 def enter(variables: Mapping[str, str]) -> None:

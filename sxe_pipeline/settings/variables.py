@@ -102,6 +102,14 @@ SECRETS = {
 }
 """What no child inherits unless it is named."""
 
+OF_A_WORKER = frozenset(
+    {
+        *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"),
+        *("JAVA_HOME", "POLARS_MAX_THREADS", "SXE_MEMORY_LIMIT_MB", "SXE_SPILL_DIR"),
+    }
+)
+"""What a process that only computes is told; no other name, as nobody knows what the next holds."""
+
 KNOWN = frozenset(
     {
         *(ENV, "SXE_HOME", "SXE_POLICY_FILE", "SXE_RETENTION_FILE", "SXE_FIRST_DAY"),
@@ -118,7 +126,7 @@ KNOWN = frozenset(
 _UNOPENABLE = re.compile(r"%[0-9A-Fa-f]{2}|[][\\^|]")
 """In a path: Delta Lake looks elsewhere for what it wrote there, Dagster takes [ for a pattern."""
 
-_OF_THE_TESTS = ("SXE_TEST_", "SXE_MUTATION_")
+_OF_THE_TESTS = ("SXE_TEST_", "SXE_MUTATION_", "SXE_REQUIRE_")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import duckdb
 import psycopg
 import pyarrow as pa
 
+from sxe_pipeline.engine.rows import bucket_sql
 from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.table import Table
 from sxe_pipeline.store import tables
@@ -51,17 +52,6 @@ def count_for(rows: int) -> int:
         (1, 1, 2, 64)
     """
     return 1 << (max(rows - 1, 0) // ROWS).bit_length()
-
-
-def bucket_sql(key: Sequence[str], count: int) -> str:
-    """The bucket of a row, in SQL.
-
-    Args:
-        key: Columns of strings, never null.
-        count: How many buckets there are: a power of two.
-    """
-    joined = " || chr(31) || ".join(key)
-    return f"(('0x' || substr(md5({joined}), 1, 8))::ubigint % {count})::integer"
 
 
 def count_of(stored: tables.Snapshot) -> int | None:

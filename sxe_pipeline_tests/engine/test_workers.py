@@ -1,0 +1,79 @@
+"""Workers of this machine end with whoever started them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from sxe_pipeline.engine import Act, Local
+from sxe_pipeline_tests.engine import acts
+
+NUMBERS = pa.schema([("n", pa.int64())])
+SCRIPT = f"""
+import functools, pathlib
+from sxe_pipeline_tests.engine import acts, {Path(__file__).stem} as here
+from sxe_pipeline.engine import Act, Local
+
+slow = functools.partial(acts.slow, folder=pathlib.Path.cwd())
+list(Local(2).run(here.numbers(), Act(slow, here.NUMBERS, here.NUMBERS)))
+"""
+
+
+def numbers():
+    return pa.table({"n": range(40)}, schema=NUMBERS).to_reader(max_chunksize=4)
+
+
+def children():
+    tasks = Path("/proc/self/task").glob("*/children")
+    return {child for task in tasks for child in task.read_text().split()}
+
+
+def is_there(pid):
+    return (
+        Path(f"/proc/{pid}").is_dir()
+        and "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    )
+
+
+def wait_until(holds):
+    ends = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def test_a_reader_who_stops_leaves_no_worker():
+    before = children()
+    made = Local(2).run(numbers(), Act(acts.as_they_are, NUMBERS, NUMBERS))
+
+    assert next(made).to_pylist() == [{"n": n} for n in range(4)]
+    assert len(children() - before) == 2
+
+    made.close()
+
+    assert children() == before
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_their_process_in_the_middle_of_their_work(tmp_path, how):
+    group = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], cwd=tmp_path, start_new_session=True, stderr=-1, text=True
+    )
+    wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+    workers = [file.name for file in tmp_path.iterdir()]
+    assert all(map(is_there, workers))
+
+    if how == signal.SIGINT:
+        os.killpg(group.pid, how)
+    else:
+        group.send_signal(how)
+    _, told = group.communicate(timeout=30)
+
+    assert group.returncode == -how
+    wait_until(lambda: not any(map(is_there, workers)))
+    assert told.count("Traceback") == (how == signal.SIGINT), told
