@@ -32,7 +32,6 @@ _FIXED = {
     "redaction_kinds": [],
     "is_scan_open": False,
     "ruleset_version": "r1",
-    "read_post_count": 0,
     "observation_count": 1,
     "first_seen_at": SEEN,
     "observed_at": SEEN,
