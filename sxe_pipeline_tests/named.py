@@ -5,7 +5,11 @@ import secrets
 
 from sxe_pipeline.ops import versions
 
-_ODD = {"quarantine": "observations", "enrichment_candidates": "candidates"}
+_ODD = {
+    "quarantine": "observations",
+    "enrichment_candidates": "candidates",
+    "others": "lead_cards",
+}
 
 
 def name(conn, table, version, **given):

@@ -6,14 +6,17 @@ Here: the social tier's only door into the gate.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import uuid4
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from sxe_pipeline.store.functions import call_function
 
-CHUNK = 20_000
+CHUNK = 10_000
+RANGE = 200_000
+"""So many ids are compared with all that the gate holds: each time it reads all of its own once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +45,27 @@ def replace(conn: psycopg.Connection, candidates: Iterable[Candidate]) -> tuple[
     Raises:
         BadInput: They are in another order.
     """
-    generation, put, withdrawn, after = uuid4(), 0, 0, ""
+    generation, put, withdrawn = uuid4(), 0, 0
+    after, ids = "", list[str]()
     for chunk in _chunks(candidates):
-        until = chunk[-1].card_id
-        withdrawn += _put(conn, generation, after, until, chunk)
-        put, after = put + len(chunk), until
-    return put, withdrawn + _put(conn, generation, after, None, [])
+        call_function(conn, "gate.put_candidates", generation, Jsonb([_said(c) for c in chunk]))
+        put += len(chunk)
+        ids += [candidate.card_id for candidate in chunk]
+        if len(ids) >= RANGE:
+            withdrawn += call_function(conn, "gate.withdraw_candidates", after, ids[-1], ids)
+            after, ids = ids[-1], []
+    withdrawn += call_function(conn, "gate.withdraw_candidates", after, None, ids)
+    return put, withdrawn
 
 
-def _put(
-    conn: psycopg.Connection,
-    generation: UUID,
-    after: str,
-    until: str | None,
-    chunk: Sequence[Candidate],
-) -> int:
-    """Make these the candidates between two ids; how many were withdrawn there."""
-    cards = [
-        {
-            "card_id": one.card_id,
-            "market": one.market,
-            "audience_pool": one.audience_pool,
-            "platforms": list(one.platforms),
-            "inputs": dict(one.inputs),
-        }
-        for one in chunk
-    ]
-    withdrawn: int = call_function(
-        conn, "gate.put_candidates", generation, after, until, Jsonb(cards)
-    )
-    return withdrawn
+def _said(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "card_id": candidate.card_id,
+        "market": candidate.market,
+        "audience_pool": candidate.audience_pool,
+        "platforms": list(candidate.platforms),
+        "inputs": dict(candidate.inputs),
+    }
 
 
 def _chunks(candidates: Iterable[Candidate]) -> Iterator[list[Candidate]]:

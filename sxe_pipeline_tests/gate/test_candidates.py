@@ -53,7 +53,8 @@ def anybody(rng, card_id):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_what_differs_is_written_and_what_does_not_is_not_touched(social, held, monkeypatch, seed):
-    monkeypatch.setattr(candidates, "CHUNK", 4)
+    monkeypatch.setattr(candidates, "CHUNK", 2)
+    monkeypatch.setattr(candidates, "RANGE", 4)
     rng, revisions, before, last = random.Random(seed), {}, {}, {}
     for _ in range(8):
         ids = [i for i in IDS if rng.random() < 0.6]
@@ -94,6 +95,7 @@ def test_nobody_is_a_candidate_where_none_is_given(social, held):
 
 
 def test_candidates_out_of_order_are_refused_and_nothing_is_changed(social, held, monkeypatch):
+    monkeypatch.setattr(candidates, "RANGE", 2)
     monkeypatch.setattr(candidates, "CHUNK", 2)
     made = [anybody(random.Random(1), i) for i in IDS]
     put(social, *made)

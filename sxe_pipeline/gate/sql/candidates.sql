@@ -9,21 +9,11 @@ language sql stable as $$
     from gate.digest_key k;
 $$;
 
--- These are the candidates with an id after the one and up to the other (null: to the end), as bytes
--- are ordered: what differs is written, who is held there besides is withdrawn, and nothing else is
--- touched. Of a candidate that is held, inputs that are the same have the same digest.
-create or replace function gate.put_candidates(
-    _generation uuid, _after text, _until text, _cards jsonb
-) returns int language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    ids text[] := array(select jsonb_array_elements(_cards)->>'card_id');
-    gone int;
+-- What differs from what is held is written, and nothing else is touched. Of a candidate that is held,
+-- inputs that are the same have the same digest.
+create or replace function gate.put_candidates(_generation uuid, _cards jsonb) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if exists (select from unnest(ids) id
-               where id collate "C" <= _after or id collate "C" > _until) then
-        raise exception using errcode = 'SXBAD',
-            message = 'candidates come in the order of their ids; sort them, then try again';
-    end if;
     insert into gate.candidate as c
         (card_id, market, audience_pool, platforms, inputs, inputs_revision, inputs_tick, generation)
     select n.card_id, n.market, n.audience_pool, n.platforms, n.inputs,
@@ -43,10 +33,24 @@ begin
         inputs_tick = case when coalesce(c.inputs_revision, excluded.inputs_revision)
                                 = excluded.inputs_revision
                            then c.inputs_tick else excluded.inputs_tick end;
+end $$;
+
+-- Nobody else is a candidate with an id after the one and up to the other (null: to the end), as bytes
+-- are ordered.
+create or replace function gate.withdraw_candidates(_after text, _until text, _card_ids text[])
+returns int language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    gone int;
+begin
+    if exists (select from unnest(_card_ids) id
+               where id collate "C" <= _after or id collate "C" > _until) then
+        raise exception using errcode = 'SXBAD',
+            message = 'candidates come in the order of their ids; sort them, then try again';
+    end if;
     update gate.candidate c set withdrawn_at = clock_timestamp(), inputs = null
     where c.card_id collate "C" > _after and (_until is null or c.card_id collate "C" <= _until)
       and c.withdrawn_at is null
-      and not exists (select from unnest(ids) id where id = c.card_id);
+      and not exists (select from unnest(_card_ids) id where id = c.card_id);
     get diagnostics gone = row_count;
     return gone;
 end $$;

@@ -3,7 +3,8 @@
 grant usage on schema gate to sxe_social, sxe_contacts, sxe_api;
 
 grant execute on function
-    gate.put_candidates(uuid, text, text, jsonb)
+    gate.put_candidates(uuid, jsonb),
+    gate.withdraw_candidates(text, text, text[])
     to sxe_social;
 
 grant execute on function

@@ -1,0 +1,105 @@
+"""Pools and candidates of stored cards: what is counted, withdrawn, and said in their events."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from sxe_pipeline import settings as environment
+from sxe_pipeline.cards import candidate_table, inputs, pool_table
+from sxe_pipeline.schema.tables import IDENTITY, PROFILE
+from sxe_pipeline.store import sql, tables
+from sxe_pipeline_tests import named
+from sxe_pipeline_tests.cards import conftest
+from sxe_pipeline_tests.databases import as_owner
+
+NOW = datetime(2026, 6, 2, tzinfo=UTC)
+BAKER = {"bio": "Baker of bread in Austin. I love sourdough and baking", "location": "Austin, TX"}
+BAKERS = [
+    {**BAKER, "card_id": f"card_{n}", "display_name": f"Ana{'abc'[n]} Silva"} for n in range(3)
+]
+
+
+class Store:
+    """The tables that pools and candidates are made from."""
+
+    def __init__(self, conn, settings, make):
+        self.conn, self.settings, self._make = conn, settings, make
+
+    def write(self, *people):
+        built = self._make(*people)
+        profiles, identities = conftest.tables(*people)
+        for name, rows in (
+            (PROFILE.name, profiles),
+            (IDENTITY.name, identities),
+            (inputs.CARDS, built.cards),
+            (inputs.OTHER_IDENTITIES, built.others),
+        ):
+            with self.conn.transaction():
+                tables.lock(self.conn, name)
+                written = tables.write(
+                    self.conn, self.settings.tier1_url, name, rows.to_reader(), days=None
+                )
+                named.name(self.conn, name, written, inputs=str(written))
+
+    def rebuild(self, table):
+        return table.rebuild(self.conn, self.settings, actor="test", now=datetime.now(UTC))
+
+
+@pytest.fixture
+def store(database, tmp_path, make):
+    dsn = database.dsn("sxe_social")
+    given = environment.load({"SXE_HOME": str(tmp_path), "SXE_SOCIAL_DATABASE_URL": dsn})
+    with sql.connect(dsn) as conn:
+        yield Store(conn, given, make)
+
+
+def test_candidates_of_stored_cards_come_and_go(store, database):
+    store.write(*BAKERS)
+    first = store.rebuild(candidate_table)
+    assert first.numbers() == {"candidates": 3, "withdrawn": 0}
+    assert first.with_inputs == dict.fromkeys(
+        ("city", "country", "first_name", "last_name", "region"), 3
+    )
+    assert not store.rebuild(candidate_table).is_new
+
+    store.write(*BAKERS[1:], {**BAKER, "card_id": "card_9", "display_name": "Ben"})
+    second = store.rebuild(candidate_table)
+
+    assert second.numbers() == {"candidates": 3, "withdrawn": 1}
+    assert second.with_inputs["first_name"] == 2
+    with sql.connect(database.dsn("postgres")) as owner:
+        [(said,)] = owner.execute(
+            "select convert_from(payload, 'UTF8')::jsonb->'data' from audit.event "
+            "where kind = 'candidates.written' order by recorded_at desc limit 1"
+        ).fetchall()
+    assert (said["candidates"], said["withdrawn"]) == (3, 1)
+
+
+def test_who_was_suppressed_since_the_cards_were_built_is_no_candidate(store):
+    store.write(*BAKERS)
+    store.rebuild(candidate_table)
+    as_owner(
+        store.conn,
+        "insert into privacy.suppression (card_id, reason, added_by, event_id) "
+        "values ('card_1', 'asked', 'ana', gen_random_uuid())",
+    )
+
+    assert store.rebuild(candidate_table).numbers() == {"candidates": 2, "withdrawn": 1}
+
+
+def test_pools_of_stored_cards_are_written_once(store):
+    store.write(*BAKERS, {**BAKER, "card_id": "card_9", "bio": "one peace in town"})
+
+    first = store.rebuild(pool_table)
+
+    assert (first.card_count, first.pool_count) == (3, len(first.largest))
+    assert sum(row["card_count"] for row in first.largest) == 3
+    again = store.rebuild(pool_table)
+    assert (again.is_new, again.numbers()) == (False, first.numbers())
+
+
+def test_a_store_without_cards_has_no_pools(store):
+    store.write({**BAKER, "bio": "one peace in town"})
+
+    assert store.rebuild(pool_table).numbers() == {"pools": 0, "cards": 0, "audience": 0}
+    assert store.rebuild(candidate_table).numbers() == {"candidates": 0, "withdrawn": 0}
