@@ -1,7 +1,7 @@
 """DuckDB, opened within the memory and the disk that this process may use.
 
-Here: how much that is, the one way to open a connection, and naming what a query answers. A container does not tell DuckDB its
-limit, and what is not spilled in time is killed.
+Here: how much that is, the one way to open a connection, and naming what a query answers. A
+container does not tell DuckDB its limit, and what is not spilled in time is killed.
 """
 
 import os
@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import duckdb
 
@@ -48,7 +47,7 @@ def make(
     engine: duckdb.DuckDBPyConnection,
     name: str,
     query: str,
-    kind: Literal["table", "view"] = "table",
+    kind: str = "table",
 ) -> None:
     """Name what a query answers; what had that name before is replaced.
 
@@ -56,7 +55,7 @@ def make(
         engine: An open connection.
         name: What it is called there.
         query: A select.
-        kind: A table holds the rows, a view asks for them each time.
+        kind: A 'table' holds the rows, a 'view' asks for them each time.
     """
     engine.execute(f"create or replace temp {kind} {name} as {query}")
 

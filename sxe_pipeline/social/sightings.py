@@ -260,7 +260,8 @@ _COUNTED = {name: f"newest.{name}" for name in (*SIGHTING.key, "observation_coun
 _WIDE = f"""
 select {", ".join(f"{_COUNTED.get(n, f'wide.{n}')} as {n}" for n in SIGHTING.names)}
 from newest_of_each as newest join known as wide on {found_by("newest.sighting", "wide")}
-left join handles_of_each as shown on {" and ".join(f"shown.{n} = newest.{n}" for n in SIGHTING.key)}
+left join handles_of_each as shown
+    on {" and ".join(f"shown.{n} = newest.{n}" for n in SIGHTING.key)}
 """
 
 _POST_KEY = ", ".join(POST_SIGHTING.key)
