@@ -81,10 +81,14 @@ def basis(
         it was, or the store does not hold one of these versions any more.
     """
     row = conn.execute(
-        "select made_from, rest from ops.version where table_name = %s and superseded_at is null",
+        "select made_from, rest, not exists (select from jsonb_each_text(made_from) as read "
+        "where not exists (select from ops.version held where held.table_name = read.key "
+        "and held.version = read.value::bigint and held.dropping_since is null)) "
+        "from ops.version where table_name = %s and superseded_at is null",
         [table],
     ).fetchone()
-    if row is None or not row[0] or not rest or row[1] != rest:
+    # A version that upkeep drops may still be opened, without its files.
+    if row is None or not row[0] or not rest or row[1] != rest or not row[2]:
         return None
     try:
         return {name: tables.Snapshot(name, version, root) for name, version in row[0].items()}

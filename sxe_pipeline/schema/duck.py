@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 import duckdb
 import pyarrow as pa
@@ -55,7 +55,7 @@ def make(
     engine: duckdb.DuckDBPyConnection,
     name: str,
     query: str,
-    kind: Literal["table", "view"] = "table",
+    kind: str = "table",
 ) -> None:
     """Name what a query answers; what had that name before is replaced.
 
@@ -63,7 +63,7 @@ def make(
         engine: An open connection.
         name: What it is called there.
         query: A select.
-        kind: A table holds the rows, a view asks for them each time.
+        kind: A 'table' holds the rows, a 'view' asks for them each time.
     """
     engine.execute(f"create or replace temp {kind} {name} as {query}")
 

@@ -186,10 +186,11 @@ SIGHTING = Table(
     ),
     key=("platform", "account_key", "gives"),
 )
-"""`social/sightings`: what the profiles are merged from, so that no day reads the days before it.
-Of each account, as it was keyed (nothing is folded), and each set of columns that its sightings
-give (`gives`, their names in alphabetical order): the newest one, and what is counted over all. A
-value is that of an observation, which the second detector looked at, and goes with it."""
+"""`social/sightings`: what profiles are merged from, with the observations that came since. Of each
+account, as it was keyed (nothing is folded), and each set of columns that its sightings give
+(`gives`, their names in alphabetical order): the newest one, and what is counted over all.
+`handles` is empty where there was one sighting, which showed `handle` and no other. Every value is
+that of an observation, which the second detector looked at, and goes with it."""
 
 POST_SIGHTING = Table(
     "social/post_sightings",

@@ -17,9 +17,12 @@ from sxe_pipeline.schema.tables import POST_TERMS, PROFILE
 from sxe_pipeline.social.sightings import GIVABLE, found_by, order_of
 
 _SHOWN = """
-select distinct platform, account_key as id_key,
-    'handle:' || lower(unnest(handles).handle) as account_key
-from sightings where account_key like 'id:%'
+select distinct platform, id_key, 'handle:' || lower(handle) as account_key from (
+    select platform, account_key as id_key, handle from sightings
+    union all
+    select platform, account_key as id_key, unnest(handles).handle as handle
+    from sightings where observation_count > 1
+) where id_key like 'id:%' and handle is not null
 """
 
 _FOLDS = """

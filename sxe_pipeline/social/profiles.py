@@ -100,7 +100,8 @@ def rebuild(
             "profiles.written",
             actor=actor,
             subject=TABLE,
-            key=f"v{written.version}@{now.isoformat()}",
+            # The same rows may be those of newer observations.
+            key=f"v{written.version}.{observations.version}@{now.isoformat()}",
             profile_count=written.profile_count,
             post_count=written.post_count,
             profiles_version=written.version,

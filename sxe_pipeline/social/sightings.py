@@ -154,7 +154,9 @@ def open_known(
     known = f"from new_{name}"
     if kept is not None:
         buckets.attach(engine, f"kept_{name}", kept, table)
-        left = f"from kept_{name} anti join vanished using (platform, account_key)"
+        left = (
+            f"{_KEPT[table.name]} from kept_{name} anti join vanished using (platform, account_key)"
+        )
         known = f"{known} union all by name ({left})"
     duck.make(engine, name, known, "view")
     return name
@@ -221,6 +223,11 @@ _SHOWN = (
     f"first_shown := {order_of()}, last_shown := {order_of()})] end"
 )
 
+_KEPT = {
+    SIGHTING.name: f"select * replace (if(observation_count = 1, {_SHOWN}, handles) as handles)",
+    POST_SIGHTING.name: "select *",
+}
+
 _POST_UNITS = f"""
 select platform, account_key, post.post_id as post_id,
     concat_ws(' ', {", ".join(f"if(post.{n} is null, null, '{n}')" for n in _KNOWN)}) as knows,
@@ -254,14 +261,14 @@ from (
 _COUNTED = {name: f"newest.{name}" for name in (*SIGHTING.key, "observation_count")} | {
     "first_seen_at": "newest.first_seen_at",
     "collections": "newest.collections",
-    "handles": "coalesce(shown.handles, wide.handles)",
+    "handles": "if(newest.observation_count = 1, [], coalesce(shown.handles, wide.handles))",
 }
 
-_SAME_KEY = " and ".join(f"shown.{n} = newest.{n}" for n in SIGHTING.key)
 _WIDE = f"""
 select {", ".join(f"{_COUNTED.get(n, f'wide.{n}')} as {n}" for n in SIGHTING.names)}
 from newest_of_each as newest join known as wide on {found_by("newest.sighting", "wide")}
-left join handles_of_each as shown on {_SAME_KEY}
+left join handles_of_each as shown
+    on {" and ".join(f"shown.{n} = newest.{n}" for n in SIGHTING.key)}
 """
 
 _POST_KEY = ", ".join(POST_SIGHTING.key)

@@ -189,7 +189,7 @@ class _Change:
         bucket = bucket_sql(self._table.key, count)
         self._engine.execute(
             f"create or replace temp table staged as select {self._names}, {bucket} as {COLUMN} "
-            f"from {rows} order by {COLUMN}, {self._key}"
+            f"from {rows} order by {COLUMN}"
         )
         keys = f"from {gone}" if gone else "from staged limit 0"
         self._engine.execute(

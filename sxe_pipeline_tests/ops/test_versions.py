@@ -54,6 +54,26 @@ def test_upkeep_keeps_what_a_named_version_was_made_from_until_the_next_one(conn
     assert left == 1
 
 
+def test_what_upkeep_dropped_is_no_basis_although_its_log_is_there(conn, tier1):
+    first = put(conn, tier1, UPPER, "first")
+    put(conn, tier1, LOWER, "made", made_from={UPPER: first}, rest="code")
+    put(conn, tier1, UPPER, "second")
+    # Newer rules found contact data in stored rows: what was named before is kept for nobody.
+    conn.execute(
+        "insert into social.day_count (landed_day, input_count, observation_count, post_count, "
+        "quarantine_count, reasons, open_count, leak_count, files_digest, inputs, ruleset_version, "
+        "counted_at, redacted_again_at) values (%s, 0, 0, 0, 0, '{}', 0, 0, '', '', '', now(), "
+        "clock_timestamp())",
+        [A],
+    )
+    conn.commit()
+
+    upkeep.keep_table(conn, tier1, UPPER, actor="test", grace_s=3600)
+
+    assert tables.Snapshot(UPPER, first.version, tier1).parts
+    assert versions.basis(conn, tier1, LOWER, "code") is None
+
+
 def test_a_version_with_the_same_rows_is_named_again_with_newer_inputs(conn, tier1):
     first = put(conn, tier1, UPPER, "first")
     with conn.transaction():
