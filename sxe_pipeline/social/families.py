@@ -161,6 +161,7 @@ select name, batch::integer as batch from rooted join numbered using (root)
 
 _PLACED = {
     "batch_accounts": f"open_accounts join placed on name = {_account()}",
+    "batch_naming": f"naming join placed on name = {_account()}",
     "batch_members": "open_members join placed on name = 'c' || card_id",
     "batch_cards": "open_cards join placed on name = 'c' || card_id",
     "batch_folds": f"folds join placed on name = {_account('id_key')}",
@@ -275,13 +276,7 @@ def _undecided(engine: duckdb.DuckDBPyConnection, number: int) -> Undecided:
 
     key = ("platform", "account_key")
     accounts = list(read("batch_accounts", *key, "handle", "is_fan", "first_seen_at"))
-    named = read(
-        "batch_accounts join naming using (platform, account_key)",
-        *key,
-        "network",
-        "naming.handle",
-        "basis",
-    )
+    named = read("batch_naming", *key, "network", "handle", "basis")
     cards = list(read("batch_cards", *issued.CARDS.names))
     return Undecided(
         [ShownAccount((row[0], row[1]), row[2], row[3]) for row in accounts],

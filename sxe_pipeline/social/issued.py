@@ -17,7 +17,6 @@ from psycopg.types.json import Jsonb
 
 from sxe_pipeline import audit
 from sxe_pipeline.schema.tables import IDENTITY
-from sxe_pipeline.social.links import Account
 from sxe_pipeline.social.mint import Assignment
 from sxe_pipeline.store import functions
 
@@ -51,11 +50,18 @@ _ANCHORED: LiteralString = (
     " join unnest(%s::text[], %s::text[]) as k (platform, account_key) "
     "on (c.anchor_platform, c.anchor_account_key) = (k.platform, k.account_key)"
 )
+_IDENTIFIED: LiteralString = " where c.card_id = any(%s)"
+
+
+def read_none(engine: duckdb.DuckDBPyConnection) -> None:
+    """Make `cards`, without rows."""
+    engine.register("no_cards", CARDS.empty_table())
+    engine.execute("create temp table cards as from no_cards")
 
 
 def read_all(conn: psycopg.Connection, engine: duckdb.DuckDBPyConnection) -> None:
     """Make `cards` of every card, some at a time."""
-    _declare(engine)
+    read_none(engine)
     with conn.cursor("every_card") as cursor:
         cursor.execute(_SELECT)
         while rows := cursor.fetchmany(_PIECE):
@@ -63,22 +69,23 @@ def read_all(conn: psycopg.Connection, engine: duckdb.DuckDBPyConnection) -> Non
 
 
 def read(
-    conn: psycopg.Connection,
-    engine: duckdb.DuckDBPyConnection,
-    anchors: Sequence[Account],
-    card_ids: Sequence[str],
+    conn: psycopg.Connection, engine: duckdb.DuckDBPyConnection, anchors: pa.Table, ids: pa.Table
 ) -> None:
-    """Add to `cards` those of these anchors, those with these ids, and whatever stands for them."""
-    _declare(engine)
-    for at in range(0, len(anchors), _PIECE):
-        columns = [list(column) for column in zip(*anchors[at : at + _PIECE], strict=True)]
-        _insert(engine, conn.execute(_SELECT + _ANCHORED, columns).fetchall())
-    _read_ids(conn, engine, card_ids)
+    """Add to `cards` those with some anchors, those with some ids, and whatever stands for them.
+
+    Args:
+        conn: The social tier's login.
+        engine: A connection that holds `cards`.
+        anchors: Columns platform and account_key.
+        ids: The column card_id.
+    """
+    _read(conn, engine, _ANCHORED, anchors)
+    _read(conn, engine, _IDENTIFIED, ids)
     survivors = engine.sql(
         "select distinct survivor from cards where survivor is not null "
         "and survivor not in (select card_id from cards)"
-    ).fetchall()
-    _read_ids(conn, engine, [card_id for (card_id,) in survivors])
+    ).to_arrow_table()
+    _read(conn, engine, _IDENTIFIED, survivors)
 
 
 def known(conn: psycopg.Connection, card_ids: Sequence[str]) -> set[str]:
@@ -130,17 +137,15 @@ def store(conn: psycopg.Connection, decided: Assignment, now: dt.datetime, actor
         changed, aliases = [], []
 
 
-def _read_ids(
-    conn: psycopg.Connection, engine: duckdb.DuckDBPyConnection, card_ids: Sequence[str]
+def _read(
+    conn: psycopg.Connection,
+    engine: duckdb.DuckDBPyConnection,
+    which: LiteralString,
+    keys: pa.Table,
 ) -> None:
-    for at in range(0, len(card_ids), _PIECE):
-        some = list(card_ids[at : at + _PIECE])
-        _insert(engine, conn.execute(f"{_SELECT} where c.card_id = any(%s)", [some]).fetchall())
-
-
-def _declare(engine: duckdb.DuckDBPyConnection) -> None:
-    engine.register("no_cards", CARDS.empty_table())
-    engine.execute("create temp table if not exists cards as from no_cards")
+    for at in range(0, keys.num_rows, _PIECE):
+        columns = [column.to_pylist() for column in keys.slice(at, _PIECE).columns]
+        _insert(engine, conn.execute(_SELECT + which, columns).fetchall())
 
 
 def _insert(engine: duckdb.DuckDBPyConnection, rows: Sequence[Sequence[object]]) -> None:

@@ -15,6 +15,7 @@ and still is links nobody; of one that becomes a crowd's or ceases to be, all bu
 have changed themselves. So no more is read than a few accounts for each that changed.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import duckdb
@@ -224,9 +225,21 @@ def _state(
         if changed is not None:
             reading.register("changed", engine.sql(f"from {changed}").to_arrow_table())
             rows += " semi join changed using (platform, account_key)"
-        for batch in reading.sql(rows).to_arrow_reader(_BATCH):
-            engine.register("found_targets", _targets(pa.Table.from_batches([batch])))
+        for some in _pieces(reading.sql(rows).to_arrow_reader(_BATCH)):
+            engine.register("found_targets", _targets(some))
             engine.execute("insert into stated from found_targets")
+
+
+def _pieces(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    """The rows in tables of about `_BATCH`: a batch may hold what one file has of them."""
+    batches: list[pa.RecordBatch] = []
+    for batch in reader:
+        batches.append(batch)
+        if sum(each.num_rows for each in batches) >= _BATCH:
+            yield pa.Table.from_batches(batches)
+            batches = []
+    if batches:
+        yield pa.Table.from_batches(batches)
 
 
 def _targets(people: pa.Table) -> pa.Table:
@@ -269,6 +282,7 @@ def _close(conn: psycopg.Connection, engine: duckdb.DuckDBPyConnection) -> None:
         "create temp table touched as select platform, account_key from changed; "
         "create temp table asked as from touched limit 0"
     )
+    issued.read_none(engine)
     touched_people = "(from people semi join touched using (platform, account_key))"
     anchoring = " union ".join(
         ["from touched"]
@@ -278,25 +292,27 @@ def _close(conn: psycopg.Connection, engine: duckdb.DuckDBPyConnection) -> None:
         ]
     )
     while True:
-        while _put(engine, "touched", _LINKED):
+        while _put(engine, "touched", _LINKED).num_rows:
             pass
         anchors = _put(engine, "asked", anchoring)
         held = engine.sql(
             "select distinct card_id from every_member semi join touched "
-            "using (platform, account_key)"
-        ).fetchall()
-        issued.read(conn, engine, anchors, [card_id for (card_id,) in held])
+            "using (platform, account_key) anti join cards using (card_id)"
+        ).to_arrow_table()
+        issued.read(conn, engine, anchors, held)
         _fold(engine, "every_member semi join touched using (platform, account_key)")
-        if not _put(engine, "touched", _OF_CARDS):
+        if not _put(engine, "touched", _OF_CARDS).num_rows:
             return
 
 
-def _put(engine: duckdb.DuckDBPyConnection, table: str, query: str) -> list[tuple[str, str]]:
+def _put(engine: duckdb.DuckDBPyConnection, table: str, query: str) -> pa.Table:
     """Put the accounts that a query finds into a table, and answer those that were not there."""
-    return engine.execute(
-        f"insert into {table} select * from ({query}) anti join {table} "
-        "using (platform, account_key) returning platform, account_key"
-    ).fetchall()
+    engine.execute(
+        f"create or replace temp table found as from ({query}) anti join {table} "
+        "using (platform, account_key)"
+    )
+    engine.execute(f"insert into {table} from found")
+    return engine.sql("from found").to_arrow_table()
 
 
 def _fold(engine: duckdb.DuckDBPyConnection, members: str) -> None:
