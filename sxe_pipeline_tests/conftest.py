@@ -1,6 +1,7 @@
 """What tests share: one real Postgres for the whole run, a database of its own for each test."""
 
 import contextlib
+import gc
 import hashlib
 import os
 import shutil
@@ -19,6 +20,18 @@ settings.register_profile("quick", max_examples=25)
 
 MARKS = {"server": "database", "processes": "processes"}
 """What a test asks for -> how it is marked, so that `make quick` can leave it out."""
+
+
+def pytest_configure():
+    """Nothing that is loaded before the first test is garbage: nobody looks for it there."""
+    gc.disable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish():
+    """Nor later: half a million objects would be walked through each time."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
