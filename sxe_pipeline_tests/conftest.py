@@ -34,6 +34,11 @@ def pytest_collection_finish():
     gc.enable()
 
 
+def pytest_unconfigure():
+    """Libraries that count what is left of them at the very end find it gone."""
+    gc.unfreeze()
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Mark each test by the fixtures it uses, directly or through others; the longest begin."""
