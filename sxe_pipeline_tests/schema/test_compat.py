@@ -235,10 +235,10 @@ MUTATIONS = [
 IDS = [str(number) for number, _ in enumerate(MUTATIONS)]
 
 
-@pytest.fixture
-def tree(tmp_path, monkeypatch):
-    """A contracts folder in which lead_card 1.0.0 is released, and a way to add a version."""
-    root = tmp_path / "contracts"
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """A contracts folder in which lead_card 1.0.0 is released: what each test copies."""
+    root = tmp_path_factory.mktemp("released") / "contracts"
     shipped = load("lead_card").file
     (root / "lead_card").mkdir(parents=True)
     shutil.copytree(shipped.parents[1] / "taxonomy", root / "taxonomy")
@@ -247,6 +247,12 @@ def tree(tmp_path, monkeypatch):
     (root / "lead_card" / "1.0.0.odcs.yaml").write_text(text)
     releases.release("lead_card", "1.0.0", root)
     return root
+
+
+@pytest.fixture
+def tree(released, tmp_path):
+    """A copy of `released` that may be changed."""
+    return shutil.copytree(released, tmp_path / "contracts")
 
 
 def write(root, version, change, status="draft"):
