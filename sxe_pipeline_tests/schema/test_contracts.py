@@ -178,6 +178,12 @@ def test_a_contract_that_leaves_something_open_is_refused(tmp_path, breaking):
         schema.load("lead_card", root=tmp_path)
 
 
+@pytest.mark.parametrize("opening", [b"[", b"{a: ", b"- ", b"? "])
+def test_a_contract_that_is_nested_without_an_end_is_refused_as_any_other(opening):
+    with pytest.raises(BadConfig, match="no usable contract"):
+        schema.parse(opening * 100_000, "lead_card/1.0.0")
+
+
 def test_a_listing_of_contracts_loads_neither_pyarrow_nor_pandas():
     import subprocess
     import sys
