@@ -27,6 +27,8 @@ from sxe_pipeline.schema import Contract, load
 from sxe_pipeline.store import memory
 
 ZSTD_LEVEL = 3
+_LINES = 2_000
+"""That are written at once: the memory of more is asked anew of the system for each piece."""
 
 
 def encode(
@@ -123,7 +125,8 @@ def jsonl(contract: Contract, rows: pa.Table, file: BinaryIO) -> None:
         own, at = pa.concat_arrays(rows[name].chunks), rows.schema.get_field_index(name)
         rows = rows.set_column(at, rows.schema.field(at), own)
     frame = pl.DataFrame(rows).with_columns(pl.col(moments).dt.strftime(proof.RFC3339))
-    frame.lazy().sink_ndjson(file, maintain_order=True)
+    for some in frame.iter_slices(_LINES):
+        some.write_ndjson(file)
 
 
 def content_id(contract: Contract, batch_key: BatchKey, prev: str | None, content: Content) -> str:

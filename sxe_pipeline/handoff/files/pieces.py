@@ -30,7 +30,9 @@ def checked(contract: Contract, rows: pa.Table, piece_rows: int = PIECE_ROWS) ->
     """
     contract.check(rows.slice(0, 0))  # The columns of the key must be there to sort by them.
     last: tuple[object, ...] | None = None
-    for piece in in_order(contract, rows, piece_rows):
+    ordered = in_order(contract, rows, piece_rows)
+    del rows  # They are in order from here on, in memory of their own where they were not.
+    for piece in ordered:
         met = contract.check(piece)
         if last is not None and _key_at(contract, met, 0) <= last:
             raise ContractBroken(
