@@ -36,12 +36,12 @@ class Grams(NamedTuple):
     is_word: NDArray[np.bool_]
 
 
-def grams(texts: Sequence[str], salt: int) -> Grams:
+def grams(texts: Sequence[str], salt: int | Numbers) -> Grams:
     """Words, pairs of words, in-word four-grams, pairs of unspaced letters and emoji.
 
     Args:
         texts: Skeletons, or lower-case names.
-        salt: The same word hashes apart under another number.
+        salt: The same word hashes apart under another number; one for all, or one a text.
 
     Example:
         >>> found = grams(["dog mom"], salt=0)
@@ -79,8 +79,9 @@ def grams(texts: Sequence[str], salt: int) -> Grams:
     )
     kind = np.repeat(np.arange(1, len(parts) + 1), [len(part[0]) for part in parts])
     start, end, hashed = (np.concatenate([part[i] for part in parts]) for i in range(3))
-    salted = hashed + (kind.astype(np.uint64) + np.uint64(8 * salt)) * np.uint64(_FIELD)
     middle = owners[start + (kind == 3)]
+    apart = kind + 8 * np.broadcast_to(salt, len(texts))[middle]
+    salted = hashed + apart.astype(np.uint64) * np.uint64(_FIELD)
     origin = origins[middle]
     return Grams(middle, start - origin, end - origin, _mix(salted), kind == 1)
 

@@ -9,7 +9,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -272,10 +272,10 @@ def texts_of(voice: Voice) -> Texts:
 
 def occurrences(texts: Sequence[Texts]) -> tuple[Grams, Numbers]:
     """Every gram of every field, and the field it stands in; the text is the account's number."""
-    columns = list(zip(*texts, strict=True))
-    found = [grams(column, salt) for salt, column in zip(_SALTS, columns, strict=True)]
-    fields = np.repeat(np.arange(len(FIELDS)), [len(each.text) for each in found])
-    return Grams(*(np.concatenate(parts) for parts in zip(*found, strict=True))), fields
+    columns = zip(*texts, strict=True)
+    found = grams([*chain.from_iterable(columns)], np.repeat(_SALTS, len(texts)))
+    field, account = np.divmod(found.text, len(texts))
+    return found._replace(text=account), field
 
 
 def read(texts: Sequence[Texts], weights: Weights) -> Read:
