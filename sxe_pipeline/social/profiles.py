@@ -27,6 +27,9 @@ _WRITTEN = (PROFILE, POST_TERMS)
 _MOST_NEW = 0.5
 """What came since, as a share of what is kept, before it is put among it: a few rows in each of its
 buckets would have all of it written every day."""
+_MOST_REPLACED = 0.5
+"""Observations in files that are gone, as a share of all, before all accounts are merged anew, as
+after newer rules: comparing them day by day would cost more."""
 _SOURCES = ("social/profiles.py", "social/merge.py", "social/sightings.py", "schema")
 
 
@@ -88,7 +91,7 @@ def rebuild(
         if found and are_current and not is_whole:
             numbers = found.numbers
             return Rebuilt(numbers["profiles"], numbers["posts"], found.version, is_new=False)
-        before = None if is_whole else _before(conn, root)
+        before = None if is_whole else _before(conn, root, observations)
         with duck.opened() as engine:
             changed = _write(conn, root, engine, before, observations)
         written = Rebuilt(
@@ -142,8 +145,8 @@ class _Before:
     written: tables.Snapshot
 
 
-def _before(conn: psycopg.Connection, root: str) -> _Before | None:
-    """What is there; None where all of it must be made whole."""
+def _before(conn: psycopg.Connection, root: str, observations: tables.Snapshot) -> _Before | None:
+    """What is there; None where all of it must be made whole, or had better be."""
     stored, made_from = {}, {}
     for table in (*_KEPT, *_WRITTEN):
         named = tables.snapshot(conn, root, table.name)
@@ -154,6 +157,10 @@ def _before(conn: psycopg.Connection, root: str) -> _Before | None:
     for one, other in (_KEPT, _WRITTEN):
         if made_from[one.name].version != made_from[other.name].version:
             return None
+    before, now = made_from[SIGHTING.name].parts, {part.path for part in observations.parts}
+    replaced = sum(part.row_count for part in before if part.path not in now)
+    if replaced > _MOST_REPLACED * sum(part.row_count for part in before):
+        return None
     return _Before(stored, made_from[SIGHTING.name], made_from[PROFILE.name])
 
 

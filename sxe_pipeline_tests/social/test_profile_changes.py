@@ -93,6 +93,7 @@ def test_after_any_steps_the_rows_are_those_that_all_observations_make(
     tier, tmp_path_factory, small, monkeypatch, steps, most_new
 ):
     monkeypatch.setattr(profiles, "_MOST_NEW", most_new)
+    monkeypatch.setattr(profiles, "_MOST_REPLACED", 1.0)
     with tier.conn.transaction(force_rollback=True):
         home = Home(tier.conn, tmp_path_factory.mktemp("tier1").as_uri())
         for number, (rows, replaced) in enumerate(steps, 3):
@@ -191,7 +192,7 @@ def test_what_came_is_put_among_what_is_kept_when_it_is_much(home):
 def test_what_an_observation_does_not_say_any_more_is_nowhere(home):
     """Newer rules redact stored rows: what they find must go from what is kept of them."""
     secret = "ana at bread"
-    home.put((0, [*many(8), seen("id:9", row=99, bio=secret, handle="ana")]))
+    home.put((0, [*many(8), seen("id:9", row=99, bio=secret, handle="ana")]), (1, many(12)))
     home.rebuild()
     assert secret in str(home.rows(SIGHTING))
 
@@ -235,8 +236,12 @@ def killed_at(monkeypatch, number):
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_a_build_that_is_killed_between_its_tables_is_made_again(home, monkeypatch, number):
-    home.put((0, many(4, own_posts=[post("1", ["rye"], [])])))
+@pytest.mark.parametrize("most_replaced", [0.5, 1.0], ids=["whole", "of the difference"])
+def test_a_build_that_is_killed_between_its_tables_is_made_again(
+    home, monkeypatch, number, most_replaced
+):
+    monkeypatch.setattr(profiles, "_MOST_REPLACED", most_replaced)
+    home.put((0, many(4, own_posts=[post("1", ["rye"], [])])), (2, many(1, bio="cook")))
     home.rebuild()
     before = {table.name: home.rows(table) for table in OURS}
     home.put((0, []), (1, many(3, observed_at=at(3), own_posts=[post("2", ["tea"], [])])))

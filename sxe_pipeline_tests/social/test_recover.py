@@ -155,8 +155,8 @@ def test_every_card_keeps_its_id_through_joins_splits_and_new_handles(tier):
     after = tier.tables()
 
     assert loss.tables == [
-        *("social/observations", "social/quarantine", "social/profiles", "social/post_terms"),
-        *("social/identities", "social/targets"),
+        *("social/observations", "social/quarantine", "social/sightings", "social/post_sightings"),
+        *("social/profiles", "social/post_terms", "social/identities", "social/targets"),
     ]
     assert (loss.days, loss.lost_days) == ([FIRST, LATER, LAST], [])
     assert after == before
@@ -208,7 +208,7 @@ def test_a_store_that_holds_everything_is_not_forgotten(tier):
 
 def test_one_missing_file_of_a_table_is_a_lost_table(tier):
     before = tier.ids()
-    stored = sorted((tier.folder / "tier1" / "social" / "profiles").glob("*.parquet"))
+    stored = sorted((tier.folder / "tier1" / "social" / "profiles").rglob("*.parquet"))
     stored[-1].unlink()
     for file in stored[:-1]:
         file.unlink()
@@ -324,7 +324,7 @@ def test_one_verb_builds_a_lost_store_again(home):
     shutil.rmtree(home / "tier1")
 
     code, said = sxe(home, "recover", "--dry-run")
-    assert (code, len(said["tables"]), said["runs"]) == (0, 9, [])
+    assert (code, len(said["tables"]), said["runs"]) == (0, 11, [])
     code, done = sxe(home, "recover")
 
     assert code == 0, done
