@@ -230,7 +230,7 @@ STEP = st.tuples(st.lists(SAID, max_size=3), st.integers(0, 9))
 @settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     first=st.fixed_dictionaries({key: st.none() | person(KEYS[key]) for key in sorted(KEYS)}),
-    steps=st.lists(STEP, min_size=3, max_size=6),
+    steps=st.lists(STEP, min_size=2, max_size=4),
 )
 def test_each_step_decides_as_the_whole_would(server, tmp_path_factory, first, steps):
     database = databases.copy_of(server, databases.TEMPLATE)
