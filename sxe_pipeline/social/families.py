@@ -42,7 +42,7 @@ from accounts join (
 """
 
 _LINKS = f"""
-create or replace temp table links as
+create temp table links as
 with every as (
     select platform, account_key, network, handle from naming union
     (from ({reach.shown("accounts")}) semi join naming using (network, handle))

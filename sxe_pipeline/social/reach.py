@@ -77,8 +77,8 @@ from {people} where account_key like 'id:%'
 """
 
 _LINKED = """
-select distinct platform, account_key from links semi join (
-    select network, handle from links semi join touched using (platform, account_key)
+select distinct platform, account_key from linked_ever semi join (
+    select network, handle from linked_ever semi join touched using (platform, account_key)
 ) using (network, handle)
 """
 
@@ -255,7 +255,7 @@ def _targets(people: pa.Table) -> pa.Table:
 
 
 def _link(engine: duckdb.DuckDBPyConnection) -> None:
-    """Make `links`: accounts by the targets that they named or showed, before or now."""
+    """Make `linked_ever`: accounts by the targets that they named or showed, before or now."""
     engine.execute(
         "create temp view named_now as (from stored_targets anti join changed "
         "using (platform, account_key)) union all by name (from stated)"
@@ -267,7 +267,7 @@ def _link(engine: duckdb.DuckDBPyConnection) -> None:
         f"({_CROWDED.format(named='named_now')})) using (network, handle)"
     )
     engine.execute(
-        "create temp table links as from named_ever union "
+        "create temp table linked_ever as from named_ever union "
         f"(from ({shown('people')}) semi join named_ever using (network, handle)) union "
         f"(from ({shown('changed_before')}) semi join named_ever using (network, handle))"
     )
