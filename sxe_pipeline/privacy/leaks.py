@@ -17,7 +17,7 @@ from sxe_pipeline.redact import scan
 from sxe_pipeline.schema import arrow
 from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.table import Table
-from sxe_pipeline.store.tables import Snapshot
+from sxe_pipeline.store.tables import BUCKET, Snapshot
 
 GUARD = "no_contact_data"
 """The name of the verdict."""
@@ -63,7 +63,7 @@ def contact_data(conn: psycopg.Connection, stored: Snapshot, table: Table) -> Le
             [stored.name, detector],
         )
     }
-    schema = stored.schema
+    schema = pa.schema(field for field in stored.schema if field.name != BUCKET)
     columns = [c for c in arrow.columns_of(schema, table.columns) if c.may_hold_contacts]
     found: dict[str, Leaks] = {}
     for fragment in stored.dataset().get_fragments():

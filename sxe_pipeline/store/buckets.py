@@ -85,7 +85,7 @@ def is_kept_in(stored: tables.Snapshot, table: Table) -> bool:
 def attach(
     engine: duckdb.DuckDBPyConnection,
     view: str,
-    stored: tables.Snapshot,
+    stored: tables.Snapshot | None,
     table: Table,
     numbers: Collection[int] | None = None,
 ) -> None:
@@ -94,16 +94,16 @@ def attach(
     Args:
         engine: An open connection.
         view: What the rows are called in SQL; what had that name before is replaced.
-        stored: A version of any table, in buckets or not.
+        stored: A version of any table, in buckets or not; None has no rows.
         table: Its columns, or some of them.
         numbers: Only the rows of these buckets.
     """
-    parts = [part for part in stored.parts if numbers is None or _number(part) in numbers]
-    folder = local_path(stored.root)
+    parts = stored.parts if stored else []
+    parts = [part for part in parts if numbers is None or _number(part) in numbers]
     rows = f"{view}_stored"
-    if not parts:
+    if not stored or not parts:
         rows = f"{view}_declared"
-    elif folder is None:
+    elif (folder := local_path(stored.root)) is None:
         within = [(COLUMN, "in", [str(number) for number in numbers])] if numbers else None
         engine.register(rows, stored.dataset(within))
     else:
@@ -215,10 +215,7 @@ class _Change:
     def _compared(self, group: Sequence[int], into: Sequence[int], count: int) -> list[int]:
         """Hold a group as it is stored against what is to be put there: the buckets that change."""
         engine, key = self._engine, self._key
-        if self._stored is None:
-            engine.register("old", self._table.schema.empty_table())
-        else:
-            attach(engine, "old", self._stored, self._table, group)
+        attach(engine, "old", self._stored, self._table, group)
         going = "" if self._is_whole else f"semi join going using ({key})"
         for statement in (
             f"held as select *, {bucket_sql(self._table.key, count)} as {COLUMN} from old",
