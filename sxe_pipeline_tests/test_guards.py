@@ -12,8 +12,10 @@ from sxe_pipeline.cards import assets
 from sxe_pipeline.cli import main
 from sxe_pipeline.ops import versions
 from sxe_pipeline.redact import scan
+from sxe_pipeline.schema import duck
+from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.social import checks
-from sxe_pipeline.store import sql, tables
+from sxe_pipeline.store import buckets, sql, tables
 from sxe_pipeline_tests import databases, named
 from sxe_pipeline_tests.databases import as_owner
 from sxe_pipeline_tests.places import (
@@ -53,12 +55,17 @@ def built(prepared, tmp_path):
 
 def rename(place, name, change):
     """Name another version of a table that counts as made from the same inputs."""
-    rows = change(place.table(name))
-    days = [DAY] if "landed_day" in rows.column_names and name != "social/profiles" else None
+    rows, root = change(place.table(name)), place.settings.tier1_url
     with sql.connect(place.settings.need("social_dsn")) as conn, conn.transaction():
         tables.lock(conn, name)
         before = versions.named(conn, name)
-        written = tables.write(conn, place.settings.tier1_url, name, rows.to_reader(), days=days)
+        if name == LEAD_CARD.name:
+            with duck.opened() as engine:
+                engine.register("changed", rows)
+                done = buckets.change(conn, root, LEAD_CARD, engine, "changed", is_whole=True)
+            written = done.version
+        else:
+            written = tables.write(conn, root, name, rows.to_reader(), days=[DAY])
         named.name(
             conn, name, written, inputs=before.inputs, numbers=before.numbers, due_on=before.due_on
         )

@@ -83,8 +83,9 @@ def rebuild_cards(
         day, rest = in_force.newest_day, inputs.rest(settings)
         read = {name: inputs.snapshot(conn, settings, name) for name in _READ}
         with duck.opened() as engine:
-            before = None if is_whole else touched.basis(conn, root, rest)
-            touched.attach(engine, read, *([] if is_whole else touched.stored(conn, root)))
+            stored = [None, None] if is_whole else touched.stored(conn, root)
+            before = touched.basis(conn, root, rest, stored)
+            touched.attach(engine, read, *stored)
             if before:
                 otherwise = inputs.declared_otherwise(conn, in_force.collections)
                 touched.find(engine, before, read, in_force, otherwise)

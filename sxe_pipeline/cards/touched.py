@@ -60,10 +60,7 @@ def attach(
         ("leads", LEAD_CARD, leads),
         ("others", OTHERS, others),
     ):
-        if rows_of is None:
-            engine.register(view, table.schema.empty_table())
-        else:
-            buckets.attach(engine, view, rows_of, table)
+        buckets.attach(engine, view, rows_of, table)
 
 
 def stored(conn: psycopg.Connection, root: str) -> list[Snapshot | None]:
@@ -71,18 +68,21 @@ def stored(conn: psycopg.Connection, root: str) -> list[Snapshot | None]:
     return [tables.snapshot(conn, root, table.name) for table in TABLES]
 
 
-def basis(conn: psycopg.Connection, root: str, rest: str) -> Versions | None:
+def basis(
+    conn: psycopg.Connection, root: str, rest: str, named: Sequence[Snapshot | None]
+) -> Versions | None:
     """The profiles and identities that both named tables of cards were made from.
 
     Args:
         conn: The writing transaction; it holds `tables.lock`.
         root: URL of the table store.
         rest: A digest of all else that they are to be made from.
+        named: The stored lead cards and others, as `stored` answers them.
 
     Returns:
         None: All cards must be made.
     """
-    for table, each in zip(TABLES, stored(conn, root), strict=True):
+    for table, each in zip(TABLES, named, strict=True):
         if each is None or not buckets.is_kept_in(each, table):
             return None
     found, beside = (versions.basis(conn, root, table.name, rest) for table in TABLES)

@@ -19,7 +19,7 @@ from sxe_pipeline.redact import scan
 from sxe_pipeline.schema import arrow
 from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.table import Table
-from sxe_pipeline.store.tables import Snapshot
+from sxe_pipeline.store.tables import BUCKET, Snapshot
 
 GUARD = "no_contact_data"
 """The name of the verdict."""
@@ -66,7 +66,7 @@ def contact_data(conn: psycopg.Connection, stored: Snapshot, table: Table) -> Le
     """
     detector = _detector(conn)
     known = _known(conn, stored.name, detector)
-    schema = stored.schema
+    schema = pa.schema(field for field in stored.schema if field.name != BUCKET)
     columns = [c for c in arrow.columns_of(schema, table.columns) if c.may_hold_contacts]
     fragments = {PurePosixPath(f.path).name: f for f in stored.dataset().get_fragments()}
     scanned = {

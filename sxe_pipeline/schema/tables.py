@@ -321,7 +321,8 @@ OTHERS = Table(
     key=("card_id",),
 )
 """`cards/others`: each identity that is no lead, sorted by card_id. `kind` is 'audience', with a
-tribe and no persona, or 'no_signal', with neither. No text of a profile is kept here."""
+tribe and no persona, or 'no_signal', with neither. `language`: of its own words; null is too little
+of them. No text of a profile is kept here."""
 
 TABLES = (
     *(LANDED_ROW, OBSERVATION, QUARANTINE, SIGHTING, POST_SIGHTING),

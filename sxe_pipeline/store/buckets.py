@@ -76,7 +76,7 @@ def is_kept_in(stored: tables.Snapshot, table: Table) -> bool:
 def attach(
     engine: duckdb.DuckDBPyConnection,
     view: str,
-    stored: tables.Snapshot,
+    stored: tables.Snapshot | None,
     table: Table,
     numbers: Collection[object] | None = None,
     by: str = COLUMN,
@@ -86,18 +86,18 @@ def attach(
     Args:
         engine: An open connection.
         view: What the rows are called in SQL; what had that name before is replaced.
-        stored: A version of any table, in buckets or not.
+        stored: A version of any table, in buckets or not; None has no rows.
         table: Its columns, or some of them.
         numbers: Only the rows of these buckets.
         by: Another column that it is partitioned by; `numbers` are values of that one.
     """
     within = None if numbers is None else [str(number) for number in numbers]
-    parts = [part for part in stored.parts if within is None or str(part.partition[by]) in within]
-    folder = local_path(stored.root)
+    parts = stored.parts if stored else []
+    parts = [part for part in parts if within is None or str(part.partition[by]) in within]
     rows = f"{view}_stored"
-    if not parts:
+    if not stored or not parts:
         rows = f"{view}_declared"
-    elif folder is None:
+    elif (folder := local_path(stored.root)) is None:
         engine.register(rows, stored.dataset([(by, "in", within)] if within else None))
     else:
         files = [str(folder.absolute() / stored.name / part.path) for part in parts]
@@ -208,12 +208,8 @@ class _Change:
     def _compared(self, group: Sequence[int], into: Sequence[int], count: int) -> list[int]:
         """Hold a group as it is stored against what is to be put there: the buckets that change."""
         engine, key = self._engine, self._key
-        if self._stored is None:
-            engine.register("nothing", self._table.schema.empty_table())
-            duck.make(engine, "old", "from nothing", "view")
-        else:
-            attach(engine, "old", self._stored, self._table, group)
-        bucket = bucket_sql(self._table.key, count)
+    elif (folder := local_path(stored.root)) is None:
+        engine.register(rows, stored.dataset([(by, "in", within)] if within else None))
         going = "" if self._is_whole else f"semi join going using ({key})"
         numbers = ", ".join(map(str, into))
         duck.make(engine, "put", f"from staged where {COLUMN} in ({numbers})", "view")

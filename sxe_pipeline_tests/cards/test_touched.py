@@ -105,11 +105,11 @@ OPS = st.one_of(
 
 
 @settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(steps=st.lists(st.lists(OPS, max_size=4), min_size=3, max_size=8))
+@given(steps=st.lists(st.lists(OPS, max_size=4), min_size=3, max_size=6))
 def test_whatever_changes_the_cards_are_what_the_whole_build_makes(
     server, tmp_path_factory, monkeypatch, steps
 ):
