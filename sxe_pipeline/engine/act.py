@@ -6,7 +6,7 @@ ours, its answer can travel as bytes. Not here: where its rows come from.
 
 import json
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -90,7 +90,7 @@ def made(answer: bytes) -> Iterator[pa.RecordBatch]:
     return of_bytes(pa.py_buffer(answer)[1:])
 
 
-def in_bytes(rows: list[pa.RecordBatch], schema: pa.Schema) -> bytes:
+def in_bytes(rows: Sequence[pa.RecordBatch], schema: pa.Schema) -> bytes:
     """Batches as a stream of Arrow."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, schema) as stream:
