@@ -26,7 +26,7 @@ MUTANTS ?= 50
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test quick coverage mutate check format golden openapi fuzz platform month bench ui clean lock
+.PHONY: help environment demo test quick coverage mutate check format golden openapi fuzz spark platform month bench ui clean lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -75,6 +75,11 @@ fuzz: $(DEV) ## schemathesis against the API, in an environment of its own below
 	@[ -x .venv-fuzz/bin/st ] || { $(PY) -m venv .venv-fuzz && .venv-fuzz/bin/pip install -q "schemathesis>=4.32,<5"; }
 	@SXE_TEST_FUZZ=.venv-fuzz/bin/st SXE_TEST_FUZZ_ARGS="$(ARGS)" $(BIN)/python -m pytest -q -s -n 0 sxe_pipeline_tests/web/test_fuzz.py
 
+spark: $(DEV) ## what runs on every engine on Spark as well (Java is needed), beside pyspark of its own below .venv-spark
+	@[ -d .venv-spark ] || { $(PY) -m venv .venv-spark && .venv-spark/bin/pip install -q "pyspark>=4.3,<5"; }
+	@PYTHONPATH="$$(.venv-spark/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" SXE_REQUIRE_SPARK=1 \
+	 $(BIN)/python -m pytest -q -n 0 -m spark sxe_pipeline_tests/engine $(ARGS)
+
 platform: $(DEV) ## a managed Postgres with TLS and PgBouncer (packages of the system), the whole road in containers that are lost, a restore; PLATFORM_KILLS=100 PLATFORM_PROFILES=150000
 	@$(BIN)/python -m pytest -q -m "platform or not platform" sxe_pipeline_tests/local/test_managed*.py $(ARGS)
 
@@ -86,7 +91,7 @@ bench: $(DEV) ## the benchmarks
 
 clean: ## remove the environment, caches and the embedded state
 	@if [ -x $(BIN)/sxe ]; then $(BIN)/sxe down --reset --yes; fi
-	@rm -rf $(VENV) .venv .venv-fuzz .sxe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutation .coverage* dist
+	@rm -rf $(VENV) .venv .venv-fuzz .venv-spark .sxe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutation .coverage* dist
 
 lock: $(DEV) ## renew the lock files (maintainers)
 	@echo uv | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade - -o requirements-uv.lock

@@ -6,7 +6,7 @@ ours, its answer can travel as bytes. Not here: where its rows come from.
 
 import json
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -53,7 +53,7 @@ class Act:
         except SxeError:
             raise
         except Exception as error:
-            raise errors.said_of(error) or ActFailed(_place(error)) from error
+            raise errors.said_of(error) or ActFailed(_where(error)) from error
 
     def read(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The columns of a batch that it reads.
@@ -90,7 +90,7 @@ def made(answer: bytes) -> Iterator[pa.RecordBatch]:
     return of_bytes(pa.py_buffer(answer)[1:])
 
 
-def in_bytes(rows: list[pa.RecordBatch], schema: pa.Schema) -> bytes:
+def in_bytes(rows: Sequence[pa.RecordBatch], schema: pa.Schema) -> bytes:
     """Batches as a stream of Arrow."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, schema) as stream:
@@ -105,8 +105,8 @@ def of_bytes(data: pa.Buffer | bytes) -> Iterator[pa.RecordBatch]:
         yield from stream
 
 
-def _place(error: Exception) -> str:
+def _where(error: Exception) -> str:
     """What failed and where; its text may quote a row, and is left out."""
     frame, line = list(traceback.walk_tb(error.__traceback__))[-1]
-    where = f"{frame.f_globals.get('__name__')}:{line}"
-    return f"a function over rows failed: {type(error).__name__} in {where}; mend it, run it again"
+    named = f"{frame.f_globals.get('__name__')}:{line}"
+    return f"a function over rows failed: {type(error).__name__} in {named}; mend it, run it again"

@@ -20,12 +20,12 @@ _NAN = np.float64("nan").view(np.uint64)
 def checksum(batches: Iterable[pa.RecordBatch]) -> int:
     """The sum of the hashes of all rows, modulo 2^64.
 
-    A whole number, a date, a moment (microseconds) and a boolean are their value in 64 bits, a
-    double its bits, where -0.0 is 0.0 and one NaN every other. A text is the list of the bytes of
-    its UTF-8, each plus one. A list is mix(sum of mix(item + place * STEP) + length), places from
-    1; a struct, and so a row, begins with its number of fields and takes mix(so far ^ field) for
-    each in their order. Null is one number everywhere. `mix` is the finaliser of splitmix64, STEP
-    its increment; all is modulo 2^64.
+    A whole number, a date, a moment (microseconds) and a boolean are mix(value), a double mix(its
+    bits), where -0.0 is 0.0 and one NaN every other. A list is mix(sum of mix(item + position *
+    STEP) + length), positions from 1; a text is the list of the bytes of its UTF-8, each plus one.
+    A struct, and so a row, begins with its number of fields and takes mix(so far ^ field) for each
+    in their order. Null is one number everywhere. `mix` is the finaliser of splitmix64, STEP its
+    increment; all is modulo 2^64.
 
     Example:
         >>> one, two = pa.record_batch({"n": [1, 2]}), pa.record_batch({"n": [2, 1]})
@@ -75,8 +75,10 @@ def _in_order(items: np.ndarray, lengths: np.ndarray) -> Any:
     """A hash of each list: of the hashes of its items, which lie one list after the other."""
     ends = np.cumsum(lengths, dtype=np.uint64)
     starts = ends - lengths
-    places = np.arange(1, len(items) + 1, dtype=np.uint64) - np.repeat(starts, lengths.astype(int))
-    sums = np.concatenate(([np.uint64(0)], np.cumsum(_mix(items + places * _STEP))))
+    positions = np.arange(1, len(items) + 1, dtype=np.uint64) - np.repeat(
+        starts, lengths.astype(int)
+    )
+    sums = np.concatenate(([np.uint64(0)], np.cumsum(_mix(items + positions * _STEP))))
     return _mix(sums[ends.astype(int)] - sums[starts.astype(int)] + lengths)
 
 

@@ -121,11 +121,11 @@ def _dealt_out(
     with ThreadPoolExecutor(count) as threads, ExitStack() as workers:
         told = pickle.dumps(act)
         for _ in range(count):
-            started = _Worker(told)
+            started = _Worker(act.reads, told)
             workers.callback(started.stop)
             free.put(started)
         for group in groups:
-            due.append(threads.submit(answered, list(group)))
+            due.append(threads.submit(answered, [act.read(batch) for batch in group]))
             if len(due) == 2 * count:
                 yield from due.popleft().result()
         while due:
@@ -135,7 +135,7 @@ def _dealt_out(
 class _Worker:
     """A process that knows the act and nothing else of ours."""
 
-    def __init__(self, told: bytes) -> None:
+    def __init__(self, reads: pa.Schema, told: bytes) -> None:
         self._ours, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(
@@ -145,7 +145,7 @@ class _Worker:
                 stdin=subprocess.PIPE,
                 stdout=2,
             )
-        self._told: bytes | None = told
+        self._reads, self._told = reads, told
 
     def answer(self, rows: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
         """What it makes of the rows of one group.
@@ -154,10 +154,10 @@ class _Worker:
             WorkerLost: It died.
         """
         try:
-            if self._told is not None:
+            if self._told:
                 self._ours.send_bytes(self._told)
-                self._told = None
-            self._ours.send_bytes(in_bytes(list(rows), rows[0].schema))
+                self._told = b""
+            self._ours.send_bytes(in_bytes(rows, self._reads))
             answers = list(iter(self._ours.recv_bytes, worker.DONE))
         except (EOFError, OSError) as error:
             raise WorkerLost(
@@ -170,4 +170,3 @@ class _Worker:
         """End it, whatever it is doing: it holds nothing that anybody misses."""
         self._process.kill()
         self._process.communicate()
-        self._ours.close()

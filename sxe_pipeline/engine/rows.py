@@ -21,7 +21,7 @@ class Files:
     """Parquet files.
 
     Attributes:
-        root: Folder that the engine reaches, or its URL.
+        root: Folder above them, as the engine reaches it: a path, for Spark also a URL.
         paths: Files below it. A folder on the way that is named `column=value` is a column; a
             column that a file has not is null.
     """
@@ -67,7 +67,8 @@ class Engine(Protocol):
             shuffle: How rows come together; None leaves them as they lie.
 
         Yields:
-            What the act makes, bucket by bucket; without a shuffle in the order of the rows.
+            What the act makes, bucket by bucket; without a shuffle in the order of the batches, of
+            files in any order.
 
         Raises:
             ContractBroken: The rows are not those that the act reads, or it made other columns.
