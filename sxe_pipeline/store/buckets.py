@@ -208,8 +208,8 @@ class _Change:
     def _compared(self, group: Sequence[int], into: Sequence[int], count: int) -> list[int]:
         """Hold a group as it is stored against what is to be put there: the buckets that change."""
         engine, key = self._engine, self._key
-    elif (folder := local_path(stored.root)) is None:
-        engine.register(rows, stored.dataset([(by, "in", within)] if within else None))
+        attach(engine, "old", self._stored, self._table, group)
+        bucket = bucket_sql(self._table.key, count)
         going = "" if self._is_whole else f"semi join going using ({key})"
         numbers = ", ".join(map(str, into))
         duck.make(engine, "put", f"from staged where {COLUMN} in ({numbers})", "view")
