@@ -113,7 +113,7 @@ def parse(data: bytes, name: str) -> Contract:
 def _parsed(data: bytes, file: Path) -> Contract:
     bad = (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError)
     try:
-        return _contract(yaml.load(data, Loader=SafeLoader), file)
+        return _contract(SafeLoader(data).get_single_data(), file)
     except bad as error:
         raise BadConfig(
             f"{file.parent.name}/{file.name} is no usable contract "
