@@ -103,7 +103,7 @@ class Snapshot:
         Args:
             partitions: Such as `[("landed_day", "in", ["2026-01-01"])]`; all by default.
         """
-        return self._delta.to_pyarrow_dataset(partitions=partitions)
+        return self._delta.to_pyarrow_dataset(file_pruning_predicate=partitions)
 
     def to_table(
         self, columns: list[str] | None = None, days: Sequence[date] | None = None
