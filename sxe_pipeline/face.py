@@ -102,6 +102,15 @@ def days_of(context: dg.AssetExecutionContext) -> list[date]:
     return sorted(date.fromisoformat(key) for key in context.partition_keys)
 
 
+WHOLE = "sxe/whole"
+"""The tag of a run that makes tables whole, whatever they hold: 'true'."""
+
+
+def is_whole(context: dg.AssetExecutionContext) -> bool:
+    """Whether this run believes no stored row, and does not go by what changed."""
+    return context.run.tags.get(WHOLE) == "true"
+
+
 def counts(**values: float | str | None) -> dict[str, dg.MetadataValue[Any]]:
     """Numbers (which plot) and short texts under stable keys `sxe/<name>`; None is left out."""
     return {f"sxe/{name}": _value(value) for name, value in values.items() if value is not None}

@@ -109,6 +109,26 @@ def test_one_day_again_changes_only_that_day_and_keeps_every_card_id(place):
     assert sum("Chef" in row["bio"] for row in bios) == 5, "the newest sighting wins"
 
 
+def test_a_run_of_everything_changes_no_row_and_mints_nothing(place):
+    for number, day in enumerate(DAYS):
+        people = [person(n, bio=f"Chef in Lyon. I bake bread {day}") for n in range(2 * number, 9)]
+        land(place.settings.home, day, people)
+        place.tick()
+        assert place.run("tier1_intake", day).is_success
+    named = "select table_name, version from ops.version where superseded_at is null order by 1"
+    before = dict(place.rows(named)), place.rows("select * from social.card order by 1")
+
+    run = runs.run_partition(place.tier, place.instance, "tier1_tables", None, {face.WHOLE: "true"})
+
+    assert run.is_success, run.failure
+    written = place.rows(
+        "select kind, count(*) from audit.event where kind in "
+        "('profiles.written', 'identities.written', 'lead_cards.written') group by 1"
+    )
+    assert set(written) == {(kind, len(DAYS) + 1) for kind, _ in written}, "each was made"
+    assert (dict(place.rows(named)), place.rows("select * from social.card order by 1")) == before
+
+
 def test_who_is_no_lead_any_more_keeps_the_card_and_leaves_batches_and_candidates(place):
     home = place.settings.home
 

@@ -45,6 +45,7 @@ def lead_cards(
             actor="asset:cards/lead_cards",
             now=datetime.now(UTC),
             recheck=run_lease.recheck,
+            is_whole=face.is_whole(context),
         )
         attestation = audit.attest(conn, "cards/lead_cards", context.run.run_id)
     numbers = written.numbers()

@@ -7,7 +7,7 @@ Here: reading arguments, one run after another, the answer. Not here: which days
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,13 +19,22 @@ from sxe_pipeline.errors import BadInput
 from sxe_pipeline.local.program import program
 from sxe_pipeline.settings import Settings
 
+if TYPE_CHECKING:
+    from sxe_pipeline.local.runs import Run
+
 
 @click.command()
 @click.option("--day", "days", multiple=True, help="Landing day; default: every pending day.")
 @click.option("--publish", is_flag=True, help="Publish the batches of the newest day as well.")
+@click.option(
+    "--whole",
+    is_flag=True,
+    help="First make profiles, identities and cards of everything that was observed, not of what "
+    "changed; rows that come out the same stay.",
+)
 @dry_run
 @as_json
-def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) -> None:
+def build(days: tuple[str, ...], publish: bool, whole: bool, dry_run: bool, as_json: bool) -> None:
     """Build Tier 1, cards and pools of the pending days, in this process."""
     with logged_in("social", "dagster") as given:
         progress.say("registering what landed")
@@ -33,6 +42,9 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
         from sxe_pipeline.handoff import batches
         from sxe_pipeline.ingest import register
         from sxe_pipeline.local import runs
+        from sxe_pipeline.ops import versions
+        from sxe_pipeline.ops.sensors import TABLES
+        from sxe_pipeline.social import observe
         from sxe_pipeline.store import objects, sql
 
         job = definitions.DAY if publish else definitions.INTAKE
@@ -50,9 +62,16 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
             # Observed or not: what was built without publishing is published now.
             if newest and given.builds(newest):
                 wanted = sorted({*wanted, newest})
+            # What was never observed is made whole anyway.
+            tables = TABLES if whole and versions.named(conn, observe.TABLE) else None
         stretches = [] if dry_run else runs.stretches(wanted, is_single=publish)
-        done = _run(given, job, stretches, now)
-    data = {"job": job, "days": [d.isoformat() for d in sorted(wanted)], "runs": done}
+        done = _run(given, job, stretches, now, None if dry_run else tables)
+    data = {
+        "job": job,
+        "days": [d.isoformat() for d in sorted(wanted)],
+        "whole": tables is not None,
+        "runs": done,
+    }
     data["set_aside"] = [fields_of(each) for each in set_aside]
     lines = _lines(data, has_landed=has_landed, landing=given.landing_url)
     answer("build", data, as_json, [*lines, *(plain(str(each)) for each in set_aside)])
@@ -60,25 +79,28 @@ def build(days: tuple[str, ...], publish: bool, dry_run: bool, as_json: bool) ->
 
 
 def _run(
-    given: Settings, job: str, stretches: list[list[date]], now: datetime
+    given: Settings, job: str, stretches: list[list[date]], now: datetime, tables: str | None
 ) -> list[dict[str, Any]]:
-    """What became of each stretch."""
-    if not stretches:
+    """What became of each stretch; before, where a job is named, of the tables behind all days."""
+    if not stretches and not tables:
         return []
     done = []
     with social_runs(given) as runs:
-        for stretch in stretches:
-            run = runs.days(job, stretch, now=now)
-            done.append(
-                {
-                    "days": [day.isoformat() for day in stretch],
-                    "run_id": run.run_id,
-                    "ok": run.is_success,
-                    "failure": run.failure,
-                    "failed_checks": run.failed_checks,
-                }
-            )
+        if tables:
+            done.append(_told(tables, [], runs.tables(tables, is_whole=True)))
+        done += [_told(job, each, runs.days(job, each, now=now)) for each in stretches]
     return done
+
+
+def _told(job: str, days: Sequence[date], run: "Run") -> dict[str, Any]:
+    return {
+        "job": job,
+        "days": [day.isoformat() for day in days],
+        "run_id": run.run_id,
+        "ok": run.is_success,
+        "failure": run.failure,
+        "failed_checks": run.failed_checks,
+    }
 
 
 def _now(conn: Any) -> tuple[datetime, bool]:
@@ -106,9 +128,13 @@ def _lines(data: dict[str, Any], *, has_landed: bool, landing: str) -> Iterator[
         yield f"nothing has landed yet: `{program()} ingest FOLDER` copies files of yours into"
         yield f"{landing} and registers them; then `{program()} build` again"
         yield f"(to see it work on invented people first: `{program()} demo`)"
-    for run in data["runs"] or [{"days": [d], "ok": None} for d in data["days"]]:
+    would = [{"job": "all tables", "days": [], "ok": None}] if data["whole"] else []
+    would += [{"job": data["job"], "days": [day], "ok": None} for day in data["days"]]
+    for run in data["runs"] or would:
         state = {True: "done", False: f"failed: {run.get('failure')}", None: "would run"}[run["ok"]]
-        days = named([date.fromisoformat(day) for day in run["days"]])
-        yield f"{data['job']} {days}: {state}"
+        days = (
+            named([date.fromisoformat(day) for day in run["days"]]) if run["days"] else "all days"
+        )
+        yield f"{run['job']} {days}: {state}"
         for check in run.get("failed_checks") or ():
             yield f"  check failed: {check}"

@@ -53,12 +53,17 @@ class Runs:
             stop=self._stop,
         )
 
-    def tables(self, job: str) -> "Run":
+    def tables(self, job: str, *, is_whole: bool = False) -> "Run":
         """A job over the tables behind all days.
+
+        Args:
+            job: Its name.
+            is_whole: Of everything, not of what changed.
 
         Raises:
             KeyboardInterrupt: SIGINT or SIGTERM came.
         """
+        from sxe_pipeline import face
         from sxe_pipeline.local import runs
 
         return runs.run_partition(
@@ -66,7 +71,7 @@ class Runs:
             self._instance,
             job,
             None,
-            {},
+            {face.WHOLE: "true"} if is_whole else {},
             on_step=self._steps("all days"),
             stop=self._stop,
         )

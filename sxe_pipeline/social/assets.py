@@ -111,6 +111,7 @@ def current_profiles(
             actor="asset:social/profiles",
             now=datetime.now(UTC),
             recheck=run_lease.recheck,
+            is_whole=face.is_whole(context),
         )
         attestation = audit.attest(conn, "social/profiles", context.run.run_id)
     return dg.MaterializeResult(
@@ -149,6 +150,7 @@ def card_identities(
             actor="asset:social/identities",
             now=datetime.now(UTC),
             recheck=run_lease.recheck,
+            is_whole=face.is_whole(context),
         )
         attestation = audit.attest(conn, "social/identities", context.run.run_id)
     return dg.MaterializeResult(

@@ -55,3 +55,9 @@ def test_a_day_before_the_first_one_is_refused_by_name_and_left_out_by_itself(ty
 
     assert "a landing day lies between" in refused.stderr
     assert json.loads(typed("--json", **first).stdout)["days"] == []
+
+
+def test_everything_is_made_whole_only_where_something_was_observed(typed, tmp_path):
+    said = json.loads(typed("--whole", "--json").stdout)
+
+    assert (said["whole"], said["runs"]) == (False, [])
