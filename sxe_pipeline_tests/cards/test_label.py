@@ -141,7 +141,11 @@ def test_the_stream_adds_labels_and_keeps_the_row(shipped: Taxonomy) -> None:
     assert all(row["account_type"] == "unknown" and row["tribes"] == [] for row in rows[1:])
 
 
-@pytest.mark.parametrize("line", ["{", "[1]", '"x"'])
+@pytest.mark.parametrize(
+    "line",
+    ["{", "[1]", '"x"', '{"bio": "half \\ud800"}', '{"bio": ' + "[" * 100_000],
+    ids=["open", "list", "text", "half a character", "without an end"],
+)
 def test_the_stream_names_the_line_that_is_no_object(shipped: Taxonomy, line: str) -> None:
     with pytest.raises(BadInput, match="line 2"):
         list(stream.label_lines([json.dumps({"bio": ""}), line], "bio", shipped))
