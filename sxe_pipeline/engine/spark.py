@@ -32,8 +32,9 @@ except ImportError as missing:
 
 
 def session(master: str) -> SparkSession:
-    """Spark on this machine (`local[2]`), or a cluster by its address, without its web pages."""
+    """Spark on this machine (`local[2]`), or a cluster by its address; no web page, no progress."""
     builder = SparkSession.builder.master(master).config("spark.ui.enabled", "false")
+    builder = builder.config("spark.ui.showConsoleProgress", "false")
     if master.startswith("local"):
         builder = builder.config("spark.driver.host", "127.0.0.1")
         builder = builder.config("spark.driver.bindAddress", "127.0.0.1")
