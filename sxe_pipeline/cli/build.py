@@ -128,8 +128,11 @@ def _lines(data: dict[str, Any], *, has_landed: bool, landing: str) -> Iterator[
         yield f"nothing has landed yet: `{program()} ingest FOLDER` copies files of yours into"
         yield f"{landing} and registers them; then `{program()} build` again"
         yield f"(to see it work on invented people first: `{program()} demo`)"
-    would = [{"job": "all tables", "days": [], "ok": None}] if data["whole"] else []
-    would += [{"job": data["job"], "days": [day], "ok": None} for day in data["days"]]
+    would: list[dict[str, Any]] = [
+        {"job": data["job"], "days": [day], "ok": None} for day in data["days"]
+    ]
+    if data["whole"]:
+        would.insert(0, {"job": "all tables", "days": [], "ok": None})
     for run in data["runs"] or would:
         state = {True: "done", False: f"failed: {run.get('failure')}", None: "would run"}[run["ok"]]
         days = (
