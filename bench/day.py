@@ -90,7 +90,7 @@ def _next_day(rng, words, known, fresh, rows):
 
 def act(name, home, dsn):
     """Run one act here, and print what it took."""
-    from sxe_pipeline.cards import tier1
+    from sxe_pipeline.cards import candidate_table, pool_table, tier1
     from sxe_pipeline.ingest import landing, register
     from sxe_pipeline.ops import versions
     from sxe_pipeline.social import identities, observe, profiles
@@ -123,8 +123,8 @@ def act(name, home, dsn):
         else:
             rebuild = {
                 "lead_cards": tier1.rebuild_cards,
-                "audience_pools": tier1.rebuild_pools,
-                "candidates": tier1.rebuild_candidates,
+                "audience_pools": pool_table.rebuild,
+                "candidates": candidate_table.rebuild,
             }[name]
             rebuild(conn, given, **said)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -107,7 +107,8 @@ def rebuild_cards(
             "lead_cards.written",
             actor=actor,
             subject=inputs.CARDS,
-            key=f"v{cards.version}@{now.isoformat()}",
+            # The same rows may be those of newer profiles.
+            key=f"v{cards.version}.{others.version}.{made_from[:12]}@{now.isoformat()}",
             cards=cards.row_count,
             others=others.row_count,
             version=cards.version,

@@ -1,7 +1,7 @@
 """Which accounts are one card, under ids that stay.
 
 Here: when the table is due, and storing what was decided. Not here: which accounts are decided
-anew (`reach`), and how (`families`, by `clusters` and `mint`). The card and alias rows commit
+anew (`reach`), and how (`components`, by `clusters` and `mint`). The card and alias rows commit
 first, in a transaction of their own; then the tables are written and named. A run that dies in
 between has minted ids that nobody saw; the replay is whole, finds and uses them.
 """
@@ -18,7 +18,7 @@ from sxe_pipeline.errors import Busy, NotFound
 from sxe_pipeline.ops import versions
 from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.tables import IDENTITY, TARGET
-from sxe_pipeline.social import families, issued, profiles, reach
+from sxe_pipeline.social import components, issued, profiles, reach
 from sxe_pipeline.store import buckets, tables
 
 TABLE, TARGETS_TABLE = IDENTITY.name, TARGET.name
@@ -100,7 +100,7 @@ def rebuild(
             if (named and named.rows_version) != (before and before.rows_version):
                 raise Busy("another run wrote social/identities at the same time; run it again")
             changed, targets = _write(conn, root, engine, is_whole=basis is None)
-            card_count = _count(engine, families.ROWS)
+            card_count = _count(engine, components.ROWS)
             if found is not None and basis is not None:
                 card_count += found.numbers["cards"] - _count(engine, "members")
             written = Resolved(
@@ -110,7 +110,8 @@ def rebuild(
                 "identities.written",
                 actor=actor,
                 subject=TABLE,
-                key=f"v{written.version}@{now.isoformat()}",
+                # The same rows may be those of newer profiles.
+                key=f"v{written.version}.{current.version}@{now.isoformat()}",
                 account_count=written.account_count,
                 card_count=card_count,
                 minted_count=minted_count,
@@ -168,18 +169,18 @@ def _decide(
     now: dt.datetime,
     actor: str,
 ) -> tuple[int, int]:
-    """Decide family by family and store the ids; how many were minted, and replaced by others."""
+    """Decide and store the ids; how many were minted, and replaced by others."""
     minted_count = alias_count = 0
-    for given in families.gather(engine):
+    for given in components.gather(engine):
         taken: set[str] = set()
         while True:
-            decided = families.decide(given, mint=mint, now=now, taken=taken)
+            decided = components.decide(given, mint=mint, now=now, taken=taken)
             minted = [card.card_id for card in decided.ids.minted]
             if not (again := issued.known(conn, minted)):
                 break
             taken |= again
         issued.store(conn, decided.ids, now, actor)
-        families.put(engine, given, decided)
+        components.put(engine, given, decided)
         minted_count += len(minted)
         alias_count += len(decided.ids.aliases)
     return minted_count, alias_count
@@ -190,7 +191,7 @@ def _write(
 ) -> tuple[buckets.Changed, buckets.Changed]:
     """Write the identities and the targets."""
     identities = buckets.change(
-        conn, root, IDENTITY, engine, families.ROWS, reach.GONE, is_whole=is_whole
+        conn, root, IDENTITY, engine, components.ROWS, reach.GONE, is_whole=is_whole
     )
     targets = buckets.change(
         conn, root, TARGET, engine, reach.STATED, reach.UNSTATED, is_whole=is_whole

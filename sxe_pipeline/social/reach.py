@@ -1,6 +1,6 @@
 """Which accounts and cards a change can reach, beside whom they name and whom they were one with.
 
-Here: SQL that leaves temporary tables for the decision (`families`):
+Here: SQL that leaves temporary tables for the decision (`components`):
 
 * `accounts`: the current accounts that are decided, as clustering sees them;
 * `naming`: whom they name, without what a crowd names;

@@ -79,7 +79,9 @@ def test_a09_a_fact_names_who_the_login_may_be(conn, database, actor):
 
 
 def name_version(conn, table, record):
-    conn.execute("select ops.name_version(%s, 3, 'x', null, '{}', %s)", [table, Jsonb(record)])
+    conn.execute(
+        "select ops.name_version(%s, 3, 'x', null, '{}', '{}', '', %s)", [table, Jsonb(record)]
+    )
 
 
 def test_a09_a_version_is_named_by_an_event_of_its_own_table(conn, database):

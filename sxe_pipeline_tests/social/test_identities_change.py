@@ -14,7 +14,7 @@ from sxe_pipeline.errors import ContractBroken
 from sxe_pipeline.ops import versions
 from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.tables import IDENTITY, PROFILE, TARGET
-from sxe_pipeline.social import families, identities, issued, reach, restored
+from sxe_pipeline.social import components, identities, issued, reach, restored
 from sxe_pipeline.social.clusters import SELF, Reason, ShownAccount, cluster
 from sxe_pipeline.social.links import targets
 from sxe_pipeline.social.mint import Card, Previous, assign
@@ -235,7 +235,7 @@ STEP = st.tuples(st.lists(SAID, max_size=3), st.integers(0, 9))
 def test_each_step_decides_as_the_whole_would(server, tmp_path_factory, first, steps):
     database = databases.copy_of(server, databases.TEMPLATE)
     with pytest.MonkeyPatch.context() as patch, sql.connect(database.dsn("sxe_social")) as conn:
-        patch.setattr(families, "SIZE", 5)
+        patch.setattr(components, "SIZE", 5)
         home = Home(conn, tmp_path_factory.mktemp("tier1").as_uri())
         people = dict(first)
         for changes, luck in [([], 0), *steps]:
@@ -276,7 +276,7 @@ def test_a_handle_that_another_account_shows_too_joins_nobody_until_that_one_is_
 
 
 def test_an_answer_counts_as_long_as_one_account_of_threads_shows_that_handle(home, monkeypatch):
-    monkeypatch.setattr(families, "SIZE", 1)
+    monkeypatch.setattr(components, "SIZE", 1)
     ana = profile(X, "ana", links=["instagram.com/ana.ig"])
     threads = profile(THREADS, "ana.ig", links=["x.com/ana", "x.com/ben"])
     people = [ana, threads, profile(("x", "id:2"), "ben")]
@@ -322,10 +322,10 @@ def test_a_day_that_touches_few_reads_and_writes_few(home, monkeypatch):
     home.step(people)
     before = home.files(IDENTITY), home.files(TARGET)
     read, decided = [], []
-    targets, decide = reach.targets, families.decide
+    targets, decide = reach.targets, components.decide
     monkeypatch.setattr(reach, "targets", lambda rows: read.append(len(rows)) or targets(rows))
     monkeypatch.setattr(
-        families, "decide", lambda given, **m: decided.append(given) or decide(given, **m)
+        components, "decide", lambda given, **m: decided.append(given) or decide(given, **m)
     )
 
     people[-1] = {**people[-1], "links": []}

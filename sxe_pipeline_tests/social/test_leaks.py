@@ -7,7 +7,7 @@ from sxe_pipeline.audit.verify import verify
 from sxe_pipeline.privacy import leaks
 from sxe_pipeline.redact import scan
 from sxe_pipeline.schema.tables import POOL
-from sxe_pipeline.store import sql, tables
+from sxe_pipeline.store import delta, sql, tables
 from sxe_pipeline_tests import named
 from sxe_pipeline_tests.databases import as_owner
 
@@ -40,8 +40,8 @@ class Store:
 
         with self.conn.transaction():
             tables.lock(self.conn, POOL.name)
-            write_deltalake(tables.address(self.root, POOL.name), table, mode=mode)
-            version = tables.opened(self.root, POOL.name, None).version()
+            write_deltalake(delta.address(self.root, POOL.name), table, mode=mode)
+            version = delta.opened(self.root, POOL.name, None).version()
             named.name(self.conn, POOL.name, version, inputs=str(version))
         return version
 

@@ -1,8 +1,8 @@
-"""What must be decided together is put together, and decided a family at a time.
+"""What must be decided together is put together, and decided a component at a time.
 
-Here: from the tables that `reach` leaves to the rows of `social/identities`. A family is all that
-one decision may depend on: accounts that a target links, their cards, what stands for these. Most
-accounts are none: they are linked with nobody and hold the card that they anchor, so the engine
+Here: from the tables that `reach` leaves to the rows of `social/identities`. A component is all
+that one decision may depend on: accounts that a target links, their cards, what stands for these.
+Most accounts are none: they are linked with nobody and hold the card that they anchor, so the engine
 keeps it for them. The others go through `clusters` and `mint`, some thousand at a time; memory does
 not follow how many there are. Not here: the rules, reading and storing.
 """
@@ -23,13 +23,13 @@ from sxe_pipeline.social.mint import Assignment, Card, Previous, assign
 from sxe_pipeline.social.networks import Named
 
 SIZE = 20_000
-"""Accounts that are decided at a time, as long as no family is larger."""
+"""Accounts that are decided at a time, as long as no component is larger."""
 
 _SELF = Reason(SELF, "")
 _NAMES = (*IDENTITY.key, "card_id", "basis", "evidence", "generation")
 _DECIDED = pa.schema([IDENTITY.schema.field(name) for name in _NAMES])
 ROWS = "resolved"
-"""The rows of what `reach` touched, once every family is decided: in the columns of `IDENTITY`."""
+"""The rows of what `reach` touched, once all is decided: in the columns of `IDENTITY`."""
 
 _RESOLVED = f"""
 create temp view {ROWS} as
@@ -170,7 +170,7 @@ _PLACED = {
 
 @dataclass(frozen=True)
 class Undecided:
-    """Some families, as they are and as they were.
+    """Some components, as they are and as they were.
 
     Attributes:
         accounts: The current accounts.
@@ -196,7 +196,7 @@ class Decided:
 
 
 def gather(engine: duckdb.DuckDBPyConnection) -> Iterator[Undecided]:
-    """Keep the card of whoever is alone, and put the others together, some families at a time.
+    """Keep the card of whoever is alone, and put the others together, some components at a time.
 
     Args:
         engine: A connection with the tables of `reach`.
@@ -217,10 +217,10 @@ def gather(engine: duckdb.DuckDBPyConnection) -> Iterator[Undecided]:
 
 
 def decide(given: Undecided, *, mint: Callable[[], str], now: datetime, taken: Set[str]) -> Decided:
-    """Decide some families: who is one card, under which id.
+    """Decide some components: who is one card, under which id.
 
     Args:
-        given: The families.
+        given: The components.
         mint: Gives a new random id.
         now: Stamp of new and retired cards.
         taken: Ids of cards elsewhere that `mint` has given already.
@@ -259,7 +259,7 @@ def put(engine: duckdb.DuckDBPyConnection, given: Undecided, decided: Decided) -
 
 
 def _lower(engine: duckdb.DuckDBPyConnection) -> bool:
-    """One step towards the same label in each family; False where nothing was to do."""
+    """One step towards the same label in each component; False where nothing was to do."""
     for statement in _LOWERED:
         engine.execute(statement)
     [(count,)] = engine.sql(
