@@ -2,9 +2,9 @@
 
 Here: from the tables that `reach` leaves to the rows of `social/identities`. A component is all
 that one decision may depend on: accounts that a target links, their cards, what stands for these.
-Most accounts are none: they are linked with nobody and hold the card that they anchor, so the engine
-keeps it for them. The others go through `clusters` and `mint`, some thousand at a time; memory does
-not follow how many there are. Not here: the rules, reading and storing.
+Most accounts are none: they are linked with nobody and hold the card that they anchor, so SQL keeps
+it for them. The others go through `clusters` and `mint`, some thousand at a time; memory does not
+follow how many there are. Not here: the rules, reading and storing.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
