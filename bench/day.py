@@ -1,9 +1,9 @@
 """A day onto a store that is there: CPU, memory, bytes written and disk of each act of Tier 1.
 
-Usage: python bench/day.py [ACCOUNTS] [ROWS] [DAYS]
+Usage: python bench/day.py [ACCOUNTS] [ROWS OF A DAY ...]
 
-ACCOUNTS invented accounts land and are built; then DAYS days of ROWS rows follow, of which four of
-five are accounts seen before, and of these nine of ten say what they said. Texts are random words
+ACCOUNTS invented accounts land and are built; then a day follows for each number of rows, of which
+four of five are accounts seen before, and of these nine of ten say what they said. Texts are random words
 besides what the demo's people say, so that few are the same and none compresses like a copy. Each
 act runs in a process of its own, as `sxe build` runs it but without Dagster; CPU seconds are those
 of its threads after the libraries were loaded, and of Postgres meanwhile. The last line of all is
@@ -184,12 +184,12 @@ def _build(title, home, dsn, postmaster):
     return total
 
 
-def main(accounts, rows, days):
+def main(accounts, *days):
     """Print a line for each act of each day."""
     rng = random.Random(7)
     words = vocabulary(rng)
-    new = int(rows * (1 - _AGAIN)) * days
-    everybody = population(rng, words, accounts + new)
+    new = [int(rows * (1 - _AGAIN)) for rows in days]
+    everybody = population(rng, words, accounts + sum(new))
     known, fresh = everybody[:accounts], everybody[accounts:]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -198,13 +198,12 @@ def main(accounts, rows, days):
             postmaster = _postmaster(dsn)
             land(home / "landing", _FIRST, known)
             _build("first build", home, dsn, postmaster)
-            each = new // days if days else 0
-            for number in range(days):
+            for number, rows in enumerate(days):
                 day = _FIRST + timedelta(days=number + 1)
-                part = fresh[number * each : (number + 1) * each]
+                part, fresh = fresh[: new[number]], fresh[new[number] :]
                 land(home / "landing", day, _next_day(rng, words, known, part, rows))
                 known += part
-                total = _build(f"day {number + 1}", home, dsn, postmaster)
+                total = _build(f"{rows} rows", home, dsn, postmaster)
                 if goal := _GOALS.get((accounts, rows)):
                     print(f"goal {goal} CPU-s: {'met' if total <= goal else 'missed'}")
             _build("nothing new", home, dsn, postmaster)
@@ -215,4 +214,4 @@ if __name__ == "__main__":
         act(*sys.argv[2:])
     else:
         given = [int(each) for each in sys.argv[1:]]
-        main(*(given + [100_000, 20_000, 2][len(given) :]))
+        main(*(given or [100_000, 20_000, 2_000]))
