@@ -2,13 +2,13 @@
 
 Usage: python bench/day.py [ACCOUNTS] [ROWS OF A DAY ...]
 
-ACCOUNTS invented accounts land and are built; then a day follows for each number of rows, of which
-four of five are accounts seen before, and of these nine of ten say what they said. Texts are random words
-besides what the demo's people say, so that few are the same and none compresses like a copy. Each
-act runs in a process of its own, as `sxe build` runs it but without Dagster; CPU seconds are those
-of its threads after the libraries were loaded, and of Postgres meanwhile. The last line of all is
-an act with nothing to do. Goals are for 1,000,000 accounts and 200,000 (75 CPU-s) or 2,000 rows
-(35); they are printed beside a day of such sizes alone.
+ACCOUNTS invented accounts land and are built; then a day follows for each number of rows, of
+which four of five are accounts seen before, and of these nine of ten say what they said. Texts
+are random words besides what the demo's people say, so that few are the same and none compresses
+like a copy. Each act runs in a process of its own, as `sxe build` runs it but without Dagster;
+CPU seconds are those of its threads after the libraries were loaded, and of Postgres meanwhile.
+The last line of all is an act with nothing to do. Goals are for 1,000,000 accounts and 200,000
+(75 CPU-s) or 2,000 rows (35); they are printed beside a day of such sizes alone.
 """
 
 import contextlib
