@@ -8,15 +8,15 @@ There are 2^n buckets of about `ROWS` rows; a table that outgrows them is writte
 are read and written at a time, so memory does not follow the size of the table.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
 import psycopg
 import pyarrow as pa
 
 from sxe_pipeline.engine.rows import bucket_sql
-from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.table import Table
 from sxe_pipeline.store import tables
 from sxe_pipeline.store.disk import local_path
@@ -146,7 +146,10 @@ def change(
         raise ValueError(f"{table.name} is in no such buckets yet: it must be written whole")
     made = _Change(table, engine, stored, is_whole)
     parts = made.parts(rows, gone)
-    version = tables.write_parts(conn, root, table.name, COLUMN, parts, is_fresh=stored is None)
+    schema = pa.schema([*table.schema, _FIELD])
+    version = tables.write_parts(
+        conn, root, table.name, schema, COLUMN, parts, is_fresh=stored is None
+    )
     return Changed(version, made.row_count, made.changed_count, made.gone_count)
 
 
@@ -175,9 +178,7 @@ class _Change:
         for group in self._groups(was or count, is_all=is_moved or self._is_whole):
             # Where buckets are too few, each stored one becomes several.
             into = [number for number in range(count) if number % (was or count) in group]
-            due = self._compared(group, into, count)
-            if due := into if is_moved else due:
-                yield tables.Rewritten(due, self._rows_of(due))
+            yield from self._rewritten(group, into, count, is_moved=is_moved)
 
     def _count(self, rows: str, was: int | None) -> int:
         [(given,)] = self._engine.sql(f"select count(*) from {rows}").fetchall()
@@ -205,46 +206,82 @@ class _Change:
         ).fetchall()
         yield from _in_groups(range(count) if is_all else [number for (number,) in found])
 
-    def _compared(self, group: Sequence[int], into: Sequence[int], count: int) -> list[int]:
+    def _rewritten(
+        self, group: Sequence[int], into: Sequence[int], count: int, *, is_moved: bool
+    ) -> Iterator[tables.Rewritten]:
         """Hold a group as it is stored against what is to be put there: the buckets that change."""
-        engine, key = self._engine, self._key
-        attach(engine, "old", self._stored, self._table, group)
-        bucket = bucket_sql(self._table.key, count)
-        going = "" if self._is_whole else f"semi join going using ({key})"
-        numbers = ", ".join(map(str, into))
-        duck.make(engine, "put", f"from staged where {COLUMN} in ({numbers})", "view")
-        # Stored rows are read where they lie: most of them are neither compared nor kept in memory.
-        duck.make(engine, "held", f"select *, {bucket} as {COLUMN} from old", "view")
-        duck.make(
-            engine, "went", f"select {key}, {COLUMN} from held anti join put using ({key}) {going}"
-        )
-        duck.make(
-            engine,
-            "differs",
-            f"select put.{COLUMN}, held.{COLUMN} is null as is_new "
-            f"from put left join held using ({key}) where held.{COLUMN} is null "
-            f"or {_row('put', self._table.names)} is distinct from "
-            f"{_row('held', self._table.names)}",
-        )
-        [(changed, new, went)] = engine.sql(
-            "select count(*), count(*) filter (where is_new), (select count(*) from went) "
-            "from differs"
-        ).fetchall()
-        self.changed_count += changed
-        self.gone_count += went
-        self.row_count += new - went
-        due = engine.sql(f"select {COLUMN} from differs union select {COLUMN} from went order by 1")
-        return [number for (number,) in due.fetchall()]
+        within = f"where {COLUMN} in ({', '.join(map(str, into))})"
+        put = self._engine.sql(f"select {self._names}, {COLUMN} from staged {within}")
+        put_rows = put.to_arrow_table()
+        put_at = np.asarray(put_rows.column(COLUMN))
+        put_rows = put_rows.select(self._table.names).cast(self._table.schema)
+        held, held_at = self._held(group, count, is_moved=is_moved)
+        twins, went = self._matched(held, put_rows, within)
+        is_kept = np.ones(held.num_rows, bool)
+        is_kept[twins["held"]] = is_kept[went] = False
+        is_same = np.zeros(put_rows.num_rows, bool)
+        is_same[twins["put"]] = self._same(held, put_rows, twins)
+        new = put_rows.num_rows - len(twins["put"])
+        self.changed_count += int((~is_same).sum())
+        self.gone_count += len(went)
+        self.row_count += new - len(went)
+        due = into if is_moved else np.union1d(put_at[~is_same], held_at[went]).tolist()
+        for number in due:
+            parts = (_of(held, is_kept & (held_at == number)), _of(put_rows, put_at == number))
+            yield tables.Rewritten(number, pa.concat_tables(parts))
 
-    def _rows_of(self, due: Sequence[int]) -> pa.Table:
-        """All rows of some buckets, as they are to be."""
+    def _held(
+        self, group: Sequence[int], count: int, *, is_moved: bool
+    ) -> tuple[pa.Table, np.ndarray]:
+        """The stored rows of a group, and the bucket of each."""
+        schema = self._table.schema
+        if self._stored is None:
+            return schema.empty_table(), np.zeros(0, np.int32)
+        parts = sorted((_number(part), part) for part in self._stored.parts)
+        found = [(n, self._stored.rows_of(part).cast(schema)) for n, part in parts if n in group]
+        held = pa.concat_tables([schema.empty_table(), *(rows for _, rows in found)])
+        if not is_moved:
+            numbers = np.array([number for number, _ in found], np.int32)
+            return held, numbers.repeat([rows.num_rows for _, rows in found])
+        self._engine.register("held", held.select(self._table.key))
+        bucket = bucket_sql(self._table.key, count)
+        moved = self._engine.sql(f"select {bucket} as {COLUMN} from held").to_arrow_table()
+        return held, np.asarray(moved.column(COLUMN))
+
+    def _matched(
+        self, held: pa.Table, put: pa.Table, within: str
+    ) -> tuple[Mapping[str, np.ndarray], np.ndarray]:
+        """Where stored rows and rows to put have one key, and which stored rows are to go."""
+        for name, rows in (("held", held), ("put", put)):
+            place = pa.array(np.arange(rows.num_rows), pa.int64())
+            keys = rows.select(self._table.key).append_column("place", place)
+            self._engine.register(name, keys)
         key = self._key
+        twins = self._engine.sql(
+            f"select held.place as held, put.place as put from held join put using ({key})"
+        ).fetchnumpy()
+        going = "" if self._is_whole else f"semi join (from going {within}) using ({key})"
+        went = f"select place from held anti join put using ({key}) {going} order by place"
+        return twins, self._engine.sql(went).fetchnumpy()["place"]
+
+    def _same(self, held: pa.Table, put: pa.Table, twins: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Of rows that have one key, which say the same."""
+        self._engine.register("held", held.take(twins["held"]))
+        self._engine.register("put", put.take(twins["put"]))
         found = self._engine.sql(
-            f"select {self._names}, {COLUMN} from (from put union all by name (from held "
-            f"anti join put using ({key}) anti join went using ({key}))) "
-            f"where {COLUMN} in ({', '.join(map(str, due))})"
-        ).to_arrow_table()
-        return found.cast(pa.schema([*self._table.schema, _FIELD]))
+            f"select {_row('put', self._table.names)} is not distinct from "
+            f"{_row('held', self._table.names)} as is_same from put positional join held"
+        )
+        return np.asarray(found.fetchnumpy()["is_same"], bool)
+
+
+def _of(rows: pa.Table, chosen: np.ndarray) -> pa.Table:
+    """The chosen rows; those of one bucket lie together, and the others are not looked at."""
+    places = np.flatnonzero(chosen)
+    if not len(places):
+        return rows.slice(0, 0)
+    first, last = places[0], places[-1] + 1
+    return rows.slice(first, last - first).filter(pa.array(chosen[first:last]))
 
 
 def differing(

@@ -6,7 +6,7 @@ version that a killed writer left behind is put aside by the next one. A table h
 `lock`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
@@ -90,6 +90,15 @@ class Snapshot:
             )
             for each in told.to_pylist()
         ]
+
+    def rows_of(self, part: Part) -> pa.Table:
+        """The rows of one file, in its order, without the column that stands in its path.
+
+        Raises:
+            NotFound: The store does not hold it.
+            StoreUnavailable: The store failed.
+        """
+        return delta.read_file(self.root, self.name, part.path)
 
     @property
     def partition_columns(self) -> list[str]:
@@ -211,9 +220,9 @@ def write(
 
 
 class Rewritten(NamedTuple):
-    """Some partitions and all of their rows."""
+    """A partition and all of its rows, without the column that it is partitioned by."""
 
-    partitions: Collection[int]
+    partition: int
     rows: pa.Table
 
 
@@ -221,26 +230,27 @@ def write_parts(
     conn: psycopg.Connection,
     root: str,
     name: str,
+    schema: pa.Schema,
     by: str,
     parts: Iterable[Rewritten],
     *,
     is_fresh: bool,
 ) -> int:
-    """Overwrite partitions one after the other, as new versions of which the last one counts.
+    """Overwrite some partitions as one new version; each is written while the next is computed.
 
-    The caller holds `lock`. Nobody reads the versions in between, as they are never named; they
-    reach the disk all the same, because the last one is read from the whole log.
+    The caller holds `lock`. The files of a writer that dies are of no version.
 
     Args:
         conn: The writing transaction.
         root: URL of the table store.
         name: Such as 'social/profiles'.
-        by: The column that the table is partitioned by.
-        parts: What to write, computed while it is written.
-        is_fresh: The first part replaces the whole table, schema and partitions included.
+        schema: The columns; the one that the table is partitioned by comes last.
+        by: That column.
+        parts: What to write, each partition once; one without rows is there no more.
+        is_fresh: They replace the whole table, schema and partitions included.
 
     Returns:
-        The number of the last new version; that of the named one where there was no part.
+        The number of the new version; that of the named one where there was no part.
 
     Raises:
         ContractBroken: The columns do not fit the table.
@@ -250,16 +260,16 @@ def write_parts(
     named = _named(conn, name)
     with _translated(name):
         table = delta.prepared(root, name, named)
-    version = named
-    for part in parts:
-        within = f"{by} in ({', '.join(map(str, sorted(part.partitions)))})"
-        with _translated(name):
-            delta.commit(root, name, table, part.rows, None if is_fresh else within, [by], None)
-            table = delta.opened(root, name, None)
-        is_fresh, version = False, None
-    if version is not None:
-        return version
+    written = [
+        (part.partition, delta.put_file(root, name, {by: part.partition}, part.rows))
+        for part in parts
+    ]
+    if not written and named is not None and not is_fresh:
+        return named
     with _translated(name):
+        if table is None or is_fresh:
+            table = delta.created(root, name, schema, [by])
+        delta.replace(table, schema, by, written)
         return delta.flushed(root, name, named)
 
 

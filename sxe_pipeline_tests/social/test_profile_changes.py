@@ -135,17 +135,16 @@ def test_a_day_writes_no_more_than_the_buckets_of_its_accounts(home, small, monk
     before, written = home.versions(), []
     monkeypatch.setattr(
         delta,
-        "commit",
-        lambda *args, real=delta.commit: written.append((args[1], args[3])) or real(*args),
+        "put_file",
+        lambda *args, real=delta.put_file: written.append(args[1:3]) or real(*args),
     )
 
     home.put((1, [seen("id:7", row=1, observed_at=at(9), handle="new", bio="cook")]))
     written.clear()
     home.rebuild()
 
-    [(name, rows)] = written
+    [(name, _)] = written
     assert name == PROFILE.name
-    assert len(set(rows["bucket"].to_pylist())) == 1
     assert {n for n, version in home.versions().items() if version != before[n]} == {PROFILE.name}
     assert home.is_even()
 
@@ -223,7 +222,7 @@ class Killed(Exception):
 @contextmanager
 def killed_at(monkeypatch, number):
     """Die instead of the commit of that number."""
-    left, real = itertools.count(), delta.commit
+    left, real = itertools.count(), delta.replace
 
     def commit(*args):
         if next(left) == number:
@@ -231,7 +230,7 @@ def killed_at(monkeypatch, number):
         return real(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(delta, "commit", commit)
+        patch.setattr(delta, "replace", commit)
         yield
 
 

@@ -168,22 +168,28 @@ def test_a_table_of_the_layout_before_is_written_whole_once(conn, tier1, small):
         assert engine.sql("from touched").fetchall() == [("a", "7", False)]
 
 
-def test_a_writer_that_dies_between_two_commits_leaves_what_is_named(conn, tier1, small):
+@pytest.mark.parametrize(("step", "number"), [("put_file", 2), ("replace", 0), ("flushed", 0)])
+def test_a_writer_that_dies_leaves_what_is_named(conn, tier1, small, step, number):
     change(conn, tier1, many(), is_whole=True)
-    commit, left = delta.commit, itertools.count()
+    real, left = getattr(delta, step), itertools.count()
 
     def die(*args):
-        if next(left) == 2:
+        if next(left) == number:
             raise KeyboardInterrupt
-        commit(*args)
+        return real(*args)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(delta, "commit", die)
+        patched.setattr(delta, step, die)
         with pytest.raises(KeyboardInterrupt):
             change(conn, tier1, many("torn"))
     assert said_by(stored(conn, tier1)) == many()
     change(conn, tier1, {("a", "7"): "y"})
     assert said_by(stored(conn, tier1)) == many() | {("a", "7"): "y"}
+
+
+def test_a_change_is_one_version_however_many_buckets_it_touches(conn, tier1, small):
+    first = change(conn, tier1, many(), is_whole=True).version
+    assert change(conn, tier1, many("y")).version == first + 1
 
 
 def test_any_reader_sees_the_rows_of_a_table_in_buckets(conn, tier1, small):
