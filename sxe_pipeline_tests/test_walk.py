@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline import contracts_root, face
-from sxe_pipeline.cards import inputs, tier1
+from sxe_pipeline.cards import in_force, inputs, tier1
 from sxe_pipeline.demo import dump, search
 from sxe_pipeline.local import runs
 from sxe_pipeline.ops.sensors import range_tags
@@ -194,7 +194,7 @@ def test_labels_that_another_taxonomy_takes_away_are_drift(
     labels = edited / "taxonomy" / "taxonomy.yaml"
     thresholds = re.sub(r"persona: [0-9.]+", f"persona: {threshold}", labels.read_text(), count=1)
     labels.write_text(thresholds + "\n# another edition\n")
-    for module in (inputs, tier1):
+    for module in (in_force, inputs, tier1):
         monkeypatch.setattr(module, "contracts_root", lambda: edited)
     monkeypatch.setattr(tier1, "shipped_weights", lambda labels: None)
 

@@ -6,10 +6,8 @@ which cards are made (`touched`), what is counted (`funnel`).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from functools import cached_property
 from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -19,24 +17,21 @@ import pyarrow as pa
 from sxe_pipeline.cards import text
 from sxe_pipeline.cards.card import follower_band, is_stale, label_columns, readiness
 from sxe_pipeline.cards.funnel import Funnel, reached
+from sxe_pipeline.cards.in_force import InForce
 from sxe_pipeline.cards.labeler.label import Labels
-from sxe_pipeline.cards.labeler.learned import RULES_ONLY, label_all
-from sxe_pipeline.cards.labeler.weights import Weights
+from sxe_pipeline.cards.labeler.learned import label_all
 from sxe_pipeline.cards.places import ISO_COUNTRY, Place
 from sxe_pipeline.cards.reading import (
     Account,
-    DeclaredAudience,
     Reading,
     group,
-    key_prefix,
     labels_key,
     primary_order,
     read,
     said,
 )
-from sxe_pipeline.cards.rules import Rule, decide
+from sxe_pipeline.cards.rules import decide
 from sxe_pipeline.cards.taxonomy import FALLBACK_MARKET, Taxonomy
-from sxe_pipeline.privacy.policy import Policy
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.table import Table
 from sxe_pipeline.schema.tables import OTHERS
@@ -53,63 +48,17 @@ FOLLOWING = (
 of OTHERS keeps those of them that a market or a route asks for."""
 
 
-@dataclass(frozen=True)
-class InForce:
-    """What decides about every card.
-
-    Attributes:
-        taxonomy: Labels, markets and routes.
-        collections: What each collection declares; a collection that is missing declares nothing.
-        newest_day: The newest landed day; staleness counts from it.
-        policy: What each platform allows.
-        weights: The trained weights; None labels by rules alone.
-        suppressed: Ids of cards that asked to be left alone: withheld.
-        code: A digest of what labels; part of `labels_key`.
-    """
-
-    taxonomy: Taxonomy
-    collections: Mapping[str, DeclaredAudience]
-    newest_day: date
-    policy: Policy
-    weights: Weights | None = None
-    suppressed: Set[str] = frozenset()
-    code: str = ""
-
-    @cached_property
-    def versions(self) -> Mapping[str, str]:
-        """The columns that say what a card was made with."""
-        return {
-            "taxonomy_version": f"{self.taxonomy.version}+{self.taxonomy.sha256[:12]}",
-            "model_version": self.weights.version if self.weights else RULES_ONLY,
-            "policy_version": self.policy.version,
-        }
-
-    @cached_property
-    def key_prefix(self) -> str:
-        """What each `labels_key` begins with."""
-        found = self.versions
-        return key_prefix(found["taxonomy_version"], found["model_version"], self.code)
-
-    @cached_property
-    def markets(self) -> Sequence[Rule]:
-        """The rules of markets; one that a collection declares stands before those of the file."""
-        declared = (
-            Rule((("collection", frozenset((name,))),), (market,))
-            for name, (_, market) in sorted(self.collections.items())
-            if market
-        )
-        return (*declared, *self.taxonomy.markets)
-
-
 class Members(NamedTuple):
-    """The accounts of one card, in any order, and what its stored row says.
+    """The accounts of one card, in any order, and what else is known of it.
 
-    `known`: `labels_key`, `kind`, `is_doubtful` and `FOLLOWING`; None where no row is stored.
+    `known`: of its stored row `labels_key`, `kind`, `is_doubtful` and `FOLLOWING`; None where none
+    is stored. `is_suppressed`: it asked to be left alone.
     """
 
     card_id: str
     accounts: Sequence[Account]
     known: Mapping[str, Any] | None = None
+    is_suppressed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +87,11 @@ def build(profiles: pa.Table, identities: pa.Table, in_force: InForce) -> Built:
     groups = group(profiles, identities)
     counts: Counter[tuple[str, str, str]] = Counter()
     leads, others = Rows(LEAD_CARD), Rows(OTHERS)
-    for row in rows((Members(card_id, groups[card_id]) for card_id in sorted(groups)), in_force):
+    cards = (
+        Members(card_id, groups[card_id], is_suppressed=card_id in in_force.suppressed)
+        for card_id in sorted(groups)
+    )
+    for row in rows(cards, in_force):
         (leads if row["kind"] == LEAD else others).add(row)
         counts.update(reached(row, [account.platform for account in groups[row["card_id"]]]))
     return Built(leads.taken(), others.taken(), dict(sorted(counts.items())))
@@ -189,7 +142,7 @@ def rows(cards: Iterable[Members], in_force: InForce) -> Iterator[dict[str, Any]
         for at, card in enumerate(batch):
             following = told.get(at) or card.known or {}
             keyed = {**following, "labels_key": keys[at]}
-            yield card_of(card.card_id, ordered[at], readings[at], keyed, in_force)
+            yield _row(card, ordered[at], readings[at], keyed, in_force)
 
 
 def _told(reading: Reading, labels: Labels) -> dict[str, Any]:
@@ -217,8 +170,8 @@ def _told(reading: Reading, labels: Labels) -> dict[str, Any]:
     return found
 
 
-def card_of(
-    card_id: str,
+def _row(
+    card: Members,
     accounts: Sequence[Account],
     reading: Reading,
     told: Mapping[str, Any],
@@ -227,7 +180,7 @@ def card_of(
     """One identity as a row of LEAD_CARD or of OTHERS.
 
     Args:
-        card_id: Its id.
+        card: Who it is.
         accounts: Its accounts, the primary one first.
         reading: What their texts say before any label.
         told: `labels_key`, and what follows from it (`Members.known`).
@@ -236,7 +189,7 @@ def card_of(
     primary, home = accounts[0], _home(accounts, in_force.taxonomy)
     row = {
         **told,
-        "card_id": card_id,
+        "card_id": card.card_id,
         "platform": primary.platform,
         "country": home.country,
         "region": home.region,
@@ -246,6 +199,7 @@ def card_of(
     if row["kind"] == LEAD:
         row |= {**_facts_of(accounts, reading), **in_force.versions}
         reasons = _reasons(row, accounts, reading, in_force)
+        reasons += ["suppressed"] if card.is_suppressed else []
         row["readiness_state"], row["readiness_reasons"] = readiness(reasons)
     return row
 
@@ -321,7 +275,6 @@ def _reasons(
         "protected": is_closed and primary.platform == "x",
         "private": is_closed and primary.platform != "x",
         "parody": card["account_type"] == "fan_or_parody",
-        "suppressed": card["card_id"] in in_force.suppressed,
         "stale": is_stale(primary.observed_at, in_force.newest_day),
         "policy": not in_force.policy.is_open(primary.platform),
         "no_tribe": card["tribe"] is None,

@@ -14,8 +14,10 @@ import psycopg
 from sxe_pipeline import audit, contracts_root
 from sxe_pipeline.cards import build, funnel, inputs, taxonomy, touched
 from sxe_pipeline.cards.funnel import Count
+from sxe_pipeline.cards.in_force import InForce
 from sxe_pipeline.cards.labeler.weights import shipped as shipped_weights
 from sxe_pipeline.cards.markets import market
+from sxe_pipeline.engine import HERE, Engine
 from sxe_pipeline.ops import versions
 from sxe_pipeline.privacy import suppression
 from sxe_pipeline.schema import duck
@@ -51,6 +53,7 @@ def rebuild_cards(
     now: datetime,
     recheck: versions.Recheck = versions.unleased,
     is_whole: bool = False,
+    engine: Engine = HERE,
 ) -> CardsWritten:
     """Rebuild what changed of `cards/lead_cards` and `cards/others`, where anything did.
 
@@ -61,6 +64,7 @@ def rebuild_cards(
         now: When this is happening.
         recheck: Refuses where another run took over.
         is_whole: Make every card, believing nothing that is stored.
+        engine: Where cards are made.
 
     Raises:
         NotFound: The social tier was never built.
@@ -82,25 +86,25 @@ def rebuild_cards(
         in_force = _in_force(conn, settings, taxonomy.load(contracts_root() / "taxonomy"))
         day, rest = in_force.newest_day, inputs.rest(settings)
         read = {name: inputs.snapshot(conn, settings, name) for name in _READ}
-        with duck.opened() as engine:
+        with duck.opened() as db:
             stored = [None, None] if is_whole else touched.stored(conn, root)
             before = touched.basis(conn, root, rest, stored)
-            touched.attach(engine, read, *stored)
+            touched.attach(db, read, *stored)
             if before:
                 otherwise = inputs.declared_otherwise(conn, in_force.collections)
-                touched.find(engine, before, read, in_force, otherwise)
-            touched.make(engine, in_force, is_whole=not before)
-            cards, others = touched.put(conn, root, engine, is_whole=not before)
-            touched.attach(engine, read, *touched.written(root, cards, others))
+                touched.find(db, before, read, in_force, otherwise)
+            touched.make(db, in_force, engine, is_whole=not before)
+            cards, others = touched.put(conn, root, db, is_whole=not before)
+            touched.attach(db, read, *touched.written(root, cards, others))
             shown = CardsWritten(
                 cards.version,
                 cards.row_count,
-                funnel.counted(engine, "leads", "others", "identities"),
-                personas=funnel.largest(engine, "leads", "persona"),
-                tribes=funnel.largest(engine, "leads", "tribe"),
-                readiness=funnel.largest(engine, "leads", "readiness_state"),
+                funnel.counted(db, "leads", "others", "identities"),
+                personas=funnel.largest(db, "leads", "persona"),
+                tribes=funnel.largest(db, "leads", "tribe"),
+                readiness=funnel.largest(db, "leads", "readiness_state"),
             )
-            due_on = touched.next_stale_day(engine, day)
+            due_on = touched.next_stale_day(db, day)
         market.put_funnel(conn, shown.funnel, day)
         inputs.keep_declared(conn, in_force.collections)
         event = audit.record(
@@ -143,10 +147,8 @@ def built_with(
     return build.build(profiles, identities, _in_force(conn, settings, labels))
 
 
-def _in_force(
-    conn: psycopg.Connection, settings: Settings, labels: taxonomy.Taxonomy
-) -> build.InForce:
-    return build.InForce(
+def _in_force(conn: psycopg.Connection, settings: Settings, labels: taxonomy.Taxonomy) -> InForce:
+    return InForce(
         taxonomy=labels,
         weights=shipped_weights(labels),
         collections=inputs.declared(conn),

@@ -1,27 +1,28 @@
 """Which cards a change of their inputs touches, and their rows made anew, in DuckDB.
 
-Here: the difference between what the stored cards were made from and what there is now, reading the
-accounts of those cards in order, and keeping what `build` makes of them until it is written. What
-rules say of everybody (taxonomy, policy, code) touches all cards: then they are made whole, by the
-same road. Not here: a card itself (`build`), writing and naming (`tier1`).
+Here: the difference between what the stored cards were made from and what there is now, handing the
+accounts of those cards to an engine in order, and keeping what it makes of them until it is
+written. What rules say of everybody (taxonomy, policy, code) touches all cards: then they are made
+whole, by the same road. Not here: a card itself (`build`), what an engine runs (`making`), writing
+and naming (`tier1`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from itertools import groupby
-from operator import itemgetter
-from typing import Any
 
 import duckdb
 import psycopg
 import pyarrow as pa
 
-from sxe_pipeline.cards.build import FOLLOWING, LEAD, InForce, Members, Rows, rows
+from sxe_pipeline.cards import making
+from sxe_pipeline.cards.build import LEAD
 from sxe_pipeline.cards.card import STALE_AFTER
-from sxe_pipeline.cards.reading import Account
+from sxe_pipeline.cards.in_force import InForce
+from sxe_pipeline.engine import Engine
 from sxe_pipeline.errors import ContractBroken
 from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.lead_card import LEAD_CARD
+from sxe_pipeline.schema.table import Table
 from sxe_pipeline.schema.tables import IDENTITY, OTHERS, PROFILE
 from sxe_pipeline.store import buckets, tables
 from sxe_pipeline.store.tables import Snapshot
@@ -30,12 +31,11 @@ TABLES = (LEAD_CARD, OTHERS)
 TOUCHED = "touched"
 LEADS, OTHER = MADE = ("made_leads", "made_others")
 """What `make` leaves for each of the tables."""
-_SAID = tuple(name for name in Account._fields if name != "basis")
 _JOINED = ("card_id", "basis")
 """The columns of profiles and of identities that a card reads."""
 _KEY = ", ".join(PROFILE.key)
-_READ, _KEPT = 4_096, 4_096
-"""Rows that are read, and that are kept, at a time."""
+_READ = 4_096
+"""Accounts that are read at a time."""
 
 Versions = Mapping[str, Snapshot]
 
@@ -110,11 +110,10 @@ def find(
         in_force: What decides about them.
         declared_otherwise: Collections that declare something else than when the cards were made.
     """
-    for into, table, columns in (("said", PROFILE, _SAID), ("joined", IDENTITY, _JOINED)):
+    for into, table, columns in (("said", PROFILE, making.SAID), ("joined", IDENTITY, _JOINED)):
         buckets.differing(engine, into, table, before[table.name], now[table.name], columns)
     buckets.attach(engine, "identities_before", before[IDENTITY.name], IDENTITY)
-    suppressed = pa.array(sorted(in_force.suppressed), pa.string())
-    engine.register("suppressed", pa.table({"card_id": suppressed}))
+    _show_suppressed(engine, in_force)
     accounts = f"(select {_KEY} from said union select {_KEY} from joined)"
     engine.execute(
         f"create or replace table {TOUCHED} as "
@@ -134,12 +133,15 @@ def find(
         )
 
 
-def make(engine: duckdb.DuckDBPyConnection, in_force: InForce, *, is_whole: bool) -> None:
+def make(
+    engine: duckdb.DuckDBPyConnection, in_force: InForce, maker: Engine, *, is_whole: bool
+) -> None:
     """Make tables `LEADS` and `OTHER`: the rows of all cards, or of those in `TOUCHED`.
 
     Args:
         engine: An open connection, `attach` was called on it.
         in_force: What decides about them.
+        maker: Where the cards are made.
         is_whole: All cards.
 
     Raises:
@@ -148,20 +150,21 @@ def make(engine: duckdb.DuckDBPyConnection, in_force: InForce, *, is_whole: bool
     chosen = "" if is_whole else f"semi join {TOUCHED} using (card_id)"
     engine.execute(f"create or replace temp table members as from identities {chosen}")
     _check(engine)
-    made = {LEADS: Rows(LEAD_CARD), OTHER: Rows(OTHERS)}
+    _show_suppressed(engine, in_force)
+    members = _members(engine, in_force, chosen)
     # What reads the cards is one connection, what keeps them another: a stream ends where its
     # connection is asked something else.
     with engine.cursor() as kept:
-        for name, table in ((LEADS, LEAD_CARD), (OTHER, OTHERS)):
-            kept.register("batch", table.schema.empty_table())
-            kept.execute(f"create or replace table {name} as from batch")
-        for row in rows(_members(engine, in_force, chosen), in_force):
-            name = LEADS if row["kind"] == LEAD else OTHER
-            made[name].add(row)
-            if made[name].count == _KEPT:
-                _keep(kept, name, made[name])
-        for name, left in made.items():
-            _keep(kept, name, left)
+        kept.register("batch", making.MADE.empty_table())
+        for name, table in zip(MADE, TABLES, strict=True):
+            kept.execute(f"create or replace table {name} as select {_names(table)} from batch")
+        for batch in maker.run(members, making.act(in_force)):
+            kept.register("batch", batch)
+            for name, table, which in zip(MADE, TABLES, ("=", "<>"), strict=True):
+                kept.execute(
+                    f"insert into {name} select {_names(table)} from batch "
+                    f"where kind {which} '{LEAD}'"
+                )
 
 
 def put(
@@ -187,9 +190,13 @@ def written(root: str, *changed: buckets.Changed) -> list[Snapshot]:
     return [Snapshot(t.name, each.version, root) for t, each in zip(TABLES, changed, strict=True)]
 
 
-def _keep(kept: duckdb.DuckDBPyConnection, name: str, made: Rows) -> None:
-    kept.register("batch", made.taken())
-    kept.execute(f"insert into {name} from batch")
+def _names(table: Table) -> str:
+    return ", ".join(table.names)
+
+
+def _show_suppressed(engine: duckdb.DuckDBPyConnection, in_force: InForce) -> None:
+    suppressed = pa.array(sorted(in_force.suppressed), pa.string())
+    engine.register("suppressed", pa.table({"card_id": suppressed}))
 
 
 def _check(engine: duckdb.DuckDBPyConnection) -> None:
@@ -207,32 +214,24 @@ def _check(engine: duckdb.DuckDBPyConnection) -> None:
 
 def _members(
     engine: duckdb.DuckDBPyConnection, in_force: InForce, chosen: str
-) -> Iterator[Members]:
-    """The accounts of each card and what its stored row says, in the order of their ids."""
+) -> pa.RecordBatchReader:
+    """Rows of `making.MEMBER`, whole cards in a batch, in the order of their ids."""
     # A row of other versions keeps no labels: it is not worth reading.
     kept = f"{chosen} where starts_with(labels_key, '{in_force.key_prefix}')"
-    told = ", ".join(
-        f"{name} := {name}" for name in ("labels_key", "kind", "is_doubtful", *FOLLOWING)
-    )
-    columns = ", ".join(f"profiles.{name}" for name in _SAID)
+    told = ", ".join(f"{name} := {name}" for name in making.KNOWN)
+    columns = ", ".join(f"profiles.{name}" for name in making.SAID)
     found = engine.sql(
         "with known as ("
         f"select *, '{LEAD}' as kind, "
         "list_contains(readiness_reasons, 'low_confidence') as is_doubtful "
         f"from leads {kept} union all by name from others {kept}) "
-        f"select members.card_id, stored.told, {columns}, members.basis "
+        "select members.card_id, stored.told, "
+        f"members.card_id in (from suppressed) as is_suppressed, {columns}, members.basis "
         f"from members join profiles using ({_KEY}) "
         f"left join (select card_id, struct_pack({told}) as told from known) as stored "
         "on stored.card_id = members.card_id order by members.card_id"
-    )
-    for card_id, accounts in groupby(_rows(found.to_arrow_reader(_READ)), key=itemgetter(0)):
-        first, *more = accounts
-        yield Members(card_id, [Account(*row[2:]) for row in (first, *more)], first[1])
-
-
-def _rows(reader: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:
-    for batch in reader:
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    ).to_arrow_reader(_READ)
+    return pa.RecordBatchReader.from_batches(found.schema, making.whole_cards(found))
 
 
 def next_stale_day(engine: duckdb.DuckDBPyConnection, newest_day: date) -> date | None:

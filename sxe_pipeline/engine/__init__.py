@@ -7,7 +7,7 @@ Never:  a login, a secret or a store's identity in a worker; a value of a row in
 
 from sxe_pipeline.engine.act import Act
 from sxe_pipeline.engine.checksum import checksum
-from sxe_pipeline.engine.local import Local
+from sxe_pipeline.engine.local import HERE, Local
 from sxe_pipeline.engine.rows import Engine, Files, Rows, Shuffle
 
-__all__ = ["Act", "Engine", "Files", "Local", "Rows", "Shuffle", "checksum"]
+__all__ = ["HERE", "Act", "Engine", "Files", "Local", "Rows", "Shuffle", "checksum"]

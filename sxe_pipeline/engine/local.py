@@ -54,6 +54,10 @@ class Local:
                 yield from _dealt_out(groups, act, self.processes)
 
 
+HERE = Local()
+"""This process alone."""
+
+
 @contextmanager
 def _groups(
     rows: Rows, reads: pa.Schema, shuffle: Shuffle | None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sxe_pipeline import contracts_root
 from sxe_pipeline import settings as environment
-from sxe_pipeline.cards import build, inputs, taxonomy, tier1
+from sxe_pipeline.cards import build, in_force, inputs, taxonomy, tier1
 from sxe_pipeline.cards.markets import market
 from sxe_pipeline.ops import versions
 from sxe_pipeline.schema import duck
@@ -146,7 +146,7 @@ def by_rules(monkeypatch, folder: Path | None = None) -> None:
     """Label by rules alone, and by another copy of the contracts."""
     monkeypatch.setattr(tier1, "shipped_weights", lambda labels: None)
     if folder is not None:
-        for module in (inputs, tier1):
+        for module in (in_force, inputs, tier1):
             monkeypatch.setattr(module, "contracts_root", lambda: folder)
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.cards import build, touched
+from sxe_pipeline.cards import build, making
 from sxe_pipeline.errors import ContractBroken
 from sxe_pipeline.schema.tables import IDENTITY, PROFILE
 from sxe_pipeline.store import buckets
@@ -59,7 +59,7 @@ def labeled(monkeypatch):
 @pytest.fixture
 def made(monkeypatch):
     """The ids of the cards that were made since it was asked last."""
-    ids, rows = [], touched.rows
+    ids, rows = [], making.rows
 
     def noted(cards, in_force):
         return rows((ids.append(card.card_id) or card for card in cards), in_force)
@@ -69,7 +69,7 @@ def made(monkeypatch):
         ids.clear()
         return found
 
-    monkeypatch.setattr(touched, "rows", noted)
+    monkeypatch.setattr(making, "rows", noted)
     return taken
 
 
