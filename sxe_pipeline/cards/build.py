@@ -24,13 +24,12 @@ from sxe_pipeline.cards.places import ISO_COUNTRY, Place
 from sxe_pipeline.cards.reading import (
     Account,
     Reading,
+    audience,
     group,
     labels_key,
     primary_order,
-    read,
     said,
 )
-from sxe_pipeline.cards.rules import decide
 from sxe_pipeline.cards.taxonomy import FALLBACK_MARKET, Taxonomy
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.table import Table
@@ -129,20 +128,22 @@ def rows(cards: Iterable[Members], in_force: InForce) -> Iterator[dict[str, Any]
     while batch := list(islice(left, _BATCH)):
         languages = text.Languages()
         ordered = [sorted(card.accounts, key=primary_order) for card in batch]
-        readings = [read(accounts, in_force.taxonomy, languages) for accounts in ordered]
-        heard = [said(*each, in_force.collections) for each in zip(ordered, readings, strict=True)]
-        keys = [labels_key(each, in_force.key_prefix) for each in heard]
+        audiences = [audience(accounts, in_force.collections) for accounts in ordered]
+        keys = [
+            labels_key(*each, in_force.key_prefix) for each in zip(ordered, audiences, strict=True)
+        ]
+        readings = [Reading(accounts, in_force.taxonomy, languages) for accounts in ordered]
         new = [
             at
             for at, (card, key) in enumerate(zip(batch, keys, strict=True))
             if card.known is None or card.known["labels_key"] != key
         ]
-        labels = label_all([heard[at] for at in new], in_force.taxonomy, in_force.weights)
+        heard = [said(readings[at], audiences[at]) for at in new]
+        labels = label_all(heard, in_force.taxonomy, in_force.weights)
         told = {at: _told(readings[at], each) for at, each in zip(new, labels, strict=True)}
         for at, card in enumerate(batch):
             following = told.get(at) or card.known or {}
-            keyed = {**following, "labels_key": keys[at]}
-            yield _row(card, ordered[at], readings[at], keyed, in_force)
+            yield _row(card, readings[at], {**following, "labels_key": keys[at]}, in_force)
 
 
 def _told(reading: Reading, labels: Labels) -> dict[str, Any]:
@@ -171,21 +172,17 @@ def _told(reading: Reading, labels: Labels) -> dict[str, Any]:
 
 
 def _row(
-    card: Members,
-    accounts: Sequence[Account],
-    reading: Reading,
-    told: Mapping[str, Any],
-    in_force: InForce,
+    card: Members, reading: Reading, told: Mapping[str, Any], in_force: InForce
 ) -> dict[str, Any]:
     """One identity as a row of LEAD_CARD or of OTHERS.
 
     Args:
         card: Who it is.
-        accounts: Its accounts, the primary one first.
-        reading: What their texts say before any label.
+        reading: Its accounts, and what their texts say before any label.
         told: `labels_key`, and what follows from it (`Members.known`).
         in_force: What decides about it.
     """
+    accounts = reading.accounts
     primary, home = accounts[0], _home(accounts, in_force.taxonomy)
     row = {
         **told,
@@ -197,8 +194,8 @@ def _row(
     }
     row |= _market_and_route(row, accounts, in_force)
     if row["kind"] == LEAD:
-        row |= {**_facts_of(accounts, reading), **in_force.versions}
-        reasons = _reasons(row, accounts, reading, in_force)
+        row |= {**_facts_of(reading), **in_force.versions}
+        reasons = _reasons(row, reading, in_force)
         reasons += ["suppressed"] if card.is_suppressed else []
         row["readiness_state"], row["readiness_reasons"] = readiness(reasons)
     return row
@@ -216,8 +213,8 @@ def _home(accounts: Sequence[Account], taxonomy: Taxonomy) -> Place:
     return Place()
 
 
-def _facts_of(accounts: Sequence[Account], reading: Reading) -> dict[str, Any]:
-    primary = accounts[0]
+def _facts_of(reading: Reading) -> dict[str, Any]:
+    accounts, primary = reading.accounts, reading.accounts[0]
     return {
         "platform_id": primary.platform_id,
         "handle": primary.handle,
@@ -245,30 +242,23 @@ def _market_and_route(
     card: Mapping[str, Any], accounts: Sequence[Account], in_force: InForce
 ) -> dict[str, str | None]:
     """Market by its rules, then pool and execution label by the routes."""
-
-    def known(*columns: str) -> list[str]:
-        return [card[column] for column in columns if card[column]]
-
     facts = {
         "collection": sorted({c for account in accounts for c in account.collections}),
         "platform": sorted({account.platform for account in accounts}),
-        "language": known("language"),
-        "country": known("country"),
-        "persona": known("persona", "persona_family"),
-        "tribe": known("tribe"),
+        "language": [card["language"]],
+        "country": [card["country"]],
+        "persona": [card["persona"], card["persona_family"]],
+        "tribe": [card["tribe"]],
         "account_type": [card["account_type"]],
         "follower_band": [card["follower_band"]],
     }
-    market = (decide(in_force.markets, facts) or (FALLBACK_MARKET,))[0]
-    route = decide(in_force.taxonomy.routes, {**facts, "market": [market]})
-    pool, execution = route or (None, "hold")
+    known = tuple((column, tuple(filter(None, values))) for column, values in facts.items())
+    market, pool, execution = in_force.decided(known)
     return {"market": market, "audience_pool": pool, "execution_label": execution}
 
 
-def _reasons(
-    card: Mapping[str, Any], accounts: Sequence[Account], reading: Reading, in_force: InForce
-) -> list[str]:
-    primary = accounts[0]
+def _reasons(card: Mapping[str, Any], reading: Reading, in_force: InForce) -> list[str]:
+    primary = reading.accounts[0]
     is_closed = bool(primary.is_private)
     holds = {
         "minor": reading.is_minor,

@@ -5,20 +5,25 @@ loads what they stand for from its own package. Not here: reading what was decid
 follows for a card (`build`).
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 from sxe_pipeline import contracts_root
 from sxe_pipeline.cards import taxonomy
 from sxe_pipeline.cards.labeler.learned import RULES_ONLY
 from sxe_pipeline.cards.labeler.weights import Weights, shipped
 from sxe_pipeline.cards.reading import DeclaredAudience, key_prefix
-from sxe_pipeline.cards.rules import Rule
-from sxe_pipeline.cards.taxonomy import Taxonomy
+from sxe_pipeline.cards.rules import Rule, decide
+from sxe_pipeline.cards.taxonomy import FALLBACK_MARKET, Taxonomy
 from sxe_pipeline.errors import ContractBroken
 from sxe_pipeline.privacy.policy import Policy
+
+Decided = tuple[tuple[str, tuple[str, ...]], ...]
+"""What is known of a card, column by column, as rules read it."""
+_HOLD = (None, "hold")
+_KEPT = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,19 @@ class InForce:
             if market
         )
         return (*declared, *self.taxonomy.markets)
+
+    @cached_property
+    def decided(self) -> Callable[[Decided], tuple[str, str | None, str]]:
+        """Market, pool and execution label by what is known of a card: the same for very many."""
+
+        @lru_cache(_KEPT)
+        def decided(known: Decided) -> tuple[str, str | None, str]:
+            facts = dict(known)
+            [market] = decide(self.markets, facts) or (FALLBACK_MARKET,)
+            pool, execution = decide(self.taxonomy.routes, {**facts, "market": [market]}) or _HOLD
+            return market, pool, execution
+
+        return decided
 
     @property
     def named(self) -> "Named":

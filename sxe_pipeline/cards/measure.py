@@ -19,7 +19,7 @@ from sxe_pipeline.cards.labeler.grams import Numbers
 from sxe_pipeline.cards.labeler.label import Labels
 from sxe_pipeline.cards.labeler.learned import Said, label_all
 from sxe_pipeline.cards.labeler.weights import Weights, read, scores, texts_of
-from sxe_pipeline.cards.reading import Reading
+from sxe_pipeline.cards.reading import Account, Reading
 from sxe_pipeline.cards.taxonomy import Taxonomy
 from sxe_pipeline.redact.measure import Goal
 
@@ -29,6 +29,7 @@ _Z = 1.96
 _BINS = 10
 _DRAWS = 400
 _LEAST_OF_A_LANGUAGE = 10
+_NOBODY = Account._make([None] * len(Account._fields))
 
 
 class Case(NamedTuple):
@@ -107,15 +108,8 @@ def _case(
         is_right = row.family == ENTHUSIAST
     else:
         is_right = labels.persona_family in families | {row.family or "none"}
-    bares = {voice.bio: text.skeleton(voice.bio)} if voice.bio else {}
-    reading = Reading(
-        [voice.bio],
-        bares,
-        languages,
-        taxonomy.stop_words,
-        has_category=(voice.category or "").strip().casefold() in taxonomy.categories,
-        is_minor=False,
-    )
+    account = _NOBODY._replace(bio=voice.bio, category=voice.category)
+    reading = Reading([account], taxonomy, languages)
     is_tribe_right = labels.tribe is not None and taxonomy.accepts(labels.tribe, row.tribes)
     return Case(row, labels, reading.is_eligible, is_right, is_tribe_right)
 

@@ -6,8 +6,11 @@ labels (`learned`), the columns of a card (`build`).
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from operator import attrgetter
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -65,15 +68,42 @@ class Account(NamedTuple):
     basis: str = "self"
 
 
-class Reading(NamedTuple):
-    """What the texts of a card say before any label."""
+@dataclass(frozen=True)
+class Reading:
+    """What the texts of a card say before any label; each is looked at when it is asked for.
 
-    bios: list[str | None]
-    bares: dict[str, str]
+    Attributes:
+        accounts: Those of the card, the primary one first.
+        taxonomy: What is in force.
+        languages: Of the clean texts of all cards that are read together.
+    """
+
+    accounts: Sequence[Account]
+    taxonomy: Taxonomy
     languages: text.Languages
-    stop_words: Mapping[str, frozenset[str]]
-    has_category: bool
-    is_minor: bool
+
+    @cached_property
+    def bios(self) -> list[str | None]:
+        """The clean bio of each account."""
+        return [text.clean(account.bio) for account in self.accounts]
+
+    @cached_property
+    def bares(self) -> dict[str, str]:
+        """Clean bio -> its skeleton, each once."""
+        return {bio: text.skeleton(bio) for bio in dict.fromkeys(self.bios) if bio}
+
+    @property
+    def has_category(self) -> bool:
+        """Whether an account names a category that the taxonomy knows."""
+        known = self.taxonomy.categories
+        return any(a.category and a.category.strip().casefold() in known for a in self.accounts)
+
+    @property
+    def is_minor(self) -> bool:
+        """Whether an account or a bio tells an age under 18."""
+        return any(a.is_minor for a in self.accounts) or any(
+            text.is_stated_minor(bare) for bare in self.bares.values()
+        )
 
     @property
     def language(self) -> tuple[str | None, float | None]:
@@ -81,14 +111,18 @@ class Reading(NamedTuple):
         found = (self.languages[bio] for bio in self.bares)
         return next((each for each in found if each[1] is not None), (None, None))
 
+    @cached_property
+    def tokens(self) -> dict[str, text.Tokens]:
+        """Clean bio -> its tokens."""
+        return {bio: text.tokens(bare) for bio, bare in self.bares.items()}
+
     @property
     def token_count(self) -> int:
         """Informative tokens of the bios, each counted in its own language."""
+        stop_words = self.taxonomy.stop_words
         return sum(
-            text.informative_tokens(
-                bare, self.stop_words.get(self.languages[bio][0] or "en", frozenset())
-            )
-            for bio, bare in self.bares.items()
+            tokens.informative(stop_words.get(self.languages[bio][0] or "en", frozenset()))
+            for bio, tokens in self.tokens.items()
         )
 
     @property
@@ -97,15 +131,13 @@ class Reading(NamedTuple):
         if self.has_category:
             return True
         # Most texts are long or short enough in any language: no need to look which it is.
-        if self._tokens_without(frozenset()) < MIN_INFORMATIVE_TOKENS:
+        tokens = self.tokens.values()
+        if sum(each.unspaced + len(each.words) for each in tokens) < MIN_INFORMATIVE_TOKENS:
             return False
-        every = frozenset().union(*self.stop_words.values())
-        if self._tokens_without(every) >= MIN_INFORMATIVE_TOKENS:
+        every = self.taxonomy.every_stop_word
+        if sum(each.informative(every) for each in tokens) >= MIN_INFORMATIVE_TOKENS:
             return True
         return self.token_count >= MIN_INFORMATIVE_TOKENS
-
-    def _tokens_without(self, words: Set[str]) -> int:
-        return sum(text.informative_tokens(bare, words) for bare in self.bares.values())
 
 
 def primary_order(account: Account) -> tuple[bool, int, datetime, str, str]:
@@ -146,29 +178,19 @@ def group(profiles: pa.Table, identities: pa.Table) -> dict[str, list[Account]]:
     return groups
 
 
-def read(accounts: Sequence[Account], taxonomy: Taxonomy, languages: text.Languages) -> Reading:
-    """Read the texts of a card; a language is looked at only where it decides."""
-    bios = [text.clean(account.bio) for account in accounts]
-    bares = {bio: text.skeleton(bio) for bio in dict.fromkeys(bios) if bio}
-    return Reading(
-        bios,
-        bares,
-        languages,
-        taxonomy.stop_words,
-        has_category=any(
-            a.category and a.category.strip().casefold() in taxonomy.categories for a in accounts
-        ),
-        is_minor=any(a.is_minor for a in accounts)
-        or any(text.is_stated_minor(bare) for bare in bares.values()),
-    )
+def audience(accounts: Sequence[Account], collections: Mapping[str, DeclaredAudience]) -> list[str]:
+    """The tribes that the collections of a card declare, each once."""
+    names = {c for account in accounts for c in account.collections} & collections.keys()
+    return list(dict.fromkeys(t for name in sorted(names) for t in collections[name].tribes))
 
 
-def said(
-    accounts: Sequence[Account],
-    reading: Reading,
-    collections: Mapping[str, DeclaredAudience],
-) -> Said:
-    """What the labeler hears of a card."""
+def said(reading: Reading, audience: Sequence[str]) -> Said:
+    """What the labeler hears of a card.
+
+    Args:
+        reading: Its texts.
+        audience: The tribes that its collections declare.
+    """
     voices = [
         Voice(
             bio=bio,
@@ -188,14 +210,8 @@ def said(
             post_hashtags=account.post_hashtags,
             post_terms=account.post_terms,
         )
-        for account, bio in zip(accounts, reading.bios, strict=True)
+        for account, bio in zip(reading.accounts, reading.bios, strict=True)
     ]
-    audience = dict.fromkeys(
-        tribe
-        for name in sorted({c for account in accounts for c in account.collections})
-        if name in collections
-        for tribe in collections[name].tribes
-    )
     return Said(voices, list(audience))
 
 
@@ -208,21 +224,20 @@ def key_prefix(*versions: str) -> str:
     return hashlib.blake2b(repr(versions).encode(), digest_size=8).hexdigest()
 
 
-def labels_key(card: Said, prefix: str) -> str:
+HEARD = tuple(name for name in Account._fields if name in Voice._fields or name == "links")
+"""The columns of an account that labeling reads."""
+_heard = attrgetter(*(name for name in HEARD if name != "follower_count"))
+
+
+def labels_key(accounts: Sequence[Account], audience: Sequence[str], prefix: str) -> str:
     """A digest of all that labeling reads: the same digest, the same labels.
 
     Args:
-        card: What it says.
+        accounts: Those of a card, the primary one first.
+        audience: The tribes that its collections declare.
         prefix: Of the versions that label (`key_prefix`).
-
-    Example:
-        >>> old, new = key_prefix("1"), key_prefix("2")
-        >>> chef = Said([Voice(bio="Chef")])
-        >>> keys = [labels_key(chef, prefix) for prefix in (old, old, new)]
-        >>> keys[0] == keys[1], keys[0] == keys[2]
-        (True, False)
     """
-    # The language is found from the bio, by the code.
-    heard = [tuple(voice._replace(language=None)) for voice in card.voices]
-    told = repr((heard, card.audience)).encode("utf-8", "backslashreplace")
+    # Of followers the band is heard, of links the hosts: those follow from the link, by the code.
+    heard = [(_heard(account), band_floor(account.follower_count)) for account in accounts]
+    told = repr((heard, audience)).encode("utf-8", "backslashreplace")
     return prefix + hashlib.blake2b(told, digest_size=16).hexdigest()

@@ -105,6 +105,7 @@ class Taxonomy:
     domains: Mapping[str, tuple[Mark, ...]]
     categories: Mapping[str, tuple[Mark, ...]]
     stop_words: Mapping[str, frozenset[str]]
+    every_stop_word: frozenset[str]
     denied_words: frozenset[str]
     gazetteer: Gazetteer
     markets: Sequence[Rule]
@@ -258,6 +259,7 @@ def compiled(read: files.Files, sha256: str) -> Taxonomy:
         domains=_frozen(phrases["domain"]),
         categories=_frozen(phrases["platform_category"]),
         stop_words={language: frozenset(words) for language, words in stop_words.items()},
+        every_stop_word=frozenset().union(*stop_words.values()),
         denied_words=lint.denied_words(tables["denied_labels.csv"]),
         gazetteer=read_gazetteer(row for _, row in tables["places.csv"]),
         markets=read_rules(

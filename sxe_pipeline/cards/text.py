@@ -10,9 +10,9 @@ import functools
 import re
 import string
 import unicodedata
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 BREAK = "\n"
@@ -57,6 +57,7 @@ _AGE = re.compile(
     r"(?= (?:y|and|years|anos|ans|anni)\b| ?(?:\n|$))"
     r"|(?:^|(?<!\d)\n) ?(?P<alone>1[3-7]) ?(?=\n(?! ?\d)|$))"
 )
+_DIGIT = re.compile(r"\d")
 _ADULT_AGE = 18
 _MIN_STATED_AGE = 8
 
@@ -178,24 +179,27 @@ def is_unspaced(char: str) -> bool:
     return _IS_UNSPACED.match(char) is not None
 
 
-def informative_tokens(bare: str, stop_words: Set[str]) -> int:
-    """Count the words that say something.
+class Tokens(NamedTuple):
+    """The tokens of a text: a run of two or more letters or digits is one.
 
-    A run of two or more letters or digits that is no stop word is one token; in scripts without
-    spaces two characters count as one.
-
-    Args:
-        bare: A skeleton.
-        stop_words: Skeletons of the stop words of its language.
-
-    Returns:
-        The number of informative tokens.
+    In scripts without spaces two characters count as one: so many are `unspaced`.
     """
+
+    unspaced: int
+    words: Sequence[str]
+
+    def informative(self, stop_words: Set[str]) -> int:
+        """How many say something: all but stop words, given by their skeletons."""
+        return self.unspaced + sum(1 for word in self.words if word not in stop_words)
+
+
+def tokens(bare: str) -> Tokens:
+    """The tokens of a skeleton."""
     unspaced = 0
     if not bare.isascii() and _IS_UNSPACED.search(bare):
         unspaced = sum(len(run) for run in _UNSPACED_RUN.findall(bare)) // 2
         bare = _UNSPACED_RUN.sub(" ", bare)
-    return unspaced + sum(1 for w in _WORD.findall(bare) if len(w) > 1 and w not in stop_words)
+    return Tokens(unspaced, [word for word in _WORD.findall(bare) if len(word) > 1])
 
 
 @functools.cache
@@ -253,6 +257,8 @@ class Languages(dict[str, tuple[str | None, float | None]]):
 
 def is_stated_minor(bare: str) -> bool:
     """Whether the text states an age under 18, such as `16 y/o`, or a lone two-digit age."""
+    if not _DIGIT.search(bare):
+        return False
     bare = bare.replace("y\no", "yo")
     for match in _AGE.finditer(bare):
         age = int(match["unit"] or match["said"] or match["alone"])

@@ -44,7 +44,7 @@ def test_own_words_tagged_share_of_eligible_does_not_fall(
         bare = text.skeleton(bio or "")
         language = text.language(bio or "")[0]
         words = shipped.stop_words.get(language or "en", frozenset())
-        if text.informative_tokens(bare, words) < 3:
+        if text.tokens(bare).informative(words) < 3:
             continue
         eligible += 1
         tagged += label([Voice(bio=bio, language=language)], shipped).is_own_words

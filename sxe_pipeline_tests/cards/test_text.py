@@ -26,7 +26,7 @@ def test_folding_keeps_the_length(raw: str) -> None:
 def test_every_text_has_an_answer(raw: str) -> None:
     bare = text.skeleton(raw)
 
-    assert text.informative_tokens(bare, frozenset()) >= 0
+    assert text.tokens(bare).informative(frozenset()) >= 0
     assert text.is_stated_minor(bare) in (True, False)
     assert all(tag in raw for tag in text.hashtags(raw))
     assert text.domain(raw) is None or "." in text.domain(raw)
@@ -62,7 +62,7 @@ def test_a_skeleton_shows_what_phrases_may_match(raw: str, bare: str) -> None:
     ],
 )
 def test_informative_tokens_are_counted_as_defined(raw: str, count: int, shipped: Taxonomy) -> None:
-    assert text.informative_tokens(text.skeleton(raw), shipped.stop_words["en"]) == count
+    assert text.tokens(text.skeleton(raw)).informative(shipped.stop_words["en"]) == count
 
 
 @pytest.mark.parametrize(
