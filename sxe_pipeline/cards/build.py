@@ -17,7 +17,7 @@ import pyarrow as pa
 from sxe_pipeline.cards import text
 from sxe_pipeline.cards.card import follower_band, is_stale, label_columns, readiness
 from sxe_pipeline.cards.funnel import Funnel, reached
-from sxe_pipeline.cards.in_force import InForce
+from sxe_pipeline.cards.in_force import InForce, Known
 from sxe_pipeline.cards.labeler.label import Labels
 from sxe_pipeline.cards.labeler.learned import label_all
 from sxe_pipeline.cards.places import ISO_COUNTRY, Place
@@ -45,6 +45,9 @@ FOLLOWING = (
 )
 """The columns that follow from what labeling reads: the same `labels_key`, the same values. A row
 of OTHERS keeps those of them that a market or a route asks for."""
+
+
+_SHOWN = Known._fields[2:]
 
 
 class Members(NamedTuple):
@@ -242,17 +245,11 @@ def _market_and_route(
     card: Mapping[str, Any], accounts: Sequence[Account], in_force: InForce
 ) -> dict[str, str | None]:
     """Market by its rules, then pool and execution label by the routes."""
-    facts = {
-        "collection": sorted({c for account in accounts for c in account.collections}),
-        "platform": sorted({account.platform for account in accounts}),
-        "language": [card["language"]],
-        "country": [card["country"]],
-        "persona": [card["persona"], card["persona_family"]],
-        "tribe": [card["tribe"]],
-        "account_type": [card["account_type"]],
-        "follower_band": [card["follower_band"]],
-    }
-    known = tuple((column, tuple(filter(None, values))) for column, values in facts.items())
+    known = Known(
+        tuple(sorted({c for account in accounts for c in account.collections})),
+        tuple(sorted({account.platform for account in accounts})),
+        *(card[name] for name in _SHOWN),
+    )
     market, pool, execution = in_force.decided(known)
     return {"market": market, "audience_pool": pool, "execution_label": execution}
 

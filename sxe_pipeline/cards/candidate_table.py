@@ -1,11 +1,10 @@
 """Candidates before the gate: read the cards, put those that are ready there, withdraw the others.
 
-Here: which tables are read, in which transaction. Not here: what a provider may be told of a card
-(`candidates`), who may be asked for (the gate).
+Here: which tables are read, in which transaction, and which cards are looked at again. Not here:
+what a provider may be told of a card (`candidates`), who may be asked for (the gate).
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,9 +15,13 @@ from sxe_pipeline.cards import candidates, inputs, taxonomy
 from sxe_pipeline.gate import candidates as gate
 from sxe_pipeline.ops import versions
 from sxe_pipeline.privacy import suppression
+from sxe_pipeline.schema import duck
+from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import IDENTITY, PROFILE
 from sxe_pipeline.settings import Settings
-from sxe_pipeline.store import tables
+from sxe_pipeline.store import buckets, tables
+
+_READ = (inputs.CARDS, IDENTITY.name, PROFILE.name)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ def rebuild(
 ) -> Written:
     """Put the ready cards before the gate and withdraw the others, unless all is the same.
 
+    Looked at are the cards that differ from those that the candidates were made from.
+
     Args:
         conn: The social tier's login.
         settings: Where the tables are, and the platform policy.
@@ -63,16 +68,26 @@ def rebuild(
         if last and versions.is_current(last, made_from):
             with_inputs = {k: v for k, v in last.numbers.items() if k != "candidates"}
             return Written(last.numbers["candidates"], 0, with_inputs, is_new=False)
-        known: Counter[str] = Counter()
+        read = {name: inputs.snapshot(conn, settings, name) for name in _READ}
+        rest = inputs.candidates_rest()
+        before = versions.basis(conn, settings.tier1_url, inputs.CANDIDATES, rest)
+        # Also who was suppressed since the cards were built.
+        suppressed = suppression.suppressed(conn)
+        touched = None if before is None else _touched(before, read) | suppressed
+        cards, identities, profiles = map(inputs.rows_of, read.values())
         found = candidates.candidates(
-            inputs.rows(conn, settings, inputs.CARDS),
-            inputs.rows(conn, settings, IDENTITY.name),
-            inputs.rows(conn, settings, PROFILE.name),
+            cards,
+            identities,
+            profiles,
             labels.gazetteer,
-            # Suppressed since the cards were built.
-            without=suppression.suppressed(conn),
+            without=suppressed,
+            only=touched,
         )
-        put, withdrawn = gate.replace(conn, _counted(found, known))
+        if touched is None:
+            withdrawn = gate.replace(conn, found)
+        else:
+            withdrawn = gate.change(conn, found, touched)
+        put, with_inputs = gate.counts(conn)
         event = audit.record(
             "candidates.written",
             actor=actor,
@@ -81,7 +96,6 @@ def rebuild(
             candidates=put,
             withdrawn=withdrawn,
         )
-        with_inputs = dict(sorted(known.items()))
         # Rows of the gate, no table of the store: its versions only count what was put there.
         version = last.version + 1 if last else 0
         versions.name(
@@ -92,12 +106,35 @@ def rebuild(
             event=event,
             recheck=recheck,
             numbers={**with_inputs, "candidates": put},
+            made_from=read,
+            rest=rest,
         )
     return Written(put, withdrawn, with_inputs)
 
 
-def _counted(found: Iterable[gate.Candidate], known: Counter[str]) -> Iterator[gate.Candidate]:
-    """The same candidates; their inputs are counted by name as they pass."""
-    for one in found:
-        known.update(one.inputs.keys())
-        yield one
+def _touched(before: Mapping[str, tables.Snapshot], now: Mapping[str, tables.Snapshot]) -> set[str]:
+    """The cards whose candidate may be another one than before."""
+    with duck.opened() as engine:
+        for into, table, columns in (
+            ("said", LEAD_CARD, candidates.CARD_READS),
+            ("joined", IDENTITY, ("card_id",)),
+            ("stated", PROFILE, candidates.PROFILE_READS),
+            ("ordered", PROFILE, candidates.ORDER_READS),
+        ):
+            buckets.differing(engine, into, table, before[table.name], now[table.name], columns)
+        buckets.attach(engine, "identities", now[IDENTITY.name], IDENTITY)
+        buckets.attach(engine, "identities_before", before[IDENTITY.name], IDENTITY)
+        found = engine.sql(_TOUCHED.format(key=", ".join(IDENTITY.key))).fetchall()
+    return {card_id for (card_id,) in found}
+
+
+_TOUCHED = """
+with accounts as (select {key} from stated union select {key} from joined),
+several as (select card_id from identities group by card_id having count(*) > 1)
+select card_id from said
+union select card_id from identities semi join accounts using ({key})
+union select card_id from identities_before semi join accounts using ({key})
+union select card_id from identities semi join ordered using ({key})
+    semi join several using (card_id)
+"""
+"""Of a card with one account it is nothing how many follow it."""

@@ -38,7 +38,7 @@ _CARD = (
 _READY = f"""
 with ready as (
     select *, list_sort(list_distinct([account.platform for account in accounts])) as platforms
-    from cards anti join gone using (card_id)
+    from cards {{chosen}} anti join gone using (card_id)
     where readiness_state = 'ready' and account_type in ('person', 'creator')
 ), stated as (
     select card_id, platform, account_key, follower_count, location, links
@@ -50,6 +50,15 @@ order by card_id, coalesce(stated.follower_count, 0) desc, stated.platform, acco
 """
 """A row for each account: lists of them would have to fit into memory, what is sorted need not."""
 
+CARD_READS = (
+    *(name for name in _CARD if name != "platforms"),
+    *("accounts", "readiness_state", "account_type"),
+)
+PROFILE_READS = ("location", "links")
+ORDER_READS = ("follower_count",)
+"""The columns that a candidate follows from: of its card, of each profile, and of the profiles of a
+card that has several."""
+
 
 def candidates(
     cards: duck.Rows,
@@ -57,6 +66,7 @@ def candidates(
     profiles: duck.Rows,
     gazetteer: Gazetteer,
     without: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> Iterator[Candidate]:
     """One candidate for each ready card of a person or creator.
 
@@ -66,15 +76,20 @@ def candidates(
         profiles: Table PROFILE; those with the most followers speak first.
         gazetteer: Names of cities.
         without: Ids of cards that are none.
+        only: Ids of the cards that are looked at; all by default.
 
     Yields:
         In the order of their ids. `inputs` holds what is known of: first_name, last_name, city,
         region, country, domain, linkedin_url.
     """
-    gone = pa.table({"card_id": pa.array(sorted(without), pa.string())})
+    gone, chosen = (
+        pa.table({"card_id": pa.array(sorted(ids), pa.string())}) for ids in (without, only or ())
+    )
+    ready = _READY.format(chosen="" if only is None else "semi join chosen using (card_id)")
     with duck.opened() as engine:
-        duck.show(engine, cards=cards, identities=identities, profiles=profiles, gone=gone)
-        batches = engine.sql(_READY).to_arrow_reader(_BATCH_ROWS)
+        duck.show(engine, cards=cards, identities=identities, profiles=profiles)
+        duck.show(engine, gone=gone, chosen=chosen)
+        batches = engine.sql(ready).to_arrow_reader(_BATCH_ROWS)
         rows = (row for batch in batches for row in batch.to_pylist())
         for card_id, same in groupby(rows, key=itemgetter("card_id")):
             accounts = list(same)

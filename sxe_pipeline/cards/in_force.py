@@ -9,19 +9,47 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property, lru_cache
+from typing import NamedTuple
 
 from sxe_pipeline import contracts_root
 from sxe_pipeline.cards import taxonomy
 from sxe_pipeline.cards.labeler.learned import RULES_ONLY
 from sxe_pipeline.cards.labeler.weights import Weights, shipped
 from sxe_pipeline.cards.reading import DeclaredAudience, key_prefix
-from sxe_pipeline.cards.rules import Rule, decide
+from sxe_pipeline.cards.rules import Facts, Rule, decide
 from sxe_pipeline.cards.taxonomy import FALLBACK_MARKET, Taxonomy
 from sxe_pipeline.errors import ContractBroken
 from sxe_pipeline.privacy.policy import Policy
 
-Decided = tuple[tuple[str, tuple[str, ...]], ...]
-"""What is known of a card, column by column, as rules read it."""
+
+class Known(NamedTuple):
+    """What rules of markets and routes may ask of a card; null or empty: it does not say."""
+
+    collections: tuple[str, ...]
+    platforms: tuple[str, ...]
+    language: str | None
+    country: str | None
+    persona: str | None
+    persona_family: str | None
+    tribe: str | None
+    account_type: str | None
+    follower_band: str | None
+
+    @property
+    def facts(self) -> Facts:
+        """Condition column -> its values."""
+        said = {
+            "language": (self.language,),
+            "country": (self.country,),
+            "persona": (self.persona, self.persona_family),
+            "tribe": (self.tribe,),
+            "account_type": (self.account_type,),
+            "follower_band": (self.follower_band,),
+        }
+        stated = {column: [v for v in values if v] for column, values in said.items()}
+        return {"collection": self.collections, "platform": self.platforms, **stated}
+
+
 _HOLD = (None, "hold")
 _KEPT = 1 << 16
 
@@ -74,12 +102,12 @@ class InForce:
         return (*declared, *self.taxonomy.markets)
 
     @cached_property
-    def decided(self) -> Callable[[Decided], tuple[str, str | None, str]]:
+    def decided(self) -> Callable[[Known], tuple[str, str | None, str]]:
         """Market, pool and execution label by what is known of a card: the same for very many."""
 
         @lru_cache(_KEPT)
-        def decided(known: Decided) -> tuple[str, str | None, str]:
-            facts = dict(known)
+        def decided(known: Known) -> tuple[str, str | None, str]:
+            facts = known.facts
             [market] = decide(self.markets, facts) or (FALLBACK_MARKET,)
             pool, execution = decide(self.taxonomy.routes, {**facts, "market": [market]}) or _HOLD
             return market, pool, execution

@@ -70,6 +70,14 @@ def rest(settings: Settings) -> str:
     )
 
 
+def candidates_rest() -> str:
+    """The same of every candidate."""
+    return versions.digest(
+        taxonomy=taxonomy.load(contracts_root() / "taxonomy").sha256,
+        code=versions.code(*_SOURCES, "gate"),
+    )
+
+
 def code() -> str:
     """The digest of the code that labels, and of what it is made of."""
     return versions.code(*_SOURCES)
@@ -96,10 +104,14 @@ def rows(conn: psycopg.Connection, settings: Settings, name: str) -> duck.Rows:
     Raises:
         NotFound: It was never built.
     """
-    stored = snapshot(conn, settings, name)
+    return rows_of(snapshot(conn, settings, name))
+
+
+def rows_of(stored: tables.Snapshot) -> duck.Rows:
+    """The rows of a version for DuckDB, none of which is read yet."""
     files = stored.files()
     # Of other stores DuckDB has no key.
-    return files if files and local_path(settings.tier1_url) else stored.dataset()
+    return files if files and local_path(stored.root) else stored.dataset()
 
 
 def snapshot(conn: psycopg.Connection, settings: Settings, name: str) -> tables.Snapshot:

@@ -3,7 +3,7 @@
 Here: the social tier's only door into the gate.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -30,7 +30,7 @@ class Candidate:
     inputs: Mapping[str, str] = field(repr=False)
 
 
-def replace(conn: psycopg.Connection, candidates: Iterable[Candidate]) -> tuple[int, int]:
+def replace(conn: psycopg.Connection, candidates: Iterable[Candidate]) -> int:
     """Make these the candidates, in the caller's transaction; all others are withdrawn.
 
     The gate writes those alone that differ from what it holds, some at a time.
@@ -40,22 +40,58 @@ def replace(conn: psycopg.Connection, candidates: Iterable[Candidate]) -> tuple[
         candidates: In the order of their ids, each once.
 
     Returns:
-        (how many there are, how many were withdrawn).
+        How many were withdrawn.
 
     Raises:
         BadInput: They are in another order.
     """
-    generation, put, withdrawn = uuid4(), 0, 0
-    after, ids = "", list[str]()
-    for chunk in _chunks(candidates):
-        call_function(conn, "gate.put_candidates", generation, Jsonb([_said(c) for c in chunk]))
-        put += len(chunk)
-        ids += [candidate.card_id for candidate in chunk]
+    withdrawn, after, ids = 0, "", list[str]()
+    for chunk in _put(conn, candidates):
+        ids += chunk
         if len(ids) >= RANGE:
             withdrawn += call_function(conn, "gate.withdraw_candidates", after, ids[-1], ids)
             after, ids = ids[-1], []
-    withdrawn += call_function(conn, "gate.withdraw_candidates", after, None, ids)
-    return put, withdrawn
+    return withdrawn + int(call_function(conn, "gate.withdraw_candidates", after, None, ids))
+
+
+def change(
+    conn: psycopg.Connection, candidates: Iterable[Candidate], card_ids: Collection[str]
+) -> int:
+    """Of some cards, make these the candidates; the others of them are withdrawn.
+
+    Args:
+        conn: The social tier's login.
+        candidates: Each once.
+        card_ids: The cards.
+
+    Returns:
+        How many were withdrawn.
+    """
+    put = {card_id for chunk in _put(conn, candidates) for card_id in chunk}
+    gone = sorted(set(card_ids) - put)
+    return sum(
+        call_function(conn, "gate.withdraw_candidates", gone[at : at + RANGE])
+        for at in range(0, len(gone), RANGE)
+    )
+
+
+def counts(conn: psycopg.Connection) -> tuple[int, dict[str, int]]:
+    """How many candidates there are, and of how many each input is known.
+
+    Args:
+        conn: The social tier's login.
+    """
+    rows = conn.execute("select input, candidates from gate.count_candidates()").fetchall()
+    found: dict[str | None, int] = dict(rows)
+    return found.pop(None, 0), {name: found[name] for name in sorted(filter(None, found))}
+
+
+def _put(conn: psycopg.Connection, candidates: Iterable[Candidate]) -> Iterator[list[str]]:
+    """Put candidates before the gate; yields the ids of those that are there now."""
+    generation, rest = uuid4(), iter(candidates)
+    while chunk := list(islice(rest, CHUNK)):
+        call_function(conn, "gate.put_candidates", generation, Jsonb([_said(c) for c in chunk]))
+        yield [candidate.card_id for candidate in chunk]
 
 
 def _said(candidate: Candidate) -> dict[str, Any]:
@@ -66,9 +102,3 @@ def _said(candidate: Candidate) -> dict[str, Any]:
         "platforms": list(candidate.platforms),
         "inputs": dict(candidate.inputs),
     }
-
-
-def _chunks(candidates: Iterable[Candidate]) -> Iterator[list[Candidate]]:
-    rest = iter(candidates)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk

@@ -1,11 +1,13 @@
 """Pools and candidates of stored cards: what is counted, withdrawn, and said in their events."""
 
+import random
 from datetime import UTC, datetime
 
 import pytest
 
 from sxe_pipeline import settings as environment
-from sxe_pipeline.cards import candidate_table, inputs, pool_table
+from sxe_pipeline.cards import candidate_table, candidates, inputs, pool_table
+from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.tables import IDENTITY, PROFILE
 from sxe_pipeline.store import sql, tables
 from sxe_pipeline_tests import named
@@ -73,6 +75,59 @@ def test_candidates_of_stored_cards_come_and_go(store, database):
             "where kind = 'candidates.written' order by recorded_at desc limit 1"
         ).fetchall()
     assert (said["candidates"], said["withdrawn"]) == (3, 1)
+
+
+def held(database):
+    with sql.connect(database.dsn("postgres")) as owner:
+        rows = owner.execute(
+            "select card_id, market, audience_pool, platforms, inputs, inputs_tick, xmin::text "
+            "from gate.candidate where withdrawn_at is null order by card_id"
+        )
+        return rows.fetchall()
+
+
+def anybody(rng, card_id):
+    return {
+        **BAKER,
+        "card_id": card_id,
+        "display_name": rng.choice(("Ana Silva", "Ben Okri", "ben")),
+        "location": rng.choice(("Austin, TX", "Lyon", None)),
+        "bio": rng.choice((BAKER["bio"], "one peace in town")),
+        "links": rng.choice(([], ["https://silva.example"], ["https://linkedin.com/in/silva"])),
+        "follower_count": rng.choice((5, 50_000)),
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_may_be_another_candidate_is_looked_at_and_nobody_else(
+    store, database, monkeypatch, seed
+):
+    rng, looked_at = random.Random(seed), []
+    real = candidates.candidates
+    monkeypatch.setattr(
+        candidates, "candidates", lambda *a, **k: looked_at.append(k["only"]) or real(*a, **k)
+    )
+    people = {
+        (n, platform): anybody(rng, f"card_{n}") | {"platform": platform, "account_key": f"id:{n}"}
+        for n in range(6)
+        for platform in ("x", "tiktok")[: 1 + n % 2]
+    }
+    store.write(*people.values())
+    store.rebuild(candidate_table)
+    for _ in range(4):
+        key = rng.choice(list(people))
+        people[key] |= anybody(rng, people[key]["card_id"])
+        store.write(*people.values())
+        store.rebuild(candidate_table)
+        assert looked_at[-1] <= {people[key]["card_id"]}
+        changed = held(database)
+        with monkeypatch.context() as patch:
+            patch.setattr(versions, "basis", lambda *args: None)
+            patch.setattr(versions, "is_current", lambda *args: False)
+            store.rebuild(candidate_table)
+        assert looked_at[-1] is None
+        assert held(database) == changed
+    assert looked_at[0] is None
 
 
 def test_who_was_suppressed_since_the_cards_were_built_is_no_candidate(store):

@@ -36,9 +36,14 @@ def held(database):
         yield look
 
 
-def put(conn, *made):
+def put(conn, *made, of=None):
+    """How many there are then, and how many were withdrawn; `of` some cards, or of all."""
     with conn.transaction():
-        return candidates.replace(conn, made)
+        if of is None:
+            withdrawn = candidates.replace(conn, made)
+        else:
+            withdrawn = candidates.change(conn, [one for one in made if one.card_id in of], of)
+        return candidates.counts(conn)[0], withdrawn
 
 
 def anybody(rng, card_id):
@@ -60,7 +65,9 @@ def test_what_differs_is_written_and_what_does_not_is_not_touched(social, held, 
         ids = [i for i in IDS if rng.random() < 0.6]
         kept = [last[i] if i in last and rng.random() < 0.6 else anybody(rng, i) for i in ids]
 
-        counts = put(social, *kept)
+        differ = {i for i in IDS if last.get(i) != next((o for o in kept if o.card_id == i), None)}
+        others = {i for i in IDS if rng.random() < 0.3}
+        counts = put(social, *kept, of=rng.choice((None, differ | others)))
 
         now, made = held(), {one.card_id: one for one in kept}
         live = {i for i, row in before.items() if row[4] is None}

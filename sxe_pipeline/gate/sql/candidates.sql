@@ -54,3 +54,23 @@ begin
     get diagnostics gone = row_count;
     return gone;
 end $$;
+
+-- These are candidates no more.
+create or replace function gate.withdraw_candidates(_card_ids text[])
+returns int language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    gone int;
+begin
+    update gate.candidate c set withdrawn_at = clock_timestamp(), inputs = null
+    where c.card_id = any (_card_ids) and c.withdrawn_at is null;
+    get diagnostics gone = row_count;
+    return gone;
+end $$;
+
+-- How many candidates there are, under a null name, and for how many each input is known.
+create or replace function gate.count_candidates() returns table (input text, candidates bigint)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select i.input, count(*) from gate.candidate c
+    cross join lateral (select null union all select jsonb_object_keys(c.inputs)) as i (input)
+    where c.withdrawn_at is null group by i.input;
+$$;

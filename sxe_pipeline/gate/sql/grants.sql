@@ -4,7 +4,9 @@ grant usage on schema gate to sxe_social, sxe_contacts, sxe_api;
 
 grant execute on function
     gate.put_candidates(uuid, jsonb),
-    gate.withdraw_candidates(text, text, text[])
+    gate.withdraw_candidates(text, text, text[]),
+    gate.withdraw_candidates(text[]),
+    gate.count_candidates()
     to sxe_social;
 
 grant execute on function
