@@ -117,24 +117,21 @@ def _touched(before: Mapping[str, tables.Snapshot], now: Mapping[str, tables.Sna
     with duck.opened() as engine:
         for into, table, columns in (
             ("said", LEAD_CARD, candidates.CARD_READS),
-            ("joined", IDENTITY, ("card_id",)),
             ("stated", PROFILE, candidates.PROFILE_READS),
             ("ordered", PROFILE, candidates.ORDER_READS),
         ):
             buckets.differing(engine, into, table, before[table.name], now[table.name], columns)
         buckets.attach(engine, "identities", now[IDENTITY.name], IDENTITY)
-        buckets.attach(engine, "identities_before", before[IDENTITY.name], IDENTITY)
         found = engine.sql(_TOUCHED.format(key=", ".join(IDENTITY.key))).fetchall()
     return {card_id for (card_id,) in found}
 
 
 _TOUCHED = """
-with accounts as (select {key} from stated union select {key} from joined),
-several as (select card_id from identities group by card_id having count(*) > 1)
+with several as (select card_id from identities group by card_id having count(*) > 1)
 select card_id from said
-union select card_id from identities semi join accounts using ({key})
-union select card_id from identities_before semi join accounts using ({key})
+union select card_id from identities semi join stated using ({key})
 union select card_id from identities semi join ordered using ({key})
     semi join several using (card_id)
 """
-"""Of a card with one account it is nothing how many follow it."""
+"""An account that goes elsewhere changes both of its cards. Of a card with one account it is nothing
+how many follow it."""

@@ -130,6 +130,30 @@ def test_what_may_be_another_candidate_is_looked_at_and_nobody_else(
     assert looked_at[0] is None
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [{"links": ["https://linkedin.com/in/other"]}, {"follower_count": 3}, {"card_id": "card_1"}],
+    ids=["link", "followers", "card"],
+)
+def test_what_an_account_says_that_its_card_does_not_show_is_looked_at(store, database, edit):
+    people = [
+        {**BAKER, "card_id": "card_0", "account_key": f"id:{n}", "follower_count": 100 // (n + 1)}
+        | {"links": [f"https://linkedin.com/in/silva{n}"] if n else [], "is_private": n == 1}
+        for n in range(3)
+    ]
+    store.write(*people)
+    store.rebuild(candidate_table)
+    [(*_, before, _, _)] = held(database)
+
+    people[1] |= edit
+    store.write(*people)
+    store.rebuild(candidate_table)
+
+    now = held(database)[0][4]
+    assert before["linkedin_url"].endswith("/silva1")
+    assert now["linkedin_url"].endswith("/other" if "links" in edit else "/silva2")
+
+
 def test_who_was_suppressed_since_the_cards_were_built_is_no_candidate(store):
     store.write(*BAKERS)
     store.rebuild(candidate_table)
