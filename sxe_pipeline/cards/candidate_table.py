@@ -133,5 +133,5 @@ union select card_id from identities semi join stated using ({key})
 union select card_id from identities semi join ordered using ({key})
     semi join several using (card_id)
 """
-"""An account that goes elsewhere changes both of its cards. Of a card with one account it is nothing
-how many follow it."""
+"""An account that goes elsewhere changes both of its cards. Of a card with one account the order,
+and so how many follow it, says nothing."""
