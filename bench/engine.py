@@ -1,22 +1,22 @@
-"""The engine of one machine: what a second process brings, for redaction and for labels.
+"""The engine of one machine: what a second process brings, for redaction and for cards.
 
 Usage: python bench/engine.py [ACCOUNTS]
 
-Landed rows of the invented world are redacted, and their bios labeled, as acts of the engine: in
-this process, then by two workers, in turns. Wall seconds, and CPU seconds here and in the workers;
-the start of workers and what they load is timed apart and taken off. The best of three turns each,
-the ratio is the middle one. The checksum of what was made is the same, or the bench fails. On a
-machine that does something else, walls say little: what stays is the CPU, of which two workers
-share theirs and nobody shares what is spent here.
+Landed rows of the invented world are redacted, and cards made of them, by the acts of the product:
+in this process, then by two workers, in turns. Rows come in pieces of 10,000 to redaction and of
+4,096 to cards; each account is a card of its own, and no label is known from before. Wall seconds,
+and CPU seconds here and in the workers; the start of workers and what they load is timed apart and
+taken off. The best of three turns each, the ratio is the middle one. The checksum of what was made
+is the same, or the bench fails. On a machine that does something else, walls say little: what stays
+is the CPU, of which two workers share theirs and nobody shares what is spent here.
 """
 
-import functools
 import os
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -27,42 +27,55 @@ os.environ.setdefault("POLARS_MAX_THREADS", "1")
 import pyarrow as pa
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.cards import taxonomy, text, truth
-from sxe_pipeline.cards.labeler import learned, weights
+from sxe_pipeline.cards import making, taxonomy
+from sxe_pipeline.cards.in_force import InForce
+from sxe_pipeline.cards.labeler import weights
 from sxe_pipeline.engine import Act, Local, checksum
 from sxe_pipeline.ingest.mapping import mappings
 from sxe_pipeline.ingest.read import read_file
+from sxe_pipeline.privacy.policy import Policy
 from sxe_pipeline.sandbox import landing
-from sxe_pipeline.schema.tables import LANDED_ROW, OBSERVATION
-from sxe_pipeline.social.redaction import redact_rows
+from sxe_pipeline.schema.tables import LANDED_ROW
+from sxe_pipeline.social import redacting
+from sxe_pipeline.social.detectors import Detectors
 
 _DAY = date(2026, 9, 1)
 _TURNS = 3
 _GOAL = 1.7
 _SHAPES = ("x_graphql", "x_archive", "x_builders", "tiktok", "partner_segment")
-_LABELS = pa.schema([("persona", pa.string()), ("tribe", pa.string())])
-_READ = ("platform", "handle", "display_name", "bio", "follower_count")
+_TO_REDACT, _TO_MAKE = 10_000, 4_096
 
 
-def redact(rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in rows:
-        yield redact_rows(batch, _DAY)[0]
+def members(landed_rows: pa.Table) -> pa.Table:
+    """Rows of `making.MEMBER`: the accounts as they were redacted, each a card of its own."""
+    redaction = redacting.act(_DAY, Detectors())
+    made = Local(1).run(landed_rows.to_reader(max_chunksize=_TO_REDACT), redaction)
+    seen = pa.Table.from_batches([redacting.parted(each)[0] for each in made])
+    count = seen.num_rows
+    known = {
+        "card_id": pa.array([f"card_{number:09}" for number in range(count)]),
+        "is_suppressed": pa.repeat(False, count),
+        "basis": pa.repeat("self", count),
+        "first_seen_at": seen["observed_at"],
+        "collections": pa.array([["bench"]] * count),
+        "post_hashtags": pa.array([[]] * count, pa.list_(pa.string())),
+        "post_terms": pa.array([[]] * count, pa.list_(pa.string())),
+        "told": pa.nulls(count, making.MEMBER.field("told").type),
+    }
+    columns = [
+        known.get(f.name, seen[f.name] if f.name in seen.column_names else None)
+        for f in making.MEMBER
+    ]
+    return pa.table(
+        [column.cast(f.type) for column, f in zip(columns, making.MEMBER, strict=True)],
+        schema=making.MEMBER,
+    )
 
 
-@functools.cache
-def _trained() -> tuple[taxonomy.Taxonomy, weights.Weights]:
+def in_force() -> InForce:
+    """The shipped labels, no collection that declares anything, a policy that is closed."""
     labels = taxonomy.load(contracts_root() / "taxonomy")
-    return labels, weights.shipped(labels)
-
-
-def label(rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in rows:
-        languages = text.Languages()
-        voices = [truth.voice_of(row) for row in batch.to_pylist()]
-        cards = [learned.Said([v._replace(language=languages.of(v.bio))]) for v in voices]
-        found = learned.label_all(cards, *_trained())
-        columns = [[each.persona for each in found], [each.tribe for each in found]]
-        yield pa.record_batch([pa.array(c, pa.string()) for c in columns], schema=_LABELS)
+    return InForce(labels, {}, _DAY, Policy("bench", {}), weights.shipped(labels))
 
 
 def landed(accounts: int) -> pa.Table:
@@ -86,12 +99,12 @@ def landed(accounts: int) -> pa.Table:
     return pa.Table.from_batches(found, LANDED_ROW.schema).combine_chunks()
 
 
-def _spent(act: Act, rows: pa.Table, processes: int) -> tuple[float, float, float, int]:
+def _spent(act: Act, rows: pa.Table, piece: int, processes: int) -> tuple[float, float, float, int]:
     """Wall seconds, CPU seconds here and in workers, the checksum."""
     whose = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
     before = [resource.getrusage(each) for each in whose]
     began = time.perf_counter()
-    total = checksum(Local(processes).run(rows.to_reader(max_chunksize=1_024), act))
+    total = checksum(Local(processes).run(rows.to_reader(max_chunksize=piece), act))
     wall = time.perf_counter() - began
     after = [resource.getrusage(each) for each in whose]
     cpu = [
@@ -107,27 +120,23 @@ def _middle(ratios: Iterable[float]) -> float:
 
 def main(accounts: int) -> int:
     """Print a line per act and number of processes."""
-    # By its own name: workers import this module, and know no `__main__`.
-    import engine as own
-
     rows = landed(accounts)
-    read = pa.schema([LANDED_ROW.schema.field(name) for name in _READ])
-    for name, act in (
-        ("redact", Act(own.redact, LANDED_ROW.schema, OBSERVATION.schema)),
-        ("label", Act(own.label, read, _LABELS)),
+    for name, act, given, piece in (
+        ("redact", redacting.act(_DAY, Detectors()), rows, _TO_REDACT),
+        ("cards", making.act(in_force()), members(rows), _TO_MAKE),
     ):
-        few = rows.slice(0, 2_048)
-        start = _spent(act, few, 2)
+        few = given.slice(0, 64)
+        start = _spent(act, few, 32, 2)
         print(f"{name:7} start of two: {start[0]:.1f} s, CPU {start[1] + start[2]:.1f} s")
-        _spent(act, few, 1)
-        turns = [[_spent(act, rows, processes) for processes in (1, 2)] for _ in range(_TURNS)]
+        _spent(act, few, 32, 1)
+        turns = [[_spent(act, given, piece, count) for count in (1, 2)] for _ in range(_TURNS)]
         if len({turn[3] for pair in turns for turn in pair}) != 1:
             print(f"{name}: one and two processes made different rows")
             return 1
         for number, processes in enumerate((1, 2)):
             wall, here, there, _ = min(pair[number] for pair in turns)
             print(
-                f"{name:7} {processes} processes, {rows.num_rows} rows: {wall:6.1f} s, "
+                f"{name:7} {processes} processes, {given.num_rows} rows: {wall:6.1f} s, "
                 f"CPU {here:6.1f} s here, {there:6.1f} s in workers"
             )
         quicker = _middle(one[0] / (two[0] - start[0]) for one, two in turns)

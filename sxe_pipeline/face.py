@@ -11,7 +11,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 import dagster as dg
@@ -21,6 +21,10 @@ from sxe_pipeline import logs
 from sxe_pipeline.errors import SxeError, said_of
 from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.tables import FIRST_DAY
+from sxe_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from sxe_pipeline.engine import Engine
 
 # Used on purpose although it is beta: without it a range run computes the middle once a day.
 warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=BetaWarning)
@@ -109,6 +113,21 @@ WHOLE = "sxe/whole"
 def is_whole(context: dg.AssetExecutionContext) -> bool:
     """Whether this run believes no stored row, and does not go by what changed."""
     return context.run.tags.get(WHOLE) == "true"
+
+
+ENGINE = "sxe/engine"
+"""The tag of a run that maps its rows elsewhere than on this machine: one of `engine.chosen`."""
+
+
+def engine_of(context: dg.AssetExecutionContext, settings: Settings) -> "Engine":
+    """What this run maps its rows on.
+
+    Raises:
+        BadConfig: No such engine, or it is not installed here.
+    """
+    from sxe_pipeline.engine import chosen  # the contact tier maps nothing
+
+    return chosen.chosen(context.run.tags.get(ENGINE, chosen.LOCAL), settings)
 
 
 def counts(**values: float | str | None) -> dict[str, dg.MetadataValue[Any]]:

@@ -6,10 +6,12 @@ import datetime as dt
 import io
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pyarrow as pa
 import pytest
 
@@ -23,6 +25,7 @@ from sxe_pipeline_tests.cli.terminal import LOGINS
 from sxe_pipeline_tests.gate.world import MARKET, World
 from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.handoff.conftest import card
+from sxe_pipeline_tests.places import TODAY, land, opened, person
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PROFILES = EXAMPLES / "profiles.jsonl"
@@ -152,3 +155,29 @@ def test_one_asks_and_another_approves(database, tmp_path):
 @pytest.mark.parametrize("program", sorted(p.name for p in EXAMPLES.glob("*.py")))
 def test_every_program_is_on_the_page(program):
     assert f"[{program}]({program})" in (EXAMPLES / "README.md").read_text()
+
+
+# Dagster's client of Pipes itself uses what Dagster warns of.
+@pytest.mark.filterwarnings("ignore")
+def test_a_dagster_of_ones_own_has_a_day_built_elsewhere_and_is_told_by_pipes(
+    server, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    program = runpy.run_path(str(EXAMPLES / "build_elsewhere.py"))
+    wanted = dg.RunConfig({"tier1_elsewhere": program["Build"](engine="local")})
+
+    with opened(server, tmp_path / "home") as place:
+        land(place.settings.home, TODAY - dt.timedelta(days=2), [person(n) for n in range(3)])
+        with dg.DagsterInstance.ephemeral() as own:
+            done = dg.materialize(
+                [program["tier1_elsewhere"]],
+                resources={"pipes": dg.PipesSubprocessClient()},
+                run_config=wanted,
+                instance=own,
+            )
+        with sql.connect(place.settings.need("social_dsn")) as conn:
+            [(built,)] = conn.execute("select sum(observation_count) from social.day_count")
+
+    [told] = done.asset_materializations_for_node("tier1_elsewhere")
+    assert {name: told.metadata[name].value for name in ("days", "runs")} == {"days": 1, "runs": 1}
+    assert built == 3

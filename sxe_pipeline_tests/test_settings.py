@@ -114,3 +114,12 @@ def test_the_first_day_is_a_day():
     assert settings.load({}).first_day is None
     with pytest.raises(BadConfig, match="SXE_FIRST_DAY"):
         settings.load({"SXE_FIRST_DAY": "november"})
+
+
+def test_how_many_processes_map_is_a_number_of_some():
+    assert settings.load({}).processes is None
+    assert settings.load({"SXE_PROCESSES": "3"}).processes == 3
+
+    for wrong in ("0", "-1", "two", "1.5", "9999"):
+        with pytest.raises(BadConfig, match="SXE_PROCESSES"):
+            settings.load({"SXE_PROCESSES": wrong})

@@ -46,6 +46,7 @@ def lead_cards(
             now=datetime.now(UTC),
             recheck=run_lease.recheck,
             is_whole=face.is_whole(context),
+            engine=face.engine_of(context, settings),
         )
         attestation = audit.attest(conn, "cards/lead_cards", context.run.run_id)
     numbers = written.numbers()

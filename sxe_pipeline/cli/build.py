@@ -32,10 +32,22 @@ if TYPE_CHECKING:
     help="First make profiles, identities and cards of everything that was observed, not of what "
     "changed; rows that come out the same stay.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "spark"]),
+    default="local",
+    show_default=True,
+    help="What redacts rows and makes cards: processes of this machine, or the Spark that "
+    "SXE_SPARK_MASTER names.",
+)
 @dry_run
 @as_json
-def build(days: tuple[str, ...], publish: bool, whole: bool, dry_run: bool, as_json: bool) -> None:
+def build(
+    days: tuple[str, ...], publish: bool, whole: bool, engine: str, dry_run: bool, as_json: bool
+) -> None:
     """Build Tier 1, cards and pools of the pending days, in this process."""
+    if engine == "spark":
+        from sxe_pipeline.engine import spark  # noqa: F401 - says so where it is not installed
     with logged_in("social", "dagster") as given:
         progress.say("registering what landed")
         from sxe_pipeline import definitions
@@ -65,7 +77,7 @@ def build(days: tuple[str, ...], publish: bool, whole: bool, dry_run: bool, as_j
             # What was never observed is made whole anyway.
             tables = TABLES if whole and versions.named(conn, observe.TABLE) else None
         stretches = [] if dry_run else runs.stretches(wanted, is_single=publish)
-        done = _run(given, job, stretches, now, None if dry_run else tables)
+        done = _run(given, job, stretches, now, None if dry_run else tables, engine)
     data = {
         "job": job,
         "days": [d.isoformat() for d in sorted(wanted)],
@@ -79,16 +91,24 @@ def build(days: tuple[str, ...], publish: bool, whole: bool, dry_run: bool, as_j
 
 
 def _run(
-    given: Settings, job: str, stretches: list[list[date]], now: datetime, tables: str | None
+    given: Settings,
+    job: str,
+    stretches: list[list[date]],
+    now: datetime,
+    tables: str | None,
+    engine: str,
 ) -> list[dict[str, Any]]:
     """What became of each stretch; before, where a job is named, of the tables behind all days."""
+    from sxe_pipeline import face
+
+    tags = {face.ENGINE: engine}
     if not stretches and not tables:
         return []
     done = []
     with social_runs(given) as runs:
         if tables:
-            done.append(_told(tables, [], runs.tables(tables, is_whole=True)))
-        done += [_told(job, each, runs.days(job, each, now=now)) for each in stretches]
+            done.append(_told(tables, [], runs.tables(tables, tags | {face.WHOLE: "true"})))
+        done += [_told(job, each, runs.days(job, each, now=now, tags=tags)) for each in stretches]
     return done
 
 

@@ -4,7 +4,7 @@ Here: Dagster's instance, what a run is at, what an interrupt does. Not here: wh
 which order (`build`, `recover`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,13 @@ class Runs:
         self._tier, self._instance, self._stop, self._told = tier, instance, stop, told
 
     def days(
-        self, job: str, days: Sequence[date], *, now: datetime, assets: Sequence[str] | None = None
+        self,
+        job: str,
+        days: Sequence[date],
+        *,
+        now: datetime,
+        assets: Sequence[str] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> "Run":
         """A daily job for days that follow each other.
 
@@ -36,6 +42,7 @@ class Runs:
             days: Without a gap.
             now: The database's time: its days are those of the register.
             assets: Only these of the job.
+            tags: For the run, such as `face.ENGINE`.
 
         Raises:
             KeyboardInterrupt: SIGINT or SIGTERM came.
@@ -47,23 +54,23 @@ class Runs:
             self._instance,
             job,
             days,
+            tags,
             now=now,
             assets=assets,
             on_step=self._steps(named(days)),
             stop=self._stop,
         )
 
-    def tables(self, job: str, *, is_whole: bool = False) -> "Run":
+    def tables(self, job: str, tags: Mapping[str, str] | None = None) -> "Run":
         """A job over the tables behind all days.
 
         Args:
             job: Its name.
-            is_whole: Of everything, not of what changed.
+            tags: For the run, such as `face.WHOLE`.
 
         Raises:
             KeyboardInterrupt: SIGINT or SIGTERM came.
         """
-        from sxe_pipeline import face
         from sxe_pipeline.local import runs
 
         return runs.run_partition(
@@ -71,7 +78,7 @@ class Runs:
             self._instance,
             job,
             None,
-            {face.WHOLE: "true"} if is_whole else {},
+            tags or {},
             on_step=self._steps("all days"),
             stop=self._stop,
         )

@@ -7,6 +7,7 @@ does (`worker`).
 import pickle
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,6 +32,8 @@ from sxe_pipeline.schema import duck
 
 _BATCH_ROWS = 4_096
 _BUCKET = "bucket_"
+_ONE_CORE = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""There are as many workers as cores: their libraries start no threads besides."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,12 @@ class Local:
     Attributes:
         processes: How many map at a time; 1 maps in this process. Twice as many buckets are held
             in memory.
+        patience: CPU seconds that this process maps before others are started: few rows are done
+            by then, and start none.
     """
 
     processes: int = 1
+    patience: float = 0
 
     def run(self, rows: Rows, act: Act, shuffle: Shuffle | None = None) -> Iterator[pa.RecordBatch]:
         """See `Engine.run`."""
@@ -51,6 +57,7 @@ class Local:
                 for group in groups:
                     yield from act(group)
             else:
+                yield from _alone(groups, act, self.patience)
                 yield from _dealt_out(groups, act, self.processes)
 
 
@@ -108,6 +115,19 @@ def _pieces(sorted_rows: pa.RecordBatchReader) -> Iterator[tuple[int, pa.RecordB
                 yield int(numbers[start]), held.slice(start, end - start)
 
 
+def _alone(
+    groups: Iterator[Iterator[pa.RecordBatch]], act: Act, patience: float
+) -> Iterator[pa.RecordBatch]:
+    """What this process makes of the first groups, until it has spent so long on them."""
+    spent = 0.0
+    while spent < patience and (group := next(groups, None)) is not None:
+        held = [act.read(batch) for batch in group]
+        began = time.thread_time()
+        made_here = list(act(iter(held)))
+        spent += time.thread_time() - began
+        yield from made_here
+
+
 def _dealt_out(
     groups: Iterator[Iterator[pa.RecordBatch]], act: Act, count: int
 ) -> Iterator[pa.RecordBatch]:
@@ -123,12 +143,13 @@ def _dealt_out(
 
     due: deque[Future[list[pa.RecordBatch]]] = deque()
     with ThreadPoolExecutor(count) as threads, ExitStack() as workers:
-        told = pickle.dumps(act)
-        for _ in range(count):
-            started = _Worker(act.reads, told)
-            workers.callback(started.stop)
-            free.put(started)
+        told, started = pickle.dumps(act), 0
         for group in groups:
+            if started < count:
+                another = _Worker(act.reads, told)
+                workers.callback(another.stop)
+                free.put(another)
+                started += 1
             due.append(threads.submit(answered, [act.read(batch) for batch in group]))
             if len(due) == 2 * count:
                 yield from due.popleft().result()
@@ -144,7 +165,9 @@ class _Worker:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", worker.COMMAND, str(theirs.fileno())],
-                env=settings.of_worker() | {"PYTHONPATH": ":".join(filter(None, sys.path))},
+                env=settings.of_worker()
+                | _ONE_CORE
+                | {"PYTHONPATH": ":".join(filter(None, sys.path))},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.PIPE,
                 stdout=2,

@@ -4,13 +4,15 @@ Here: the same scan, shuffle and map as on this machine. Spark reads and brings 
 act makes comes back as bytes, so no type of Spark stands between. Not here: which cluster it is; an
 operator starts the session.
 
-The processes of Spark that read files hold the identity that opens them. Its Python workers, where
-acts run, are told no variable that opens anything.
+Processes of Spark that this one starts are told no login and no secret, but the identity that opens
+files. Its Python workers, where acts run, are told no variable that opens anything.
 """
 
+import atexit
 import json
 import sys
 from collections.abc import Iterator
+from itertools import islice
 
 import pyarrow as pa
 
@@ -28,20 +30,32 @@ try:
     from pyspark.sql.functions import col, expr
     from pyspark.sql.types import StructType
 except ImportError as missing:
-    raise BadConfig("Spark is not installed; install sxe-pipeline[spark]") from missing
+    raise BadConfig(
+        "Spark is not installed here; `pip install 'sxe-pipeline[spark]'`, which needs Java"
+    ) from missing
+
+
+_AT_ONCE = 8
+"""Batches for each core of the cluster: a job costs some tenths of a second besides."""
 
 
 def session(master: str) -> SparkSession:
-    """Spark on this machine (`local[2]`), or a cluster by its address; no web page, no progress."""
+    """Spark on this machine (`local[2]`), or a cluster by its address; it ends with this process.
+
+    No web page, no progress, and no log: what it logs of a failure quotes what a worker wrote.
+    """
     builder = SparkSession.builder.master(master).config("spark.ui.enabled", "false")
     builder = builder.config("spark.ui.showConsoleProgress", "false")
     if master.startswith("local"):
         builder = builder.config("spark.driver.host", "127.0.0.1")
         builder = builder.config("spark.driver.bindAddress", "127.0.0.1")
-    made_one = builder.getOrCreate()
+    with settings.without_logins():
+        opened = builder.getOrCreate()
+    opened.sparkContext.setLogLevel("OFF")
     if master.startswith("local"):
-        made_one.sparkContext.pythonExec = sys.executable
-    return made_one
+        opened.sparkContext.pythonExec = sys.executable
+    atexit.register(opened.stop)
+    return opened
 
 
 class Spark:
@@ -53,36 +67,48 @@ class Spark:
         spark.sparkContext.environment.update(dict.fromkeys(settings.withheld(), ""))
 
     def run(self, rows: Rows, act: Act, shuffle: Shuffle | None = None) -> Iterator[pa.RecordBatch]:
-        """See `Engine.run`. What comes back is kept on disks of the cluster until it is read."""
+        """See `Engine.run`. What comes back is kept on disks of the cluster until it is read.
+
+        Batches that are only mapped go there some at a time: neither they nor what is made of them
+        is ever held here as a whole.
+        """
         try:
-            frame = self._scanned(rows, act)
-            if shuffle is not None:
-                bucket = expr(bucket_sql(shuffle.key, shuffle.count, "spark"))
-                order = [col(name).asc_nulls_first() for name in shuffle.order]
-                frame = frame.repartitionById(shuffle.count, bucket).sortWithinPartitions(*order)
-            answers = frame.mapInArrow(_Answers(act), "answer binary")
-            answers.persist(StorageLevel.DISK_ONLY)
-            try:
-                # All at once; then they are read one after the other.
-                answers.count()
-                for row in answers.toLocalIterator():
-                    yield from made(bytes(row.answer))
-            finally:
-                answers.unpersist()
+            for frame in self._scanned(rows, act, is_whole=shuffle is not None):
+                yield from self._made(frame, act, shuffle)
         except (PySparkException, Py4JError) as error:
             # Its text quotes what a worker wrote, rows among it.
             raise WorkerLost(f"Spark failed ({type(error).__name__}); run it again") from None
 
-    def _scanned(self, rows: Rows, act: Act) -> DataFrame:
+    def _made(
+        self, frame: DataFrame, act: Act, shuffle: Shuffle | None
+    ) -> Iterator[pa.RecordBatch]:
+        if shuffle is not None:
+            bucket = expr(bucket_sql(shuffle.key, shuffle.count, "spark"))
+            order = [col(name).asc_nulls_first() for name in shuffle.order]
+            frame = frame.repartitionById(shuffle.count, bucket).sortWithinPartitions(*order)
+        answers = frame.mapInArrow(_Answers(act), "answer binary")
+        answers.persist(StorageLevel.DISK_ONLY)
+        try:
+            # All at once; then they are read one after the other.
+            answers.count()
+            for row in answers.toLocalIterator():
+                yield from made(bytes(row.answer))
+        finally:
+            answers.unpersist()
+
+    def _scanned(self, rows: Rows, act: Act, *, is_whole: bool) -> Iterator[DataFrame]:
+        """The rows as one frame, or where they need not come together as several."""
         columns = StructType.fromJson(json.loads(types.schema_string(act.reads)))
         if not isinstance(rows, Files):
             # As bytes: on its own way in Spark forgets which struct is null.
-            given = [(in_bytes([act.read(batch)], act.reads),) for batch in rows]
-            return self._spark.createDataFrame(given, "rows binary").mapInArrow(_opened, columns)
-        if not rows.paths:
-            return self._spark.createDataFrame([], columns)
-        files = [f"{rows.root}/{path}" for path in rows.paths]
-        return self._spark.read.schema(columns).option("basePath", rows.root).parquet(*files)
+            given = ((in_bytes([act.read(batch)], act.reads),) for batch in rows)
+            at_once = None if is_whole else self._spark.sparkContext.defaultParallelism * _AT_ONCE
+            while some := list(islice(given, at_once)):
+                yield self._spark.createDataFrame(some, "rows binary").mapInArrow(_opened, columns)
+        elif rows.paths:
+            files = [f"{rows.root}/{path}" for path in rows.paths]
+            found = self._spark.read.schema(columns).option("basePath", rows.root)
+            yield found.parquet(*files)
 
 
 def _opened(given: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -1,20 +1,19 @@
 """DuckDB, opened within the memory and the disk that this process may use.
 
-Here: how much that is, the one way to open a connection, what it is shown, and naming what a query
-answers. A container does not tell DuckDB its limit, and what is not spilled in time is killed.
+Here: the one way to open a connection, what it is shown, and naming what a query answers. A
+container (`container`) does not tell DuckDB its limit, and what is not spilled in time is killed.
 """
 
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 import duckdb
 import pyarrow as pa
 
 from sxe_pipeline import settings
+from sxe_pipeline.schema import container
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
@@ -41,7 +40,7 @@ def opened() -> Iterator[duckdb.DuckDBPyConnection]:
         BadConfig: One of these settings cannot be used.
     """
     limits = settings.engine_limits()
-    memory = limits.memory_bytes or min(MOST_BYTES, int(container_bytes() * SHARE))
+    memory = limits.memory_bytes or min(MOST_BYTES, int(container.memory_bytes() * SHARE))
     with tempfile.TemporaryDirectory(prefix="sxe-spill-", dir=limits.spill) as spill:
         connection = duckdb.connect(
             config={"memory_limit": f"{memory >> 20}MiB", "temp_directory": spill}
@@ -82,35 +81,3 @@ def show(engine: duckdb.DuckDBPyConnection, **named: Rows) -> None:
             engine.read_parquet(list(rows), union_by_name=True).create_view(name)
         else:
             engine.register(name, rows)
-
-
-def container_bytes(root: Path = Path("/")) -> int:
-    """The memory of this process's container, or of the machine where none is limited.
-
-    Args:
-        root: Below which the system tells it.
-    """
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    groups = root / "sys" / "fs" / "cgroup"
-    for line in _read(root / "proc" / "self" / "cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            mounted, name = groups, "memory.max"
-        elif "memory" in controllers.split(","):
-            mounted, name = groups / "memory", "memory.limit_in_bytes"
-        else:
-            continue
-        inside = mounted / path.lstrip("/")
-        # A limit of any group above counts as well.
-        above = [inside, *inside.parents]
-        for group in above[: above.index(mounted) + 1] if mounted in above else [mounted]:
-            limit = _read(group / name).strip()
-            found += [int(limit)] if limit.isdigit() else []
-    return min(found)
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text()
-    except OSError:
-        return ""

@@ -6,7 +6,8 @@ Every name is optional; unset means the embedded default below `SXE_HOME`. A val
 
 import dataclasses
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -33,6 +34,7 @@ __all__ = [
     "PACE",
     "PROVIDERS",
     "SECRETS",
+    "SPARK_MASTER",
     "STORES",
     "EngineLimits",
     "Pace",
@@ -49,8 +51,12 @@ __all__ = [
     "of_worker",
     "run_log_store",
     "withheld",
+    "without_logins",
 ]
 """The names of variables are `variables`'; whoever reads settings reads them here."""
+
+SPARK_MASTER = "local-cluster[2,1,1024]"
+"""Two processes of Spark on this machine, of a core and 1,024 MB each."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,7 @@ class Settings:
 
     `stores`: keys of `STORES`; in production only what is set.
     `first_day`: earlier landed days are neither shown nor built; None is every day there can be.
+    `processes`: how many map rows on this machine; None is as many as it bears.
     """
 
     home: Path
@@ -138,6 +145,8 @@ class Settings:
     postgres_user: str = "nobody"
     pace: Pace = Pace()
     first_day: date | None = None
+    processes: int | None = None
+    spark_master: str = SPARK_MASTER
     alert_url: str | None = field(default=None, repr=False)
     is_production: bool = False
 
@@ -303,6 +312,8 @@ def _read(env: Mapping[str, str], process: str | None) -> tuple[Settings, list[s
         postgres_binaries=_path(env, "SXE_PG_BIN"),
         postgres_user=env.get("SXE_PG_USER") or "nobody",
         first_day=_first_day(env.get("SXE_FIRST_DAY"), faults),
+        processes=_processes(env.get("SXE_PROCESSES"), faults),
+        spark_master=env.get("SXE_SPARK_MASTER") or SPARK_MASTER,
         alert_url=env.get(ALERT_WEBHOOK) or None,
         pace=Pace(
             **{
@@ -398,6 +409,16 @@ def _first_day(text: str | None, faults: list[str]) -> date | None:
         return None
 
 
+def _processes(text: str | None, faults: list[str]) -> int | None:
+    if not text:
+        return None
+    count = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= count <= 1024:
+        faults.append("SXE_PROCESSES is a number of processes, 1 at least; correct it")
+        return None
+    return count
+
+
 def _seconds(env: Mapping[str, str], variable: str, faults: list[str]) -> float:
     try:
         seconds = float(env[variable])
@@ -438,6 +459,19 @@ def withheld() -> set[str]:
     """Every variable that no worker is told, for an engine that starts them with all there are."""
     known = {*DATABASES.values(), *SECRETS, *variables.OF_A_STORE.values()}
     return known | {name for name in os.environ if name not in variables.OF_A_WORKER}
+
+
+@contextmanager
+def without_logins() -> Iterator[None]:
+    """Meanwhile this process's environment holds no login or secret: for a child that inherits all.
+
+    Not for a process whose threads read the environment meanwhile.
+    """
+    hidden = {n: os.environ.pop(n) for n in (*DATABASES.values(), *SECRETS) if n in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def enter(variables: Mapping[str, str]) -> None:

@@ -114,7 +114,7 @@ KNOWN = frozenset(
     {
         *(ENV, "SXE_HOME", "SXE_POLICY_FILE", "SXE_RETENTION_FILE", "SXE_FIRST_DAY"),
         *("SXE_PRESIGN_URL", "SXE_PG_BIN", "SXE_PG_USER", "SXE_APOLLO_SINK_URL"),
-        *("SXE_MEMORY_LIMIT_MB", "SXE_SPILL_DIR"),
+        *("SXE_MEMORY_LIMIT_MB", "SXE_SPILL_DIR", "SXE_PROCESSES", "SXE_SPARK_MASTER"),
         *(name for name in (*DATABASES.values(), *SECRETS) if name.startswith("SXE_")),
         *itertools.chain(*((store, *of_store(store)) for store, _ in STORES.values())),
         *(address for address, _, _ in PROVIDERS.values()),

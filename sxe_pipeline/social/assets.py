@@ -55,6 +55,7 @@ def observations(
             files_by_day={day: each.files for day, each in landed.items()},
             inputs_by_day={day: each.inputs for day, each in landed.items()},
             read=read_landing_file,
+            engine=face.engine_of(context, settings),
             recheck=run_lease.recheck,
             now=datetime.now(UTC),
             actor="asset:social/observations",

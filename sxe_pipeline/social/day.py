@@ -1,8 +1,8 @@
 """One pass over the records of a landing day: what became of each, counted while it streams by.
 
-Here: read, redact, sort into observations and quarantine, write both partitions. Not here: which
-day is due, and naming what was written (`observe`). Unredacted rows pass through memory batch by
-batch and are stored nowhere.
+Here: read, hand to an engine, sort into observations and quarantine, write both partitions. Not
+here: what an engine runs (`redacting`), which day is due, and naming what was written (`observe`).
+Unredacted rows pass through memory batch by batch and are stored nowhere.
 """
 
 import datetime as dt
@@ -15,19 +15,18 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sxe_pipeline.errors import ContractBroken, LandingGone, NotFound, SxeError, Transient
+from sxe_pipeline.engine import Engine
+from sxe_pipeline.errors import ContractBroken, LandingGone, NotFound, Transient
 from sxe_pipeline.schema.landed import Landed, LandingFile, Reject
 from sxe_pipeline.schema.tables import LANDED_ROW, OBSERVATION, QUARANTINE
-from sxe_pipeline.social import kept, tally
+from sxe_pipeline.social import kept, redacting, tally
 from sxe_pipeline.social.detectors import Detectors
 from sxe_pipeline.social.newer_rules import redact_stored
-from sxe_pipeline.social.redaction import redact_rows, unredactable
 from sxe_pipeline.store import tables
 
 _BATCH_ROWS = 40_000
 """Every batch compiles the patterns of all rules: at 10,000 rows as dear as asking them."""
 _NO_ROWS = pa.RecordBatch.from_pylist([], schema=LANDED_ROW.schema)
-_NO_OBSERVATIONS = pa.RecordBatch.from_pylist([], schema=OBSERVATION.schema)
 
 Read = Callable[[LandingFile], Iterable[Landed]]
 """Opens and maps one file."""
@@ -63,10 +62,11 @@ class Day:
         files: Sequence[LandingFile],
         read: Read,
         detectors: Detectors,
+        engine: Engine,
         spool: IO[bytes],
         progress: Callable[[int], None],
     ) -> None:
-        self.detectors = detectors
+        self.detectors, self._engine = detectors, engine
         self.tally = tally.Tally(files)
         self.found_again = 0
         self.keeps_counts = False
@@ -147,12 +147,15 @@ class Day:
                 self._quarantine(spool, rejects)
                 self.tally.observed(rows, is_kept=True)
                 yield self._observed(rows)
-            for rows in _in_batches(self._rows(spool)):
-                for observations, rejects in _redacted(rows, self._day, self.detectors):
-                    self.tally.quarantined(rejects)
-                    self._quarantine(spool, rejects)
-                    self.tally.observed(observations)
-                    yield self._observed(observations)
+            landed = pa.RecordBatchReader.from_batches(
+                LANDED_ROW.schema, _in_batches(self._rows(spool))
+            )
+            for made in self._engine.run(landed, redacting.act(self._day, self.detectors)):
+                observations, rejects = redacting.parted(made)
+                self.tally.quarantined(rejects)
+                self._quarantine(spool, rejects)
+                self.tally.observed(observations)
+                yield self._observed(observations)
 
     def _observed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         self._observation_count += batch.num_rows
@@ -206,27 +209,6 @@ def _pieces(file: LandingFile, read: Read) -> Iterator[Landed]:
         ) from None
     except Exception:  # noqa: BLE001 - the last net: the reader's own nets come first
         yield Landed(_NO_ROWS, [Reject(records + 1 if records else 0, None, "unreadable")])
-
-
-def _redacted(
-    rows: pa.RecordBatch, day: dt.date, detectors: Detectors
-) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """Observations and quarantine rows; a row that cannot be redacted is none that is stored.
-
-    Raises:
-        ContractBroken: The reader broke its contract: that is no fault of a row.
-    """
-    try:
-        yield redact_rows(rows, day, detectors)
-    except SxeError:
-        raise
-    except Exception:  # noqa: BLE001 - whatever a text does to a rule, it is not stored unredacted
-        if rows.num_rows == 1:
-            yield _NO_OBSERVATIONS, unredactable(rows, day)
-            return
-        half = rows.num_rows // 2
-        for part in (rows.slice(0, half), rows.slice(half)):
-            yield from _redacted(part, day, detectors)
 
 
 def _in_batches(pieces: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from sxe_pipeline import audit
+from sxe_pipeline.engine import HERE, Engine
 from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.landed import LandingFile, files_digest
 from sxe_pipeline.schema.tables import OBSERVATION, QUARANTINE
@@ -34,6 +35,7 @@ def observe(
     actor: str,
     inputs_by_day: Mapping[dt.date, str] | None = None,
     detectors: Detectors | None = None,
+    engine: Engine = HERE,
     recheck: versions.Recheck = versions.unleased,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> list[DayCounts]:
@@ -54,6 +56,7 @@ def observe(
         inputs_by_day: A digest of all that a day is made from; a day that was made from the same
             is left as it is.
         detectors: The redaction rules in force; all of them by default.
+        engine: Where rows are redacted.
         recheck: Refuses where another run took over.
         progress: Told the number of records of each piece that was read.
 
@@ -74,7 +77,7 @@ def observe(
             if unchanged := _made_from(conn, day, inputs):
                 counted.append(unchanged)
                 continue
-            stream = Day(day, ordered, read, detectors or Detectors(), spool, progress)
+            stream = Day(day, ordered, read, detectors or Detectors(), engine, spool, progress)
             written = stream.write(conn, root)
             counts = stream.counts()
             stream.tally.write(conn, day)

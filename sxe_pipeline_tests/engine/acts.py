@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from sxe_pipeline.engine import Act
 from sxe_pipeline.errors import Leak
+from sxe_pipeline.redact import redact_array
 
 TOLD = pa.schema([("told", pa.string())])
 
@@ -53,6 +54,13 @@ def slow(rows, folder):
         (folder / str(os.getpid())).touch()
         time.sleep(60)
         yield batch
+
+
+def choking(texts, places):
+    """Rules that cannot work on some texts."""
+    if any(text and "choke" in text for text in texts.to_pylist()):
+        raise UnicodeError
+    return redact_array(texts, places=places)
 
 
 def breaking(how, reads):

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from sxe_pipeline.engine import Local
+from sxe_pipeline.settings import SPARK_MASTER
 
 SECRETS = {
     "SXE_SOCIAL_DATABASE_URL": "postgresql://planted",
@@ -15,23 +16,28 @@ SECRETS = {
 
 
 @pytest.fixture(scope="session")
-def spark():
-    """Spark on this machine, started by a process that knows secrets."""
+def pyspark():
+    """Where it can be imported."""
     reason = "pyspark is not installed: `make spark` runs this on Spark as well"
     try:
-        import pyspark  # noqa: F401
+        import pyspark
     except ImportError:
         if os.environ.get("SXE_REQUIRE_SPARK") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
+    return pyspark
+
+
+@pytest.fixture(scope="session")
+def spark(pyspark):
+    """Spark with two processes of its own, started by a process that knows secrets."""
     from sxe_pipeline.engine.spark import Spark, session
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SECRETS.items():
             patch.setenv(name, value)
-        opened = session("local[2]")
+        opened = session(SPARK_MASTER)
         engine = Spark(opened)
-    opened.sparkContext.setLogLevel("OFF")
     yield engine
     java = opened.sparkContext._gateway
     opened.stop()

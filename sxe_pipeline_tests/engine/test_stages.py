@@ -14,9 +14,15 @@ from sxe_pipeline.cards.labeler import weights
 from sxe_pipeline.cards.reading import DeclaredAudience
 from sxe_pipeline.errors import ContractBroken
 from sxe_pipeline.schema.lead_card import LEAD_CARD
-from sxe_pipeline.schema.tables import OTHERS
+from sxe_pipeline.schema.tables import OBSERVATION, OTHERS, QUARANTINE
+from sxe_pipeline.social import redacting
+from sxe_pipeline.social.detectors import Detectors
+from sxe_pipeline.social.redaction import redact_rows
 from sxe_pipeline_tests.cards.conftest import FULL, NEWEST, tables
+from sxe_pipeline_tests.engine import acts
 from sxe_pipeline_tests.engine.engines import on_every_engine, on_every_engine_with_workers
+from sxe_pipeline_tests.social.landing import DAY, sighting
+from sxe_pipeline_tests.social.landing import batch as landed
 
 PEOPLE = [
     {"bio": "Wedding photographer. Coffee and trail running.", "follower_count": 700},
@@ -132,3 +138,26 @@ def test_what_reaches_a_worker_is_small_and_no_list_of_people(in_force):
 
     assert len(told) < 20_000
     assert b"card_" not in told.replace(b"card_id", b"")
+
+
+@on_every_engine
+def test_rows_are_redacted_and_what_no_rule_can_work_on_is_told_apart(engine):
+    people = [sighting(f"id:{n}", bio=f"{n} ana@example.com") for n in range(1, 60)]
+    people[7] |= {"bio": "choke ben@example.com"}
+    people[41] |= {"handle": "ana@example.com", "account_key": "handle:ana@example.com"}
+    rows = landed(people)
+    act = redacting.act(DAY, Detectors(redact_array=acts.choking))
+
+    made = list(engine.run(pa.Table.from_batches([rows]).to_reader(max_chunksize=20), act))
+
+    pairs = [redacting.parted(batch) for batch in made]
+    observations = pa.Table.from_batches([stored for stored, _ in pairs], OBSERVATION.schema)
+    rejects = pa.Table.from_batches([rest for _, rest in pairs], QUARANTINE.schema)
+    alone = rows.filter(pa.array([n not in (7, 41) for n in range(59)]))
+    expected, _ = redact_rows(alone, DAY)
+    assert observations.to_pylist() == expected.to_pylist()
+    assert [(r["row"], r["reason"]) for r in rejects.to_pylist()] == [
+        (8, "bad_value"),
+        (42, "leak"),
+    ]
+    assert "@example" not in str(observations.to_pylist() + rejects.to_pylist())

@@ -1,5 +1,6 @@
 """Workers of this machine end with whoever started them."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from sxe_pipeline.engine import Act, Local
+from sxe_pipeline import settings
+from sxe_pipeline.engine import Act, Local, chosen
+from sxe_pipeline.errors import BadConfig
+from sxe_pipeline.schema import container
 from sxe_pipeline_tests.engine import acts
 
 NUMBERS = pa.schema([("n", pa.int64())])
@@ -77,3 +81,45 @@ def test_workers_end_with_their_process_in_the_middle_of_their_work(tmp_path, ho
     assert group.returncode == -how
     wait_until(lambda: not any(map(is_there, workers)))
     assert told.count("Traceback") == (how == signal.SIGINT), told
+
+
+def test_few_rows_start_no_worker_and_many_are_dealt_out_in_their_order():
+    def answers(patience):
+        yield from Local(2, patience).run(numbers(), Act(acts.surroundings, NUMBERS, acts.TOLD))
+
+    def processes(patience):
+        return [
+            json.loads(row["told"])[0] for batch in answers(patience) for row in batch.to_pylist()
+        ]
+
+    assert set(processes(patience=60)) == {os.getpid()}
+    soon = processes(patience=1e-9)
+    assert (soon[0], os.getpid() in soon[1:], len(soon)) == (os.getpid(), False, 10)
+    made = Local(2, 1e-9).run(numbers(), Act(acts.as_they_are, NUMBERS, NUMBERS))
+    assert [row["n"] for batch in made for row in batch.to_pylist()] == list(range(40))
+
+
+def test_no_more_workers_are_started_than_there_is_work():
+    before = children()
+    one = pa.table({"n": range(4)}, schema=NUMBERS).to_reader()
+    made = Local(8).run(one, Act(acts.as_they_are, NUMBERS, NUMBERS))
+
+    assert len(next(made)) == 4
+    assert len(children() - before) == 1
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("cores", "gib", "found"), [(8, 64, 8), (8, 3, 3), (2, 0.5, 1)], ids=["cores", "memory", "one"]
+)
+def test_there_are_as_many_processes_as_the_container_bears(monkeypatch, cores, gib, found):
+    monkeypatch.setattr(container, "cores", lambda: cores)
+    monkeypatch.setattr(container, "memory_bytes", lambda: int(gib * 2**30))
+
+    assert chosen.chosen("local", settings.load({})) == Local(found, chosen.PATIENCE_S)
+    assert chosen.chosen("local", settings.load({"SXE_PROCESSES": "5"})).processes == 5
+
+
+def test_another_engine_is_refused_by_name():
+    with pytest.raises(BadConfig, match="take local or spark"):
+        chosen.chosen("flink", settings.load({}))

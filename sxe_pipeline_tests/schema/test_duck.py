@@ -1,47 +1,11 @@
 """DuckDB holds what its container leaves it, and spills where it is told to."""
 
-import os
-
 import pytest
 
 from sxe_pipeline.errors import BadConfig
-from sxe_pipeline.schema import duck
+from sxe_pipeline.schema import container, duck
 
-MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 GIB = 1 << 30
-
-
-def system(root, cgroup, **limits):
-    """A `/proc` and a `/sys` that tell of control groups."""
-    (root / "proc" / "self").mkdir(parents=True)
-    (root / "proc" / "self" / "cgroup").write_text(cgroup)
-    for path, limit in limits.items():
-        file = root / "sys" / "fs" / "cgroup" / path.replace("__", "/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.with_name(
-            "memory.max" if "memory" not in path else "memory.limit_in_bytes"
-        ).write_text(limit)
-    return root
-
-
-@pytest.mark.parametrize(
-    ("cgroup", "limits", "found"),
-    [
-        pytest.param("0::/\n", {"file": f"{GIB}\n"}, GIB, id="a container"),
-        pytest.param("0::/a/b\n", {"a__file": f"{GIB}\n", "a__b__file": "max\n"}, GIB, id="above"),
-        pytest.param("0::/\n", {"file": "max\n"}, MACHINE, id="no limit"),
-        pytest.param(
-            "4:memory,hugetlb:/\n1:cpu:/x\n",
-            {"memory__memory": f"{GIB}\n"},
-            GIB,
-            id="the older way",
-        ),
-        pytest.param("0::/../outside\n", {"file": f"{GIB}\n"}, GIB, id="seen from inside"),
-        pytest.param("", {}, MACHINE, id="another system"),
-    ],
-)
-def test_d12_the_memory_of_the_container_is_found(tmp_path, cgroup, limits, found):
-    assert duck.container_bytes(system(tmp_path, cgroup, **limits)) == found
 
 
 def current(name):
@@ -60,7 +24,7 @@ def test_d12_memory_and_spill_folder_come_from_settings(tmp_path, monkeypatch):
 
 def test_d12_unset_it_is_a_share_of_the_container(monkeypatch):
     monkeypatch.delenv("SXE_MEMORY_LIMIT_MB", raising=False)
-    monkeypatch.setattr(duck, "container_bytes", lambda: GIB)
+    monkeypatch.setattr(container, "memory_bytes", lambda: GIB)
 
     assert current("memory_limit") == "409.0 MiB"
 
