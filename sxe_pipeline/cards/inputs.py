@@ -94,9 +94,10 @@ def rows(conn: psycopg.Connection, settings: Settings, name: str) -> duck.Rows:
     """The rows of a named table for DuckDB, none of which is read yet.
 
     Raises:
-        NotFound: It was never built.
+        NotFound: It was never built, or files of it are not what was written.
     """
     stored = snapshot(conn, settings, name)
+    stored.check()
     files = stored.files()
     # Of other stores DuckDB has no key.
     return files if files and local_path(settings.tier1_url) else stored.dataset()
