@@ -130,14 +130,18 @@ def prepared(root: str, name: str, named: int | None) -> Any:
     """The Delta table as it is named, whatever a killed writer left; None where there is none.
 
     Raises:
-        NotFound: The named version is gone from the store.
+        NotFound: The named version is gone from the store, or its log tells other files.
         StoreUnavailable: The store failed.
     """
     if folder := local_path(root):
         private_folder(folder.absolute())
     table = newest(root, name, named)
-    if table is not None and named is not None and table.version() > named:
+    if table is None or named is None:
+        return table
+    if table.version() > named:
         table.restore(named)
+    if folder and (torn := sums.unlisted(folder / name, named, sizes(table))):
+        raise damaged(name, named, len(torn))
     return table
 
 

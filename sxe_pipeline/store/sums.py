@@ -56,19 +56,27 @@ def changed(
     Args:
         table: The folder of the table.
         version: The number of the version.
-        sizes: Its files with their bytes, as the log tells them: a log that lost its last lines
-            tells those of an earlier version.
+        sizes: Its files with their bytes, as the log tells them.
         looked_at: Which of them are read; all by default.
     """
+    if torn := unlisted(table, version, sizes):
+        return torn
     sums = noted(table, version)
-    if sums is not None and sums.keys() != sizes.keys():
-        return sorted(sums.keys() ^ sizes.keys())
     return [
         path
         for path in (sizes if looked_at is None else looked_at)
         if not _has(table / path, sizes[path])
         or (sums is not None and sums[path] != _sum_of(table / path))
     ]
+
+
+def unlisted(table: Path, version: int, told: Collection[str]) -> list[str]:
+    """Files that the log tells of a version and the list does not, and the other way round.
+
+    A log that lost its last lines tells the files of an earlier version.
+    """
+    sums = noted(table, version)
+    return [] if sums is None else sorted(sums.keys() ^ set(told))
 
 
 def drop(table: Path, keep: Iterable[int]) -> None:

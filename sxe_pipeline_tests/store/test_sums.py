@@ -111,6 +111,19 @@ def test_a_damaged_bucket_stops_what_reads_it_and_stays_damaged_when_others_are_
         named.check()
 
 
+def test_a_write_of_one_day_never_drops_another_that_the_log_lost(conn, tier1):
+    storing.put(conn, tier1, storing.A, "a")
+    version = storing.put(conn, tier1, storing.B, "b")
+    log(Path(delta.address(tier1, storing.NAME))).write_bytes(b"")
+
+    for day in (storing.A, storing.B):
+        with pytest.raises(NotFound, match="1 files of social/things"):
+            storing.put(conn, tier1, day, "again")
+        conn.rollback()
+
+    assert files.damaged(tier1, storing.NAME, version) == 1
+
+
 def test_small_files_are_not_put_together_where_one_is_damaged(conn, tier1):
     storing.crumble(conn, tier1, storing.A, "x", "y")
     folder = Path(delta.address(tier1, storing.NAME))
