@@ -133,7 +133,8 @@ _LOST = {
 }
 """By name: no driver is loaded to ask whether one failed."""
 
-_FULL_TEXT = ("No space left on device", "Disk quota exceeded")
+_FULL_TEXT = ("No space left on device", "Disk quota exceeded", "max_temp_directory_size")
+"""What DuckDB spills may take most of what was free; it names that setting where no more is."""
 
 
 def said_of(error: BaseException, folder: str = "") -> StoreUnavailable | None:

@@ -101,6 +101,7 @@ def gone_cards(conn: psycopg.Connection, settings: Settings) -> GoneCards:
 
 def _found(stored: Snapshot, card_ids: pa.Array, columns: list[str]) -> pl.DataFrame:
     """These columns of the cards among the ids that the table has."""
+    stored.check()
     scanner = stored.dataset().scanner(
         columns=["card_id", *columns],
         filter=pc.field("card_id").isin(card_ids),

@@ -102,13 +102,18 @@ def rows(conn: psycopg.Connection, settings: Settings, name: str) -> duck.Rows:
     """The rows of a named table for DuckDB, none of which is read yet.
 
     Raises:
-        NotFound: It was never built.
+        NotFound: It was never built, or files of it are not what was written.
     """
     return rows_of(snapshot(conn, settings, name))
 
 
 def rows_of(stored: tables.Snapshot) -> duck.Rows:
-    """The rows of a version for DuckDB, none of which is read yet."""
+    """The rows of a version for DuckDB, none of which is read yet.
+
+    Raises:
+        NotFound: Files of it are not what was written.
+    """
+    stored.check()
     files = stored.files()
     # Of other stores DuckDB has no key.
     return files if files and local_path(stored.root) else stored.dataset()

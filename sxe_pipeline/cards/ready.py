@@ -71,7 +71,11 @@ def read(stored: Snapshot, columns: Sequence[str], kept: Any) -> pa.Table:
         stored: A version of the cards.
         columns: Their names.
         kept: An expression of `pyarrow.compute`.
+
+    Raises:
+        NotFound: Files of that version are not what was written.
     """
+    stored.check()
     # Arrow reads ahead by default, which holds more than one market of a large table.
     ahead = {"batch_readahead": 2, "fragment_readahead": 1, "memory_pool": memory.pool()}
     return stored.dataset().scanner(columns=list(columns), filter=kept, **ahead).to_table()

@@ -213,17 +213,18 @@ def _continuity(settings: Settings) -> Check:
 
 
 def _tier1(settings: Settings) -> Check:
-    """Whether the store has every version of Tier 1 that the database names, file by file."""
+    """Whether the store has every version of Tier 1 that the database names, byte by byte."""
     title = "tier 1"
     try:
         with sql.connect(settings.need("social_dsn")) as conn:
             named = versions.stored(conn)
-        lost = [n for n, found in named.items() if not upkeep.holds(settings.tier1_url, n, found)]
+        bad = {n: upkeep.damaged(settings.tier1_url, n, found) for n, found in named.items()}
     except (psycopg.Error, SxeError) as error:
         return Check(title, "warn", words(error), "mend what it names, then look again")
+    lost = [f"{name} ({count} files)" for name, count in bad.items() if count]
     if not lost:
         return Check(title, "ok", f"the store holds all {len(named)} tables that are named")
-    seen = f"the store lacks the named version, or files of it, of {', '.join(lost)}"
+    seen = f"the store lacks what was written, or holds something else: {', '.join(lost)}"
     return Check(title, "fail", seen, "look what landing brings back: `sxe recover --dry-run`")
 
 

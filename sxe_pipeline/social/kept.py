@@ -36,10 +36,14 @@ def rows(
 
     Yields:
         Batches in the table's schema; a column that is new since then is null.
+
+    Raises:
+        NotFound: Stored files of that day are not what was written.
     """
     stored = tables.snapshot(conn, root, table.name) if files else None
     if stored is None:
         return
+    stored.check(p for p in stored.parts if str(p.partition["landed_day"]) == str(day))
     hashes = pa.array(sorted({file_sha256 for _, file_sha256 in files}))
     wanted = pa.array(sorted(_joined(*name) for name in files))
     of_day = (ds.field("landed_day") == pa.scalar(day, pa.date32())) & ds.field("file_sha256").isin(

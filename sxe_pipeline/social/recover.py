@@ -48,7 +48,8 @@ class Loss:
     """What the store lacks.
 
     Attributes:
-        tables: Names of the tables whose named version is not there, in the order of the flow.
+        tables: Names of the tables whose named version is not there as it was written, in the
+            order of the flow.
         days: Landed days that are built again from landing, oldest first.
         lost_days: Those that cannot be: a landing file of theirs expired or is gone.
         missing_files: How many landing files are gone that did not expire.
@@ -124,6 +125,8 @@ def forget(
         if loss.tables or loss.lost_days:
             _forget_versions(conn, loss, missing, moment, actor)
         _mark_days(conn, loss, moment)
+        for name in loss.tables:
+            upkeep.forget_log(root, name)
     return loss
 
 
@@ -141,7 +144,7 @@ def _examine(
             "select table_name, version from ops.version where superseded_at is null"
         ).fetchall()
     )
-    lost = [n for n in _FLOW if n in named and not upkeep.holds(root, n, named[n])]
+    lost = [n for n in _FLOW if n in named and upkeep.damaged(root, n, named[n])]
     days, lost_days, missing = _days(conn, landing, lost)
     return Loss(lost, days, lost_days, len(missing)), missing
 

@@ -90,10 +90,15 @@ def attach(
         table: Its columns, or some of them.
         numbers: Only the rows of these buckets.
         by: Another column that it is partitioned by; `numbers` are values of that one.
+
+    Raises:
+        NotFound: Files of theirs are not what was written.
     """
     within = None if numbers is None else [str(number) for number in numbers]
     parts = stored.parts if stored else []
     parts = [part for part in parts if within is None or str(part.partition[by]) in within]
+    if stored:
+        stored.check(parts)
     rows = f"{view}_stored"
     if not stored or not parts:
         rows = f"{view}_declared"

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from sxe_pipeline.errors import NotFound, StoreUnavailable
+from sxe_pipeline.store import sums
 from sxe_pipeline.store.disk import flush, local_path, private_folder
 from sxe_pipeline.store.objects import Objects
 
@@ -26,6 +27,8 @@ _CONFIGURATION = {
 def opened(root: str, name: str, version: int | None) -> Any:
     """The Delta table at a version (None: its latest); None where the store does not hold it.
 
+    A log that was cut short or has a gap holds nothing from there on.
+
     Raises:
         StoreUnavailable: The store failed.
     """
@@ -36,16 +39,19 @@ def opened(root: str, name: str, version: int | None) -> Any:
         return DeltaTable(address(root, name), version=version, storage_options=options(root))
     except TableNotFoundError:
         return None
-    except DeltaError as error:
-        if version is not None and "version" in str(error).lower():
+    except (DeltaError, OSError) as error:
+        if isinstance(error, DeltaError) and not is_of_the_store(error):
             return None
         raise StoreUnavailable(
             f"table {name} cannot be opened ({type(error).__name__}); check the Tier 1 store"
         ) from None
-    except OSError as error:
-        raise StoreUnavailable(
-            f"table {name} cannot be opened ({type(error).__name__}); check the Tier 1 store"
-        ) from None
+
+
+def is_of_the_store(error: Exception) -> bool:
+    """Whether the store failed, not the log or the rows. Delta has one exception type for all."""
+    # Delta's own frames; the object store's are 'Generic S3 error' etc.
+    text = str(error).replace("Generic DeltaTable error", "").replace("Generic delta kernel", "")
+    return any(mark in text for mark in ("No space left", "os error", "Generic ", "Object store"))
 
 
 def address(root: str, name: str) -> str:
@@ -89,20 +95,56 @@ def lost(name: str, version: int) -> NotFound:
     )
 
 
+def damaged(name: str, version: int, count: int) -> NotFound:
+    """The error of files of a version that are not what was written."""
+    return NotFound(
+        f"{count} files of {name} (version {version}) are gone from the Tier 1 store or not what "
+        "was written there, so nothing was made of them; restore the store, or build the table "
+        "again by `sxe recover`; where that finds nothing lost, the version is an older one: "
+        "`sxe build --whole` does without it"
+    )
+
+
+def newest(root: str, name: str, named: int | None) -> Any:
+    """The Delta table as its last writer left it; None where there is none.
+
+    A power cut tears entries of the log that were not flushed yet: none of a named version. The
+    caller holds the table's lock: they are taken away, or no writer would come past them.
+
+    Raises:
+        NotFound: The named version is gone from the store.
+        StoreUnavailable: The store failed.
+    """
+    table = opened(root, name, None)
+    if table is not None and (named is None or table.version() >= named):
+        return table
+    if named is not None and opened(root, name, named) is None:
+        raise lost(name, named)
+    if (folder := local_path(root)) is None:
+        return table
+    for entry in (folder / name / "_delta_log").glob("*"):
+        number = entry.name.partition(".")[0]
+        if named is None or (number.isdigit() and int(number) > named):
+            entry.unlink()
+    return opened(root, name, None)
+
+
 def prepared(root: str, name: str, named: int | None) -> Any:
     """The Delta table as it is named, whatever a killed writer left; None where there is none.
 
     Raises:
-        NotFound: The named version is gone from the store.
+        NotFound: The named version is gone from the store, or its log tells other files.
+        StoreUnavailable: The store failed.
     """
     if folder := local_path(root):
         private_folder(folder.absolute())
-    table = opened(root, name, None)
-    if named is not None:
-        if table is None or table.version() < named:
-            raise lost(name, named)
-        if table.version() > named:
-            table.restore(named)
+    table = newest(root, name, named)
+    if table is None or named is None:
+        return table
+    if table.version() > named:
+        table.restore(named)
+    if folder and (torn := sums.unlisted(folder / name, named, sizes(table))):
+        raise damaged(name, named, len(torn))
     return table
 
 
@@ -209,5 +251,19 @@ def flushed(root: str, name: str, named: int | None) -> int:
     written = opened(root, name, None)
     if written is None:
         raise lost(name, 0)
-    flush_after(root, name, -1 if named is None else named, written.version())
+    keep_safe(root, name, named, written)
     return int(written.version())
+
+
+def keep_safe(root: str, name: str, named: int | None, table: Any) -> None:
+    """Force what was written since the named version to the disk, and note what its files are."""
+    version = int(table.version())
+    flush_after(root, name, -1 if named is None else named, version)
+    if (folder := local_path(root)) is not None:
+        sums.note(folder / name, named, version, sizes(table))
+
+
+def sizes(table: Any) -> dict[str, int]:
+    """The files of a version, below its table, with their bytes as the log tells them."""
+    told = pa.table(table.get_add_actions()).select(["path", "size_bytes"])
+    return {unquote(each["path"]): each["size_bytes"] for each in told.to_pylist()}

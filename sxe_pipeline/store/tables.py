@@ -18,7 +18,7 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline.errors import Busy, ContractBroken, StoreUnavailable
-from sxe_pipeline.store import delta
+from sxe_pipeline.store import delta, sums
 from sxe_pipeline.store.disk import local_path
 
 LOCK_WAIT_S = 900
@@ -28,14 +28,15 @@ _PARTITION = "landed_day"
 BUCKET = "bucket"
 """The column of tables in buckets; it stands in paths and says nothing of a row."""
 _OF = "partition."
-_TOLD = ("path", "num_records")
+_TOLD = ("path", "num_records", "size_bytes")
 
 
 class Part(NamedTuple):
-    """One file of a version: its path below the table, its rows, its partition's values."""
+    """One file of a version: its path below the table, rows, bytes, its partition's values."""
 
     path: str
     row_count: int
+    byte_count: int
     partition: Mapping[str, Any]
 
 
@@ -60,11 +61,30 @@ class Snapshot:
         self._delta = delta.opened(root, name, version)
         if self._delta is None:
             raise delta.lost(name, version)
+        self._sound: set[str] = set()
 
     @property
     def schema(self) -> pa.Schema:
         """Names, types and nullability of the columns."""
         return self.dataset().schema
+
+    def check(self, parts: Iterable[Part] | None = None) -> None:
+        """Make sure that files are what was written, before rows are made of them or handed over.
+
+        Args:
+            parts: Some of the files; all by default. None is looked at twice.
+
+        Raises:
+            NotFound: Some are gone, cut short or changed.
+        """
+        if (folder := local_path(self.root)) is None:
+            return
+        sizes = {part.path: part.byte_count for part in self.parts}
+        due = [p.path for p in (self.parts if parts is None else parts)]
+        due = [path for path in due if path not in self._sound]
+        if due and (changed := sums.changed(folder / self.name, self.version, sizes, due)):
+            raise delta.damaged(self.name, self.version, len(changed))
+        self._sound.update(due)
 
     def files(self) -> list[str]:
         """The Parquet files of exactly this version.
@@ -86,6 +106,7 @@ class Snapshot:
             Part(
                 unquote(each["path"]),
                 each["num_records"],
+                each["size_bytes"],
                 {k.removeprefix(_OF): v for k, v in each.items() if k.startswith(_OF)},
             )
             for each in told.to_pylist()
@@ -95,9 +116,10 @@ class Snapshot:
         """The rows of one file, in its order, without the column that stands in its path.
 
         Raises:
-            NotFound: The store does not hold it.
+            NotFound: The store does not hold it, or not as it was written.
             StoreUnavailable: The store failed.
         """
+        self.check([part])
         return delta.read_file(self.root, self.name, part.path)
 
     @property
@@ -109,6 +131,8 @@ class Snapshot:
     def dataset(self, partitions: Any = None) -> Any:
         """A `pyarrow.dataset.Dataset` over this version; DuckDB scans it by its variable's name.
 
+        Nothing is read yet, nor checked: see `check`.
+
         Args:
             partitions: Such as `[("landed_day", "in", ["2026-01-01"])]`; all by default.
         """
@@ -117,9 +141,19 @@ class Snapshot:
     def to_table(
         self, columns: list[str] | None = None, days: Sequence[date] | None = None
     ) -> pa.Table:
-        """Read rows into memory, of some columns and some landing days where asked."""
+        """Read rows into memory, of some columns and some landing days where asked.
+
+        Raises:
+            NotFound: Files of theirs are not what was written.
+        """
         import pyarrow.dataset as ds
 
+        of_days = {str(day) for day in days or ()}
+        self.check(
+            None
+            if days is None
+            else [p for p in self.parts if str(p.partition.get(_PARTITION)) in of_days]
+        )
         kept = None if days is None else ds.field(_PARTITION).isin(pa.array(days, pa.date32()))
         dataset = self.dataset()
         names = columns or [name for name in dataset.schema.names if name != BUCKET]
@@ -359,14 +393,11 @@ class _Watched:
 
 
 def _is_of_the_store(error: Exception) -> bool:
-    """Whether the store failed, not the rows. Delta has one exception type for both."""
+    """Whether the store failed, not the rows."""
     from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
-    if isinstance(error, OSError | TableNotFoundError | CommitFailedError):
-        return True
-    # Delta's own frame around an error of the rows; the object store's are 'Generic S3 error' etc.
-    text = str(error).removeprefix("Generic DeltaTable error")
-    return any(mark in text for mark in ("No space left", "os error", "Generic ", "Object store"))
+    kinds = OSError | TableNotFoundError | CommitFailedError
+    return isinstance(error, kinds) or delta.is_of_the_store(error)
 
 
 def _named(conn: psycopg.Connection, name: str) -> int | None:

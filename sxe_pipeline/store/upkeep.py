@@ -5,7 +5,8 @@ are still read, naming the compacted one, and the audit events (`ops.upkeep`).
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from sxe_pipeline.errors import StoreUnavailable
-from sxe_pipeline.store import delta
+from sxe_pipeline.store import delta, sums
+from sxe_pipeline.store.disk import local_path
 from sxe_pipeline.store.objects import Objects
 
 TARGET_BYTES = 128 << 20
@@ -59,13 +61,36 @@ def holds(root: str, name: str, version: int) -> bool:
     Raises:
         StoreUnavailable: The store does not answer, so nobody can tell.
     """
-    objects = _objects(root)
-    stored = {entry.key for entry in objects.list(name)}
-    table = delta.opened(root, name, version) if stored else None
+    table, stored = _held(root, name, version)
+    return table is not None and all(f"{name}/{path}" in stored for path in delta.sizes(table))
+
+
+def damaged(root: str, name: str, version: int) -> int:
+    """How many files of a version are gone or not what was written; every one of them is read.
+
+    Raises:
+        StoreUnavailable: The store does not answer, so nobody can tell.
+    """
+    table, stored = _held(root, name, version)
     if table is None:
-        return False
-    folder = delta.address(root, name)
-    return all(f"{name}/{file}" in stored for file in _relative(table, folder))
+        return 1
+    sizes = delta.sizes(table)
+    if (folder := local_path(root)) is None:
+        return sum(stored.get(f"{name}/{path}") != size for path, size in sizes.items())
+    return len(sums.changed(folder / name, version, sizes))
+
+
+def forget_log(root: str, name: str) -> None:
+    """Take the log of a lost table away: what is left of it is no ground to build on."""
+    objects = _objects(root)
+    for entry in objects.list(f"{name}/_delta_log"):
+        objects.delete(entry.key)
+
+
+def _held(root: str, name: str, version: int) -> tuple[Any, Mapping[str, int]]:
+    """A version, None where it is not held, and the objects of its table with their bytes."""
+    stored = {entry.key: entry.size for entry in _objects(root).list(name)}
+    return (delta.opened(root, name, version) if stored else None), stored
 
 
 def compact(root: str, name: str, named: int) -> int | None:
@@ -82,13 +107,15 @@ def compact(root: str, name: str, named: int) -> int | None:
         The new version, which nobody reads until it is named; None where nothing was to be done.
 
     Raises:
-        NotFound: The store does not hold the named version.
+        NotFound: The store does not hold the named version, or not as it was written.
         StoreUnavailable: The store failed; the named version is as it was.
     """
     from deltalake import WriterProperties
 
     with _translated(name):
-        kept, table = _at(root, name, named), _at(root, name, None)
+        kept = _at(root, name, named)
+        _check_small(root, name, named, kept)
+        table = delta.newest(root, name, named)
         if _content(table) != _content(kept):
             table.restore(named)
         done = table.optimize.compact(
@@ -96,8 +123,19 @@ def compact(root: str, name: str, named: int) -> int | None:
             writer_properties=WriterProperties(compression="ZSTD", compression_level=3),
         )
         version = int(table.version())
-        delta.flush_after(root, name, named, version)
+        delta.keep_safe(root, name, named, table)
     return version if done["numFilesRemoved"] else None
+
+
+def _check_small(root: str, name: str, version: int, table: Any) -> None:
+    """Make sure that what is put together is what was written."""
+    if (folder := local_path(root)) is None:
+        return
+    sizes = delta.sizes(table)
+    siblings = Counter(path.rpartition("/")[0] for path in sizes)
+    due = [path for path in sizes if siblings[path.rpartition("/")[0]] > 1]
+    if changed := sums.changed(folder / name, version, sizes, due):
+        raise delta.damaged(name, version, len(changed))
 
 
 def unneeded(root: str, name: str, keep: Collection[int]) -> int:
@@ -124,6 +162,8 @@ def vacuum(root: str, name: str, keep: Collection[int]) -> None:
         before = int(table.version())
         _vacuumed(table, keep, is_dry_run=False)
         delta.flush_after(root, name, before, int(table.version()))
+    if (folder := local_path(root)) is not None:
+        sums.drop(folder / name, keep)
 
 
 def _vacuumed(table: Any, keep: Collection[int], *, is_dry_run: bool) -> list[str]:
@@ -180,13 +220,6 @@ def _at(root: str, name: str, version: int | None) -> Any:
 
 def _content(table: Any) -> tuple[list[str], str]:
     return sorted(table.file_uris()), table.schema().to_json()
-
-
-def _relative(table: Any, folder: str) -> list[str]:
-    return [
-        unquote(uri).removeprefix("file://").removeprefix(folder).lstrip("/")
-        for uri in table.file_uris()
-    ]
 
 
 def _objects(root: str) -> Objects:

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import duckdb
 import psycopg
 import pytest
 from click.testing import CliRunner
@@ -15,6 +17,7 @@ from click.testing import CliRunner
 from sxe_pipeline import errors
 from sxe_pipeline.cli import main
 from sxe_pipeline.errors import StoreUnavailable
+from sxe_pipeline.schema import duck
 from sxe_pipeline.store import objects
 from sxe_pipeline_tests.cli.terminal import LOGINS
 
@@ -133,6 +136,18 @@ def test_a_full_disk_of_the_system_names_the_folder_where_it_is_known():
     assert "of temporary files is full" in str(errors.said_of(unnamed))
     assert "of home (/srv/sxe) is full" in str(errors.said_of(unnamed, "of home (/srv/sxe)"))
     assert errors.said_of(ValueError("12")) is None
+
+
+def test_a_full_disk_is_said_where_a_query_spills_to_it(small, monkeypatch):
+    monkeypatch.setenv("SXE_SPILL_DIR", str(small("spill", 8_000)))
+    monkeypatch.setenv("SXE_MEMORY_LIMIT_MB", "64")
+    wide = "select repeat(md5(n::varchar), 20) as word from range(200000) as r (n) order by 1"
+
+    with duck.opened() as engine, pytest.raises(duckdb.Error) as full:
+        engine.execute(f"create table sorted as {wide}")
+
+    assert "temporary files is full" in str(errors.said_of(full.value))
+    assert list((Path(os.environ["SXE_SPILL_DIR"])).iterdir()) == []
 
 
 def test_a_lost_connection_is_no_full_disk():

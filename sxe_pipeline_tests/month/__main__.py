@@ -2,8 +2,10 @@
 
 Past days land one after the other; sensors, queue and daemon are the real ones of `sxe ui`, and the
 schedules are evaluated as of each night. Meanwhile workers, code servers, the daemon, the database,
-or all at once are killed at random moments. Nobody mends anything. At the end everything must be
-right, and the findings are printed; the exit code is 1 where something is not.
+or all at once are killed at random moments. Nobody mends anything. Every few days, and at the end,
+everything is made whole on the same home, which must change nothing; then a copy of the home loses
+its Tier 1 and builds it again from all that landed, which must give the same rows. At the end
+everything must be right, and the findings are printed; the exit code is 1 where something is not.
 """
 
 import argparse
@@ -34,7 +36,7 @@ from sxe_pipeline.local import attach, runs, variables
 from sxe_pipeline.ops import work
 from sxe_pipeline.social import observe
 from sxe_pipeline.store import sql, tables
-from sxe_pipeline_tests.month import story
+from sxe_pipeline_tests.month import story, whole
 from sxe_pipeline_tests.month.engine import SXE, Engine
 
 PACE = {
@@ -53,6 +55,7 @@ IDLE_S = 60
 AGAIN_S = 120
 """From the end of a lost run's lease to the next run."""
 SWOLLEN = 3
+WHOLE_TRIES = 5
 
 
 class Month:
@@ -88,12 +91,17 @@ class Month:
                     self._night(day)
                     # A day is closed once the next one landed, and a night is long.
                     self._wait(self.given.day_s, functools.partial(self._under_way, day))
+                    if (days.index(day) + 1) % self.given.whole_every == 0:
+                        self._wait(self.given.day_s, self._open)
+                        self._make_whole()
                 killer.join()
                 self._come_to_rest()
+                self._make_whole()
                 self._judge()
             finally:
                 self._over.set()
                 self.engine.stop()
+        self._judge_twin()
 
     def say(self, line: str) -> None:
         print(f"{datetime.now(UTC):%H:%M:%S} {line}", flush=True)
@@ -219,6 +227,30 @@ class Month:
         }
         return ", ".join(f"{name} {n}" for name, n in left.items() if n)
 
+    def _make_whole(self) -> None:
+        """Everything anew on the same home: no row changes, and nothing is minted."""
+        for _ in range(WHOLE_TRIES):
+            if self._open():
+                break
+            with self._connected() as conn:
+                observed, before = whole.held(conn)
+            done = whole.sxe(self.engine.env, "build", "--whole")
+            with self._connected() as conn:
+                seen, after = whole.held(conn)
+            if done.returncode or seen != observed:
+                continue  # killed, or something landed meanwhile
+            moved = sorted(name for name in after if after[name] != before.get(name))
+            self.say(f"made whole: changed {', '.join(moved) or 'nothing'}")
+            self.faults += [f"a whole build changed {name}" for name in moved]
+            return
+        self.say("not made whole: the engine is not at rest")
+
+    def _judge_twin(self) -> None:
+        """A copy of the home whose Tier 1 is built from all that landed has the same rows."""
+        compared, faults = whole.differing(self.home, self.engine.env)
+        self.say(f"the twin: {compared}")
+        self.faults += faults
+
     def _judge(self) -> None:
         if (short := self.given.kills - len(self.kills)) > 0:
             self.faults.append(f"{short} of {self.given.kills} kills were not delivered")
@@ -322,6 +354,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--day-s", type=float, default=90, help="what a day may take at most")
+    parser.add_argument("--whole-every", type=int, default=7, help="days until all is made whole")
     parser.add_argument("--port", type=int, default=20_000 + os.getpid() % 10_000)
     parser.add_argument("--keep", action="store_true", help="keep the home afterwards")
     given = parser.parse_args()

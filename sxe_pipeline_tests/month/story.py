@@ -24,6 +24,8 @@ BIOS = (
     "Backend developer, mechanical keyboards, chess",
     "hello",
 )
+SHOP = "https://www.instagram.com/shop{}"
+"""Whoever names the same one is one card; as soon as these are a crowd they part again."""
 REGISTERED = datetime(2099, 1, 1, tzinfo=UTC)
 
 
@@ -67,18 +69,43 @@ class Landing:
         page = {"data": [self._person(n) for n in users], "meta": {"next_token": str(self.pages)}}
         return json.dumps(page).encode()
 
+    def clips(self, count: int) -> bytes:
+        """A page of people of TikTok: some of those of X name them, and some name these back."""
+        self.pages += 1
+        rows = [self._of_tiktok(self.rng.randrange(60)) for _ in range(count)]
+        rows.append(self._of_tiktok(60 + self.pages))
+        return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+    def _of_tiktok(self, number: int) -> dict[str, object]:
+        shown = number + 60 * self.rng.randrange(2) if number < 5 else number
+        link = self.rng.choice(["", f"https://x.com/maker{number}", _shop(number)])
+        return {
+            "user": {
+                "id": str(10**18 + number),
+                "uniqueId": f"clips{shown}",
+                "signature": self.rng.choice(BIOS),
+                "bioLink": {"link": link},
+            },
+            "stats": {"followerCount": self.rng.randrange(5_000), "followingCount": 5},
+        }
+
     def _person(self, number: int) -> dict[str, object]:
         return {
             "id": str(10**18 + number),
             "username": f"maker{number}",
             "name": f"Maker {number}",
             "description": self.rng.choice(BIOS),
+            "url": self.rng.choice(["", f"https://tiktok.com/@clips{number}", _shop(number)]),
             "public_metrics": {
                 "followers_count": self.rng.randrange(5_000),
                 "following_count": 5,
                 "tweet_count": 9,
             },
         }
+
+
+def _shop(number: int) -> str:
+    return SHOP.format(number % 150)
 
 
 def records(path: Path, content: bytes) -> int:
@@ -98,9 +125,10 @@ def records(path: Path, content: bytes) -> int:
 
 
 def ordinary(landing: Landing, day: date, days: list[date]) -> None:
-    """Two to four files of the day."""
+    """Two to four files of the day, and one of another platform."""
     for number in range(landing.rng.randrange(2, 5)):
         landing.put(day, f"page-{number}.json", landing.people(landing.rng.randrange(10, 60)))
+    landing.put(day, "clips.jsonl", landing.clips(landing.rng.randrange(2, 9)), collection="clips")
 
 
 def late(landing: Landing, day: date, days: list[date]) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sxe_pipeline import audit, settings
-from sxe_pipeline.errors import Busy, Refused
+from sxe_pipeline.errors import Busy, NotFound, Refused
 from sxe_pipeline.ingest import register
 from sxe_pipeline.local import attach
 from sxe_pipeline.ops import versions
@@ -92,9 +92,12 @@ class Tier:
         identities.rebuild(self.conn, self.root, mint=self.mint, actor="test", now=now)
         return self.ids()
 
-    def ids(self):
+    def rows(self, name):
         with self.conn.transaction():
-            rows = tables.snapshot(self.conn, self.root, identities.TABLE).to_table().to_pylist()
+            return tables.snapshot(self.conn, self.root, name).to_table().to_pylist()
+
+    def ids(self):
+        rows = self.rows(identities.TABLE)
         return {(r["platform"], r["account_key"]): r["card_id"] for r in rows}
 
     def lose(self, *names):
@@ -219,6 +222,53 @@ def test_one_missing_file_of_a_table_is_a_lost_table(tier):
     assert tier.tables() == before
 
 
+_CHOSEN = {"social/observations": min}
+"""The newest day is delivered again: what it was before is not what is lost."""
+
+
+def flip(folder, name):
+    """Another bit in a file of the named version."""
+    files = (folder / "tier1" / name).rglob("*.parquet")
+    file = _CHOSEN.get(name, max)(files, key=lambda each: each.stat().st_mtime_ns)
+    held = bytearray(file.read_bytes())
+    held[len(held) // 3] ^= 4
+    file.write_bytes(held)
+
+
+def tear(folder, name):
+    """The last entry of the log without a byte, as a power cut leaves it."""
+    log = max((folder / "tier1" / name / "_delta_log").glob("*.json"))
+    log.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [flip, tear])
+@pytest.mark.parametrize(
+    "name",
+    ["observations", "sightings", "profiles", "identities", "targets"],
+)
+def test_a_table_that_the_disk_changed_is_told_and_built_again_under_the_same_ids(
+    tier, name, damage
+):
+    before, held = tier.ids(), sorted(cards(tier))
+    damage(tier.folder, f"social/{name}")
+    land(tier.folder, LAST, "threads", [(60, "new", "hi", ""), (2, "ben_x", "hi", "")])
+    register.register_all(tier.conn, tier.landing, actor="test")
+
+    with pytest.raises(NotFound, match=rf"social/{name} .*`sxe recover`"):
+        tier.observe()
+        tier.tables()
+        tier.rows(f"social/{name}")
+    tier.conn.rollback()
+    assert tier.forget().tables == [f"social/{name}"]
+    tier.observe()
+    after = tier.tables()
+
+    assert {key: after[key] for key in before} == before
+    assert [card for card in sorted(cards(tier)) if card in held] == held
+    assert (len(after), len(cards(tier))) == (len(before) + 2, len(held) + 2)
+    assert not tier.examine().is_any
+
+
 def test_a_lost_table_alone_costs_no_id_and_no_day(tier):
     before = tier.ids()
     tier.lose("social/identities")
@@ -337,3 +387,15 @@ def test_one_verb_builds_a_lost_store_again(home):
     assert ids_and_cards() == before
     code, again = sxe(home, "build")
     assert (code, again["runs"]) == (0, [])
+
+    flip(home, "cards/lead_cards")
+    _, looked = sxe(home, "doctor")
+    [seen] = [row for row in looked["rows"] if row["check"] == "tier 1"]
+    assert (seen["state"], "cards/lead_cards (1 files)" in seen["seen"]) == ("fail", True)
+    code, refused = sxe(home, "build", "--whole")
+    assert code == 1
+    assert "cards/lead_cards" in refused["runs"][0]["failure"]
+    assert "sxe recover" in refused["runs"][0]["failure"]
+    code, done = sxe(home, "recover")
+    assert (code, done["tables"]) == (0, ["cards/lead_cards"])
+    assert ids_and_cards() == before
