@@ -20,7 +20,7 @@ from sxe_pipeline.ops import continuity, retention, runs, work
 from sxe_pipeline.ops import sensors as ops
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.schema.landed import Landed, LandingFile
-from sxe_pipeline.settings import Settings, load
+from sxe_pipeline.settings import Settings, interpreter, load
 from sxe_pipeline.store import key_files
 
 if TYPE_CHECKING:
@@ -53,11 +53,13 @@ def every_day(
 
 def social_tier() -> dg.Definitions:
     """The code location of everything that holds no contact data; reads the environment."""
+    interpreter.quick_start()
     return assemble(load(process="social"))
 
 
 def contact_tier() -> dg.Definitions:
     """The code location of everything that may hold contact data; reads the environment."""
+    interpreter.quick_start()
     return assemble_contacts(load(process="contact"))
 
 

@@ -18,13 +18,24 @@ from sxe_pipeline_tests import databases, order
 
 settings.register_profile("quick", max_examples=25)
 
+MEMORY, ENOUGH = Path("/dev/shm"), 4 << 30
+"""A file system in memory, and how much of it must be free for all that the tests write."""
+ROOT = "PYTEST_DEBUG_TEMPROOT"
+"""The variable by which pytest is told where its folders lie."""
+
 MARKS = {"server": "database", "processes": "processes"}
 """What a test asks for -> how it is marked, so that `make quick` can leave it out."""
 
 
 def pytest_configure():
-    """Nothing that is loaded before the first test is garbage: nobody looks for it there."""
+    """Nothing that is loaded before the first test is garbage: nobody looks for it there.
+
+    What tests write lies in memory where there is some. Each commit of a table waits for the disk
+    some times, and a database is mostly a thousand small files; no test takes the power away.
+    """
     gc.disable()
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
+        os.environ.setdefault(ROOT, str(MEMORY))
 
 
 @pytest.hookimpl(trylast=True)
@@ -81,11 +92,9 @@ def server(tmp_path_factory):
 
 
 def _home(base):
-    """Of the server, in memory where there is some: a database is mostly a thousand small files."""
-    memory = Path("/dev/shm")
-    if memory.is_dir() and shutil.disk_usage(memory).free > 2 << 30:
-        return memory / f"sxe-tests-{hashlib.sha256(str(base).encode()).hexdigest()[:10]}"
-    return base / "postgres"
+    """Of the server; in memory not below pytest's folder, which the server's user cannot enter."""
+    name = f"sxe-tests-{hashlib.sha256(str(base).encode()).hexdigest()[:10]}"
+    return Path(root) / name if (root := os.environ.get(ROOT)) else base / "postgres"
 
 
 def _make_template(state):

@@ -4,17 +4,17 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sxe_pipeline.cli import serve
 from sxe_pipeline.local import lender, worker
 from sxe_pipeline.ops.sensors import LOCATIONS
+from sxe_pipeline.schema import documents
 from sxe_pipeline.settings import variables
 from sxe_pipeline.web import door, server
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
-SPEC = yaml.safe_load((DEPLOY / "app.yaml").read_text())
-COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+SPEC = documents.read((DEPLOY / "app.yaml").read_text())
+COMPOSE = documents.read((DEPLOY / "compose.yaml").read_text())
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
 COMPONENTS = {
     component["name"]: component
@@ -133,7 +133,7 @@ def test_a_process_may_drain_and_is_looked_after(name):
 
 
 def test_the_daemon_finds_the_code_servers_where_they_listen():
-    servers = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())["load_from"]
+    servers = documents.read((DEPLOY / "workspace.yaml").read_text())["load_from"]
     found = {s["grpc_server"]["location_name"]: s["grpc_server"] for s in servers}
 
     assert found.keys() == set(LOCATIONS)

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from sxe_pipeline.schema import documents
+
 LABELS = "taxonomy.yaml"
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "contexts.csv": ("phrase", "side", "scope", "reach", "language"),
@@ -130,7 +132,7 @@ def _labels(text: str, faults: list[Fault]) -> tuple[Mapping[str, Any], dict[Key
     """Content and lines of the YAML file; a key that stands twice is a fault."""
     lines: dict[Keys, int] = {}
     try:
-        loader = yaml.SafeLoader(text)
+        loader = documents.SafeLoader(text)
         node = loader.get_single_node()
         if isinstance(node, yaml.MappingNode):
             _walk(node, (), lines, faults)

@@ -153,8 +153,10 @@ def _flush() -> None:
 def main(trace: bool, verbose: bool) -> None:
     """Social XPress Engine: public profiles become contact-free, labeled, signed lead batches."""
     from sxe_pipeline import settings
+    from sxe_pipeline.settings import interpreter
 
     del trace
+    interpreter.quick_start()
     progress.begin(is_verbose=verbose)
     for sentence in settings.misspelt():
         click.echo(f"sxe: warning: {sentence}", err=True)

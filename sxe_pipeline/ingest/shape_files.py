@@ -12,11 +12,10 @@ from importlib.resources import files
 from itertools import chain, islice
 from typing import Any
 
-import yaml
-
 from sxe_pipeline.ingest import columns, envelope, lists, match, paths, stated
 from sxe_pipeline.ingest.batch import Batch, split
 from sxe_pipeline.ingest.posts import Posts, of_shape
+from sxe_pipeline.schema import documents
 from sxe_pipeline.schema.tables import REASONS
 
 PLATFORMS = ("x", "threads", "tiktok")
@@ -93,7 +92,7 @@ def parsed(text: bytes) -> list[Form]:
     Raises:
         ValueError: It is not in the form that docs/landing.md describes.
     """
-    return forms_of(yaml.safe_load(text))
+    return forms_of(documents.read(text))
 
 
 def forms_of(document: Any) -> list[Form]:

@@ -9,30 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from yaml.composer import Composer
-from yaml.constructor import SafeConstructor
-from yaml.resolver import Resolver
 
 from sxe_pipeline import contracts_root
 from sxe_pipeline.errors import BadConfig, NotFound
+from sxe_pipeline.schema import documents
 from sxe_pipeline.schema.columns import Column, Rule
 from sxe_pipeline.schema.contract import Contract
-
-try:  # libyaml reads a contract eight times as fast; not every build of PyYAML has it
-    from yaml._yaml import CParser
-except ImportError:
-    SafeLoader: Any = yaml.SafeLoader
-else:
-
-    class SafeLoader(Composer, CParser, SafeConstructor, Resolver):  # type: ignore[no-redef]
-        """Tokens by libyaml, the tree by Python: libyaml's own dies of one nested deep enough."""
-
-        def __init__(self, stream: bytes) -> None:
-            CParser.__init__(self, stream)
-            Composer.__init__(self)
-            SafeConstructor.__init__(self)
-            Resolver.__init__(self)
-
 
 KINDS = {
     "string": "string",
@@ -113,7 +95,7 @@ def parse(data: bytes, name: str) -> Contract:
 def _parsed(data: bytes, file: Path) -> Contract:
     bad = (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError)
     try:
-        return _contract(SafeLoader(data).get_single_data(), file)
+        return _contract(documents.read(data), file)
     except bad as error:
         raise BadConfig(
             f"{file.parent.name}/{file.name} is no usable contract "

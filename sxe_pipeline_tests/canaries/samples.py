@@ -12,13 +12,13 @@ from importlib.resources import files
 from itertools import combinations
 from typing import Any
 
-import yaml
 from hypothesis import Phase, find, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline.ingest import paths
 from sxe_pipeline.ingest.mapping import Mappings, mappings
 from sxe_pipeline.ingest.shape_files import SHIPPED, Form, shipped
+from sxe_pipeline.schema import documents
 
 Record = dict[str, Any]
 
@@ -82,8 +82,8 @@ class Sample:
 def samples() -> tuple[Sample, ...]:
     """One for each entry of the shipped shape files, in their order."""
     folder = files("sxe_pipeline.ingest") / "shapes"
-    documents = [yaml.safe_load((folder / f"{name}.yaml").read_bytes()) for name in SHIPPED]
-    entries = [entry for document in documents for entry in document["shapes"]]
+    shapes = [documents.read((folder / f"{name}.yaml").read_bytes()) for name in SHIPPED]
+    entries = [entry for document in shapes for entry in document["shapes"]]
     return tuple(_sample(*pair) for pair in zip(entries, shipped(), strict=True))
 
 

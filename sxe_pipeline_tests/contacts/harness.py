@@ -153,9 +153,10 @@ class Harness:
         ]
 
     def try_work(self, reached=lambda point: None):
-        """Work on a connection that ends with whoever dies; what stopped it, if anything did.
+        """Work until somebody dies; what stopped it, if anything did.
 
-        Whoever lives keeps it, as behind a pooler: each new one compiles the gate's functions anew.
+        The next one gets the same line to the server, rolled back, as behind a pooler: each new
+        one compiles the gate's functions anew.
         """
         conn = self._worker = self._worker or sql.connect(self.world.database.dsn("sxe_contacts"))
         permits.sweep(conn)
@@ -163,12 +164,21 @@ class Harness:
             try:
                 self.enrich(launch, conn=conn, reached=reached)
             except (SxeError, Crashed, psycopg.Error) as error:
-                self.close()
+                self.hand_on()
                 return error
         return None
 
+    def hand_on(self):
+        """Leave the line as a pooler hands it on: nothing of who worked is left in it."""
+        try:
+            self._worker.rollback()
+            self._worker.execute("reset all; discard temp; select pg_advisory_unlock_all()")
+            self._worker.commit()
+        except psycopg.Error:
+            self.close()
+
     def close(self):
-        """End the worker's connection, whatever it was in the middle of."""
+        """End the worker's line, whatever it was in the middle of."""
         if self._worker:
             self._worker.close()
             self._worker = None

@@ -9,7 +9,6 @@ from pathlib import Path
 import jsonschema_rs
 import psycopg
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,13 +16,14 @@ from sxe_pipeline import contracts_root, schema, sign
 from sxe_pipeline.errors import BadInput, Refused, StoreUnavailable
 from sxe_pipeline.handoff.files import manifest
 from sxe_pipeline.handoff.queue import brokers
+from sxe_pipeline.schema import documents
 from sxe_pipeline.store import functions, sql
 from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT, contacts
 from sxe_pipeline_tests.handoff.crashing import held
 
 EVENT = json.loads((contracts_root() / "event" / "0.1.0.schema.json").read_bytes())
-ASYNCAPI = yaml.safe_load((contracts_root() / "asyncapi.yaml").read_text())
+ASYNCAPI = documents.read((contracts_root() / "asyncapi.yaml").read_text())
 
 
 DIES = """

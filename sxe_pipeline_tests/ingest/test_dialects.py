@@ -4,16 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline.ingest.faults import Fault
+from sxe_pipeline.schema import documents
 from sxe_pipeline.schema.tables import REASONS
 from sxe_pipeline_tests.ingest.reading import land
 
 MANY = settings.default.max_examples
-TABLES = yaml.safe_load((Path(__file__).parent / "cases" / "tables.yaml").read_text())
+TABLES = documents.read((Path(__file__).parent / "cases" / "tables.yaml").read_text())
 TWO = [("1", "ann_made", "Ann", "Baker"), ("2", "bob_made", "Bob", "Chef, and cook")]
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sxe_pipeline.schema import documents
 from sxe_pipeline_tests.ingest.reading import land
 
 MANY = settings.default.max_examples
-_CASES = yaml.safe_load((Path(__file__).parent / "cases" / "invented.yaml").read_text())
+_CASES = documents.read((Path(__file__).parent / "cases" / "invented.yaml").read_text())
 PAYLOADS = [c for c in _CASES if len(c.get("rows", [])) == 1 and not c.get("rejects")]
 """Each becomes one row."""
 # A request beside its answer, or an answer whose key stands outside of it, is no record by itself.

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sxe_pipeline.ingest.mapping import mappings
+from sxe_pipeline.schema import documents
 from sxe_pipeline.schema.tables import REASONS
 from sxe_pipeline_tests.ingest.reading import land
 
-CASES = yaml.safe_load((Path(__file__).parent / "cases" / "invented.yaml").read_text())
+CASES = documents.read((Path(__file__).parent / "cases" / "invented.yaml").read_text())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])

@@ -6,7 +6,7 @@ The words stand in `languages.yaml`, one block a language.
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from sxe_pipeline.schema import documents
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def _listed(words: str) -> tuple[str, ...]:
 
 
 def _languages() -> tuple[Language, ...]:
-    blocks = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    blocks = documents.read(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
     return tuple(
         Language(
             name,
