@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from sxe_pipeline.errors import Busy
 from sxe_pipeline.local import postgres
+from sxe_pipeline.settings import interpreter
 from sxe_pipeline.store import migrate
 from sxe_pipeline_tests import databases, order
 
@@ -40,8 +41,13 @@ def pytest_configure():
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish():
-    """Nor later: half a million objects would be walked through each time."""
+    """Nor later: half a million objects would be walked through each time.
+
+    And it is looked for as seldom as in the engine's own processes: else a quarter of what a test
+    does with many small objects is looking.
+    """
     gc.freeze()
+    gc.set_threshold(interpreter.ALLOCATED)
     gc.enable()
 
 

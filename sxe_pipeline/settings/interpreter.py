@@ -6,7 +6,7 @@ Here: what makes each start of a verb or of a code location shorter. Not here: t
 import gc
 import sys
 
-_ALLOCATED = 50_000
+ALLOCATED = 50_000
 """Objects after which the collector looks for garbage; while libraries load there is none."""
 
 
@@ -26,6 +26,6 @@ def quick_start() -> None:
 
     Where pandas is installed pyarrow loads it for its first array: a third of a second and 40 MB.
     """
-    gc.set_threshold(_ALLOCATED)
+    gc.set_threshold(ALLOCATED)
     if _NoPandas not in sys.meta_path:
         sys.meta_path.insert(0, _NoPandas)
