@@ -9,6 +9,7 @@ _ODD = {
     "quarantine": "observations",
     "enrichment_candidates": "candidates",
     "others": "lead_cards",
+    "post_terms": "profiles",
 }
 
 

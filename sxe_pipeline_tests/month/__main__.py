@@ -360,6 +360,7 @@ def main() -> int:
     given = parser.parse_args()
     print(f"seed {given.seed}: {given.days} days, {given.kills} kills", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="sxe-month-"))
+    folder.chmod(0o711)  # or root keeps the database elsewhere, and a copy of the home has none
     month = Month(folder, given)
     began = time.monotonic()
     month.run()
