@@ -70,7 +70,7 @@ def change(
     put = {card_id for chunk in _put(conn, candidates) for card_id in chunk}
     gone = sorted(set(card_ids) - put)
     return sum(
-        call_function(conn, "gate.withdraw_candidates", gone[at : at + RANGE])
+        call_function(conn, "gate.withdraw_cards", gone[at : at + RANGE])
         for at in range(0, len(gone), RANGE)
     )
 

@@ -56,7 +56,7 @@ begin
 end $$;
 
 -- These are candidates no more.
-create or replace function gate.withdraw_candidates(_card_ids text[])
+create or replace function gate.withdraw_cards(_card_ids text[])
 returns int language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     gone int;

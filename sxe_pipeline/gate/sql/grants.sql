@@ -5,7 +5,7 @@ grant usage on schema gate to sxe_social, sxe_contacts, sxe_api;
 grant execute on function
     gate.put_candidates(uuid, jsonb),
     gate.withdraw_candidates(text, text, text[]),
-    gate.withdraw_candidates(text[]),
+    gate.withdraw_cards(text[]),
     gate.count_candidates()
     to sxe_social;
 
