@@ -18,8 +18,8 @@ from sxe_pipeline.schema import container
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
-MOST_BYTES = 2 << 30
-"""More makes nothing quicker that we run."""
+MOST_BYTES = 1 << 30
+"""More makes nothing quicker that we run, and a process stays below twice of it."""
 
 Rows: TypeAlias = Union[pa.Table, "ds.Dataset", Sequence[str]]
 """A table in memory, one that is stored, or the paths of its Parquet files, which is quickest."""
