@@ -143,9 +143,10 @@ def _dealt_out(
 
     due: deque[Future[list[pa.RecordBatch]]] = deque()
     with ThreadPoolExecutor(count) as threads, ExitStack() as workers:
-        told, started = pickle.dumps(act), 0
+        told, started = b"", 0
         for group in groups:
             if started < count:
+                told = told or pickle.dumps(act)
                 another = _Worker(act.reads, told)
                 workers.callback(another.stop)
                 free.put(another)

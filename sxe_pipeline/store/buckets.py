@@ -258,16 +258,16 @@ class _Change:
     ) -> tuple[Mapping[str, np.ndarray], np.ndarray]:
         """Where stored rows and rows to put have one key, and which stored rows are to go."""
         for name, rows in (("held", held), ("put", put)):
-            place = pa.array(np.arange(rows.num_rows), pa.int64())
-            keys = rows.select(self._table.key).append_column("place", place)
+            numbers = pa.array(np.arange(rows.num_rows), pa.int64())
+            keys = rows.select(self._table.key).append_column("number", numbers)
             self._engine.register(name, keys)
         key = self._key
         twins = self._engine.sql(
-            f"select held.place as held, put.place as put from held join put using ({key})"
+            f"select held.number as held, put.number as put from held join put using ({key})"
         ).fetchnumpy()
         going = "" if self._is_whole else f"semi join (from going {within}) using ({key})"
-        went = f"select place from held anti join put using ({key}) {going} order by place"
-        return twins, self._engine.sql(went).fetchnumpy()["place"]
+        went = f"select number from held anti join put using ({key}) {going} order by number"
+        return twins, self._engine.sql(went).fetchnumpy()["number"]
 
     def _same(self, held: pa.Table, put: pa.Table, twins: Mapping[str, np.ndarray]) -> np.ndarray:
         """Of rows that have one key, which say the same."""
@@ -282,10 +282,10 @@ class _Change:
 
 def _of(rows: pa.Table, chosen: np.ndarray) -> pa.Table:
     """The chosen rows; those of one bucket lie together, and the others are not looked at."""
-    places = np.flatnonzero(chosen)
-    if not len(places):
+    found = np.flatnonzero(chosen)
+    if not len(found):
         return rows.slice(0, 0)
-    first, last = places[0], places[-1] + 1
+    first, last = found[0], found[-1] + 1
     return rows.slice(first, last - first).filter(pa.array(chosen[first:last]))
 
 
