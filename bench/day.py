@@ -328,19 +328,28 @@ def growth(count: int, start: int, fresh: int, out: Path) -> None:
                 }
             )
             print(", ".join(f"{name} {value:,}" for name, value in rows[-1].items()), flush=True)
+            _write(rows, out)
+    grown = rows[1:]  # The first build is no day.
+    few = max(1, len(grown) // 6)
+    by = {
+        what: median(r[what] for r in grown[-few:]) / median(r[what] for r in grown[:few])
+        for what in ("accounts", "history_rows", "cpu_s", "peak_mb")
+    }
+    for what, times in by.items():
+        print(f"{what}: the last {few} days {times:.2f} times the first {few}")
+    measured.judge("days_peak", by["peak_mb"])
+    if count >= 30:
+        measured.judge("days_disk", max(r["disk_mb"] / r["live_mb"] for r in rows[30:]))
+
+
+def _write(rows: list[dict[str, float]], out: Path) -> None:
+    """The days so far, and their picture; the first build is in the one and not in the other."""
     with (out / "days.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    grown = rows[1:]  # The first build is no day.
-    (out / "days.svg").write_text(plot.days(grown))
-    few = max(1, len(grown) // 6)
-    for what in ("accounts", "history_rows", "cpu_s", "peak_mb"):
-        first, last = (median(r[what] for r in some) for some in (grown[:few], grown[-few:]))
-        print(f"{what}: the last {few} days {last / first:.2f} times the first {few}")
-    measured.judge("days_peak", last / first)
-    if count >= 30:
-        measured.judge("days_disk", max(r["disk_mb"] / r["live_mb"] for r in rows[30:]))
+    if rows[1:]:
+        (out / "days.svg").write_text(plot.days(rows[1:]))
 
 
 if __name__ == "__main__" and not measured.as_child(act):

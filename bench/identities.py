@@ -130,9 +130,9 @@ def _ours(home) -> Iterator[tuple[str, str]]:
 
     with sql.connect(home.dsn) as conn:
         named = tables.snapshot(conn, home.tables.as_uri(), "social/identities")
-    rows = named.to_table(["card_id", "platform", "account_key"]).to_pylist()
-    for row in rows:
-        yield row["card_id"], f"{row['platform']}:{row['account_key'].removeprefix('id:')}"
+    for batch in named.dataset().to_batches(columns=["card_id", "platform", "account_key"]):
+        for row in batch.to_pylist():
+            yield row["card_id"], f"{row['platform']}:{row['account_key'].removeprefix('id:')}"
 
 
 def main(count: int, rounds: int) -> None:
@@ -155,8 +155,10 @@ def main(count: int, rounds: int) -> None:
             if "Splink 5" in took:
                 taken = measured.apart(__file__, "splink", file, out, python=str(_SPLINK))
                 took["Splink 5"].append(taken)
-                rows = pq.read_table(out).to_pydict()
-                found = zip(rows["cluster_id"], rows["unique_id"], strict=True)
+                rows = (
+                    row for some in pq.ParquetFile(out).iter_batches() for row in some.to_pylist()
+                )
+                found = ((row["cluster_id"], row["unique_id"]) for row in rows)
                 scores["Splink 5"] = score(found, persons)
     for name, of_name in took.items():
         cpu = [each.cpu for each in of_name]
