@@ -9,7 +9,8 @@ redacted as well, each to the newest row in Parquet, all columns; and the produc
 files to profiles, with register, quarantine, second detector, Delta and Postgres. The floor is
 decoding every line. All take turns, each in a process of its own whose peak includes its libraries;
 CPU seconds are those of all threads after the libraries were loaded, and of Postgres meanwhile. The
-ratios are the middle ones. pandas holds every row, and is left out above a million.
+ratios are the middle ones. The goals are for ten million rows: of few, what our acts load as they
+begin is most of it. pandas holds every row, and is left out above a million.
 """
 
 import itertools

@@ -1,5 +1,6 @@
 """The benchmarks: what they measure alike, their goals, and the population of a day."""
 
+import csv
 import importlib
 import random
 import re
@@ -194,3 +195,11 @@ def test_a_plot_has_a_point_for_each_day(count):
 
     lines = [e.attrib["points"].split() for e in drawn.iter() if e.tag.endswith("polyline")]
     assert {len(points) for points in lines} == {count}
+
+
+def test_the_plot_in_the_tree_is_that_of_the_days_in_the_tree():
+    with (BENCH / "days.csv").open() as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+    assert [row["day"] for row in rows] == list(range(len(rows)))
+    assert (BENCH / "days.svg").read_text() == plot.days(rows[1:])
