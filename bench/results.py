@@ -108,10 +108,9 @@ def page(size: str, runs: Sequence[Run], commit: str) -> str:
         f"Written by `make bench SIZE={size}` on {dt.datetime.now(dt.UTC):%Y-%m-%d} "
         f"of {commit}: {_machine()}; {busy}.",
         "Rates and seconds are this machine's, ratios are of rounds in turns; ± is half of the "
-        "distance between the",
-        "rounds of a row, its noise. A goal that is for another size is not measured, nor is one of "
-        "a run that was not",
-        f"chosen: here are {len(runs)} of {len(plan(measured.size(size)))} runs.",
+        "distance between the rounds",
+        "of a row, its noise. A goal for another size is not measured, nor one of a run that was "
+        f"left out: here are {len(runs)} of {len(plan(measured.size(size)))}.",
         "",
         "| benchmark | goal | |",
         "|---|---|---|",
