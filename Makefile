@@ -11,10 +11,14 @@ DEV := $(VENV)/.dev-$(call HASH,requirements-dev.lock pyproject.toml)
 # with two, and four gain nothing more.
 WORKERS ?= $(shell $(PY) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
+# Rows of `make bench`: 100k, 1M, 10M.
+SIZE ?= 100k
+
 # Names of folders come as they are typed: neither make nor a shell finds a command in them.
 override INPUT := $(value INPUT)
 override PORT := $(value PORT)
-export INPUT PORT
+override SIZE := $(value SIZE)
+export INPUT PORT SIZE
 
 # The tests start Python some thousand times; where no bytecode may be kept, each start compiles the
 # libraries anew, which is nearly half of all they cost.
@@ -86,12 +90,14 @@ platform: $(DEV) ## a managed Postgres with TLS and PgBouncer (packages of the s
 month: $(DEV) ## past days, hostile landings and kills at random, and nobody mends anything; ARGS="--days 6 --kills 12 --seed 7"
 	@$(BIN)/python -m sxe_pipeline_tests.month $(ARGS)
 
-bench: $(DEV) ## the benchmarks
-	@for b in $(filter-out %_train.py,$(wildcard bench/*.py)); do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+bench: $(DEV) ## the benchmarks, each goal met or missed, and bench/results.md; SIZE=1M or 10M takes more rows; Splink beside them below .venv-peers
+	@[ -x .venv-peers/bin/python ] || $(PY) -m venv .venv-peers; \
+	 .venv-peers/bin/python -c "import splink" 2>/dev/null || .venv-peers/bin/pip install -q "splink>=5,<6" || echo "Splink cannot be had: it is left out"
+	@$(BIN)/python bench/results.py "$$SIZE" $(ARGS)
 
 clean: ## remove the environment, caches and the embedded state
 	@if [ -x $(BIN)/sxe ]; then $(BIN)/sxe down --reset --yes; fi
-	@rm -rf $(VENV) .venv .venv-fuzz .venv-spark .sxe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutation .coverage* dist
+	@rm -rf $(VENV) .venv .venv-fuzz .venv-peers .venv-spark .sxe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutation .coverage* dist
 
 lock: $(DEV) ## renew the lock files (maintainers)
 	@echo uv | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade - -o requirements-uv.lock

@@ -12,7 +12,6 @@ connections.
 import contextlib
 import http.client
 import os
-import random
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from datetime import date
 from pathlib import Path
 
 import day
+import measured
 import pyarrow as pa
 
 from sxe_pipeline import schema
@@ -40,15 +40,13 @@ CARDS = 500
 ACCOUNTS = 300_000
 
 
-def main(seconds=60, rate=20, connections=16):
+def main(seconds, rate, connections):
     with tempfile.TemporaryDirectory() as folder:
         server = postgres.Server(Path(folder) / "postgres")
         with server.attached() as state:
             site, key, paths = prepared(state, Path(folder) / "handoff")
             home = Path(folder) / "home"
-            rng = random.Random(7)
-            everybody = day.population(rng, day.vocabulary(rng), ACCOUNTS)
-            day.land(home / "landing", date(2026, 1, 5), everybody)
+            day.land(home / "landing", date(2026, 1, 5), day.accounts(0, ACCOUNTS))
             with_api(site, key, paths, seconds, rate, connections, home)
         server.reset()
 
@@ -85,7 +83,8 @@ def with_api(site, key, paths, seconds, rate, connections, home):
         report("alone", took, seconds, rate, connections)
         with building(home, site.database.dsn("sxe_social")):
             took = asked(site.port, key, paths, seconds, rate, connections)
-        report("beside a build", took, seconds, rate, connections)
+        p95 = report("beside a build", took, seconds, rate, connections)
+        measured.judge("api", p95)
     finally:
         api.terminate()
         api.wait()
@@ -142,6 +141,7 @@ def asked(port, key, paths, seconds, rate, connections):
 
 
 def report(title, took, seconds, rate, connections):
+    """Print a line; the p95 in milliseconds."""
     good = [1000 * s for status, s in took if status == 200]
     cuts = statistics.quantiles(good, n=100)
     print(
@@ -149,6 +149,7 @@ def report(title, took, seconds, rate, connections):
         f"p50 {cuts[49]:.0f} ms, p95 {cuts[94]:.0f} ms, p99 {cuts[98]:.0f} ms, "
         f"longest {max(good):.0f} ms"
     )
+    return cuts[94]
 
 
 def wait_for(site):
@@ -163,4 +164,4 @@ def wait_for(site):
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*measured.sizes(60, 20, 16))

@@ -10,12 +10,12 @@ only; the goals are 13,000 sealed and 20,000 verified events a second on two cor
 
 import hashlib
 import statistics
-import sys
 import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import measured
 import psycopg
 
 from sxe_pipeline import sign
@@ -125,7 +125,10 @@ def measure(events):
         print(f"{one} to {floor}: {took[one][0] / took[floor][0]:.2f} times as long")
     print(f"an insert with its trigger to one without: {statistics.median(ratios):.2f} "
           f"({min(ratios):.2f} to {max(ratios):.2f})")  # fmt: skip
+    measured.judge("audit_seal", events / took["seal"][0])
+    measured.judge("audit_verify", events / took["verify"][0])
+    measured.judge("audit_bytes", float(size))
 
 
 if __name__ == "__main__":
-    measure(int(sys.argv[1]) if sys.argv[1:] else 200_000)
+    measure(*measured.sizes(200_000))

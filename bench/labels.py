@@ -10,13 +10,12 @@ machine meets both. CPU seconds, the best of three turns; the ratio is the middl
 
 import os
 import random
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import measured
 
 from sxe_pipeline import contracts_root
 from sxe_pipeline.cards import taxonomy, text, truth
@@ -27,7 +26,6 @@ from sxe_pipeline.sandbox import people
 
 _TURNS = 3
 _BATCH = 512
-_GOAL = 6_000
 
 
 def invented(count: int) -> list[dict]:
@@ -51,14 +49,9 @@ def real(folder: Path, count: int) -> list[dict]:
     return rows[:count]
 
 
-def spent(act: Callable[[], object]) -> float:
-    started = time.process_time()
-    act()
-    return time.process_time() - started
-
-
-def main(argv: list[str]) -> int:
-    count = int(argv[0]) if argv else 10_000
+def main() -> None:
+    """Print a line for rules alone and for weights, and the goal."""
+    [count] = measured.sizes(10_000)
     folder = os.environ.get("SXE_TEST_DATA")
     rows = real(Path(folder), count) if folder else invented(count)
     labels = taxonomy.load(contracts_root() / "taxonomy")
@@ -74,18 +67,16 @@ def main(argv: list[str]) -> int:
             label_all(cards, labels, chosen)
 
     act(trained)
-    turns = [(spent(lambda: act(None)), spent(lambda: act(trained))) for _ in range(_TURNS)]
-    rules, learned = (min(turn[n] for turn in turns) for n in range(2))
-    ratio = sorted(turn[1] / turn[0] for turn in turns)[_TURNS // 2]
+    ways = {"rules alone": lambda: act(None), "trained weights": lambda: act(trained)}
+    spent = measured.in_turns(ways, _TURNS)
     print(f"{len(rows)} cards, every text distinct")
-    print(f"rules alone      {len(rows) / rules:8,.0f} cards/s")
-    rate = len(rows) / learned
-    word = "met" if rate >= _GOAL else "MISSED"
-    print(
-        f"trained weights  {rate:8,.0f} cards/s (goal {_GOAL:,}: {word}), {ratio:.2f} x rules alone"
-    )
-    return 0
+    for way, seconds in spent.items():
+        print(
+            f"{way:16} {len(rows) / min(seconds):8,.0f} cards/s {measured.spread(seconds)}, "
+            f"{measured.ratio(seconds, spent['rules alone']):.2f}x rules alone"
+        )
+    measured.judge("labels", len(rows) / min(spent["trained weights"]))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

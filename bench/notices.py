@@ -20,6 +20,8 @@ import threading
 import time
 from pathlib import Path
 
+import measured
+
 from sxe_pipeline.handoff.queue import brokers, outbox, relay
 from sxe_pipeline.local import postgres
 from sxe_pipeline.store import migrate, sql
@@ -73,6 +75,7 @@ def _through_a_broker(way, database, box, notices, kills):
     with queues.reading(url) as read:
         events = read(consumer)
     _print(way, "loss", _lost(events, notices, kills))
+    return _missing(events, notices)
 
 
 def _latency_of_a_broker(url, conn, broker, box):
@@ -121,9 +124,9 @@ def _through_postgres(database, box, notices, kills):
             outbox.done(conn, key, event["id"])
         said = "{:.1f} ms, 95 of 100 within {:.1f} ms, and how often it asks"
         _print("postgres", "latency", said.format(*_middle(found)))
-    _print(
-        "postgres", "loss", _lost(_taken_while_cut(database, box, notices, kills), notices, kills)
-    )
+    events = _taken_while_cut(database, box, notices, kills)
+    _print("postgres", "loss", _lost(events, notices, kills))
+    return _missing(events, notices)
 
 
 def _taken_while_cut(database, box, notices, kills):
@@ -160,11 +163,17 @@ def _lost(events, notices, kills):
     first = list(dict.fromkeys(event["sequence"] for event in events))
     order = "in order" if first == sorted(first) else "OUT OF ORDER"
     twice = len(ids) - len(set(ids))
-    return f"{notices - len(set(ids))} of {notices:,} lost, {twice} twice, {order}; {kills} kills"
+    lost = _missing(events, notices)
+    return f"{lost} of {notices:,} lost, {twice} twice, {order}; {kills} kills"
 
 
-def main(notices: int = 3_000, kills: int = 8) -> None:
+def _missing(events, notices):
+    return notices - len({event["id"] for event in events})
+
+
+def main(notices: int, kills: int) -> None:
     """Print a line for each way and question."""
+    lost = 0
     with tempfile.TemporaryDirectory() as folder:
         server = postgres.Server(Path(folder) / "postgres")
         with server.attached() as state:
@@ -178,16 +187,17 @@ def main(notices: int = 3_000, kills: int = 8) -> None:
                 database = databases.copy_of(state, databases.TEMPLATE)
                 with contextlib.closing(queues.Outbox(database)) as box:
                     if way == "postgres":
-                        _through_postgres(database, box, notices, kills)
+                        lost += _through_postgres(database, box, notices, kills)
                     elif queues.is_there(queues.URLS[way]):
-                        _through_a_broker(way, database, box, notices, kills)
+                        lost += _through_a_broker(way, database, box, notices, kills)
                     else:
                         print(f"{way}: nobody answers there")
                 databases.drop(database)
             databases.close(state)
         with contextlib.suppress(Exception):
             server.reset()
+    measured.judge("notices", lost)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*measured.sizes(3_000, 8))

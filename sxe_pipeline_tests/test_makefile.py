@@ -146,3 +146,16 @@ def test_a_clone_below_a_percent_sign_has_its_environment_elsewhere(tmp_path):
     assert link.is_symlink()
     assert link.resolve().is_relative_to(home)
     assert (link / "bin" / "python").exists()
+
+
+def test_the_size_of_the_benchmarks_is_no_command(bare, tmp_path):
+    splink = tmp_path / ".venv-peers" / "bin" / "python"
+    splink.parent.mkdir(parents=True)
+    splink.write_text("#!/bin/sh\n")
+    splink.chmod(0o755)
+    for size in ("1M", "$(touch P)", "x;touch P"):
+        bare(["bench", f"SIZE={size}"])
+
+    calls = (tmp_path / "calls").read_text()
+    assert "python bench/results.py 1M" in calls
+    assert not (tmp_path / "P").exists()
