@@ -62,8 +62,8 @@ class Engine(Protocol):
 
         Args:
             rows: At least the columns that the act reads.
-            act: Called once a bucket that has rows; without a shuffle with any batches of rows,
-                each row once.
+            act: Called once a bucket that has rows; without a shuffle any number of times, with the
+                batches of a reader as they are, and with each row of files once.
             shuffle: How rows come together; None leaves them as they lie.
 
         Yields:

@@ -73,20 +73,23 @@ class Spark:
         is ever held here as a whole.
         """
         try:
-            for frame in self._scanned(rows, act, is_whole=shuffle is not None):
-                yield from self._made(frame, act, shuffle)
+            if shuffle is None and not isinstance(rows, Files):
+                at_once = self._spark.sparkContext.defaultParallelism * _AT_ONCE
+                for packed in self._packed(rows, act, at_once):
+                    yield from self._made(packed, _Answers(act, is_packed=True))
+                return
+            frame = self._scanned(rows, act)
+            if shuffle is not None:
+                bucket = expr(bucket_sql(shuffle.key, shuffle.count, "spark"))
+                order = [col(name).asc_nulls_first() for name in shuffle.order]
+                frame = frame.repartitionById(shuffle.count, bucket).sortWithinPartitions(*order)
+            yield from self._made(frame, _Answers(act))
         except (PySparkException, Py4JError) as error:
             # Its text quotes what a worker wrote, rows among it.
             raise WorkerLost(f"Spark failed ({type(error).__name__}); run it again") from None
 
-    def _made(
-        self, frame: DataFrame, act: Act, shuffle: Shuffle | None
-    ) -> Iterator[pa.RecordBatch]:
-        if shuffle is not None:
-            bucket = expr(bucket_sql(shuffle.key, shuffle.count, "spark"))
-            order = [col(name).asc_nulls_first() for name in shuffle.order]
-            frame = frame.repartitionById(shuffle.count, bucket).sortWithinPartitions(*order)
-        answers = frame.mapInArrow(_Answers(act), "answer binary")
+    def _made(self, frame: DataFrame, answer: "_Answers") -> Iterator[pa.RecordBatch]:
+        answers = frame.mapInArrow(answer, "answer binary")
         answers.persist(StorageLevel.DISK_ONLY)
         try:
             # All at once; then they are read one after the other.
@@ -96,19 +99,27 @@ class Spark:
         finally:
             answers.unpersist()
 
-    def _scanned(self, rows: Rows, act: Act, *, is_whole: bool) -> Iterator[DataFrame]:
-        """The rows as one frame, or where they need not come together as several."""
+    def _packed(
+        self, rows: pa.RecordBatchReader, act: Act, at_once: int | None = None
+    ) -> Iterator[DataFrame]:
+        """Batches as bytes, some in a frame.
+
+        On its own way in Spark cuts them anew, and forgets which struct is null.
+        """
+        given = ((in_bytes([act.read(batch)], act.reads),) for batch in rows)
+        while some := list(islice(given, at_once)):
+            yield self._spark.createDataFrame(some, "rows binary")
+
+    def _scanned(self, rows: Rows, act: Act) -> DataFrame:
         columns = StructType.fromJson(json.loads(types.schema_string(act.reads)))
         if not isinstance(rows, Files):
-            # As bytes: on its own way in Spark forgets which struct is null.
-            given = ((in_bytes([act.read(batch)], act.reads),) for batch in rows)
-            at_once = None if is_whole else self._spark.sparkContext.defaultParallelism * _AT_ONCE
-            while some := list(islice(given, at_once)):
-                yield self._spark.createDataFrame(some, "rows binary").mapInArrow(_opened, columns)
+            if (packed := next(self._packed(rows, act), None)) is not None:
+                return packed.mapInArrow(_opened, columns)
         elif rows.paths:
             files = [f"{rows.root}/{path}" for path in rows.paths]
             found = self._spark.read.schema(columns).option("basePath", rows.root)
-            yield found.parquet(*files)
+            return found.parquet(*files)
+        return self._spark.createDataFrame([], columns)
 
 
 def _opened(given: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -118,11 +129,11 @@ def _opened(given: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 class _Answers:
-    """An act as Spark calls it: batches in, one column of bytes out."""
+    """An act as Spark calls it: batches in, or their bytes, one column of bytes out."""
 
-    def __init__(self, act: Act) -> None:
-        self._act = act
+    def __init__(self, act: Act, *, is_packed: bool = False) -> None:
+        self._act, self._is_packed = act, is_packed
 
     def __call__(self, rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for answer in self._act.answers(rows):
+        for answer in self._act.answers(_opened(rows) if self._is_packed else rows):
             yield pa.record_batch({"answer": pa.array([answer], pa.binary())})

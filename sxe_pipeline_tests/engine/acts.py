@@ -32,6 +32,12 @@ def called(rows):
     yield _told([held.num_rows, list(dict.fromkeys(keys))])
 
 
+def sizes(rows):
+    """One row a batch: how many rows it has."""
+    for batch in rows:
+        yield _told(batch.num_rows)
+
+
 def surroundings(rows):
     """What a worker can see of the process that started it."""
     pa.Table.from_batches(rows)

@@ -169,6 +169,17 @@ def test_a_map_alone_sees_each_row_once_where_it_lies(engine):
 
 
 @on_every_engine
+def test_what_is_only_mapped_stays_in_its_batches(engine):
+    numbers = pa.schema([("n", pa.int64())])
+    batches = [pa.record_batch([range(size)], schema=numbers) for size in (12_345, 1, 20_001, 7)]
+    reader = pa.RecordBatchReader.from_batches(numbers, batches)
+
+    made = told_by(engine.run(reader, Act(acts.sizes, numbers, acts.TOLD)))
+
+    assert made == [12_345, 1, 20_001, 7]
+
+
+@on_every_engine
 def test_files_are_read_with_what_their_folders_say_and_without_what_they_lack(engine, tmp_path):
     at = dt.datetime(2026, 11, 29, 1, 2, 3, 456789, tzinfo=dt.UTC)
     old = {"name": ["b", "a"], "number": [2, 1]}
