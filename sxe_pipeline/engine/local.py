@@ -143,8 +143,9 @@ def _dealt_out(
 
     due: deque[Future[list[pa.RecordBatch]]] = deque()
     with ThreadPoolExecutor(count) as threads, ExitStack() as workers:
-        told, started = pickle.dumps(act), 0
+        told, started = b"", 0
         for group in groups:
+            told = told or pickle.dumps(act)
             if started < count:
                 another = _Worker(act.reads, told)
                 workers.callback(another.stop)
@@ -188,8 +189,8 @@ class _Worker:
             answers = list(iter(self._ours.recv_bytes, worker.DONE))
         except (EOFError, OSError) as error:
             raise WorkerLost(
-                "a process that maps rows died; run it again, with fewer processes or more memory "
-                "where it dies again"
+                "a process that maps rows died; run it again, with fewer (SXE_PROCESSES) or more "
+                "memory where it dies again"
             ) from error
         return [batch for answer in answers for batch in made(answer)]
 
