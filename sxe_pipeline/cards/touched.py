@@ -22,7 +22,6 @@ from sxe_pipeline.engine import Engine
 from sxe_pipeline.errors import ContractBroken
 from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.lead_card import LEAD_CARD
-from sxe_pipeline.schema.table import Table
 from sxe_pipeline.schema.tables import IDENTITY, OTHERS, PROFILE
 from sxe_pipeline.store import buckets, tables
 from sxe_pipeline.store.tables import Snapshot
@@ -136,7 +135,7 @@ def find(
 def make(
     engine: duckdb.DuckDBPyConnection, in_force: InForce, maker: Engine, *, is_whole: bool
 ) -> None:
-    """Make tables `LEADS` and `OTHER`: the rows of all cards, or of those in `TOUCHED`.
+    """Make views `LEADS` and `OTHER`: the rows of all cards, or of those in `TOUCHED`.
 
     Args:
         engine: An open connection, `attach` was called on it.
@@ -156,15 +155,13 @@ def make(
     # connection is asked something else.
     with engine.cursor() as kept:
         kept.register("batch", making.MADE.empty_table())
-        for name, table in zip(MADE, TABLES, strict=True):
-            kept.execute(f"create or replace table {name} as select {_names(table)} from batch")
+        kept.execute("create or replace table made as from batch")
         for batch in maker.run(members, making.act(in_force)):
             kept.register("batch", batch)
-            for name, table, which in zip(MADE, TABLES, ("=", "<>"), strict=True):
-                kept.execute(
-                    f"insert into {name} select {_names(table)} from batch "
-                    f"where kind {which} '{LEAD}'"
-                )
+            kept.execute("insert into made from batch")
+    for name, table, which in zip(MADE, TABLES, ("=", "<>"), strict=True):
+        rows = f"select {', '.join(table.names)} from made where kind {which} '{LEAD}'"
+        engine.execute(f"create or replace view {name} as {rows}")
 
 
 def put(
@@ -188,10 +185,6 @@ def put(
 def written(root: str, *changed: buckets.Changed) -> list[Snapshot]:
     """The versions that `put` left."""
     return [Snapshot(t.name, each.version, root) for t, each in zip(TABLES, changed, strict=True)]
-
-
-def _names(table: Table) -> str:
-    return ", ".join(table.names)
 
 
 def _show_suppressed(engine: duckdb.DuckDBPyConnection, in_force: InForce) -> None:

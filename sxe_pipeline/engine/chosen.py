@@ -13,7 +13,7 @@ from sxe_pipeline.settings import Settings
 LOCAL, SPARK = "local", "spark"
 PROCESS_BYTES = 1 << 30
 """A process that maps takes about half of it; the rest is for what hands out and gathers."""
-PATIENCE_S = 5.0
+PATIENCE_S = 3.0
 """What the start of two processes costs: few rows are done sooner, and never pay for it."""
 
 

@@ -145,6 +145,7 @@ def _dealt_out(
     with ThreadPoolExecutor(count) as threads, ExitStack() as workers:
         told, started = b"", 0
         for group in groups:
+            told = told or pickle.dumps(act)
             if started < count:
                 told = told or pickle.dumps(act)
                 another = _Worker(act.reads, told)
@@ -189,8 +190,8 @@ class _Worker:
             answers = list(iter(self._ours.recv_bytes, worker.DONE))
         except (EOFError, OSError) as error:
             raise WorkerLost(
-                "a process that maps rows died; run it again, with fewer processes or more memory "
-                "where it dies again"
+                "a process that maps rows died; run it again, with fewer (SXE_PROCESSES) or more "
+                "memory where it dies again"
             ) from error
         return [batch for answer in answers for batch in made(answer)]
 

@@ -93,6 +93,8 @@ def test_few_rows_start_no_worker_and_many_are_dealt_out_in_their_order():
         ]
 
     assert set(processes(patience=60)) == {os.getpid()}
+    own = Act(lambda rows: rows, NUMBERS, NUMBERS)
+    assert len(list(Local(2, 60).run(numbers(), own))) == 10, "nobody else need know it"
     soon = processes(patience=1e-9)
     assert (soon[0], os.getpid() in soon[1:], len(soon)) == (os.getpid(), False, 10)
     made = Local(2, 1e-9).run(numbers(), Act(acts.as_they_are, NUMBERS, NUMBERS))
