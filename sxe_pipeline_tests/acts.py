@@ -227,7 +227,11 @@ def _tell_writes(written: Callable[[], None]) -> None:
 
         return called
 
-    delta.commit, sums.note = told(delta.commit), told(sums.note)
+    for module, name in (
+        *((delta, name) for name in ("put_file", "created", "replace", "commit")),
+        (sums, "note"),
+    ):
+        setattr(module, name, told(getattr(module, name)))
     transaction = psycopg.Connection.transaction
 
     @contextmanager

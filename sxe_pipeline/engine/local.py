@@ -10,7 +10,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -32,6 +32,7 @@ from sxe_pipeline.schema import duck
 
 _BATCH_ROWS = 4_096
 _BUCKET = "bucket_"
+_HEARS_EVERY_S = 0.2
 _ONE_CORE = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """There are as many workers as cores: their libraries start no threads besides."""
 
@@ -154,9 +155,16 @@ def _dealt_out(
                 started += 1
             due.append(threads.submit(answered, [act.read(batch) for batch in group]))
             if len(due) == 2 * count:
-                yield from due.popleft().result()
+                yield from _answer(due.popleft())
         while due:
-            yield from due.popleft().result()
+            yield from _answer(due.popleft())
+
+
+def _answer(due: Future[list[pa.RecordBatch]]) -> list[pa.RecordBatch]:
+    # Polars has waits go on after a signal: without an end to them Ctrl-C would not be heard.
+    while not wait([due], _HEARS_EVERY_S).done:
+        continue
+    return due.result()
 
 
 class _Worker:
