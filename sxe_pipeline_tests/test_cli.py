@@ -55,25 +55,6 @@ def test_version_loads_nothing_heavy():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    ("before", "loaded"), [("", "False"), ("sys.modules['pyspark'] = sys", "True")]
-)
-def test_pyarrow_finds_no_pandas_in_a_verb_unless_spark_needs_it(before, loaded):
-    code = (
-        f"import sys\n{before}\n"
-        "from click.testing import CliRunner\n"
-        "from sxe_pipeline.cli import main\n"
-        "assert CliRunner().invoke(main, ['contracts', 'list']).exit_code == 0\n"
-        "import polars, pyarrow as pa, pyarrow.dataset\n"
-        "assert pa.array(['bread']).to_pylist() == polars.Series(['bread']).to_list()\n"
-        "print('pandas' in sys.modules)"
-    )
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-
-    assert done.stdout.split() == [loaded], done.stderr
-
-
 def test_every_verb_has_help_and_none_is_a_stub():
     found = dict(all_verbs(main))
 

@@ -30,7 +30,7 @@ LEAST = {
     "pools": 3,
     "candidates": 1,
 }
-"""Act -> writes that stay where it dies: files, commits to Delta, lists of checksums, transactions."""
+"""Act -> writes that stay where it dies: files, commits to Delta, checksums, transactions."""
 
 
 @pytest.fixture(scope="module")
