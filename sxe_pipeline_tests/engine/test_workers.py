@@ -20,6 +20,7 @@ from sxe_pipeline_tests.engine import acts
 NUMBERS = pa.schema([("n", pa.int64())])
 SCRIPT = f"""
 import functools, pathlib
+import polars  # as in a run; it has waits go on after a signal
 from sxe_pipeline_tests.engine import acts, {Path(__file__).stem} as here
 from sxe_pipeline.engine import Act, Local
 
