@@ -216,8 +216,18 @@ def _act_and_die(home: Home, name: str, now: datetime, at: int) -> None:
 def _tell_writes(written: Callable[[], None]) -> None:
     """Have this process call `written` after each write that stays where it dies.
 
-    A statement stays with its transaction alone, so it is no write of its own.
+    A statement stays with its transaction alone, so it is no write of its own. Of the files of a
+    table, which are of no version yet, the first stands for all.
     """
+    tables_begun = set()
+    put_file = delta.put_file
+
+    def put(root: str, name: str, *rest: object) -> object:
+        done = put_file(root, name, *rest)
+        if name not in tables_begun:
+            tables_begun.add(name)
+            written()
+        return done
 
     def told(function: Callable[..., object]) -> Callable[..., object]:
         def called(*given: object, **more: object) -> object:
@@ -227,11 +237,10 @@ def _tell_writes(written: Callable[[], None]) -> None:
 
         return called
 
-    for module, name in (
-        *((delta, name) for name in ("put_file", "created", "replace", "commit")),
-        (sums, "note"),
-    ):
-        setattr(module, name, told(getattr(module, name)))
+    delta.put_file = put
+    for name in ("created", "replace", "commit"):
+        setattr(delta, name, told(getattr(delta, name)))
+    sums.note = told(sums.note)
     transaction = psycopg.Connection.transaction
 
     @contextmanager

@@ -24,9 +24,9 @@ from sxe_pipeline_tests import acts, databases, named
 
 LEAST = {
     "first day": 5,
-    "profiles": 20,
-    "identities": 12,
-    "cards": 9,
+    "profiles": 12,
+    "identities": 8,
+    "cards": 6,
     "pools": 3,
     "candidates": 1,
 }
