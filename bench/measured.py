@@ -43,6 +43,8 @@ GOALS = {
     "day_peak": Goal("day", "peak of an act", 2, " GB"),
     "days_disk": Goal("day", "disk to what is live, after 30 days", 3, "x"),
     "days_peak": Goal("day", "peak of the last days to those of the first", 1.25, "x"),
+    "engine_redact": Goal("engine", "redaction by two processes", 1.7, "x", is_least=True),
+    "engine_cards": Goal("engine", "cards by two processes", 1.7, "x", is_least=True),
     "export_cpu": Goal("export", "CPU to DuckDB's COPY of 1,000,000 cards", 0.9, "x"),
     "export_peak": Goal("export", "peak of 1,000,000 cards", 1.2, " GB"),
     "version": Goal("fixed", "sxe --version", 150, " ms"),

@@ -51,7 +51,7 @@ def plan(size: int) -> dict[str, list[str]]:
         "day, 60 days": ["--days", "60"],
         "identities": [of_size, "3" if size < 1_000_000 else "1"],
         "export": [of_size, "4"],
-        "engine": ["40000"],
+        "engine": ["100k"],
         "fixed": [],
         "audit": ["200k"],
         "gate": [],

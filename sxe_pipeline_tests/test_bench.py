@@ -18,8 +18,6 @@ NAMES = sorted(
     for file in BENCH.glob("*.py")
     if file.stem not in SHARED and not file.stem.endswith("_train")
 )
-OWN_FORM = {"engine"}
-"""Prints its goal beside the figure."""
 
 
 def bench(name):
@@ -36,7 +34,7 @@ def test_every_benchmark_has_goals_and_judges_each(name):
     own = {key for key, goal in measured.GOALS.items() if goal.bench == name}
     named = set(re.findall(r'"(\w+)"', (BENCH / f"{name}.py").read_text()))
 
-    assert own or name in OWN_FORM
+    assert own
     assert own <= named
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from sxe_pipeline.engine.rows import bucket_sql
 from sxe_pipeline.schema.table import Table
-from sxe_pipeline.store import tables
+from sxe_pipeline.store import changes, tables
 from sxe_pipeline.store.disk import local_path
 from sxe_pipeline.store.tables import BUCKET as COLUMN
 
@@ -155,6 +155,9 @@ def change(
     version = tables.write_parts(
         conn, root, table.name, schema, COLUMN, parts, is_fresh=stored is None
     )
+    if named is not None and version != named.version:
+        noted = made.noted if made.is_noted else None
+        changes.note(root, table, named.version, version, noted)
     return Changed(version, made.row_count, made.changed_count, made.gone_count)
 
 
@@ -173,6 +176,14 @@ class _Change:
         self._key, self._names = ", ".join(table.key), ", ".join(table.names)
         self.row_count = sum(part.row_count for part in stored.parts) if stored else 0
         self.changed_count = self.gone_count = 0
+        self.noted: list[pa.Table] = []
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether what changed so far is worth a note."""
+        return (
+            self._stored is not None and self.changed_count + self.gone_count <= changes.MOST_ROWS
+        )
 
     def parts(self, rows: str, gone: str | None) -> Iterator[tables.Rewritten]:
         """The buckets that must be written, with all of their rows."""
@@ -224,13 +235,19 @@ class _Change:
         twins, went = self._matched(held, put_rows, within)
         is_kept = np.ones(held.num_rows, bool)
         is_kept[twins["held"]] = is_kept[went] = False
-        is_same = np.zeros(put_rows.num_rows, bool)
-        is_same[twins["put"]] = self._same(held, put_rows, twins)
-        new = put_rows.num_rows - len(twins["put"])
-        self.changed_count += int((~is_same).sum())
+        differing = self._differing(held, put_rows, twins)
+        is_new = np.ones(put_rows.num_rows, bool)
+        is_new[twins["put"]] = False
+        is_changed = np.logical_or.reduce([is_new, *differing.values()])
+        self.changed_count += int(is_changed.sum())
         self.gone_count += len(went)
-        self.row_count += new - len(went)
-        due = into if is_moved else np.union1d(put_at[~is_same], held_at[went]).tolist()
+        self.row_count += int(is_new.sum()) - len(went)
+        if self.is_noted:
+            came = put_rows.select(self._table.key).filter(pa.array(is_changed))
+            columns = {name: differs[is_changed] for name, differs in differing.items()}
+            left = held.select(self._table.key).take(went)
+            self.noted.append(changes.rows(self._table, came, is_new[is_changed], columns, left))
+        due = into if is_moved else np.union1d(put_at[is_changed], held_at[went]).tolist()
         for number in due:
             parts = (_of(held, is_kept & (held_at == number)), _of(put_rows, put_at == number))
             yield tables.Rewritten(number, pa.concat_tables(parts))
@@ -269,15 +286,21 @@ class _Change:
         went = f"select number from held anti join put using ({key}) {going} order by number"
         return twins, self._engine.sql(went).fetchnumpy()["number"]
 
-    def _same(self, held: pa.Table, put: pa.Table, twins: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Of rows that have one key, which say the same."""
+    def _differing(
+        self, held: pa.Table, put: pa.Table, twins: Mapping[str, np.ndarray]
+    ) -> Mapping[str, np.ndarray]:
+        """By column which rows to put are not what is stored; one that is new is it nowhere."""
         self._engine.register("held", held.take(twins["held"]))
         self._engine.register("put", put.take(twins["put"]))
+        told = [name for name in self._table.names if name not in self._table.key]
+        columns = ", ".join(f"put.{name} is distinct from held.{name} as {name}" for name in told)
         found = self._engine.sql(
-            f"select {_row('put', self._table.names)} is not distinct from "
-            f"{_row('held', self._table.names)} as is_same from put positional join held"
-        )
-        return np.asarray(found.fetchnumpy()["is_same"], bool)
+            f"select {columns or 'true'} from put positional join held"
+        ).fetchnumpy()
+        differing = {name: np.ones(put.num_rows, bool) for name in told}
+        for name, differs in differing.items():
+            differs[twins["put"]] = found[name]
+        return differing
 
 
 def _of(rows: pa.Table, chosen: np.ndarray) -> pa.Table:
@@ -299,7 +322,8 @@ def differing(
 ) -> None:
     """Name the keys under which two versions of a table do not say the same.
 
-    Files that both versions hold are not read.
+    Nothing of the table is read where each step from one to the other is noted; there a row that
+    was changed back differs, too. Else files that both versions hold are not read.
 
     Args:
         engine: An open connection.
@@ -311,6 +335,15 @@ def differing(
         columns: What is compared; a row that differs elsewhere alone is the same.
     """
     key = ", ".join(table.key)
+    noted = changes.between(before.root, table, before.version, after.version)
+    if noted is not None:
+        told = [changes.NEW, changes.GONE, *(name for name in columns if name not in table.key)]
+        engine.register("noted", noted)
+        engine.execute(
+            f"create or replace temp table {into} as select {key}, arg_max(is_gone, step) "
+            f"as is_gone from noted group by {key} having bool_or({' or '.join(told)})"
+        )
+        return
     kept = {*table.key, *columns}
     read = Table(table.name, tuple(c for c in table.columns if c.name in kept), table.key)
     engine.register("declared", read.schema.empty_table())

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from sxe_pipeline.errors import StoreUnavailable
-from sxe_pipeline.store import delta, sums
+from sxe_pipeline.store import changes, delta, sums
 from sxe_pipeline.store.disk import local_path
 from sxe_pipeline.store.objects import Objects
 
@@ -85,6 +85,7 @@ def forget_log(root: str, name: str) -> None:
     objects = _objects(root)
     for entry in objects.list(f"{name}/_delta_log"):
         objects.delete(entry.key)
+    changes.drop(root, name)
 
 
 def _held(root: str, name: str, version: int) -> tuple[Any, Mapping[str, int]]:
@@ -162,6 +163,7 @@ def vacuum(root: str, name: str, keep: Collection[int]) -> None:
         before = int(table.version())
         _vacuumed(table, keep, is_dry_run=False)
         delta.flush_after(root, name, before, int(table.version()))
+    changes.drop(root, name, keep)
     if (folder := local_path(root)) is not None:
         sums.drop(folder / name, keep)
 
