@@ -20,7 +20,8 @@ from sxe_pipeline import settings as environment
 from sxe_pipeline.cards import candidate_table, pool_table, tier1
 from sxe_pipeline.ops import versions
 from sxe_pipeline.social import identities, observe, profiles
-from sxe_pipeline.store import buckets, delta, sql, sums, tables
+from sxe_pipeline.store import buckets, changes, delta, sql, sums
+from sxe_pipeline.store.snapshot import Snapshot
 from sxe_pipeline_tests.databases import Database
 from sxe_pipeline_tests.social import landing
 from sxe_pipeline_tests.social.landing import File, sighting
@@ -170,7 +171,7 @@ class Home:
         with sql.connect(self.dsn) as conn:
             return {
                 name: sorted(
-                    tables.Snapshot(name, version, self.settings.tier1_url).to_table().to_pylist(),
+                    Snapshot(name, version, self.settings.tier1_url).to_table().to_pylist(),
                     key=str,
                 )
                 for name, version in versions.stored(conn).items()
@@ -240,7 +241,7 @@ def _tell_writes(written: Callable[[], None]) -> None:
     delta.put_file = put
     for name in ("created", "replace", "commit"):
         setattr(delta, name, told(getattr(delta, name)))
-    sums.note = told(sums.note)
+    sums.note, changes.note = told(sums.note), told(changes.note)
     transaction = psycopg.Connection.transaction
 
     @contextmanager

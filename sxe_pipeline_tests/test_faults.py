@@ -20,6 +20,7 @@ from sxe_pipeline.schema.tables import (
     TARGET,
 )
 from sxe_pipeline.store import buckets, sql, sums, tables
+from sxe_pipeline.store.snapshot import Snapshot
 from sxe_pipeline_tests import acts, databases, named
 
 LEAST = {
@@ -202,7 +203,7 @@ def aged(home):
         for name, version in versions.stored(conn).items():
             shutil.rmtree(store / name / sums.FOLDER)
             if name in ADDED or name in OLDER:
-                rows = tables.Snapshot(name, version, home.settings.tier1_url).to_table()
+                rows = Snapshot(name, version, home.settings.tier1_url).to_table()
                 shutil.rmtree(store / name)
                 conn.commit()
                 databases.as_owner(conn, "delete from ops.version where table_name = %s", [name])

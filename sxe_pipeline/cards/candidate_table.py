@@ -20,6 +20,7 @@ from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import IDENTITY, PROFILE
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import buckets, tables
+from sxe_pipeline.store.snapshot import Snapshot
 
 _READ = (inputs.CARDS, IDENTITY.name, PROFILE.name)
 
@@ -112,7 +113,7 @@ def rebuild(
     return Written(put, withdrawn, with_inputs)
 
 
-def _touched(before: Mapping[str, tables.Snapshot], now: Mapping[str, tables.Snapshot]) -> set[str]:
+def _touched(before: Mapping[str, Snapshot], now: Mapping[str, Snapshot]) -> set[str]:
     """The cards whose candidate may be another one than before."""
     with duck.opened() as engine:
         for into, table, columns in (

@@ -10,7 +10,7 @@ from sxe_pipeline.ops import versions
 from sxe_pipeline.privacy import leaks
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.store import upkeep
-from sxe_pipeline.store.tables import Snapshot
+from sxe_pipeline.store.snapshot import Snapshot
 
 _MADE_BY = ("taxonomy_version", "model_version")
 

@@ -15,7 +15,7 @@ from sxe_pipeline.cards import inputs
 from sxe_pipeline.privacy import suppression
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import memory
-from sxe_pipeline.store.tables import Snapshot
+from sxe_pipeline.store.snapshot import Snapshot
 
 _REASON = pl.col("reason")
 

@@ -24,6 +24,7 @@ from sxe_pipeline.schema.tables import IDENTITY, OTHERS, POOL, PROFILE
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import tables
 from sxe_pipeline.store.disk import local_path
+from sxe_pipeline.store.snapshot import Snapshot
 
 CARDS, POOLS, OTHER_IDENTITIES = LEAD_CARD.name, POOL.name, OTHERS.name
 CANDIDATES = "cards/enrichment_candidates"
@@ -107,7 +108,7 @@ def rows(conn: psycopg.Connection, settings: Settings, name: str) -> duck.Rows:
     return rows_of(snapshot(conn, settings, name))
 
 
-def rows_of(stored: tables.Snapshot) -> duck.Rows:
+def rows_of(stored: Snapshot) -> duck.Rows:
     """The rows of a version for DuckDB, none of which is read yet.
 
     Raises:
@@ -119,7 +120,7 @@ def rows_of(stored: tables.Snapshot) -> duck.Rows:
     return files if files and local_path(stored.root) else stored.dataset()
 
 
-def snapshot(conn: psycopg.Connection, settings: Settings, name: str) -> tables.Snapshot:
+def snapshot(conn: psycopg.Connection, settings: Settings, name: str) -> Snapshot:
     """The version of a table that counts.
 
     Raises:

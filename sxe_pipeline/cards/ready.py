@@ -19,7 +19,7 @@ from sxe_pipeline.privacy.policy import Policy
 from sxe_pipeline.schema.lead_card import CONTRACT
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import memory
-from sxe_pipeline.store.tables import Snapshot
+from sxe_pipeline.store.snapshot import Snapshot
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from sxe_pipeline.privacy import leaks, suppression
 from sxe_pipeline.privacy.policy import Policy
 from sxe_pipeline.schema.tables import POOL
 from sxe_pipeline.settings import Settings
-from sxe_pipeline.store.tables import Snapshot
+from sxe_pipeline.store.snapshot import Snapshot
 
 CONTRACT = schema.load("audience_pool")
 

@@ -24,7 +24,7 @@ from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import IDENTITY, OTHERS, PROFILE
 from sxe_pipeline.store import buckets, tables
-from sxe_pipeline.store.tables import Snapshot
+from sxe_pipeline.store.snapshot import Snapshot
 
 TABLES = (LEAD_CARD, OTHERS)
 TOUCHED = "touched"

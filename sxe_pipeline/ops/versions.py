@@ -14,7 +14,8 @@ from pathlib import Path
 import psycopg
 
 from sxe_pipeline.errors import NotFound, Refused
-from sxe_pipeline.store import functions, tables
+from sxe_pipeline.store import functions
+from sxe_pipeline.store.snapshot import Snapshot
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -36,7 +37,7 @@ def name(
     recheck: Recheck = unleased,
     numbers: Mapping[str, int] | None = None,
     due_on: date | None = None,
-    made_from: Mapping[str, tables.Snapshot] | None = None,
+    made_from: Mapping[str, Snapshot] | None = None,
     rest: str = "",
 ) -> None:
     """Make a version the one that readers open, when the caller's transaction commits.
@@ -63,9 +64,7 @@ def name(
     )
 
 
-def basis(
-    conn: psycopg.Connection, root: str, table: str, rest: str
-) -> dict[str, tables.Snapshot] | None:
+def basis(conn: psycopg.Connection, root: str, table: str, rest: str) -> dict[str, Snapshot] | None:
     """The versions that the named version of a table was made from.
 
     What differs between them and those that are named now is all that the next version differs by.
@@ -91,7 +90,7 @@ def basis(
     if row is None or not row[0] or not rest or row[1] != rest or not row[2]:
         return None
     try:
-        return {name: tables.Snapshot(name, version, root) for name, version in row[0].items()}
+        return {name: Snapshot(name, version, root) for name, version in row[0].items()}
     except NotFound:
         return None
 

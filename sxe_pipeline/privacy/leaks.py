@@ -19,7 +19,7 @@ from sxe_pipeline.redact import scan
 from sxe_pipeline.schema import arrow
 from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.table import Table
-from sxe_pipeline.store.tables import BUCKET, Snapshot
+from sxe_pipeline.store.snapshot import BUCKET, Snapshot
 
 GUARD = "no_contact_data"
 """The name of the verdict."""

@@ -15,6 +15,7 @@ from sxe_pipeline.schema.tables import OBSERVATION
 from sxe_pipeline.social import observe
 from sxe_pipeline.social.day import DayCounts
 from sxe_pipeline.store import tables
+from sxe_pipeline.store.snapshot import Snapshot
 
 COUNTS = "counts_add_up"
 """The name of the verdict that no row was lost or doubled."""
@@ -87,11 +88,11 @@ def counts_add_up(conn: psycopg.Connection, root: str) -> versions.Verdict:
     def judge() -> versions.Verdict:
         named = {observe.TABLE: observed, observe.QUARANTINE_TABLE: quarantined}
         stored = sum(
-            tables.Snapshot(name, version, root).dataset().count_rows()
+            Snapshot(name, version, root).dataset().count_rows()
             for name, version in named.items()
             if version is not None
         )
-        stored_posts = _post_rows(tables.Snapshot(observe.TABLE, observed, root))
+        stored_posts = _post_rows(Snapshot(observe.TABLE, observed, root))
         numbers = {
             "input_rows": int(expected),
             "stored_rows": stored,
@@ -104,7 +105,7 @@ def counts_add_up(conn: psycopg.Connection, root: str) -> versions.Verdict:
     return versions.verdict(conn, observe.TABLE, observed, COUNTS, judge)
 
 
-def _post_rows(observations: tables.Snapshot) -> int:
+def _post_rows(observations: Snapshot) -> int:
     """How many observations were posts; none where nobody told them apart yet."""
     if "is_post" not in observations.schema.names:
         return 0

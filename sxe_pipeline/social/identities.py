@@ -20,6 +20,7 @@ from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.tables import IDENTITY, TARGET
 from sxe_pipeline.social import components, issued, profiles, reach
 from sxe_pipeline.store import buckets, tables
+from sxe_pipeline.store.snapshot import Snapshot
 
 TABLE, TARGETS_TABLE = IDENTITY.name, TARGET.name
 _SOURCES = ("social", "schema", "redact")
@@ -149,9 +150,7 @@ def _lock(conn: psycopg.Connection) -> None:
         tables.lock(conn, name)
 
 
-def _basis(
-    conn: psycopg.Connection, root: str, before: tables.Snapshot | None
-) -> reach.Basis | None:
+def _basis(conn: psycopg.Connection, root: str, before: Snapshot | None) -> reach.Basis | None:
     """What the named version was made from; None where everything must be decided anew."""
     made_from = versions.basis(conn, root, TABLE, _rest(conn))
     targets = tables.snapshot(conn, root, TARGETS_TABLE)

@@ -20,6 +20,7 @@ from sxe_pipeline.schema.table import Table
 from sxe_pipeline.schema.tables import OBSERVATION, POST_SIGHTING, POST_TERMS, PROFILE, SIGHTING
 from sxe_pipeline.social import merge, observe, recover, sightings
 from sxe_pipeline.store import buckets, tables
+from sxe_pipeline.store.snapshot import Snapshot
 
 TABLE, POSTS_TABLE = PROFILE.name, POST_TERMS.name
 _KEPT = (SIGHTING, POST_SIGHTING)
@@ -140,12 +141,12 @@ def _code() -> str:
 class _Before:
     """What is there, and the versions of the observations that it was made from."""
 
-    stored: Mapping[str, tables.Snapshot]
-    kept: tables.Snapshot
-    written: tables.Snapshot
+    stored: Mapping[str, Snapshot]
+    kept: Snapshot
+    written: Snapshot
 
 
-def _before(conn: psycopg.Connection, root: str, observations: tables.Snapshot) -> _Before | None:
+def _before(conn: psycopg.Connection, root: str, observations: Snapshot) -> _Before | None:
     """What is there; None where all of it must be made whole, or had better be."""
     stored, made_from = {}, {}
     for table in (*_KEPT, *_WRITTEN):
@@ -169,7 +170,7 @@ def _write(
     root: str,
     engine: duckdb.DuckDBPyConnection,
     before: _Before | None,
-    observations: tables.Snapshot,
+    observations: Snapshot,
 ) -> dict[str, buckets.Changed]:
     """Write what changes of each table that is due; the versions are not named yet."""
 

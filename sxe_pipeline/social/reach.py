@@ -29,7 +29,8 @@ from sxe_pipeline.schema.tables import IDENTITY, PROFILE, TARGET
 from sxe_pipeline.social import issued
 from sxe_pipeline.social.clusters import CROWD
 from sxe_pipeline.social.links import targets
-from sxe_pipeline.store import buckets, tables
+from sxe_pipeline.store import buckets
+from sxe_pipeline.store.snapshot import Snapshot
 
 COLUMNS = (
     "platform_id",
@@ -107,16 +108,16 @@ class Basis:
         targets: The named targets.
     """
 
-    people: tables.Snapshot
-    identities: tables.Snapshot
-    targets: tables.Snapshot
+    people: Snapshot
+    identities: Snapshot
+    targets: Snapshot
 
 
 def of_all(
     conn: psycopg.Connection,
     engine: duckdb.DuckDBPyConnection,
-    current: tables.Snapshot,
-    before: tables.Snapshot | None,
+    current: Snapshot,
+    before: Snapshot | None,
 ) -> None:
     """Leave the tables of every account and every card; `stated` are all targets.
 
@@ -145,7 +146,7 @@ def of_changed(
     conn: psycopg.Connection,
     engine: duckdb.DuckDBPyConnection,
     basis: Basis,
-    current: tables.Snapshot,
+    current: Snapshot,
 ) -> None:
     """Leave the tables of what a change reaches; `stated` are the targets of changed accounts.
 
@@ -188,7 +189,7 @@ def shown(people: str) -> str:
     return _SHOWN.format(people=people)
 
 
-def _open(engine: duckdb.DuckDBPyConnection, current: tables.Snapshot) -> None:
+def _open(engine: duckdb.DuckDBPyConnection, current: Snapshot) -> None:
     # SQL knows no case folding, and handles may hold any letter.
     engine.create_function("casefold", str.casefold, ["VARCHAR"], "VARCHAR")
     buckets.attach(engine, "people", current, PEOPLE)
@@ -203,7 +204,7 @@ def _go(engine: duckdb.DuckDBPyConnection, changed: str, targets: str) -> None:
     )
 
 
-def _attach_members(engine: duckdb.DuckDBPyConnection, before: tables.Snapshot | None) -> None:
+def _attach_members(engine: duckdb.DuckDBPyConnection, before: Snapshot | None) -> None:
     kept = {*IDENTITY.key, "card_id"}
     member = Table(IDENTITY.name, tuple(c for c in IDENTITY.columns if c.name in kept))
     if before is None:
@@ -212,9 +213,7 @@ def _attach_members(engine: duckdb.DuckDBPyConnection, before: tables.Snapshot |
         buckets.attach(engine, "every_member", before, member)
 
 
-def _state(
-    engine: duckdb.DuckDBPyConnection, current: tables.Snapshot, changed: str | None
-) -> None:
+def _state(engine: duckdb.DuckDBPyConnection, current: Snapshot, changed: str | None) -> None:
     """Make `stated`: whom the profiles name, all of them or those that changed."""
     engine.register("none_stated", TARGET.schema.empty_table())
     engine.execute("create temp table stated as from none_stated")

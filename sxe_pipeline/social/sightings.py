@@ -27,7 +27,8 @@ from sxe_pipeline.schema.tables import (
     SIGHTING,
     SIGHTING_ORDER,
 )
-from sxe_pipeline.store import buckets, tables
+from sxe_pipeline.store import buckets
+from sxe_pipeline.store.snapshot import Snapshot
 
 GIVABLE = tuple(
     name
@@ -51,9 +52,7 @@ def found_by(sighting: str, within: str) -> str:
     return " and ".join(f"{within}.{n} = {sighting}.{n}" for n in reversed(SIGHTING_ORDER))
 
 
-def find_moved(
-    engine: duckdb.DuckDBPyConnection, before: tables.Snapshot, after: tables.Snapshot
-) -> None:
+def find_moved(engine: duckdb.DuckDBPyConnection, before: Snapshot, after: Snapshot) -> None:
     """Find the accounts with observations that came or went between two versions.
 
     Args:
@@ -69,9 +68,7 @@ def find_moved(
             engine.execute(f"insert into moved select {columns} from {rows}")
 
 
-def find_new(
-    engine: duckdb.DuckDBPyConnection, before: tables.Snapshot, after: tables.Snapshot
-) -> bool:
+def find_new(engine: duckdb.DuckDBPyConnection, before: Snapshot, after: Snapshot) -> bool:
     """Find the observations that are not in what is kept, and the accounts that are to be dropped.
 
     Args:
@@ -107,7 +104,7 @@ def _nothing(engine: duckdb.DuckDBPyConnection) -> str:
 
 
 def _differing(
-    engine: duckdb.DuckDBPyConnection, before: tables.Snapshot, after: tables.Snapshot
+    engine: duckdb.DuckDBPyConnection, before: Snapshot, after: Snapshot
 ) -> Iterator[tuple[str, str]]:
     """Rows that came and rows that went, in SQL, day by day; days of the same files are not read.
 
@@ -120,7 +117,7 @@ def _differing(
         yield came, went
 
 
-def _unshared(before: tables.Snapshot, after: tables.Snapshot) -> Iterator[date]:
+def _unshared(before: Snapshot, after: Snapshot) -> Iterator[date]:
     """Landing days that are not the same files in both."""
     files: list[dict[date, set[str]]] = [defaultdict(set), defaultdict(set)]
     for held, snapshot in zip(files, (before, after), strict=True):
@@ -135,9 +132,7 @@ def _without(these: str, others: str) -> str:
     return f"{these} anti join {others} on {' and '.join(same)}"
 
 
-def open_known(
-    engine: duckdb.DuckDBPyConnection, table: Table, kept: tables.Snapshot | None
-) -> str:
+def open_known(engine: duckdb.DuckDBPyConnection, table: Table, kept: Snapshot | None) -> str:
     """Name what is known of all accounts: what is kept, and what `seen` says.
 
     Args:

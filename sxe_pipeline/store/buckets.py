@@ -20,7 +20,8 @@ from sxe_pipeline.engine.rows import bucket_sql
 from sxe_pipeline.schema.table import Table
 from sxe_pipeline.store import changes, tables
 from sxe_pipeline.store.disk import local_path
-from sxe_pipeline.store.tables import BUCKET as COLUMN
+from sxe_pipeline.store.snapshot import BUCKET as COLUMN
+from sxe_pipeline.store.snapshot import Part, Snapshot
 
 ROWS = 16_384
 _AT_ONCE = 4
@@ -54,7 +55,7 @@ def count_for(rows: int) -> int:
     return 1 << (max(rows - 1, 0) // ROWS).bit_length()
 
 
-def count_of(stored: tables.Snapshot) -> int | None:
+def count_of(stored: Snapshot) -> int | None:
     """How many buckets a version is in; None where it is in none.
 
     It is read off the numbers that are there: where none of the upper half is, every row lies where
@@ -65,7 +66,7 @@ def count_of(stored: tables.Snapshot) -> int | None:
     return 1 << max((_number(part) for part in stored.parts), default=0).bit_length()
 
 
-def is_kept_in(stored: tables.Snapshot, table: Table) -> bool:
+def is_kept_in(stored: Snapshot, table: Table) -> bool:
     """Whether a version is in buckets, and in the columns of this table."""
     if count_of(stored) is None:
         return False
@@ -76,7 +77,7 @@ def is_kept_in(stored: tables.Snapshot, table: Table) -> bool:
 def attach(
     engine: duckdb.DuckDBPyConnection,
     view: str,
-    stored: tables.Snapshot | None,
+    stored: Snapshot | None,
     table: Table,
     numbers: Collection[object] | None = None,
     by: str = COLUMN,
@@ -168,7 +169,7 @@ class _Change:
         self,
         table: Table,
         engine: duckdb.DuckDBPyConnection,
-        stored: tables.Snapshot | None,
+        stored: Snapshot | None,
         is_whole: bool,
     ) -> None:
         self._table, self._engine, self._stored = table, engine, stored
@@ -316,8 +317,8 @@ def differing(
     engine: duckdb.DuckDBPyConnection,
     into: str,
     table: Table,
-    before: tables.Snapshot,
-    after: tables.Snapshot,
+    before: Snapshot,
+    after: Snapshot,
     columns: Sequence[str],
 ) -> None:
     """Name the keys under which two versions of a table do not say the same.
@@ -363,7 +364,7 @@ def differing(
 
 
 def _unshared(
-    before: tables.Snapshot, after: tables.Snapshot
+    before: Snapshot, after: Snapshot
 ) -> Iterator[tuple[list[int] | None, list[int] | None]]:
     """Buckets of two versions that stand for each other and are not the same files, in groups."""
     counts = count_of(before), count_of(after)
@@ -384,7 +385,7 @@ def _in_groups(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
         yield numbers[at : at + _AT_ONCE]
 
 
-def _number(part: tables.Part) -> int:
+def _number(part: Part) -> int:
     return int(part.partition[COLUMN])
 
 

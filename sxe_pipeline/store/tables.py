@@ -3,161 +3,24 @@
 Delta and Postgres cannot commit together, so a writer commits to Delta first and names the
 version in `ops.version` inside its own transaction. Readers open only what is named; a
 version that a killed writer left behind is put aside by the next one. A table has one writer:
-`lock`.
+`lock`. Reading one version is `snapshot`'s.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
-from functools import cached_property
 from typing import Any, Literal, NamedTuple
-from urllib.parse import unquote
 
 import psycopg
 import pyarrow as pa
 
 from sxe_pipeline.errors import Busy, ContractBroken, StoreUnavailable
-from sxe_pipeline.store import delta, sums
-from sxe_pipeline.store.disk import local_path
+from sxe_pipeline.store import delta
+from sxe_pipeline.store.snapshot import DAY, Snapshot
 
 LOCK_WAIT_S = 900
 """How long a writer waits for the writer before it."""
-
-_PARTITION = "landed_day"
-BUCKET = "bucket"
-"""The column of tables in buckets; it stands in paths and says nothing of a row."""
-_OF = "partition."
-_TOLD = ("path", "num_records", "size_bytes")
-
-
-class Part(NamedTuple):
-    """One file of a version: its path below the table, rows, bytes, its partition's values."""
-
-    path: str
-    row_count: int
-    byte_count: int
-    partition: Mapping[str, Any]
-
-
-class Snapshot:
-    """One version of one table: what it says never changes."""
-
-    def __init__(self, name: str, version: int, root: str, rows_version: int | None = None) -> None:
-        """Open that version.
-
-        Args:
-            name: Such as 'social/observations'.
-            version: Its number.
-            root: URL of the table store.
-            rows_version: The version that first held its rows, where it only has them in other
-                files; itself by default. What is made from them depends on that one.
-
-        Raises:
-            NotFound: The store does not hold it, although Postgres names it.
-        """
-        self.name, self.version, self.root = name, version, root
-        self.rows_version = version if rows_version is None else rows_version
-        self._delta = delta.opened(root, name, version)
-        if self._delta is None:
-            raise delta.lost(name, version)
-        self._sound: set[str] = set()
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Names, types and nullability of the columns."""
-        return self.dataset().schema
-
-    def check(self, parts: Iterable[Part] | None = None) -> None:
-        """Make sure that files are what was written, before rows are made of them or handed over.
-
-        Args:
-            parts: Some of the files; all by default. None is looked at twice.
-
-        Raises:
-            NotFound: Some are gone, cut short or changed.
-        """
-        if (folder := local_path(self.root)) is None:
-            return
-        sizes = {part.path: part.byte_count for part in self.parts}
-        due = [p.path for p in (self.parts if parts is None else parts)]
-        due = [path for path in due if path not in self._sound]
-        if due and (changed := sums.changed(folder / self.name, self.version, sizes, due)):
-            raise delta.damaged(self.name, self.version, len(changed))
-        self._sound.update(due)
-
-    def files(self) -> list[str]:
-        """The Parquet files of exactly this version.
-
-        A partitioned table keeps that column in the paths:
-        `read_parquet(files, hive_partitioning=true)`. Empty for a table without rows, which
-        `read_parquet` refuses; `dataset` has neither trap.
-        """
-        found = sorted(self._delta.file_uris())
-        # Delta encodes the whole path, folders above the table included.
-        return found if local_path(self.root) is None else [unquote(file) for file in found]
-
-    @cached_property
-    def parts(self) -> list[Part]:
-        """The same files as the log tells them, in no order."""
-        told = pa.table(self._delta.get_add_actions(flatten=True))
-        told = told.select([n for n in told.column_names if n in _TOLD or n.startswith(_OF)])
-        return [
-            Part(
-                unquote(each["path"]),
-                each["num_records"],
-                each["size_bytes"],
-                {k.removeprefix(_OF): v for k, v in each.items() if k.startswith(_OF)},
-            )
-            for each in told.to_pylist()
-        ]
-
-    def rows_of(self, part: Part) -> pa.Table:
-        """The rows of one file, in its order, without the column that stands in its path.
-
-        Raises:
-            NotFound: The store does not hold it, or not as it was written.
-            StoreUnavailable: The store failed.
-        """
-        self.check([part])
-        return delta.read_file(self.root, self.name, part.path)
-
-    @property
-    def partition_columns(self) -> list[str]:
-        """The columns that the table is partitioned by, which stand in the paths."""
-        found: list[str] = self._delta.metadata().partition_columns
-        return found
-
-    def dataset(self, partitions: Any = None) -> Any:
-        """A `pyarrow.dataset.Dataset` over this version; DuckDB scans it by its variable's name.
-
-        Nothing is read yet, nor checked: see `check`.
-
-        Args:
-            partitions: Such as `[("landed_day", "in", ["2026-01-01"])]`; all by default.
-        """
-        return self._delta.to_pyarrow_dataset(file_pruning_predicate=partitions)
-
-    def to_table(
-        self, columns: list[str] | None = None, days: Sequence[date] | None = None
-    ) -> pa.Table:
-        """Read rows into memory, of some columns and some landing days where asked.
-
-        Raises:
-            NotFound: Files of theirs are not what was written.
-        """
-        import pyarrow.dataset as ds
-
-        of_days = {str(day) for day in days or ()}
-        self.check(
-            None
-            if days is None
-            else [p for p in self.parts if str(p.partition.get(_PARTITION)) in of_days]
-        )
-        kept = None if days is None else ds.field(_PARTITION).isin(pa.array(days, pa.date32()))
-        dataset = self.dataset()
-        names = columns or [name for name in dataset.schema.names if name != BUCKET]
-        return dataset.to_table(columns=names, filter=kept)
 
 
 def snapshot(conn: psycopg.Connection, root: str, name: str) -> Snapshot | None:
@@ -245,9 +108,9 @@ def write(
         table = delta.prepared(root, name, named)
         fresh = table is None or named is None
         # An orphan of a table that was never named is no ground to build on: replace all of it.
-        predicate = None if fresh or days is None else f"{_PARTITION} in ({_quoted(days)})"
+        predicate = None if fresh or days is None else f"{DAY} in ({_quoted(days)})"
         stored = table.metadata().partition_columns if table else []
-        partitions = [_PARTITION] if days is not None else stored
+        partitions = [DAY] if days is not None else stored
         added = None if predicate is None else _schema_mode(table, source.schema, name)
         delta.commit(root, name, table, source.reader(), predicate, partitions, added)
         return delta.flushed(root, name, named)
@@ -382,9 +245,9 @@ class _Watched:
 
     def _check_days(self, batch: pa.RecordBatch) -> None:
         # Delta checks it too, but not in the first write of a table.
-        if self._days is None or batch.schema.get_field_index(_PARTITION) < 0:
+        if self._days is None or batch.schema.get_field_index(DAY) < 0:
             return
-        outside = set(batch.column(_PARTITION).unique().to_pylist()) - self._days
+        outside = set(batch.column(DAY).unique().to_pylist()) - self._days
         if outside:
             raise ContractBroken(
                 f"{self._name} refused the new rows: {len(outside)} landing days that this run "

@@ -13,6 +13,7 @@ from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.table import Table
 from sxe_pipeline.schema.tables import IDENTITY, PROFILE
 from sxe_pipeline.store import buckets, sql, tables
+from sxe_pipeline.store.snapshot import Snapshot
 from sxe_pipeline_tests import named
 from sxe_pipeline_tests.cards.conftest import NEWEST, SEEN
 from sxe_pipeline_tests.cards.conftest import tables as tables_of
@@ -108,7 +109,7 @@ class World:
             self.conn, self.settings, actor="test", now=NOW, is_whole=is_whole
         )
 
-    def stored(self, name: str) -> tables.Snapshot:
+    def stored(self, name: str) -> Snapshot:
         with self.conn.transaction():
             return tables.snapshot(self.conn, self.settings.tier1_url, name)
 

@@ -8,7 +8,8 @@ from sxe_pipeline.cards import pools, ready_pools
 from sxe_pipeline.cards.ready_pools import CONTRACT, ReadyPools, released
 from sxe_pipeline.privacy.policy import Policy
 from sxe_pipeline.schema.tables import POOL
-from sxe_pipeline.store import delta, tables
+from sxe_pipeline.store import delta
+from sxe_pipeline.store.snapshot import Snapshot
 from sxe_pipeline_tests.cards.conftest import FULL
 
 PHOTOGRAPHERS = (
@@ -25,7 +26,7 @@ def leaving(make, tmp_path):
         built, root = make(*people), tmp_path.as_uri()
         deltalake.write_deltalake(delta.address(root, "cards/lead_cards"), built.cards)
         found = pools.pools(built.cards, built.others)
-        cards = tables.Snapshot("cards/lead_cards", 0, root)
+        cards = Snapshot("cards/lead_cards", 0, root)
         return built.cards, ReadyPools(["x_general"], found, cards, suppressed, policy)
 
     return run

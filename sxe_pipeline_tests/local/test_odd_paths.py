@@ -15,6 +15,7 @@ from sxe_pipeline.errors import BadConfig
 from sxe_pipeline.ingest import land
 from sxe_pipeline.local import attach
 from sxe_pipeline.store import objects, sql, tables
+from sxe_pipeline.store.snapshot import Snapshot
 from sxe_pipeline_tests.cli.terminal import typed
 
 SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
@@ -98,7 +99,7 @@ def test_the_files_of_a_version_are_paths_that_exist(database, tmp_path, name):
     with sql.connect(database.dsn("sxe_social")) as conn:
         version = tables.write(conn, root.as_uri(), "social/things", rows.to_reader(), days=None)
 
-    found = tables.Snapshot("social/things", version, root.as_uri()).files()
+    found = Snapshot("social/things", version, root.as_uri()).files()
 
     assert len(found) == 1
     assert Path(found[0]).exists()

@@ -13,6 +13,7 @@ from sxe_pipeline.errors import Busy, NotFound
 from sxe_pipeline.ops import upkeep, versions
 from sxe_pipeline.store import delta, tables
 from sxe_pipeline.store import upkeep as files
+from sxe_pipeline.store.snapshot import Snapshot
 from sxe_pipeline_tests import named
 from sxe_pipeline_tests.databases import as_owner
 from sxe_pipeline_tests.ops.storing import (
@@ -78,7 +79,7 @@ def test_a_version_within_the_grace_is_read_on_and_goes_when_the_grace_is_over(c
 
     keep(conn, tier1, grace_s=3600)
     assert words(reading) == ["old"]
-    assert words(tables.Snapshot(NAME, reading.version, tier1)) == ["old"]
+    assert words(Snapshot(NAME, reading.version, tier1)) == ["old"]
 
     later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=2)
     done = keep(conn, tier1, grace_s=3600, now=later)
@@ -145,7 +146,7 @@ def test_a_long_log_becomes_a_checkpoint_and_every_kept_version_stays_readable(c
 
     log = Path(delta.address(tier1, NAME)) / "_delta_log"
     assert len(list(log.glob("*.json"))) < 10
-    assert words(tables.Snapshot(NAME, reading.version, tier1)) == [f"word {files.LOG_SLACK + 4}"]
+    assert words(Snapshot(NAME, reading.version, tier1)) == [f"word {files.LOG_SLACK + 4}"]
     assert words(snapshot(conn, tier1)) == ["b", f"word {files.LOG_SLACK + 4}"]
     put(conn, tier1, B, "c")
     assert "c" in words(snapshot(conn, tier1))

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sxe_pipeline.store import sql, tables
+from sxe_pipeline.store import sql
 from sxe_pipeline.store import upkeep as files
+from sxe_pipeline.store.snapshot import Snapshot
 from sxe_pipeline_tests.databases import as_owner
 from sxe_pipeline_tests.ops.storing import (
     NAME,
@@ -164,7 +165,7 @@ def test_whatever_happens_in_whatever_order_what_is_named_or_in_its_grace_is_rea
         assert words(snapshot(conn, tier1)) == readable[-1][1]
         for version, seen, until in readable:
             if until is None or until > now:
-                assert words(tables.Snapshot(NAME, version, tier1)) == seen, (seed, step, what)
+                assert words(Snapshot(NAME, version, tier1)) == seen, (seed, step, what)
 
     keep(conn, tier1, grace_s=0, now=now + dt.timedelta(days=1))
     keep(conn, tier1, grace_s=0, now=now + dt.timedelta(days=2))

@@ -5,6 +5,7 @@ import pytest
 from sxe_pipeline.errors import Refused
 from sxe_pipeline.ops import upkeep, versions
 from sxe_pipeline.store import sql, tables
+from sxe_pipeline.store.snapshot import Snapshot
 from sxe_pipeline_tests import named
 from sxe_pipeline_tests.ops.storing import A, reader
 
@@ -70,7 +71,7 @@ def test_what_upkeep_dropped_is_no_basis_although_its_log_is_there(conn, tier1):
 
     upkeep.keep_table(conn, tier1, UPPER, actor="test", grace_s=3600)
 
-    assert tables.Snapshot(UPPER, first.version, tier1).parts
+    assert Snapshot(UPPER, first.version, tier1).parts
     assert versions.basis(conn, tier1, LOWER, "code") is None
 
 

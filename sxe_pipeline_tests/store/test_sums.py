@@ -7,8 +7,9 @@ import pytest
 
 from sxe_pipeline.errors import NotFound
 from sxe_pipeline.ops import upkeep
-from sxe_pipeline.store import buckets, delta, sql, sums, tables
+from sxe_pipeline.store import buckets, delta, sql, sums
 from sxe_pipeline.store import upkeep as files
+from sxe_pipeline.store.snapshot import Snapshot
 from sxe_pipeline_tests.ops import storing
 from sxe_pipeline_tests.store.test_buckets import THINGS, change, many, said_by, stored
 
@@ -184,4 +185,4 @@ def test_what_was_noted_of_versions_that_nobody_reads_goes_with_their_files(conn
 
     version = stored(conn, tier1).version
     assert [file.stem for file in (table / sums.FOLDER).glob("*")] == [f"{version:020d}"]
-    tables.Snapshot(THINGS.name, version, tier1).check()
+    Snapshot(THINGS.name, version, tier1).check()
