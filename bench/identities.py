@@ -94,7 +94,8 @@ def _made(root: Path, file: Path, count: int) -> dict[str, int]:
             if len(rows) == 50_000:
                 write(writer, rows)
             yield account
-        write(writer, rows)
+        if rows:
+            write(writer, rows)
 
     def write(writer: pq.ParquetWriter, rows: list[tuple[str, ...]]) -> None:
         columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]

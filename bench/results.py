@@ -2,13 +2,15 @@
 
 Usage: python bench/results.py [SIZE] [BENCHMARK ...]    (SIZE: 100k, 1M, 10M; `make bench SIZE=1M`)
 
-They run one after the other, as what runs beside one falsifies it. What fails or cannot be had is
-said by its name and the rest goes on; the end is always 0, as a goal that is missed is a figure and
-no fault. Where the machine did something else meanwhile, the page says so. SIZE scales what grows
-with rows; what costs the same whatever the size runs as it always does.
+They run one after the other, as what runs beside one falsifies it. Where some are named, these run
+again and the others stay as they were at that size. What fails or cannot be had is said by its name
+and the rest goes on; the end is always 0, as a goal that is missed is a figure and no fault. Where
+the machine did something else meanwhile, the page says so. SIZE scales what grows with rows; what
+costs the same whatever the size runs as it always does.
 """
 
 import datetime as dt
+import json
 import os
 import platform
 import re
@@ -28,14 +30,21 @@ _BUSY = 0.3
 """Cores that others take at most on a machine that is called quiet."""
 
 
+_KEPT = _HERE / "results.json"
+"""The runs of the last page, for the next one where only some run again; it is not committed."""
+
+
 class Run(NamedTuple):
-    """One start of a benchmark: its lines, and how many cores others took right before it."""
+    """One start of a benchmark: its lines, and how many cores others took right before it.
+
+    `of`: the day and the commit.
+    """
 
     title: str
     lines: Sequence[str]
     wall: float
     others: float
-    is_whole: bool
+    of: str
 
 
 def plan(size: int) -> dict[str, list[str]]:
@@ -51,7 +60,7 @@ def plan(size: int) -> dict[str, list[str]]:
         "day, 60 days": ["--days", "60"],
         "identities": [of_size, "3" if size < 1_000_000 else "1"],
         "export": [of_size, "4"],
-        "engine": ["100k"],
+        "engine": ["400k"],
         "fixed": [],
         "audit": ["200k"],
         "gate": [],
@@ -60,7 +69,7 @@ def plan(size: int) -> dict[str, list[str]]:
     }
 
 
-def _ran(title: str, given: Sequence[str]) -> Run:
+def _ran(title: str, given: Sequence[str], of: str) -> Run:
     command = [sys.executable, str(_HERE / f"{title.split(',')[0]}.py"), *given]
     print(f"== {title} {' '.join(given)}", flush=True)
     lines = []
@@ -72,7 +81,7 @@ def _ran(title: str, given: Sequence[str]) -> Run:
     wall = time.perf_counter() - began
     if child.returncode:
         lines.append(f"it ended with {child.returncode}")
-    return Run(title, lines, wall, others, not child.returncode)
+    return Run(title, lines, wall, others, of)
 
 
 def _others() -> float:
@@ -98,15 +107,12 @@ def goals(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
             yield goal.bench, f"goal {goal.what}: not measured"
 
 
-def page(size: str, runs: Sequence[Run], commit: str) -> str:
+def page(size: str, runs: Sequence[Run]) -> str:
     """What stands in results.md."""
-    others = max(run.others for run in runs)
-    busy = "else quiet" if others <= _BUSY else f"**busy**, others took up to {others:.1f} cores"
     lines = [
         "# Results",
         "",
-        f"Written by `make bench SIZE={size}` on {dt.datetime.now(dt.UTC):%Y-%m-%d} "
-        f"of {commit}: {_machine()}; {busy}.",
+        f"Written by `make bench SIZE={size}`: {_machine()}.",
         "Rates and seconds are this machine's, ratios are of rounds in turns; ± is half of the "
         "distance between the rounds",
         "of a row, its noise. A goal for another size is not measured, nor one of a run that was "
@@ -119,15 +125,26 @@ def page(size: str, runs: Sequence[Run], commit: str) -> str:
         what, _, said = line[line.index("goal ") + 5 :].partition(": ")
         lines.append(f"| {bench} | {what} | {said} |")
     for run in runs:
-        lines += [
-            "",
-            f"## {run.title}",
-            "",
-            f"{run.wall:,.0f} s.",
-            "",
-        ]
+        is_quiet = run.others <= _BUSY
+        busy = "else quiet" if is_quiet else f"**busy**, others took {run.others:.1f} cores"
+        lines += ["", f"## {run.title}", "", f"{run.wall:,.0f} s, {run.of}; {busy}.", ""]
         lines += ["```", *run.lines, "```"]
     return "\n".join(lines) + "\n"
+
+
+def kept(size: str) -> dict[str, Run]:
+    """The runs of the last page by their titles; none where it was of another size."""
+    try:
+        held = json.loads(_KEPT.read_text())
+    except FileNotFoundError:
+        return {}
+    return {row[0]: Run(*row) for row in held["runs"]} if held["size"] == size else {}
+
+
+def keep(size: str, runs: Sequence[Run]) -> None:
+    """Write the page, and what the next one may be made of."""
+    (_HERE / "results.md").write_text(page(size, runs))
+    _KEPT.write_text(json.dumps({"size": size, "runs": runs}))
 
 
 def _machine() -> str:
@@ -156,13 +173,14 @@ def _commit() -> str:
 
 def main(size: str, chosen: Sequence[str]) -> None:
     """Run them, print every goal, write the page."""
-    commit, runs = _commit(), []
-    for title, given in plan(measured.size(size)).items():
+    of, planned = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, {_commit()}", plan(measured.size(size))
+    runs = kept(size) if chosen else {}
+    for title, given in planned.items():
         if not chosen or title.split(",")[0] in chosen:
-            runs.append(_ran(title, given))
-            (_HERE / "results.md").write_text(page(size, runs, commit))
+            runs[title] = _ran(title, given, of)
+            keep(size, [runs[each] for each in planned if each in runs])
     print("== goals")
-    for bench, line in goals(runs):
+    for bench, line in goals([runs[each] for each in planned if each in runs]):
         print(f"{bench:14} {line}")
 
 

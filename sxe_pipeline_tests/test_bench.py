@@ -123,21 +123,38 @@ def test_an_act_apart_is_measured_after_what_it_loads(tmp_path):
         measured.apart(str(file), "act", "fail")
 
 
-def test_the_page_holds_every_row_and_every_goal():
-    line = "goal notices lost: missed, 2 (at most 0)"
-    own = "label by two 1.9 x as quick (goal 1.7: met)"
-    runs = [
-        results.Run("notices", ["postgres 3 of 9 lost", line], 3.0, 0.1, True),
-        results.Run("engine", [own], 3.0, 1.4, True),
-    ]
+LOST = "goal notices lost: missed, 2 (at most 0)"
+RUNS = [
+    results.Run("engine", ["goal cards by two processes: met, 1.9x"], 3.0, 1.4, "day, abc"),
+    results.Run("notices", ["postgres 3 of 9 lost", LOST], 3.0, 0.1, "day, abc"),
+]
 
-    page = results.page("100k", runs, "abc")
+
+def test_the_page_holds_every_row_and_every_goal():
+    page = results.page("100k", RUNS)
 
     assert "| notices | notices lost | missed, 2 (at most 0) |" in page
-    assert "| engine | 1.7 | met" in page
+    assert "| engine | cards by two processes | met, 1.9x |" in page
     assert "postgres 3 of 9 lost" in page
-    assert "**busy**, others took up to 1.4 cores" in page
-    assert page.count("| not measured |") == len(measured.GOALS) - 1
+    assert "3 s, day, abc; **busy**, others took 1.4 cores" in page
+    assert "3 s, day, abc; else quiet" in page
+    assert page.count("| not measured |") == len(measured.GOALS) - 2
+
+
+def test_a_benchmark_that_runs_again_takes_the_place_of_its_run_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "_HERE", tmp_path)
+    monkeypatch.setattr(results, "_KEPT", tmp_path / "results.json")
+    again = results.Run("notices", ["goal notices lost: met, 0 (at most 0)"], 1.0, 0.0, "later")
+    monkeypatch.setattr(results, "_ran", lambda *_: again)
+    results.keep("100k", RUNS)
+
+    results.main("100k", ["notices"])
+
+    page = (tmp_path / "results.md").read_text()
+    assert "| notices | notices lost | met, 0 (at most 0) |" in page
+    assert "| engine | cards by two processes | met, 1.9x |" in page
+    assert list(results.kept("100k")) == ["engine", "notices"]
+    assert results.kept("1M") == {}
 
 
 def test_accounts_are_the_same_ones_however_they_are_asked_for(monkeypatch):
