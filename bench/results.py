@@ -59,6 +59,7 @@ def plan(size: int) -> dict[str, list[str]]:
         "day": day,
         "day, 60 days": ["--days", "60"],
         "identities": [of_size, "3" if size < 1_000_000 else "1"],
+        **({"identities, beside Splink": ["100k", "3"]} if size > 300_000 else {}),
         "export": [of_size, "4"],
         "engine": ["400k"],
         "fixed": [],
