@@ -13,6 +13,7 @@ from sxe_pipeline.errors import Busy, NotFound
 from sxe_pipeline.ops import upkeep, versions
 from sxe_pipeline.store import delta, tables
 from sxe_pipeline.store import upkeep as files
+from sxe_pipeline.store.disk import local_path
 from sxe_pipeline.store.snapshot import Snapshot
 from sxe_pipeline_tests import named
 from sxe_pipeline_tests.databases import as_owner
@@ -186,7 +187,7 @@ def test_a_month_of_daily_writes_takes_at_most_three_times_its_live_bytes(conn, 
 
     live, disk = sum(k.live_bytes for k in done), sum(k.disk_bytes for k in done)
     on_disk = sum(
-        f.stat().st_size for f in Path(tables.local_path(tier1)).rglob("*") if f.is_file()
+        f.stat().st_size for f in Path(local_path(tier1)).rglob("*") if f.is_file()
     )
     assert disk == on_disk
     assert disk <= 3 * live
