@@ -186,9 +186,7 @@ def test_a_month_of_daily_writes_takes_at_most_three_times_its_live_bytes(conn, 
     )
 
     live, disk = sum(k.live_bytes for k in done), sum(k.disk_bytes for k in done)
-    on_disk = sum(
-        f.stat().st_size for f in Path(local_path(tier1)).rglob("*") if f.is_file()
-    )
+    on_disk = sum(f.stat().st_size for f in Path(local_path(tier1)).rglob("*") if f.is_file())
     assert disk == on_disk
     assert disk <= 3 * live
     assert [k.table for k in done] == names
