@@ -146,7 +146,6 @@ def _dealt_out(
     with ThreadPoolExecutor(count) as threads, ExitStack() as workers:
         told, started = b"", 0
         for group in groups:
-            told = told or pickle.dumps(act)
             if started < count:
                 told = told or pickle.dumps(act)
                 another = _Worker(act.reads, told)
