@@ -9,7 +9,8 @@ same accounts as columns: handle without separators, name, first link; it runs b
 which `make bench` makes, and is left out where it is not there. The two answer different questions:
 ours joins what accounts say of each other, Splink what looks alike; that no two invented people
 look alike flatters it. A pair is right where both accounts are one invented person's, who in one
-case of six says nothing of it. The goals of time and memory are for 1,000,000 accounts.
+case of six says nothing of it. Accounts of fans are linked, but count for neither: a fan's account
+joins nobody by rule, whoever it is. The goals of time and memory are for 1,000,000 accounts.
 """
 
 import math
@@ -75,7 +76,7 @@ def _plain(handle: str) -> str:
 
 
 def _made(root: Path, file: Path, count: int) -> dict[str, int]:
-    """Land the accounts, write them for Splink; account -> its person."""
+    """Land the accounts, write them for Splink; account -> its person, where that is no fan."""
     from datetime import date
 
     import day
@@ -90,7 +91,8 @@ def _made(root: Path, file: Path, count: int) -> dict[str, int]:
         rows: list[tuple[str, ...]] = []
         for account in day.accounts(0, count):
             key = f"{account.platform}:{account.id}"
-            persons[key] = account.person
+            if not account.is_fan:
+                persons[key] = account.person
             link = account.links[0] if account.links else None
             rows.append((key, _plain(account.handle), account.name, link))
             if len(rows) == 50_000:
@@ -114,11 +116,13 @@ def score(found: Iterable[tuple[str, str]], persons: dict[str, int]) -> tuple[fl
 
     Args:
         found: Cluster and account, each account once.
-        persons: Account -> person.
+        persons: Account -> person; other accounts do not count.
     """
     clusters: Counter[str] = Counter()
     both: Counter[tuple[str, int]] = Counter()
     for cluster, account in found:
+        if account not in persons:
+            continue
         clusters[cluster] += 1
         both[cluster, persons[account]] += 1
     pairs, right, true = (

@@ -60,6 +60,7 @@ class Account:
     is_verified: bool = False
     is_private: bool = False
     is_ftc: bool = False
+    is_fan: bool = False
     is_parody: bool = False
     is_linked: bool = False
 
@@ -171,6 +172,7 @@ def _account(
         is_verified=rng.random() < 0.04,
         is_private=rng.random() < 0.05,
         is_ftc=platform == "tiktok" and rng.random() < 0.02,
+        is_fan=who == "fan",
         is_parody=who == "fan" and rng.random() < 0.3,
     )
     if rng.random() < 0.18:
@@ -209,12 +211,17 @@ def _state_age(rng: random.Random, accounts: Sequence[Account]) -> None:
 
 
 def _name_each_other(rng: random.Random, accounts: list[Account], stem: str) -> None:
-    """How the accounts of one person point at each other: in six ways, one of them not at all."""
+    """How the accounts of one person point at each other: in six ways, one of them not at all.
+
+    Where one names two others, it is none of TikTok, which shows a single link.
+    """
     way = rng.choice(("both", "both", "one_way", "instagram", "named", "none"))
     if way == "none":
         return
     for account in accounts:
         account.is_linked = True
+    if len(accounts) > 2:
+        accounts = sorted(accounts, key=lambda account: account.platform == "tiktok")
     first, *others = accounts
     if way == "instagram":
         for account in accounts:

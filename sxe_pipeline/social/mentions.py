@@ -10,31 +10,71 @@ import re
 from sxe_pipeline.social.networks import Named, clean_handle
 
 _NAMES = {
-    "instagram": r"instagram|insta|inst|ig",
-    "tiktok": r"tik ?tok|tt",
-    "threads": r"threads",
-    "x": r"twitter(?: ?/ ?x)?|x(?: ?/ ?twitter)?",
-    "youtube": r"you ?tube|yt",
-    "facebook": r"facebook|fb",
-    "twitch": r"twitch",
-    "github": r"github",
-    "snapchat": r"snapchat|snap|sc",
+    "instagram": (
+        r"instagram|insta|inst|ig",
+        r"инст(?:аграмм?е?|[аеуы])?|інст(?:аграм|[аиіу])?|[اإأ]نستا?(?:[غقج]رام)?|اینستا(?:گرام)?|"
+        r"אינסט(?:גרם|ה)|इंस्टा(?:ग्राम)?",
+        r"インスタ(?:グラム)?|인스타(?:그램)?|อินสตาแกรม|ไอจี",
+    ),
+    "tiktok": (
+        r"tik ?tok|tt",
+        r"т[иі]к[ -]?токе?|تيك ?توك|تیک ?تاک|טיק ?טוק|टिकटॉक",
+        r"ティックトック|틱톡|ติ๊?กต[็๊]?อก",
+    ),
+    "threads": (r"threads", r"тредс|ثريدز", r"スレッズ|스레드"),
+    "x": (
+        r"twitter(?: ?/ ?x)?|x(?: ?/ ?twitter)?",
+        r"тв[иі]ттере?|تويتر|توییتر|טוויטר|ट्विटर",
+        r"ツイッター|트위터|推特|ทวิตเตอร์",
+    ),
+    "youtube": (
+        r"you ?tube|yt",
+        r"ют(?:у|ю|ью)бе?|يوتيوب|یوتیوب|יוטיוב|यूट्यूब",
+        r"ユーチューブ|유튜브|油管|ยูทู[บป]",
+    ),
+    "facebook": (
+        r"facebook|fb",
+        r"фейсбуке?|فيسبوك|فیسبوک|פייסבוק|फेसबुक",
+        r"フェイスブック|페이스북|脸书|臉書|เฟซบุ๊ก|เฟสบุ๊ค",
+    ),
+    "twitch": (r"twitch", r"твич|تويتش", r"ツイッチ|트위치"),
+    "github": (r"github", "", ""),
+    "snapchat": (
+        r"snapchat|snap|sc",
+        r"снапчат|سناب(?: ?شات)?",
+        r"スナチャ|スナップチャット|스냅챗",
+    ),
 }
-"""How people write a platform. Snapchat stands in lists ('snap & insta: name'); it is a messenger
-and never a target."""
+"""How people write a platform: in Latin letters, in other scripts that part words by spaces, and in
+those that do not. Snapchat stands in lists ('snap & insta: name'); it is a messenger and never a
+target."""
 
-_ANY = "|".join(_NAMES.values())
-MAY_NAME = rf"(?i)\b(?:{_ANY})\b"
-"""A pre-filter in the dialect of the vectorised engines: texts without a match name nobody."""
+
+def _any(*scripts: int) -> str:
+    """A pattern of all platforms as some scripts write them."""
+    return "|".join(names[at] for at in scripts for names in _NAMES.values() if names[at])
+
+
+MAY_NAME = rf"(?i)(?-u:\b)(?:{_any(0)})(?-u:\b)|{_any(1, 2)}"
+"""A pre-filter in the dialect of Polars: texts without a match name nobody. A Latin name ends where
+another script begins ('IGは')."""
 
 _SAID = re.compile(
-    rf"(?<![\w@#.])(?P<names>(?:{_ANY})(?: ?(?:/|&|\+|,|\||and|und|en|et|y|e) ?(?:{_ANY}))*)(?!\w)"
+    rf"(?P<names>(?:(?<![\w@#.])(?:{_any(0, 1)})|{_any(2)})"
+    rf"(?: ?(?:/|&|\+|,|\||・|and|und|en|et|y|e|и) ?(?:{_any(0, 1, 2)}))*)"
+    r"(?:は|も|垢|アカ(?:ウント)?|는|은|도|계정)?(?!\w)"
     r"(?P<gap>[^\w\n@]{0,6})(?P<at>@ ?)?"
     r"(?P<handle>[a-z0-9_][a-z0-9_.]{1,29})(?![a-z0-9_])(?![\w./]*[/@])",
     re.IGNORECASE,
 )
 _WHICH = [
-    (network, re.compile(rf"(?<!\w)(?:{names})(?!\w)", re.IGNORECASE))
+    (
+        network,
+        re.compile(
+            rf"(?<!\w)(?:{'|'.join(filter(None, names[:2]))})(?!\w)|{names[2] or '(?!)'}",
+            re.IGNORECASE,
+        ),
+    )
     for network, names in _NAMES.items()
     if network != "snapchat"
 ]

@@ -54,6 +54,11 @@ def test_a_file_of_profiles_refuses_only_what_was_put_there_to_be_refused(landed
     assert set(shapes_of_unknown) == {None}
 
 
+def test_nobody_says_what_was_never_filled_in(landed):
+    _, _, rows, _ = landed
+    assert not [row for row in rows if re.search(r"\{\w+\}", row["bio"] or "")]
+
+
 def test_every_sighting_is_read_as_the_shape_it_was_written_in(landed):
     _, world, rows, _ = landed
     seen = Counter(row["shape"] for row in rows if "broken_off" not in row["file"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from sxe_pipeline.sandbox import bios
 from sxe_pipeline.social.links import targets
 from sxe_pipeline.social.mentions import named_in_text
 from sxe_pipeline.social.networks import named_by_url
@@ -82,6 +83,19 @@ def test_any_other_link_names_nobody(url):
         ("X: @ana", ["x:ana"]),
         ("YouTube: Ana\nbaker", ["youtube:ana"]),
         ("IG - TikTok: ana", ["tiktok:ana"]),
+        ("インスタ: ana.b", ["instagram:ana.b"]),
+        ("東京の猫。お仕事はインスタ→@ana", ["instagram:ana"]),
+        ("ｲﾝｽﾀは @ana / ツイッター @anab", ["instagram:ana", "x:anab"]),
+        ("IGは@ana", ["instagram:ana"]),
+        ("인스타그램 @ana | 틱톡: ana.c", ["instagram:ana", "tiktok:ana.c"]),
+        ("유튜브는 @anab", ["youtube:anab"]),
+        ("ไอจี: ana_b", ["instagram:ana_b"]),
+        ("инста: @ana, тик ток @anab", ["instagram:ana", "tiktok:anab"]),
+        ("я в инсте - ana.88", ["instagram:ana.88"]),
+        ("إنستقرام: ana.b", ["instagram:ana.b"]),
+        ("انستا و تيك توك: ana.b", ["tiktok:ana.b"]),
+        ("推特：@ana", ["x:ana"]),
+        ("IG/틱톡: ana.b", ["instagram:ana.b", "tiktok:ana.b"]),
     ],
 )
 def test_a_handle_with_its_platform_names_somebody(bio, named):
@@ -106,12 +120,25 @@ def test_a_handle_with_its_platform_names_somebody(bio, named):
         "a big: deal",
         "ig: https://example.com",
         "instagram.com",
+        "インスタやってます",
+        "инстаграм блогер ana",
+        "министр: ana.b",
+        "트위터 스타",
+        "снап: ana.b",
         "",
         None,
     ],
 )
 def test_words_beside_a_platform_name_nobody(bio):
     assert targets(profile(bio)) == []
+
+
+@pytest.mark.parametrize("voice", bios.voices(), ids=lambda voice: voice.language)
+def test_people_name_their_other_accounts_in_every_language_of_the_demo(voice):
+    for key, network in (("named", "instagram"), ("named_other", "tiktok")):
+        for fragment in voice.fragments[key]:
+            bio = f"{voice.fragments['hobby'][0]} {fragment.replace('{h}', 'ana.b')}"
+            assert [str(t.named) for t in targets(profile(bio))] == [f"{network}:ana.b"], bio
 
 
 def test_a_link_is_a_stronger_basis_than_a_pattern_and_each_target_is_named_once():
@@ -126,6 +153,7 @@ def test_naming_oneself_on_the_same_platform_says_nothing():
 
 def test_a_hostile_bio_is_read_in_linear_time():
     assert named_in_text("ig " * 30_000) == []
+    assert named_in_text("インスタ" * 30_000) == []
     assert named_by_url("x.com/" * 30_000) is not None
 
 
