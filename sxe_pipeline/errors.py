@@ -22,8 +22,8 @@ A message says what, how many, and what to do next. It never holds a value from 
 contact: the texts end up in logs and in Dagster's event log, which every tier can read.
 
 What a foreign exception means (`said_of`) is known by its code, whichever driver or library says
-so and however deep it stands in a chain: a full disk, a database that went away. None of its text
-is passed on: it may quote a row.
+so and however deep it stands in a chain: a full disk, too little memory, a database that went away.
+None of its text is passed on: it may quote a row.
 """
 
 import errno
@@ -137,7 +137,10 @@ _FULL_TEXT = ("No space left on device", "Disk quota exceeded", "max_temp_direct
 """What DuckDB spills may take most of what was free; it names that setting where no more is."""
 
 
-def said_of(error: BaseException, folder: str = "") -> StoreUnavailable | None:
+_SHORT_TEXT = "Out of Memory Error: "
+
+
+def said_of(error: BaseException, folder: str = "") -> StoreUnavailable | BadConfig | None:
     """The error in words of ours, where it is one of these.
 
     Args:
@@ -161,6 +164,11 @@ def said_of(error: BaseException, folder: str = "") -> StoreUnavailable | None:
                 f"the disk {where} is full; what was committed stays: make room there, then run "
                 "it again"
             )
+    if any(_SHORT_TEXT in str(each) for each in chain):
+        return BadConfig(
+            "a query needs more memory than DuckDB may hold here; what was committed stays: set "
+            "SXE_MEMORY_LIMIT_MB higher, and give the container two and a half times of it"
+        )
     if any(_is_lost(each) for each in chain):
         return StoreUnavailable("the database went away; run it again, what was committed stays")
     return None

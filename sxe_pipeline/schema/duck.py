@@ -5,12 +5,14 @@ container (`container`) does not tell DuckDB its limit, and what is not spilled 
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sxe_pipeline import settings
 from sxe_pipeline.schema import container
@@ -21,8 +23,13 @@ if TYPE_CHECKING:
 MOST_BYTES = 1 << 30
 """More makes nothing quicker that we run, and a process stays below twice of it."""
 
+_GROUP_ROWS = 32_768
+
 Rows: TypeAlias = Union[pa.Table, "ds.Dataset", Sequence[str]]
 """A table in memory, one that is stored, or the paths of its Parquet files, which is quickest."""
+
+_OWN_BYTES = 128 << 20
+"""What a connection needs to join and sort, whatever the rows."""
 
 SHARE = 0.4
 """Of the memory of a container: the rest is Python, Arrow and the processes beside this one."""
@@ -32,22 +39,45 @@ SHARE = 0.4
 def opened() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to nothing but memory; what it spills is deleted with it.
 
-    How much it holds before it spills is `SXE_MEMORY_LIMIT_MB`, by default `SHARE` of the
-    container's memory and `MOST_BYTES` at most; where it spills to is below `SXE_SPILL_DIR`, by
+    It holds `memory_bytes` before it spills; where it spills to is below `SXE_SPILL_DIR`, by
     default the system's folder of temporary files.
 
     Raises:
-        BadConfig: One of these settings cannot be used.
+        BadConfig: One of the settings cannot be used.
     """
     limits = settings.engine_limits()
-    memory = limits.memory_bytes or min(MOST_BYTES, int(container.memory_bytes() * SHARE))
     with tempfile.TemporaryDirectory(prefix="sxe-spill-", dir=limits.spill) as spill:
         connection = duckdb.connect(
-            config={"memory_limit": f"{memory >> 20}MiB", "temp_directory": spill}
+            config={"memory_limit": f"{memory_bytes() >> 20}MiB", "temp_directory": spill}
         )
         with connection:
             connection.execute("set TimeZone = 'UTC'")
             yield connection
+
+
+def memory_bytes() -> int:
+    """How much a connection holds before it spills.
+
+    That is `SXE_MEMORY_LIMIT_MB`, by default `SHARE` of the container's memory and `MOST_BYTES` at
+    most.
+
+    Raises:
+        BadConfig: The setting cannot be used.
+    """
+    limits = settings.engine_limits()
+    return limits.memory_bytes or min(MOST_BYTES, int(container.memory_bytes() * SHARE))
+
+
+def rows_at_once(row_bytes: int) -> int:
+    """How many rows are to be joined and sorted at a time, that no memory is wanting.
+
+    A sort spills what it holds, but some of each run stays in memory, and so does some of each join
+    before it: past a size no disk helps.
+
+    Args:
+        row_bytes: What a row takes, found by trying.
+    """
+    return max(memory_bytes() - _OWN_BYTES, 32 << 20) // row_bytes
 
 
 def make(
@@ -65,6 +95,47 @@ def make(
         kind: A 'table' holds the rows, a 'view' asks for them each time.
     """
     engine.execute(f"create or replace temp {kind} {name} as {query}")
+
+
+def keep(
+    engine: duckdb.DuckDBPyConnection,
+    named: Mapping[str, pa.Schema],
+    batches: Iterable[tuple[str, pa.RecordBatch]],
+) -> None:
+    """Name rows that come batch by batch and are more than memory bears: they wait in files.
+
+    The files lie where the connection spills to, and go with it.
+
+    Args:
+        engine: An open connection.
+        named: What is named, and the columns of each.
+        batches: Rows, with the name that they belong to.
+    """
+    [(spill,)] = engine.sql("select current_setting('temp_directory')").fetchall()
+    files = {name: Path(spill) / f"{name}.parquet" for name in named}
+    held: dict[str, list[pa.RecordBatch]] = {name: [] for name in named}
+    with ExitStack() as opened:
+        writers = {
+            name: opened.enter_context(
+                pq.ParquetWriter(files[name], schema, compression="lz4", use_dictionary=False)
+            )
+            for name, schema in named.items()
+        }
+
+        def write(name: str) -> None:
+            if held[name]:
+                writers[name].write_table(pa.Table.from_batches(held[name]))
+                held[name].clear()
+
+        for name, batch in batches:
+            held[name].append(batch)
+            if sum(each.num_rows for each in held[name]) >= _GROUP_ROWS:
+                write(name)
+        for name in named:
+            write(name)
+    for name, file in files.items():
+        quoted = str(file).replace("'", "''")
+        make(engine, name, f"from read_parquet('{quoted}')", "view")
 
 
 def show(engine: duckdb.DuckDBPyConnection, **named: Rows) -> None:

@@ -51,20 +51,30 @@ from every semi join (select network, handle from every group by all having coun
     using (network, handle)
 """
 
-_KEPT = """
-create temp table kept as
-select platform, account_key, card_id, generation
-from members join cards using (platform, account_key, card_id)
-semi join accounts using (platform, account_key)
-anti join links using (platform, account_key)
-anti join (select card_id from members group by all having count(*) > 1) using (card_id)
-anti join (select platform, account_key from cards group by all having count(*) > 1)
-    using (platform, account_key)
-anti join (select survivor as card_id from cards) using (card_id)
-anti join (select platform, id_key as account_key from folds) using (platform, account_key)
-where retired_at is null and survivor is null
-"""
-"""Alone with the card that it anchors, before and now."""
+_KEPT = (
+    """
+    create temp table kept as
+    select platform, account_key, card_id, generation
+    from members join cards using (platform, account_key, card_id)
+    where retired_at is null and survivor is null
+    """,
+    *(
+        f"create or replace temp table kept as from kept {joined}"
+        for joined in (
+            "semi join accounts using (platform, account_key)",
+            "anti join links using (platform, account_key)",
+            "anti join (select card_id from members group by all having count(*) > 1) "
+            "using (card_id)",
+            "anti join (select platform, account_key from cards group by all "
+            "having count(*) > 1) using (platform, account_key)",
+            "anti join (select survivor as card_id from cards) using (card_id)",
+            "anti join (select platform, id_key as account_key from folds) "
+            "using (platform, account_key)",
+        )
+    ),
+)
+"""Alone with the card that it anchors, before and now. One join after another: all in one query
+would each want its memory at once."""
 
 _OPEN = (
     "create temp table open_accounts as from accounts anti join kept using (platform, account_key)",
@@ -201,7 +211,7 @@ def gather(engine: duckdb.DuckDBPyConnection) -> Iterator[Undecided]:
     Args:
         engine: A connection with the tables of `reach`.
     """
-    for statement in (_LINKS, _KEPT, *_OPEN, _EDGES, *_NODES):
+    for statement in (_LINKS, *_KEPT, *_OPEN, _EDGES, *_NODES):
         engine.execute(statement)
     while _lower(engine):
         pass

@@ -13,8 +13,10 @@ Only accounts that were seen in several ways are put together from several rows.
 import duckdb
 
 from sxe_pipeline.schema import duck
+from sxe_pipeline.schema.table import Table
 from sxe_pipeline.schema.tables import POST_TERMS, PROFILE
 from sxe_pipeline.social.sightings import GIVABLE, found_by, order_of
+from sxe_pipeline.store import buckets
 
 _SHOWN = """
 select distinct platform, id_key, 'handle:' || lower(handle) as account_key from (
@@ -186,19 +188,18 @@ def find_touched(engine: duckdb.DuckDBPyConnection) -> None:
     duck.make(engine, "touched_posts", f"{own} semi join touched using (platform, account_key)")
 
 
-def merge(engine: duckdb.DuckDBPyConnection, *, is_whole: bool) -> None:
-    """Merge what is known into profiles and posts.
+def merge(engine: duckdb.DuckDBPyConnection, chosen: str = "") -> None:
+    """Merge what is known of accounts into profiles and posts.
 
     Args:
         engine: An open connection with `sightings` and `post_sightings` (`sightings.open_known`)
             and `folds`. There are made: `profiles`, a view with the columns of `PROFILE`, one row
             per account; `posts`, a table with those of `POST_TERMS`, one row per post.
-        is_whole: All accounts are merged; else those in `touched`.
+        chosen: Which accounts, as a clause of SQL behind their sightings; without one all.
     """
-    own = "" if is_whole else " semi join touched using (platform, account_key)"
-    for name, known in (("ways", "sightings"), ("post_ways", "post_sightings")):
-        folded = f"from ({_FOLDED.format(known=known)}){own}"
-        duck.make(engine, name, folded, "view" if is_whole else "table")
+    kind = "table" if chosen else "view"
+    duck.make(engine, "ways", _folded("sightings", chosen), kind)
+    merge_posts(engine, chosen)
     columns = ", ".join(f"{value} as {name}" for name, value in _merged().items())
     merged = _MERGED.format(columns=columns, found=found_by("parts.sighting", "wide"))
     for name, kind, query in (
@@ -207,11 +208,47 @@ def merge(engine: duckdb.DuckDBPyConnection, *, is_whole: bool) -> None:
         ("parts", "table", _PARTS),
         ("merged", "table", merged),
         ("history", "table", _HISTORY),
-        ("posts", "table", _POSTS),
         ("evidence", "table", _EVIDENCE),
         ("profiles", "view", _winners()),
     ):
         duck.make(engine, name, query, kind)
+
+
+def merge_posts(engine: duckdb.DuckDBPyConnection, chosen: str = "") -> None:
+    """Merge what is known of posts alone, into `posts` as `merge` does.
+
+    Args:
+        engine: An open connection with `post_sightings` and `folds`.
+        chosen: Which posts, as a clause of SQL behind their sightings; without one all.
+    """
+    duck.make(engine, "post_ways", _folded("post_sightings", chosen), "view")
+    duck.make(engine, "posts", _POSTS)
+
+
+def everybody(engine: duckdb.DuckDBPyConnection) -> dict[Table, buckets.Sliced]:
+    """Profiles and posts of all accounts, a slice of them after another.
+
+    Args:
+        engine: An open connection with `sightings`, `post_sightings` and `folds`.
+    """
+
+    def profiles(chosen: str) -> str:
+        merge(engine, chosen)
+        return "profiles"
+
+    def posts(chosen: str) -> str:
+        merge_posts(engine, chosen)
+        return "posts"
+
+    return {
+        PROFILE: buckets.Sliced(_folded("sightings"), profiles),
+        POST_TERMS: buckets.Sliced(_folded("post_sightings"), posts),
+    }
+
+
+def _folded(known: str, chosen: str = "") -> str:
+    """The query of sightings under the accounts that they count as."""
+    return f"from ({_FOLDED.format(known=known)}) {chosen}"
 
 
 def _merged() -> dict[str, str]:

@@ -27,7 +27,7 @@ _KEPT = (SIGHTING, POST_SIGHTING)
 _WRITTEN = (PROFILE, POST_TERMS)
 _MOST_NEW = 0.5
 """What came since, as a share of what is kept, before it is put among it: a few rows in each of its
-buckets would have all of it written every day."""
+buckets would have all of it written every day. What memory does not bear at once never waits."""
 _MOST_REPLACED = 0.5
 """Observations in files that are gone, as a share of all, before all accounts are merged anew, as
 after newer rules: comparing them day by day would cost more."""
@@ -158,6 +158,10 @@ def _before(conn: psycopg.Connection, root: str, observations: Snapshot) -> _Bef
     for one, other in (_KEPT, _WRITTEN):
         if made_from[one.name].version != made_from[other.name].version:
             return None
+    merged = {part.path for part in made_from[PROFILE.name].parts}
+    came = sum(part.row_count for part in observations.parts if part.path not in merged)
+    if came > duck.rows_at_once(buckets.ROW_BYTES):
+        return None
     before, now = made_from[SIGHTING.name].parts, {part.path for part in observations.parts}
     replaced = sum(part.row_count for part in before if part.path not in now)
     if replaced > _MOST_REPLACED * sum(part.row_count for part in before):
@@ -173,31 +177,36 @@ def _write(
     observations: Snapshot,
 ) -> dict[str, buckets.Changed]:
     """Write what changes of each table that is due; the versions are not named yet."""
-
-    def change(table: Table, rows: str, gone: str | None) -> buckets.Changed:
-        return buckets.change(conn, root, table, engine, rows, gone, is_whole=before is None)
-
     if before is None:
         buckets.attach(engine, "seen", observations, OBSERVATION)
-        is_due = True
-    else:
-        is_due = sightings.find_new(engine, before.kept, observations)
-        [(new,)] = engine.sql("select count(*) from seen").fetchall()
-        kept = sum(part.row_count for part in before.stored[SIGHTING.name].parts)
-        is_due = is_due or new > _MOST_NEW * kept
-        sightings.find_moved(engine, before.written, observations)
-        buckets.attach(engine, "posts_before", before.stored[POST_TERMS.name], POST_TERMS)
+        for table in _KEPT:
+            sightings.open_known(engine, table, None)
+        merge.find_folds(engine)
+        made = merge.everybody(engine) | {t: sightings.everything(engine, t) for t in _KEPT}
+        return {
+            table.name: buckets.change(conn, root, table, engine, rows, is_whole=True)
+            for table, rows in made.items()
+        }
+    is_due = sightings.find_new(engine, before.kept, observations)
+    [(new,)] = engine.sql("select count(*) from seen").fetchall()
+    kept = sum(part.row_count for part in before.stored[SIGHTING.name].parts)
+    is_due = is_due or new > min(_MOST_NEW * kept, duck.rows_at_once(buckets.ROW_BYTES))
+    sightings.find_moved(engine, before.written, observations)
+    buckets.attach(engine, "posts_before", before.stored[POST_TERMS.name], POST_TERMS)
     for table in _KEPT:
-        sightings.open_known(engine, table, before.stored[table.name] if before else None)
+        sightings.open_known(engine, table, before.stored[table.name])
     merge.find_folds(engine)
-    if before is not None:
-        merge.find_touched(engine)
-    merge.merge(engine, is_whole=before is None)
+    merge.find_touched(engine)
+    merge.merge(engine, "semi join touched using (platform, account_key)")
+    due: dict[Table, tuple[str, str]] = {
+        PROFILE: ("profiles", "touched"),
+        POST_TERMS: ("posts", "touched_posts"),
+    }
     changed = {
-        PROFILE.name: change(PROFILE, "profiles", "touched" if before else None),
-        POST_TERMS.name: change(POST_TERMS, "posts", "touched_posts" if before else None),
+        table.name: buckets.change(conn, root, table, engine, rows, gone)
+        for table, (rows, gone) in due.items()
     }
     for table in _KEPT if is_due else ():
-        kept_rows = sightings.reduced(engine, table, is_whole=before is None)
-        changed[table.name] = change(table, *kept_rows)
+        rows, gone = sightings.reduced(engine, table)
+        changed[table.name] = buckets.change(conn, root, table, engine, rows, gone)
     return changed

@@ -157,30 +157,45 @@ def open_known(engine: duckdb.DuckDBPyConnection, table: Table, kept: Snapshot |
     return name
 
 
-def reduced(
-    engine: duckdb.DuckDBPyConnection, table: Table, *, is_whole: bool
-) -> tuple[str, str | None]:
+def reduced(engine: duckdb.DuckDBPyConnection, table: Table) -> tuple[str, str]:
     """Put what `seen` says among what is kept.
 
     Args:
         engine: An open connection with the views of `open_known`.
         table: `SIGHTING` or `POST_SIGHTING`.
-        is_whole: `seen` is all that there is.
 
     Returns:
         The names of two views, as `buckets.change` takes them: rows to put, and keys that go.
     """
     name, key = table.name.partition("/")[2], ", ".join(table.key)
-    if is_whole:
-        duck.make(engine, "known", f"from new_{name}", "view")
-    else:
-        due = f"from {name} semi join (select {key} from new_{name}) as due using ({key})"
-        duck.make(engine, "known", due)
-        lost = f"from kept_{name} semi join vanished using (platform, account_key)"
-        duck.make(engine, "lost", f"select {key} {lost}")
-    for made, kind, query in _REDUCED[table.name]:
-        duck.make(engine, made, query, kind)
-    return "reduced", None if is_whole else "lost"
+    due = f"from {name} semi join (select {key} from new_{name}) as due using ({key})"
+    duck.make(engine, _UNREDUCED[table.name], due)
+    lost = f"from kept_{name} semi join vanished using (platform, account_key)"
+    duck.make(engine, "lost", f"select {key} {lost}")
+    return _reduced(engine, table), "lost"
+
+
+def everything(engine: duckdb.DuckDBPyConnection, table: Table) -> buckets.Sliced:
+    """What is to be kept where `seen` is all that there is, a slice of it after another.
+
+    Args:
+        engine: An open connection with the views of `open_known`.
+        table: `SIGHTING` or `POST_SIGHTING`.
+    """
+    new = f"from new_{table.name.partition('/')[2]}"
+
+    def made(chosen: str) -> str:
+        kind = "table" if chosen else "view"
+        duck.make(engine, _UNREDUCED[table.name], f"{new} {chosen}", kind)
+        return _reduced(engine, table)
+
+    return buckets.Sliced(new, made)
+
+
+def _reduced(engine: duckdb.DuckDBPyConnection, table: Table) -> str:
+    for name, kind, query in _REDUCED[table.name]:
+        duck.make(engine, name, query, kind)
+    return "reduced"
 
 
 def _units(engine: duckdb.DuckDBPyConnection, table: Table) -> str:
@@ -269,10 +284,11 @@ left join handles_of_each as shown
 _POST_KEY = ", ".join(POST_SIGHTING.key)
 _POSTS = f"""
 select {_POST_KEY}, unnest(newest) from (
-    select {_POST_KEY}, max({order_of(*_KNOWN)}) as newest from known group by {_POST_KEY}
+    select {_POST_KEY}, max({order_of(*_KNOWN)}) as newest from known_posts group by {_POST_KEY}
 )
 """
 
+_UNREDUCED = {SIGHTING.name: "known", POST_SIGHTING.name: "known_posts"}
 _REDUCED = {
     SIGHTING.name: (
         ("newest_of_each", "table", _NEWEST),

@@ -8,7 +8,7 @@ There are 2^n buckets of about `ROWS` rows; a table that outgrows them is writte
 are read and written at a time, so memory does not follow the size of the table.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -17,6 +17,7 @@ import psycopg
 import pyarrow as pa
 
 from sxe_pipeline.engine.rows import bucket_sql
+from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.table import Table
 from sxe_pipeline.store import changes, tables
 from sxe_pipeline.store.disk import local_path
@@ -25,6 +26,9 @@ from sxe_pipeline.store.snapshot import Part, Snapshot
 
 ROWS = 16_384
 _AT_ONCE = 4
+ROW_BYTES = 512
+"""A million rows as wide as profiles were joined and sorted within 512 MB, and not within 256."""
+_KEYS = "no_keys"
 _FIELD = pa.field(COLUMN, pa.int32(), nullable=False)
 
 
@@ -43,6 +47,20 @@ class Changed:
     row_count: int
     changed_count: int
     gone_count: int
+
+
+@dataclass(frozen=True)
+class Sliced:
+    """Rows that are made a slice of their keys after another, as memory bears no more.
+
+    Attributes:
+        keys: A query of the keys of all rows, each any number of times.
+        made: Makes the rows that a clause of SQL chooses by their key, all where it is empty; the
+            name of a table or view that holds them until the next ones are made.
+    """
+
+    keys: str
+    made: Callable[[str], str]
 
 
 def count_for(rows: int) -> int:
@@ -121,7 +139,7 @@ def change(
     root: str,
     table: Table,
     engine: duckdb.DuckDBPyConnection,
-    rows: str,
+    rows: str | Sliced,
     gone: str | None = None,
     *,
     is_whole: bool = False,
@@ -136,7 +154,7 @@ def change(
         root: URL of the table store.
         table: What is written; it has a key.
         engine: An open connection.
-        rows: A table or view there, in the columns of `table`, each key once.
+        rows: A table or view there, in the columns of `table`, each key once; or how to make it.
         gone: A table or view there with keys whose rows are to go, unless `rows` has them.
         is_whole: `rows` are all that there is: stored keys that are not among them go. Must be set
             where the table is not `is_kept_in` yet.
@@ -186,42 +204,62 @@ class _Change:
             self._stored is not None and self.changed_count + self.gone_count <= changes.MOST_ROWS
         )
 
-    def parts(self, rows: str, gone: str | None) -> Iterator[tables.Rewritten]:
+    def parts(self, rows: str | Sliced, gone: str | None) -> Iterator[tables.Rewritten]:
         """The buckets that must be written, with all of their rows."""
         was = count_of(self._stored) if self._stored else None
-        count = self._count(rows, was)
-        self._stage(rows, gone, count)
-        is_moved = count != was
-        for group in self._groups(was or count, is_all=is_moved or self._is_whole):
-            # Where buckets are too few, each stored one becomes several.
-            into = [number for number in range(count) if number % (was or count) in group]
-            yield from self._rewritten(group, into, count, is_moved=is_moved)
-
-    def _count(self, rows: str, was: int | None) -> int:
-        [(given,)] = self._engine.sql(f"select count(*) from {rows}").fetchall()
+        given = self._given(rows) if self._is_whole else 0
         needed = count_for(given if self._is_whole else self.row_count)
         # Rows come and go around a border: not each of them is worth writing all anew.
-        return needed if was is None or needed > 2 * was else was
-
-    def _stage(self, rows: str, gone: str | None, count: int) -> None:
-        bucket = bucket_sql(self._table.key, count)
-        self._engine.execute(
-            f"create or replace temp table staged as select {self._names}, {bucket} as {COLUMN} "
-            f"from {rows} order by {COLUMN}"
+        count = needed if was is None or needed > 2 * was else was
+        stored, is_moved = was or count, count != was
+        self._take(gone, count)
+        slices = min(
+            1 << (max(given - 1, 0) // duck.rows_at_once(ROW_BYTES)).bit_length(), stored, count
         )
-        keys = f"from {gone}" if gone else "from staged limit 0"
+        for chosen in range(slices):
+            self._stage(rows, count, chosen, slices)
+            is_all = is_moved or self._is_whole
+            for group in self._groups(range(chosen, stored, slices), stored, is_all=is_all):
+                # Where buckets are too few, each stored one becomes several.
+                into = [number for number in range(count) if number % stored in group]
+                yield from self._rewritten(group, into, count, is_moved=is_moved)
+
+    def _given(self, rows: str | Sliced) -> int:
+        """How many rows are put."""
+        each = f"(select distinct {self._key} {rows.keys})" if isinstance(rows, Sliced) else rows
+        [(given,)] = self._engine.sql(f"select count(*) from {each}").fetchall()
+        return int(given)
+
+    def _take(self, gone: str | None, count: int) -> None:
+        keys = f"from {gone}" if gone else f"from {_KEYS} limit 0"
+        self._engine.register(_KEYS, self._table.schema.empty_table())
         self._engine.execute(
-            f"create or replace temp table going as select *, {bucket} as {COLUMN} "
-            f"from (select {self._key} {keys})"
+            f"create or replace temp table going as select *, "
+            f"{bucket_sql(self._table.key, count)} as {COLUMN} from (select {self._key} {keys})"
         )
 
-    def _groups(self, count: int, *, is_all: bool) -> Iterator[Sequence[int]]:
-        """Numbers of stored buckets in which something may change, a few at a time."""
-        found = self._engine.sql(
-            f"select distinct {COLUMN} % {count} from (select {COLUMN} from staged "
-            f"union all select {COLUMN} from going) order by 1"
-        ).fetchall()
-        yield from _in_groups(range(count) if is_all else [number for (number,) in found])
+    def _stage(self, rows: str | Sliced, count: int, chosen: int, slices: int) -> None:
+        """Sort a slice of the rows by their buckets; those of one bucket are in one slice."""
+        key, clause = self._table.key, ""
+        if slices > 1:
+            clause = f"where {bucket_sql(key, slices)} = {chosen}"
+        made = rows.made(clause) if isinstance(rows, Sliced) else f"(from {rows} {clause})"
+        self._engine.execute(
+            f"create or replace temp table staged as select {self._names}, "
+            f"{bucket_sql(key, count)} as {COLUMN} from {made} order by {COLUMN}"
+        )
+
+    def _groups(
+        self, numbers: Sequence[int], count: int, *, is_all: bool
+    ) -> Iterator[Sequence[int]]:
+        """Those stored buckets in which something may change, a few at a time."""
+        if not is_all:
+            found = self._engine.sql(
+                f"select distinct {COLUMN} % {count} from (select {COLUMN} from staged "
+                f"union all select {COLUMN} from going) order by 1"
+            ).fetchall()
+            numbers = [number for (number,) in found]
+        yield from _in_groups(numbers)
 
     def _rewritten(
         self, group: Sequence[int], into: Sequence[int], count: int, *, is_moved: bool

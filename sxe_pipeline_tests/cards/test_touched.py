@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sxe_pipeline import contracts_root
 from sxe_pipeline.cards import build, making
 from sxe_pipeline.errors import ContractBroken
+from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.tables import IDENTITY, PROFILE
 from sxe_pipeline.store import buckets
 from sxe_pipeline_tests import databases
@@ -28,6 +29,7 @@ BIOS = [PHOTOGRAPHER, RUNNER, "hi", None, "Chef in Lyon. Wine.", "Journalist. 15
 def world(database, tmp_path, monkeypatch):
     by_rules(monkeypatch)
     monkeypatch.setattr(buckets, "ROWS", 16)
+    monkeypatch.setattr(duck, "rows_at_once", lambda row_bytes: 20)
     with World(database, tmp_path) as made:
         yield made
 

@@ -150,6 +150,19 @@ def test_a_full_disk_is_said_where_a_query_spills_to_it(small, monkeypatch):
     assert list((Path(os.environ["SXE_SPILL_DIR"])).iterdir()) == []
 
 
+def test_too_little_memory_is_said_with_the_setting_that_helps(monkeypatch):
+    monkeypatch.setenv("SXE_MEMORY_LIMIT_MB", "64")
+    hoard = "select list(repeat('ana@example.org', 100)) from range(1000000)"
+
+    with duck.opened() as engine, pytest.raises(duckdb.OutOfMemoryException) as short:
+        engine.execute(hoard).fetchall()
+
+    said = errors.said_of(short.value)
+    assert isinstance(said, errors.BadConfig)
+    assert "set SXE_MEMORY_LIMIT_MB higher" in str(said)
+    assert "ana@" not in str(said)
+
+
 def test_a_lost_connection_is_no_full_disk():
     for kind in (psycopg.errors.AdminShutdown, psycopg.OperationalError, psycopg.InterfaceError):
         assert "went away" in str(errors.said_of(kind("gone")))

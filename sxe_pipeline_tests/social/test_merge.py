@@ -47,7 +47,7 @@ def answered(rows, name):
         for table in (SIGHTING, POST_SIGHTING):
             sightings.open_known(engine, table, None)
         merge.find_folds(engine)
-        merge.merge(engine, is_whole=True)
+        merge.merge(engine)
         return engine.sql(f"from {name}").to_arrow_table().to_pylist()
 
 

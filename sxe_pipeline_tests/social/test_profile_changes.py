@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline.ops import versions
+from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.tables import OBSERVATION, POST_SIGHTING, POST_TERMS, PROFILE, SIGHTING
 from sxe_pipeline.social import observe, profiles
 from sxe_pipeline.store import buckets, delta, tables
@@ -88,10 +89,15 @@ its own."""
 @settings(
     max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(steps=STEPS, most_new=st.sampled_from([0.0, 0.5, 1_000.0]))
+@given(
+    steps=STEPS,
+    most_new=st.sampled_from([0.0, 0.5, 1_000.0]),
+    at_once=st.sampled_from([2, 1_000]),
+)
 def test_after_any_steps_the_rows_are_those_that_all_observations_make(
-    tier, tmp_path_factory, small, monkeypatch, steps, most_new
+    tier, tmp_path_factory, small, monkeypatch, steps, most_new, at_once
 ):
+    monkeypatch.setattr(duck, "rows_at_once", lambda row_bytes: at_once)
     monkeypatch.setattr(profiles, "_MOST_NEW", most_new)
     monkeypatch.setattr(profiles, "_MOST_REPLACED", 1.0)
     with tier.conn.transaction(force_rollback=True):
@@ -119,11 +125,14 @@ def many(count=40, **known):
     return [row | known for row in rows]
 
 
-def test_a_whole_rebuild_of_what_is_there_writes_nothing(home, small):
+@pytest.mark.parametrize("at_once", [1_000, 9])
+def test_a_whole_rebuild_of_what_is_there_writes_nothing(home, small, monkeypatch, at_once):
     home.put((0, many(own_posts=[post("1", ["rye"], [])])))
     home.rebuild()
     before = home.versions()
+    assert home.is_even()
 
+    monkeypatch.setattr(duck, "rows_at_once", lambda row_bytes: at_once)
     home.rebuild(is_whole=True)
 
     assert home.versions() == before

@@ -83,10 +83,11 @@ STEPS = st.lists(st.tuples(SAID, st.sets(KEYS, max_size=5), st.booleans()), min_
 @settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(steps=STEPS)
+@given(steps=STEPS, at_once=st.sampled_from([5, 1_000]))
 def test_whatever_changes_the_table_holds_what_a_dictionary_would(
-    conn, tmp_path_factory, small, steps
+    conn, tmp_path_factory, small, monkeypatch, steps, at_once
 ):
+    monkeypatch.setattr(duck, "rows_at_once", lambda row_bytes: at_once)
     root = tmp_path_factory.mktemp("tier1").as_uri()
     with conn.transaction(force_rollback=True):
         expected = {}
@@ -130,6 +131,28 @@ def test_only_the_buckets_that_a_change_touches_are_written(conn, tier1, small):
     after = files(stored(conn, tier1))
     assert (done.changed_count, done.gone_count, done.row_count) == (1, 0, 40)
     assert len(before - after) == len(after - before) == 1
+
+
+def test_what_memory_does_not_bear_at_once_is_made_in_slices(conn, tier1, small, monkeypatch):
+    monkeypatch.setattr(duck, "rows_at_once", lambda row_bytes: 7)
+    said, counts = many(), []
+    with conn.transaction(), duck.opened() as engine:
+        tables.lock(conn, THINGS.name)
+        engine.register("rows", rows_of(said))
+
+        def made(chosen):
+            duck.make(engine, "slice", f"from rows {chosen}")
+            counts.append(engine.sql("select count(*) from slice").fetchall()[0][0])
+            return "slice"
+
+        twice = "from (from rows union all from rows)"
+        rows = buckets.Sliced(twice, made)
+        done = buckets.change(conn, tier1, THINGS, engine, rows, is_whole=True)
+        named.name(conn, THINGS.name, done.version, inputs="test")
+
+    assert said_by(stored(conn, tier1)) == said
+    assert (done.row_count, sum(counts)) == (40, 40), "a key counts once"
+    assert len(counts) == 8, "as many slices as there are of seven rows, a power of two"
 
 
 def test_what_is_there_already_is_not_written_again(conn, tier1, small):
