@@ -19,7 +19,7 @@ from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import IDENTITY, PROFILE
 from sxe_pipeline.settings import Settings
-from sxe_pipeline.store import buckets, tables
+from sxe_pipeline.store import buckets, differences, tables
 from sxe_pipeline.store.snapshot import Snapshot
 
 _READ = (inputs.CARDS, IDENTITY.name, PROFILE.name)
@@ -121,7 +121,7 @@ def _touched(before: Mapping[str, Snapshot], now: Mapping[str, Snapshot]) -> set
             ("stated", PROFILE, candidates.PROFILE_READS),
             ("ordered", PROFILE, candidates.ORDER_READS),
         ):
-            buckets.differing(engine, into, table, before[table.name], now[table.name], columns)
+            differences.find(engine, into, table, before[table.name], now[table.name], columns)
         buckets.attach(engine, "identities", now[IDENTITY.name], IDENTITY)
         found = engine.sql(_TOUCHED.format(key=", ".join(IDENTITY.key))).fetchall()
     return {card_id for (card_id,) in found}

@@ -25,7 +25,7 @@ from sxe_pipeline.ops import versions
 from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import IDENTITY, OTHERS, PROFILE
-from sxe_pipeline.store import buckets, tables
+from sxe_pipeline.store import buckets, differences, tables
 from sxe_pipeline.store.snapshot import Snapshot
 
 TABLES = (LEAD_CARD, OTHERS)
@@ -114,7 +114,7 @@ def find(
         declared_otherwise: Collections that declare something else than when the cards were made.
     """
     for into, table, columns in (("said", PROFILE, making.SAID), ("joined", IDENTITY, _JOINED)):
-        buckets.differing(engine, into, table, before[table.name], now[table.name], columns)
+        differences.find(engine, into, table, before[table.name], now[table.name], columns)
     buckets.attach(engine, "identities_before", before[IDENTITY.name], IDENTITY)
     _show_suppressed(engine, in_force)
     accounts = f"(select {_KEY} from said union select {_KEY} from joined)"

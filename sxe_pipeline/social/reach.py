@@ -29,7 +29,7 @@ from sxe_pipeline.schema.tables import IDENTITY, PROFILE, TARGET
 from sxe_pipeline.social import issued
 from sxe_pipeline.social.clusters import CROWD
 from sxe_pipeline.social.links import targets
-from sxe_pipeline.store import buckets
+from sxe_pipeline.store import buckets, differences
 from sxe_pipeline.store.snapshot import Snapshot
 
 COLUMNS = (
@@ -158,7 +158,7 @@ def of_changed(
     """
     _open(engine, current)
     buckets.attach(engine, "people_before", basis.people, PEOPLE)
-    buckets.differing(engine, "changed", PEOPLE, basis.people, current, COLUMNS)
+    differences.find(engine, "changed", PEOPLE, basis.people, current, COLUMNS)
     engine.execute(
         "create temp table changed_before as select platform, account_key, handle, handles "
         "from people_before semi join changed using (platform, account_key)"

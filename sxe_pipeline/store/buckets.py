@@ -1,8 +1,8 @@
 """Tables in buckets by a hash of their key: only those that a change touches are written anew.
 
-Here: which bucket a row lies in, putting rows among the stored ones, and which rows two versions do
-not share. Any reader opens such a table: a bucket is a partition. Not here: what a row says (the
-stages), how a version comes to count (`ops.versions`).
+Here: which bucket a row lies in, and putting rows among the stored ones. Any reader opens such a
+table: a bucket is a partition. Not here: what a row says (the stages), which rows two versions do
+not share (`differences`), how a version comes to count (`ops.versions`).
 
 There are 2^n buckets of about `ROWS` rows; a table that outgrows them is written into more. A few
 are read and written at a time, so memory does not follow the size of the table.
@@ -81,7 +81,7 @@ def count_of(stored: Snapshot) -> int | None:
     """
     if stored.partition_columns != [COLUMN]:
         return None
-    return 1 << max((_number(part) for part in stored.parts), default=0).bit_length()
+    return 1 << max((number_of(part) for part in stored.parts), default=0).bit_length()
 
 
 def is_kept_in(stored: Snapshot, table: Table) -> bool:
@@ -259,7 +259,7 @@ class _Change:
                 f"union all select {COLUMN} from going) order by 1"
             ).fetchall()
             numbers = [number for (number,) in found]
-        yield from _in_groups(numbers)
+        yield from in_groups(numbers)
 
     def _rewritten(
         self, group: Sequence[int], into: Sequence[int], count: int, *, is_moved: bool
@@ -298,7 +298,7 @@ class _Change:
         schema = self._table.schema
         if self._stored is None:
             return schema.empty_table(), np.zeros(0, np.int32)
-        parts = sorted((_number(part), part) for part in self._stored.parts)
+        parts = sorted((number_of(part), part) for part in self._stored.parts)
         found = [(n, self._stored.rows_of(part).cast(schema)) for n, part in parts if n in group]
         held = pa.concat_tables([schema.empty_table(), *(rows for _, rows in found)])
         if not is_moved:
@@ -351,81 +351,12 @@ def _of(rows: pa.Table, chosen: np.ndarray) -> pa.Table:
     return rows.slice(first, last - first).filter(pa.array(chosen[first:last]))
 
 
-def differing(
-    engine: duckdb.DuckDBPyConnection,
-    into: str,
-    table: Table,
-    before: Snapshot,
-    after: Snapshot,
-    columns: Sequence[str],
-) -> None:
-    """Name the keys under which two versions of a table do not say the same.
-
-    Nothing of the table is read where each step from one to the other is noted; there a row that
-    was changed back differs, too. Else files that both versions hold are not read.
-
-    Args:
-        engine: An open connection.
-        into: The temporary table that is made: the key, and `is_gone` where the later version has
-            no such row.
-        table: The table; its key says which rows stand for each other.
-        before: The earlier version.
-        after: The later one.
-        columns: What is compared; a row that differs elsewhere alone is the same.
-    """
-    key = ", ".join(table.key)
-    noted = changes.between(before.root, table, before.version, after.version)
-    if noted is not None:
-        told = [changes.NEW, changes.GONE, *(name for name in columns if name not in table.key)]
-        engine.register("noted", noted)
-        engine.execute(
-            f"create or replace temp table {into} as select {key}, arg_max(is_gone, step) "
-            f"as is_gone from noted group by {key} having bool_or({' or '.join(told)})"
-        )
-        return
-    kept = {*table.key, *columns}
-    read = Table(table.name, tuple(c for c in table.columns if c.name in kept), table.key)
-    engine.register("declared", read.schema.empty_table())
-    engine.execute(
-        f"create or replace temp table {into} as select {key}, false as is_gone from declared"
-    )
-    for earlier, later in _unshared(before, after):
-        attach(engine, "earlier", before, read, earlier)
-        attach(engine, "later", after, read, later)
-        engine.execute(
-            f"insert into {into} select {key}, later.here is null "
-            "from (select *, true as here from earlier) as earlier "
-            f"full join (select *, true as here from later) as later using ({key}) "
-            "where earlier.here is null or later.here is null "
-            f"or {_row('earlier', columns)} is distinct from {_row('later', columns)}"
-        )
-
-
-def _unshared(
-    before: Snapshot, after: Snapshot
-) -> Iterator[tuple[list[int] | None, list[int] | None]]:
-    """Buckets of two versions that stand for each other and are not the same files, in groups."""
-    counts = count_of(before), count_of(after)
-    if counts[0] is None or counts[1] is None:
-        yield None, None
-        return
-    least = min(counts[0], counts[1])
-    files = [{(_number(p) % least, p.path) for p in each.parts} for each in (before, after)]
-    found = sorted({number for number, _ in files[0] ^ files[1]})
-    for group in _in_groups(found):
-        both = ([n for n in range(count or 0) if n % least in group] for count in counts)
-        earlier, later = both
-        yield earlier, later
-
-
-def _in_groups(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+def in_groups(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """A few buckets at a time, as many as are read and written at once."""
     for at in range(0, len(numbers), _AT_ONCE):
         yield numbers[at : at + _AT_ONCE]
 
 
-def _number(part: Part) -> int:
+def number_of(part: Part) -> int:
+    """The bucket that a part is."""
     return int(part.partition[COLUMN])
-
-
-def _row(of: str, names: Sequence[str]) -> str:
-    return f"row({', '.join(f'{of}.{name}' for name in names) or 'true'})"

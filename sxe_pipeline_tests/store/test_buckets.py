@@ -13,7 +13,7 @@ from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.columns import Column
 from sxe_pipeline.schema.table import Table
 from sxe_pipeline.schema.tables import required, strings
-from sxe_pipeline.store import buckets, delta, sql, tables
+from sxe_pipeline.store import buckets, delta, differences, sql, tables
 from sxe_pipeline_tests import named
 
 THINGS = Table(
@@ -103,7 +103,7 @@ def test_whatever_changes_the_table_holds_what_a_dictionary_would(
             assert done.changed_count == len(differing)
             if before is not None:
                 with duck.opened() as engine:
-                    buckets.differing(
+                    differences.find(
                         engine, "touched", THINGS, before, stored(conn, root), ["word"]
                     )
                     found = engine.sql("from touched").fetchall()
@@ -187,7 +187,7 @@ def test_a_table_of_the_layout_before_is_written_whole_once(conn, tier1, small):
     assert buckets.is_kept_in(after, THINGS)
     assert said_by(before) == many("old")
     with duck.opened() as engine:
-        buckets.differing(engine, "touched", THINGS, before, after, ["word", "words"])
+        differences.find(engine, "touched", THINGS, before, after, ["word", "words"])
         assert engine.sql("from touched").fetchall() == [("a", "7", False)]
 
 

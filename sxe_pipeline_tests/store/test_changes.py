@@ -8,7 +8,7 @@ from sxe_pipeline.errors import NotFound
 from sxe_pipeline.schema import duck
 from sxe_pipeline.schema import tables as schema_tables
 from sxe_pipeline.schema.table import Table
-from sxe_pipeline.store import buckets, changes, delta, upkeep
+from sxe_pipeline.store import buckets, changes, delta, differences, upkeep
 from sxe_pipeline_tests.store.test_buckets import (  # noqa: F401 - fixtures
     THINGS,
     change,
@@ -33,7 +33,7 @@ def steps(conn, tier1, small):  # noqa: F811
 def differing(before, after, columns=("word",), table=THINGS):
     """Key -> whether it is gone."""
     with duck.opened() as engine:
-        buckets.differing(engine, "found", table, before, after, list(columns))
+        differences.find(engine, "found", table, before, after, list(columns))
         return {(kind, thing): gone for kind, thing, gone in engine.sql("from found").fetchall()}
 
 
