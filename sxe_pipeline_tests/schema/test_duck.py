@@ -1,5 +1,8 @@
 """DuckDB holds what its container leaves it, and spills where it is told to."""
 
+from datetime import UTC, datetime
+
+import pyarrow as pa
 import pytest
 
 from sxe_pipeline.errors import BadConfig
@@ -57,3 +60,43 @@ def test_limits_that_cannot_be_used_are_named(monkeypatch, name, value):
 
     with pytest.raises(BadConfig, match=name), duck.opened():
         pass
+
+
+def test_less_memory_makes_fewer_rows_at_once(monkeypatch):
+    found = []
+    for megabytes in ("64", "256", "1024"):
+        monkeypatch.setenv("SXE_MEMORY_LIMIT_MB", megabytes)
+        found.append(duck.rows_at_once(512))
+
+    assert found == [65_536, 262_144, 1_835_008]
+
+
+def test_rows_that_are_kept_wait_in_files_and_are_gone_afterwards(tmp_path, monkeypatch):
+    folder = tmp_path / "Ana's 100% own"
+    folder.mkdir()
+    monkeypatch.setenv("SXE_SPILL_DIR", str(folder))
+    schema = pa.schema(
+        [
+            pa.field("id", pa.int64(), nullable=False),
+            pa.field("words", pa.list_(pa.string())),
+            pa.field("seen", pa.timestamp("us", tz="UTC")),
+        ]
+    )
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    rows = [{"id": n, "words": None if n % 3 else ["rye"], "seen": at} for n in range(50_000)]
+    batches = pa.Table.from_pylist(rows, schema=schema).to_batches(max_chunksize=7_000)
+
+    with duck.opened() as engine:
+        named = ((f"part_{n % 2}", batch) for n, batch in enumerate(batches))
+        duck.keep(engine, dict.fromkeys(("part_0", "part_1", "nothing"), schema), named)
+        [spill] = folder.iterdir()
+        assert {file.name for file in spill.glob("*.parquet")} == {
+            "part_0.parquet",
+            "part_1.parquet",
+            "nothing.parquet",
+        }
+        found = engine.sql("from part_0 union all from part_1 order by id").to_arrow_table()
+        assert found.cast(schema).to_pylist() == rows
+        assert engine.sql("from nothing").to_arrow_table().cast(schema).num_rows == 0
+
+    assert list(folder.iterdir()) == []

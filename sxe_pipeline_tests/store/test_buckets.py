@@ -225,3 +225,25 @@ def test_any_reader_sees_the_rows_of_a_table_in_buckets(conn, tier1, small):
     )
     assert {(kind, thing): word for kind, thing, word in read.fetchall()} == many()
     assert pl.read_delta(delta.address(tier1, THINGS.name)).height == 40
+
+
+def test_a_table_larger_than_memory_is_written_within_it(conn, tier1, monkeypatch):
+    monkeypatch.setenv("SXE_MEMORY_LIMIT_MB", "96")
+    monkeypatch.setattr(buckets, "ROWS", 4_096)
+    count = 250_000
+    text = "repeat(md5(n::varchar), 6)"
+    query = (
+        f"select 'a' as kind, n::varchar as thing, {text} as word, [{text}] as words "
+        f"from range({count}) as r (n)"
+    )
+    with conn.transaction(), duck.opened() as engine:
+        tables.lock(conn, THINGS.name)
+
+        def made(chosen):
+            duck.make(engine, "slice", f"from ({query}) {chosen}", "view")
+            return "slice"
+
+        rows = buckets.Sliced(f"from ({query})", made)
+        done = buckets.change(conn, tier1, THINGS, engine, rows, is_whole=True)
+
+    assert done.row_count == count
