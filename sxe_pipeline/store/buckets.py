@@ -216,9 +216,9 @@ class _Change:
         slices = min(
             1 << (max(given - 1, 0) // duck.rows_at_once(ROW_BYTES)).bit_length(), stored, count
         )
+        is_all = is_moved or self._is_whole
         for chosen in range(slices):
             self._stage(rows, count, chosen, slices)
-            is_all = is_moved or self._is_whole
             for group in self._groups(range(chosen, stored, slices), stored, is_all=is_all):
                 # Where buckets are too few, each stored one becomes several.
                 into = [number for number in range(count) if number % stored in group]
@@ -234,7 +234,7 @@ class _Change:
         keys = f"from {gone}" if gone else f"from {_KEYS} limit 0"
         self._engine.register(_KEYS, self._table.schema.empty_table())
         self._engine.execute(
-            f"create or replace temp table going as select *, "
+            "create or replace temp table going as select *, "
             f"{bucket_sql(self._table.key, count)} as {COLUMN} from (select {self._key} {keys})"
         )
 
