@@ -155,16 +155,18 @@ def down(reset: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
     from sxe_pipeline.local import attach
 
     given = settings.load()
-    homes = [h for h in (given.home / "demo", given.home) if (h / "postgres").exists()]
+    homes = given.home / "demo", given.home
+    there = [home for home in homes if (home / "postgres").exists()]
     done = "deleted" if reset else "stopped"
-    if reset and given.home.exists() and not (yes or dry_run):
+    if reset and not (yes or dry_run):
         click.confirm(f"Delete {given.home} and its database?", abort=True)
     if not dry_run:
-        for home in homes:
+        # The data of a home that root removed by hand may lie elsewhere.
+        for home in homes if reset and given.is_embedded else there:
             attach.stop(given.under(home), delete=reset)
         if reset:
             shutil.rmtree(given.home, ignore_errors=True)
-    data = {"home": str(given.home), "databases": len(homes), "done": done, "dry_run": dry_run}
+    data = {"home": str(given.home), "databases": len(there), "done": done, "dry_run": dry_run}
     answer("down", data, as_json, [f"would be {done}" if dry_run else done])
 
 

@@ -36,9 +36,10 @@ def fresh(settings: Settings, *, is_generated: bool) -> Settings:
     given = replace(settings, signing_key=None, audit_signing_key=None).under(home)
     if not given.is_embedded:
         _require_empty(given)
+    # Also where no home is left: the data of one that root removed may lie elsewhere.
+    if given.is_embedded or (home / "postgres").exists():
+        attach.stop(given, delete=True)
     if home.exists():
-        if (home / "postgres").exists():
-            attach.stop(given, delete=True)
         shutil.rmtree(home)
     disk.private_folder(home / "landing")  # first: invented people land in a closed folder, too
     if not given.is_embedded:

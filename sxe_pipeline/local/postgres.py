@@ -93,6 +93,7 @@ class Server:
             its parent must inherit that descriptor.
 
         Raises:
+            BadConfig: Its data outlived the passwords.
             StoreUnavailable: It does not start; the message ends with its log.
         """
         with _flock(self.home / "boot.lock"):
@@ -147,6 +148,12 @@ class Server:
 
     def _up(self) -> dict[str, Any]:
         file = self.home / "state.json"
+        if self.data.exists() and not file.exists():
+            raise BadConfig(
+                f"{self.data} holds the database of a home that was here before, and its passwords "
+                f"went with {file}: bring that file back, or run `sxe down --reset` to delete both "
+                "the home and the database"
+            )
         state = json.loads(file.read_text()) if file.exists() else {"passwords": {}}
         if new := [role for role in LOGINS if role not in state["passwords"]]:
             state["passwords"] |= {role: secrets.token_urlsafe(24) for role in new}

@@ -179,6 +179,30 @@ def test_root_keeps_the_data_of_a_closed_home_elsewhere_and_reset_deletes_it_the
     assert not server.pg.exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's data lie outside of a closed home")
+def test_data_whose_home_was_removed_are_named_and_a_reset_makes_room(home):
+    home.chmod(0o700)
+    inner, closed = home / "inner", home / "inner" / "postgres"
+    assert answers(closed)[0]
+    shutil.rmtree(inner)
+
+    with pytest.raises(BadConfig, match="down --reset") as refused:
+        answers(closed)
+    left = postgres.Server(closed, durable=False).data
+    assert str(left) in str(refused.value)
+    assert left.exists()
+
+    shutil.rmtree(inner)
+    subprocess.run(
+        [sys.executable, "-m", "sxe_pipeline.cli", "down", "--reset", "--yes"],
+        env={"PATH": os.environ["PATH"], "SXE_HOME": str(inner)},
+        check=True,
+    )
+    assert not left.exists()
+    assert answers(closed)[0]
+    postgres.Server(closed, durable=False).reset()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a plain user already: every other test is this one")
 def test_a_plain_user_runs_a_server_of_its_own(home):
     """A fork, because that user may have no way to our interpreter."""
