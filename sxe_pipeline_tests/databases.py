@@ -3,6 +3,7 @@
 Here: making and dropping them. What is in a template is said by whoever makes it.
 """
 
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -30,6 +31,9 @@ class Database:
 
 
 _made = {}
+_left = collections.deque()
+_KEPT = 3
+"""A session that has just ended is waited for a tenth of a second; some tests later none is."""
 
 
 def copy_of(state, template):
@@ -77,8 +81,14 @@ def log_out(database):
 
 
 def drop(database):
-    """Away with it, and with whoever is logged in."""
+    """Nobody uses it any more; soon it is away, and whoever is still logged in."""
     _made.pop(database.name, None)
+    _left.append(database)
+    if len(_left) > _KEPT:
+        _drop(_left.popleft())
+
+
+def _drop(database):
     gone = compose.SQL("drop database {} with (force)").format(compose.Identifier(database.name))
     with contextlib.suppress(psycopg.Error):
         superuser(database.state).execute(gone)
@@ -90,7 +100,9 @@ def superuser(state):
 
 
 def close(state):
-    """End what `superuser` keeps."""
+    """Drop what is left, and end what `superuser` keeps."""
+    while _left:
+        _drop(_left.popleft())
     superuser(state).close()
     _connected.cache_clear()
 

@@ -147,8 +147,7 @@ def _rules(rules: Sequence[Rule], key: Sequence[str], rows: pa.Table) -> list[st
     quoted = ", ".join(f'"{name}"' for name in key)
     doubled = f"SELECT count(*) - count(DISTINCT ({quoted})) FROM rows"
     queries = [doubled, *(rule.query.replace("{object}", "rows") for rule in rules)]
-    with duck.opened() as db:
-        db.register("rows", rows)
+    with duck.over(rows) as db:
         try:
             counts = db.execute("SELECT " + ", ".join(f"({each})" for each in queries)).fetchone()
         except duckdb.Error as error:

@@ -7,6 +7,7 @@ container (`container`) does not tell DuckDB its limit, and what is not spilled 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1 << 30
 """More makes nothing quicker that we run, and a process stays below twice of it."""
+
+_FEW = 10_000
 
 _GROUP_ROWS = 32_768
 
@@ -53,6 +56,31 @@ def opened() -> Iterator[duckdb.DuckDBPyConnection]:
         with connection:
             connection.execute("set TimeZone = 'UTC'")
             yield connection
+
+
+@contextmanager
+def over(rows: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection for one question about `rows`, which it knows by that name.
+
+    Few rows are asked in an instance that stays as long as the process, as making one costs more
+    than such a question.
+
+    Example:
+        >>> with over(pa.table({"market": ["a", "b"]})) as engine:
+        ...     engine.sql("select count(*) from rows").fetchall()
+        [(2,)]
+    """
+    with _standing().cursor() if rows.num_rows <= _FEW else opened() as connection:
+        connection.register("rows", rows)
+        yield connection
+
+
+@cache
+def _standing() -> duckdb.DuckDBPyConnection:
+    # Its one thread is the caller's, so nothing is lost where a process forks.
+    standing = duckdb.connect(config={"memory_limit": "256MiB", "temp_directory": "", "threads": 1})
+    standing.execute("set global TimeZone = 'UTC'")
+    return standing
 
 
 def memory_bytes() -> int:

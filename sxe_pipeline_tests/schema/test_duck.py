@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -100,3 +101,16 @@ def test_rows_that_are_kept_wait_in_files_and_are_gone_afterwards(tmp_path, monk
         assert engine.sql("from nothing").to_arrow_table().cast(schema).num_rows == 0
 
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("count", [3, 20_000])
+def test_a_question_about_rows_sees_those_rows_alone_and_the_time_of_nobody(count):
+    rows = pa.table({"id": range(count)})
+    with duck.over(rows) as one, duck.over(rows.slice(0, 1)) as other:
+        one.execute("create temp table kept as from rows")
+        assert one.sql("select count(*) from rows").fetchall() == [(count,)]
+        assert other.sql("select count(*) from rows").fetchall() == [(1,)]
+        assert one.sql("select current_setting('TimeZone')").fetchall() == [("UTC",)]
+
+    with duck.over(rows) as later, pytest.raises(duckdb.CatalogException):
+        later.sql("from kept")
