@@ -4,7 +4,11 @@ Here: the one way to open a connection, what it is shown, and naming what a quer
 container (`container`) does not tell DuckDB its limit, and what is not spilled in time is killed.
 """
 
+import fcntl
+import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -25,6 +29,9 @@ MOST_BYTES = 1 << 30
 """More makes nothing quicker that we run, and a process stays below twice of it."""
 
 _FEW = 10_000
+
+_PREFIX = "sxe-spill-"
+_YOUNG_S = 60
 
 _GROUP_ROWS = 32_768
 
@@ -48,14 +55,49 @@ def opened() -> Iterator[duckdb.DuckDBPyConnection]:
     Raises:
         BadConfig: One of the settings cannot be used.
     """
-    limits = settings.engine_limits()
-    with tempfile.TemporaryDirectory(prefix="sxe-spill-", dir=limits.spill) as spill:
+    with _spill(settings.engine_limits().spill or Path(tempfile.gettempdir())) as spill:
         connection = duckdb.connect(
             config={"memory_limit": f"{memory_bytes() >> 20}MiB", "temp_directory": spill}
         )
         with connection:
             connection.execute("set TimeZone = 'UTC'")
             yield connection
+
+
+@contextmanager
+def _spill(above: Path) -> Iterator[str]:
+    """A folder that is gone afterwards, as are those of processes that were killed.
+
+    A lock on it says that somebody lives who uses it: rows about people stay nowhere without one.
+    """
+    _sweep(above)
+    folder = tempfile.mkdtemp(prefix=_PREFIX, dir=above)
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+@cache
+def _sweep(above: Path) -> None:
+    """Delete what nobody uses; a folder that was just made may not be locked yet."""
+    for left in above.glob(f"{_PREFIX}*"):
+        try:
+            held = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            continue  # It is no folder, not ours, or gone.
+        try:
+            found = os.fstat(held)
+            if found.st_uid == os.geteuid() and found.st_mtime < time.time() - _YOUNG_S:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+        except BlockingIOError:
+            pass  # Somebody lives who uses it.
+        finally:
+            os.close(held)
 
 
 @contextmanager

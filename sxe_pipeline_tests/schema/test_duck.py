@@ -1,5 +1,8 @@
 """DuckDB holds what its container leaves it, and spills where it is told to."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import duckdb
@@ -114,3 +117,52 @@ def test_a_question_about_rows_sees_those_rows_alone_and_the_time_of_nobody(coun
 
     with duck.over(rows) as later, pytest.raises(duckdb.CatalogException):
         later.sql("from kept")
+
+
+HELD = """
+import pyarrow as pa
+from sxe_pipeline.schema import duck
+with duck.opened() as engine:
+    rows = pa.table({"bio": ["baker"]})
+    duck.keep(engine, {"kept": rows.schema}, [("kept", rows.to_batches()[0])])
+    print("kept", flush=True)
+    input()
+"""
+
+
+def keeping():
+    """A process that keeps rows beside its spill until it is told to end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HELD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "kept\n"
+    return process
+
+
+def test_what_a_killed_process_spilled_is_deleted_and_what_a_living_one_uses_is_not(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SXE_SPILL_DIR", str(tmp_path))
+    killed = keeping()
+    left = set(tmp_path.iterdir())
+    living = keeping()
+    used = set(tmp_path.iterdir()) - left
+    killed.kill()
+    killed.communicate()
+    assert len(left) == len(used) == 1
+    foreign = tmp_path / "sxe-spill-list.txt"
+    foreign.touch()
+
+    duck._sweep.cache_clear()
+    with duck.opened():
+        assert left < set(tmp_path.iterdir()), "it may just have been made"
+    for each in tmp_path.iterdir():
+        os.utime(each, (0, 0))
+    duck._sweep.cache_clear()
+    with duck.opened():
+        pass
+
+    assert set(tmp_path.iterdir()) == used | {foreign}
+    living.communicate("\n")
+    assert living.returncode == 0
+    assert set(tmp_path.iterdir()) == {foreign}
