@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
@@ -30,7 +30,9 @@ MOST_BYTES = 1 << 30
 
 _FEW = 10_000
 
-_PREFIX = "sxe-spill-"
+_PREFIX = "sxe-spilled-"
+"""Of folders that bear a lock; those of `sxe-spill-`, as they were called before, bear none."""
+
 _YOUNG_S = 60
 
 _GROUP_ROWS = 32_768
@@ -69,12 +71,14 @@ def _spill(above: Path) -> Iterator[str]:
     """A folder that is gone afterwards, as are those of processes that were killed.
 
     A lock on it says that somebody lives who uses it: rows about people stay nowhere without one.
+    Where a file system knows no locks, nobody deletes what is another's.
     """
     _sweep(above)
     folder = tempfile.mkdtemp(prefix=_PREFIX, dir=above)
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(held, fcntl.LOCK_SH)
+        with suppress(OSError):
+            fcntl.flock(held, fcntl.LOCK_SH)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -94,8 +98,8 @@ def _sweep(above: Path) -> None:
             if found.st_uid == os.geteuid() and found.st_mtime < time.time() - _YOUNG_S:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(left, ignore_errors=True)
-        except BlockingIOError:
-            pass  # Somebody lives who uses it.
+        except OSError:
+            pass  # Somebody lives who uses it, or there are no locks.
         finally:
             os.close(held)
 

@@ -25,7 +25,7 @@ def test_d12_memory_and_spill_folder_come_from_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("SXE_SPILL_DIR", str(tmp_path))
 
     assert current("memory_limit") == "128.0 MiB"
-    assert current("temp_directory").startswith(f"{tmp_path}/sxe-spill-")
+    assert current("temp_directory").startswith(f"{tmp_path}/sxe-spilled-")
     assert list(tmp_path.iterdir()) == [], "what was spilled is gone"
 
 
@@ -150,7 +150,7 @@ def test_what_a_killed_process_spilled_is_deleted_and_what_a_living_one_uses_is_
     killed.kill()
     killed.communicate()
     assert len(left) == len(used) == 1
-    foreign = tmp_path / "sxe-spill-list.txt"
+    foreign = tmp_path / "sxe-spilled-list.txt"
     foreign.touch()
 
     duck._sweep.cache_clear()
