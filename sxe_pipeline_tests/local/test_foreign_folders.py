@@ -25,7 +25,7 @@ def closed(tmp_path):
     for kind in ("data", "bin"):
         for path in (tmp_path / "home", tmp_path / "site" / "embedded" / "pginstall" / "bin"):
             left = postgres._var(kind, path)
-            if left.is_symlink():
+            if left.is_symlink() or left.is_file():
                 left.unlink()
             shutil.rmtree(left, ignore_errors=True)
 
