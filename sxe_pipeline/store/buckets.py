@@ -207,21 +207,21 @@ class _Change:
     def parts(self, rows: str | Sliced, gone: str | None) -> Iterator[tables.Rewritten]:
         """The buckets that must be written, with all of their rows."""
         was = count_of(self._stored) if self._stored else None
-        given = self._given(rows) if self._is_whole else 0
-        needed = count_for(given if self._is_whole else self.row_count)
+        given = self._given(rows)
+        # How many rows of a change are new nobody knows yet; afterwards these are there, at least.
+        needed = count_for(given if self._is_whole else max(given, self.row_count))
         # Rows come and go around a border: not each of them is worth writing all anew.
         count = needed if was is None or needed > 2 * was else was
         stored, is_moved = was or count, count != was
         self._take(gone, count)
-        slices = min(
-            1 << (max(given - 1, 0) // duck.rows_at_once(ROW_BYTES)).bit_length(), stored, count
-        )
+        slices = min(1 << (max(given - 1, 0) // duck.rows_at_once(ROW_BYTES)).bit_length(), count)
         is_all = is_moved or self._is_whole
         for chosen in range(slices):
             self._stage(rows, count, chosen, slices)
-            for group in self._groups(range(chosen, stored, slices), stored, is_all=is_all):
-                # Where buckets are too few, each stored one becomes several.
-                into = [number for number in range(count) if number % stored in group]
+            # Where buckets are too few, each stored one becomes several, some at a time.
+            numbers = sorted(range(chosen, count, slices), key=lambda number: number % stored)
+            for into in in_groups(numbers if is_all else self._touched()):
+                group = {number % stored for number in into}
                 yield from self._rewritten(group, into, count, is_moved=is_moved)
 
     def _given(self, rows: str | Sliced) -> int:
@@ -249,20 +249,15 @@ class _Change:
             f"{bucket_sql(key, count)} as {COLUMN} from {made} order by {COLUMN}"
         )
 
-    def _groups(
-        self, numbers: Sequence[int], count: int, *, is_all: bool
-    ) -> Iterator[Sequence[int]]:
-        """Those stored buckets in which something may change, a few at a time."""
-        if not is_all:
-            found = self._engine.sql(
-                f"select distinct {COLUMN} % {count} from (select {COLUMN} from staged "
-                f"union all select {COLUMN} from going) order by 1"
-            ).fetchall()
-            numbers = [number for (number,) in found]
-        yield from in_groups(numbers)
+    def _touched(self) -> Sequence[int]:
+        """Those buckets in which something may change."""
+        found = self._engine.sql(
+            f"select {COLUMN} from staged union select {COLUMN} from going order by 1"
+        ).fetchall()
+        return [number for (number,) in found]
 
     def _rewritten(
-        self, group: Sequence[int], into: Sequence[int], count: int, *, is_moved: bool
+        self, group: Collection[int], into: Sequence[int], count: int, *, is_moved: bool
     ) -> Iterator[tables.Rewritten]:
         """Hold a group as it is stored against what is to be put there: the buckets that change."""
         within = f"where {COLUMN} in ({', '.join(map(str, into))})"
@@ -270,7 +265,7 @@ class _Change:
         put_rows = put.to_arrow_table()
         put_at = np.asarray(put_rows.column(COLUMN))
         put_rows = put_rows.select(self._table.names).cast(self._table.schema)
-        held, held_at = self._held(group, count, is_moved=is_moved)
+        held, held_at = self._held(group, into, count, is_moved=is_moved)
         twins, went = self._matched(held, put_rows, within)
         is_kept = np.ones(held.num_rows, bool)
         is_kept[twins["held"]] = is_kept[went] = False
@@ -292,9 +287,9 @@ class _Change:
             yield tables.Rewritten(number, pa.concat_tables(parts))
 
     def _held(
-        self, group: Sequence[int], count: int, *, is_moved: bool
+        self, group: Collection[int], into: Sequence[int], count: int, *, is_moved: bool
     ) -> tuple[pa.Table, np.ndarray]:
-        """The stored rows of a group, and the bucket of each."""
+        """The stored rows of a group that lie in one of the buckets `into`, and which each does."""
         schema = self._table.schema
         if self._stored is None:
             return schema.empty_table(), np.zeros(0, np.int32)
@@ -307,7 +302,9 @@ class _Change:
         self._engine.register("held", held.select(self._table.key))
         bucket = bucket_sql(self._table.key, count)
         moved = self._engine.sql(f"select {bucket} as {COLUMN} from held").to_arrow_table()
-        return held, np.asarray(moved.column(COLUMN))
+        moved_to = np.asarray(moved.column(COLUMN))
+        is_here = np.isin(moved_to, into)
+        return held.filter(pa.array(is_here)), moved_to[is_here]
 
     def _matched(
         self, held: pa.Table, put: pa.Table, within: str

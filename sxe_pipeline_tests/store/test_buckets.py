@@ -172,6 +172,15 @@ def test_a_growing_table_moves_into_more_buckets_and_keeps_its_rows(conn, tier1,
     assert said_by(stored(conn, tier1)) == many(count=61)
 
 
+def test_many_rows_put_beside_few_lie_in_as_many_buckets_as_they_need(conn, tier1, small):
+    change(conn, tier1, {("a", "7"): "x"}, is_whole=True)
+
+    change(conn, tier1, many("y"))
+
+    assert buckets.count_of(stored(conn, tier1)) == buckets.count_for(40)
+    assert said_by(stored(conn, tier1)) == many("y")
+
+
 def test_a_table_of_the_layout_before_is_written_whole_once(conn, tier1, small):
     with conn.transaction():
         tables.lock(conn, THINGS.name)
@@ -227,7 +236,10 @@ def test_any_reader_sees_the_rows_of_a_table_in_buckets(conn, tier1, small):
     assert pl.read_delta(delta.address(tier1, THINGS.name)).height == 40
 
 
-def test_a_table_larger_than_memory_is_written_within_it(conn, tier1, monkeypatch):
+@pytest.mark.parametrize("is_first", [True, False], ids=["at first", "beside one row"])
+def test_a_table_larger_than_memory_is_written_within_it(conn, tier1, monkeypatch, is_first):
+    if not is_first:
+        change(conn, tier1, {("b", "7"): "x"}, is_whole=True)
     monkeypatch.setenv("SXE_MEMORY_LIMIT_MB", "96")
     monkeypatch.setattr(buckets, "ROWS", 4_096)
     count = 250_000
@@ -243,7 +255,20 @@ def test_a_table_larger_than_memory_is_written_within_it(conn, tier1, monkeypatc
             duck.make(engine, "slice", f"from ({query}) {chosen}", "view")
             return "slice"
 
-        rows = buckets.Sliced(f"from ({query})", made)
-        done = buckets.change(conn, tier1, THINGS, engine, rows, is_whole=True)
+        rows = buckets.Sliced(f"from ({query})", made) if is_first else f"({query})"
+        held = []
+        monkeypatch.setattr(buckets, "in_groups", watched(buckets.in_groups, held))
+        done = buckets.change(conn, tier1, THINGS, engine, rows, is_whole=is_first)
 
-    assert done.row_count == count
+    assert done.row_count == count + (not is_first)
+    assert max(map(len, held)) <= 4, "a few buckets at a time"
+    assert sum(map(len, held)) == buckets.count_for(count)
+
+
+def watched(groups, held):
+    def each(numbers):
+        for group in groups(numbers):
+            held.append(group)
+            yield group
+
+    return each
