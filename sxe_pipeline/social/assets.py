@@ -46,6 +46,8 @@ def observations(
     """Every sighting that landed, redacted before it is written; the rest in quarantine."""
     days = face.days_of(context)
     with run_lease.connect() as conn:
+        # Files are registered and withdrawn by the database's clock: what was listed when is, too.
+        [(asked_at,)] = conn.execute("select clock_timestamp()").fetchall()
         landed = {day: landed_day(conn, day) for day in days}
         conn.commit()
         observe.observe(
@@ -57,7 +59,7 @@ def observations(
             read=read_landing_file,
             engine=face.engine_of(context, settings),
             recheck=run_lease.recheck,
-            now=datetime.now(UTC),
+            now=asked_at,
             actor="asset:social/observations",
         )
         attested = audit.attest_days(conn, "social/observations", context.run.run_id, days)

@@ -51,7 +51,7 @@ def observe(
         files_by_day: All registered files of each day; a day without files becomes empty. Of a
             file that is kept the stored rows stay.
         read: Opens and maps one file. Each file is read once; whatever it raises costs that file.
-        now: When this is happening.
+        now: When the files were listed, by the clock that says when others were registered.
         actor: Who started it.
         inputs_by_day: A digest of all that a day is made from; a day that was made from the same
             is left as it is.

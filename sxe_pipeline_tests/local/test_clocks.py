@@ -63,7 +63,11 @@ def test_a_build_on_a_machine_whose_clock_is_wrong_builds_the_day_of_the_databas
     assert ingested.returncode == 0, ingested.stderr
     assert built.returncode == 0, built.stdout + built.stderr
     with sql.connect(database.dsn("sxe_social")) as conn:
-        [(day,)] = conn.execute("select landed_day from social.day_count").fetchall()
+        [(day, is_between)] = conn.execute(
+            "select landed_day, counted_at between registered_at and clock_timestamp() "
+            "from social.day_count join ingest.landing_file using (landed_day)"
+        ).fetchall()
+    assert is_between
     assert abs((day - datetime.now(UTC).date()).days) <= 1
     assert [run["days"] for run in json.loads(built.stdout)["runs"]] == [[str(day)]]
     assert json.loads(sxe(hours, "status", "--json").stdout)["pending"] == []
