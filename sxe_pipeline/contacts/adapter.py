@@ -117,9 +117,15 @@ class Answer:
 
 
 class Adapter(Protocol):
-    """A provider. `name` is its slug in price cards, budgets and `contact_point.provider`."""
+    """A provider. `name` is its slug in price cards, budgets and `contact_point.provider`.
+
+    `sells`: group -> 'sync' where the paid reply answers it, 'async' where a later one does.
+    `batch_max`: so many people a call holds. A price card that says otherwise is not acted on.
+    """
 
     name: str
+    sells: Mapping[str, str]
+    batch_max: int
 
     def headers(self, credentials: Mapping[str, str]) -> dict[str, str]:
         """The credential headers; the wire adds them, so that no `HttpRequest` holds a secret."""

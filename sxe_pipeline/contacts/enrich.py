@@ -167,6 +167,10 @@ class _Run:
         if name not in self.lines:
             permits.stop(self.conn, self.begun, name, "not_configured")
             return
+        offer, adapter = self.begun.offers.get(name), self.lines[name].provider.adapter
+        if offer and not _can(adapter, offer):
+            permits.stop(self.conn, self.begun, name, "price_unfit")
+            return
         refused = 0
         while refused < MOST_REFUSALS:
             permit = _retry_busy(lambda: permits.permit(self.conn, self.begun, name), self.pause)
@@ -230,6 +234,11 @@ class _Run:
             )
         self.reached("booked")
         return answer
+
+
+def _can(adapter: Adapter, offer: permits.Offer) -> bool:
+    """Whether the adapter does what the price card takes it for: else calls fail, or cost more."""
+    return offer.batch_max <= adapter.batch_max and offer.sells.items() <= adapter.sells.items()
 
 
 def _wait_for(answer: Answer, refused: int) -> float:

@@ -56,8 +56,9 @@ def keep(
         _row(vault, card_of[f.position], value, dict(provenance) | {"price_micros": price})
         for f, value in kept
     ]
+    written = 0
     if rows:
-        call_function(conn, "contacts.keep_points", provenance["call_id"], Jsonb(rows))
+        written = call_function(conn, "contacts.keep_points", provenance["call_id"], Jsonb(rows))
     with conn.cursor() as cursor:
         cursor.executemany(
             "insert into contacts.quarantine (call_id, position, reason, value_count) "
@@ -68,7 +69,7 @@ def keep(
                 if (reason := _why_not(f, settled.keep))
             ],
         )
-    return len(rows)
+    return written
 
 
 def _distinct(values: Sequence[Value]) -> list[Value]:

@@ -75,10 +75,22 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What the price card in force takes a provider for.
+
+    `sells`: group -> 'sync' or 'async'; `batch_max`: so many people a call holds.
+    """
+
+    sells: Mapping[str, str]
+    batch_max: int
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """What a run holds: its fence, what was frozen, the providers in the order to ask them.
 
-    `card_ids`: who may be asked about. `marker`: null where nobody is.
+    `card_ids`: who may be asked about. `marker`: null where nobody is. `offers`: provider -> what
+    its price card says of it.
     """
 
     fence: int
@@ -89,6 +101,7 @@ class Begun:
     open_calls: tuple[OpenCall, ...]
     card_ids: tuple[str, ...]
     marker: Counted | None
+    offers: Mapping[str, Offer]
 
     @property
     def request_id(self) -> UUID:

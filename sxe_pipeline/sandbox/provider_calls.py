@@ -22,11 +22,15 @@ from sxe_pipeline.sandbox import provider_answers as answers
 PROVIDERS = ("apollo", "enformion")
 KINDS = ("paid", "poll", "counter")
 MODES = frozenset(
-    """ok 429 402 401 500pre 500post hang drop slow_poll dup_webhook late_webhook reordered_matches
-    null_matches bad_json schema_drift partial_200 overcharge negative_credits fractional
-    no_credits_field other_person expired_result""".split()  # noqa: SIM905
+    """ok 429 422 402 401 500pre 500post hang drop slow_poll dup_webhook late_webhook
+    reordered_matches null_matches bad_json schema_drift partial_200 overcharge
+    negative_credits fractional no_credits_field other_person expired_result""".split()  # noqa: SIM905
 )
-_FREE = {"429", "402", "401", "500pre"}
+_FREE = {
+    "402": (402, "payment required"),
+    "422": (422, "unprocessable"),
+    "500pre": (500, "internal"),
+}
 _OVERCHARGE = Decimal(100)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -254,14 +258,14 @@ def _faulty(mode: Mode, request: Request) -> Answer | None:
     key = "x-api-key" if request.provider == "apollo" else "galaxy-ap-password"
     if mode.name == "401" or not request.headers.get(key):
         return Answer(401, b"Invalid API key.", {"content-type": "text/plain"})
-    if mode.name not in _FREE:
-        return None
     if mode.name == "429":
         wait = {"retry-after": str(mode.options.get("retry_after", 1))}
         payload = b'{"message": "The maximum number of api calls is reached."}'
         return Answer(429, payload, {"content-type": "application/json", **wait})
-    status = 402 if mode.name == "402" else 500
-    return to_json(status, {"error": "payment required" if status == 402 else "internal"})
+    if mode.name not in _FREE:
+        return None
+    status, said = _FREE[mode.name]
+    return to_json(status, {"error": said})
 
 
 def _broken(mode: Mode, answer: Answer) -> Answer:

@@ -4,6 +4,9 @@ with ours as (
     select n.oid, n.nspname::text as room, n.nspowner, n.nspacl
     from pg_namespace n
     where n.nspowner = (select oid from pg_roles where rolname = 'sxe_owner')
+), logins as (
+    select oid, rolname, rolsuper, rolbypassrls from pg_roles
+    where rolname in ('sxe_social', 'sxe_contacts', 'sxe_api', 'sxe_serve', 'sxe_sealer', 'sxe_dagster')
 ), inside as (
     select * from ours where room <> 'dagster'
 ), rights (class, object, owner, acl) as (
@@ -86,5 +89,20 @@ with ours as (
                   pg_get_userbyid(proowner), coalesce(array_to_string(proconfig, ','), '-'),
                   encode(sha256(convert_to(prosrc, 'UTF8')), 'hex'))
     from pg_proc p join inside on inside.oid = pronamespace join pg_language l on l.oid = prolang
+    union all
+    select format('rule %s on %s.%s enabled %s %s', rulename, room, relname, ev_enabled,
+                  encode(sha256(convert_to(pg_get_ruledef(u.oid), 'UTF8')), 'hex'))
+    from pg_rewrite u join pg_class c on c.oid = ev_class join inside on inside.oid = relnamespace
+    where rulename <> '_RETURN'
+    union all
+    select format('login %s is %s', rolname, concat_ws(' and ',
+                  case when rolsuper then 'superuser' end,
+                  case when rolbypassrls then 'above row security' end))
+    from logins where rolsuper or rolbypassrls
+    union all
+    select format('login %s acts as %s', l.rolname, pg_get_userbyid(roleid))
+    from pg_auth_members join logins l on l.oid = member
+    where pg_get_userbyid(roleid) in ('sxe_owner', 'pg_read_all_data', 'pg_write_all_data')
+       or roleid in (select oid from logins)
 )
 select line from lines order by line collate "C"

@@ -8,6 +8,9 @@ from sxe_pipeline.contacts import agreement
 from sxe_pipeline.contacts.agreement import DOUBT, Agreement
 from sxe_pipeline.contacts.providers.apollo import Apollo
 from sxe_pipeline.errors import BadConfig
+from sxe_pipeline.gate import reads
+from sxe_pipeline_tests.contacts.harness import as_minted
+from sxe_pipeline_tests.gate.world import APOLLO
 
 
 def test_a_request_is_spent_down_its_waterfall_and_all_counters_agree(harness):
@@ -65,3 +68,42 @@ def test_a_wrong_setting_ends_the_run_and_gives_the_reservation_back(harness):
     harness.world.assert_books_are_right()
     assert harness.world.money("apollo") == (0, 0, 0)
     assert harness.paid_calls() == []
+
+
+def unfit(**changes):
+    sells = {name: dict(sold) for name, sold in APOLLO["sells"].items()}
+    return APOLLO | {"version": "unfit", "sells": sells} | changes
+
+
+UNFIT = {
+    "more people than a call holds": unfit(batch_max=25),
+    "a group of another name": unfit(sells={"emails": APOLLO["sells"]["email"]}),
+    "a later answer as if it came at once": unfit(
+        sells=APOLLO["sells"] | {"phone": APOLLO["sells"]["phone"] | {"part": "sync"}}
+    ),
+}
+
+
+@pytest.mark.parametrize("price", UNFIT.values(), ids=UNFIT)
+def test_a_price_card_that_its_adapter_cannot_follow_costs_nothing(harness, price):
+    harness.world.agree("price", price)
+    harness.world.put([as_minted(n) for n in range(3)])
+    made = harness.approved(fields=["email"], waterfall=("apollo",))
+
+    [report] = harness.work()
+
+    assert report.stops == {"apollo": "price_unfit"}
+    assert harness.world.request(made) == "HALTED"
+    assert harness.world.sent_calls() == 0
+
+
+def test_somebody_whom_a_provider_refuses_keeps_nobody_else_back(harness):
+    harness.world.put([as_minted(n) for n in range(4)])
+    made = harness.approved(fields=["phone"], waterfall=("enformion",))
+    harness.emulator.mode("enformion", "422", times=1)
+
+    harness.work()
+
+    assert harness.world.request(made) == "DONE"
+    assert harness.world.sent_calls() == 4
+    assert reads.find(harness.world.api, made.request_id).skipped.get("refused") == 1

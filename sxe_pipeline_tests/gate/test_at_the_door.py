@@ -58,7 +58,7 @@ CALL = "00000000-0000-4000-8000-000000000000"
 CAP = {"provider": "apollo", "month": "2031-02-01", "cap_micros": 5}
 BAD_CAPS = {
     "cap_micros": [None, -1, 0.5, "5", 1e30],
-    "market": [None, 7, " "],
+    "market": [None, 7, " ", "*", "x/general", "X general", "ana@example.com"],
     "provider": [None, "A B", "", 7],
     "month": [None, "2031-02-02", "2031-13-01", "February", "infinity", "1031-02-01", 2],
     "months": ["2031-02-01"],

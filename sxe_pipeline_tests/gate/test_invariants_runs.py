@@ -245,3 +245,137 @@ def test_a_hash_of_a_token_is_no_token(world):
     world.cards(1)
     with pytest.raises(Refused):
         world.approve(world.submit())
+
+
+def awaited(world, fields=("email", "phone")):
+    """A request whose address is there and whose number is on its way; nothing is left to ask."""
+    made, begun = world.approved(fields=["email", "phone"])
+    world.settle(
+        *world.send(begun),
+        fields=fields,
+        awaiting=True,
+        provider_request_id="r1",
+    )
+    assert world.permit(begun) == permits.Denied("in_flight")
+    assert world.permit(begun, "enformion") == permits.Denied("in_flight")
+    permits.finish(world.contacts, begun)
+    assert world.request(made) == "DONE"
+    return made
+
+
+def polled(world, made, **answer):
+    """The number comes, or that there is none, in a run that only polls."""
+    world.owner("update gate.call set poll_after = now() where poll_after is not null")
+    begun = world.begun_again(made)
+    [call] = begun.open_calls
+    with world.contacts.transaction():
+        permits.settle(world.contacts, call.call_id, begun.fence, answer | {"http_status": 200})
+    permits.finish(world.contacts, begun)
+
+
+def test_the_next_provider_is_asked_when_the_first_found_no_number_in_the_end(world):
+    world.cards(1)
+    made = awaited(world)
+    none = [{"position": 1, "outcome": "no_match", "fields": []}]
+
+    polled(world, made, units_micro=0, found=none)
+    begun = world.begun_again(made)
+
+    assert isinstance(world.permit(begun, "enformion"), permits.Permit)
+
+
+def test_nobody_is_asked_again_when_the_number_came(world):
+    world.cards(1)
+    made = awaited(world)
+    found = [{"position": 1, "outcome": "match", "fields": ["phone"]}]
+
+    polled(world, made, units_micro=8_000_000, found=found)
+
+    assert world.request(made) == "DONE"
+    assert world.launch() == []
+
+
+def test_a_request_that_met_another_one_goes_on_when_that_one_found_nothing(world):
+    world.cards(1)
+    second = world.submit(fields=["phone"])
+    _, begun = world.approved(fields=["phone"])
+    leave, sent = world.send(begun)
+    world.approve(second)
+    other = world.begun_again(second)
+    assert world.permit(other) == permits.Denied("in_flight")
+    assert world.permit(other, "enformion") == permits.Denied("in_flight")
+    permits.finish(world.contacts, other)
+    assert world.launch() == []
+
+    world.settle(leave, sent, outcome="no_match", fields=(), units_micro=0)
+    begun = world.begun_again(second)
+
+    assert isinstance(world.permit(begun, "enformion"), permits.Permit)
+
+
+def test_a_request_goes_on_under_no_approval_that_has_ended(world):
+    world.cards(1)
+    made = awaited(world)
+    world.approvals_over("ben")
+    none = [{"position": 1, "outcome": "no_match", "fields": []}]
+
+    polled(world, made, units_micro=0, found=none)
+
+    assert world.launch() == []
+    assert world.request(made) == "DONE"
+
+
+def refuse(world, begun):
+    """One call that the provider declines to answer; the positions it was about."""
+    leave, sent = world.send(begun)
+    permits.release(world.contacts, leave.call_id, leave.fence, "refused")
+    return [item.position for item in sent.items]
+
+
+def test_who_was_refused_together_is_asked_alone_and_keeps_nobody_back(world):
+    world.cards(4)
+    made, begun = world.approved(fields=["email"])
+    assert refuse(world, begun) == [1, 2, 3, 4]
+
+    asked = [refuse(world, begun)]
+    for _ in range(3):
+        leave, sent = world.send(begun)
+        asked.append([item.position for item in sent.items])
+        world.settle(leave, sent)
+
+    assert asked == [[1], [2], [3], [4]]
+    assert world.permit(begun) == permits.Denied("nothing_left")
+    world.permit(begun, "enformion")
+    permits.finish(world.contacts, begun)
+    assert world.request(made) == "DONE"
+    assert world.skipped(made) == {"refused": 1}
+
+
+def test_who_was_refused_alone_is_not_asked_about_by_a_later_run(world):
+    world.cards(2)
+    made, begun = world.approved(fields=["phone"], waterfall=("enformion",))
+    first = world.send(begun, "enformion")[0]
+    permits.release(world.contacts, first.call_id, first.fence, "refused")
+    world.lease_over()
+
+    begun = world.begun_again(made)
+    _, sent = world.send(begun, "enformion")
+
+    assert [item.position for item in sent.items] == [2]
+
+
+def test_a_call_that_a_run_could_not_ask_about_waits_longer_each_time(world):
+    world.cards(1)
+    made = awaited(world)
+    world.settings(poll_wait="10 seconds")
+    launched = 0
+    for minutes in range(0, 600, 1):
+        world.owner(
+            "update gate.call set sent_at = sent_at - interval '1 minute', "
+            "poll_after = poll_after - interval '1 minute'"
+        )
+        launched += len(world.launch(f"run-{minutes}"))
+        world.owner("update gate.request set lease_until = null")
+
+    assert 10 < launched < 100
+    assert world.request(made) == "DONE"

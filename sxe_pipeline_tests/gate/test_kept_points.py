@@ -1,5 +1,7 @@
 """A value is kept by the transaction that books its call, for the cards of that call."""
 
+from uuid import uuid4
+
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
@@ -96,3 +98,14 @@ def test_a09_provider_request_and_event_are_those_of_the_call_whatever_is_handed
         keep(world, leave, a_point(sent.items[0].card_id, provider="other", event_id="0" * 32))
 
     assert kept(world) == [(sent.items[0].card_id, "apollo")]
+
+
+def test_a_value_that_both_answers_of_a_call_hold_is_kept_once(world, answered):
+    leave, sent = answered
+    one, other = (a_point(item.card_id, blind_index="\\x" + 64 * "a") for item in sent.items)
+    with world.contacts.transaction():
+        settle(world, leave, sent)
+        keep(world, leave, one, other)
+        keep(world, leave, one | {"contact_point_id": str(uuid4())})
+
+    assert [card for card, _ in kept(world)] == sorted(item.card_id for item in sent.items)

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from sxe_pipeline.errors import Refused
-from sxe_pipeline.gate import permits
+from sxe_pipeline.gate import permits, requests
 from sxe_pipeline_tests.gate.world import APOLLO
 
 ONLY = {"waterfall": ["apollo"]}
@@ -125,16 +125,46 @@ def test_a01_a_forgotten_request_is_not_forgotten_by_the_gate(world):
     [card] = world.cards(1)
     world.settings(negative_for="180 days")
     ask(world, card)
-    world.owner(
-        "update gate.request set decide_by = now() - interval '31 days', "
-        "finished_at = now() - interval '31 days'"
-    )
-    world.owner("update gate.call set resolved_at = now() - interval '31 days'")
+    a_month_passes(world)
     assert permits.sweep(world.contacts).forgotten == 1
     world.away(card)
     world.back()
 
     assert refused(world, card)
+
+
+def test_what_an_edit_of_a_forgotten_request_names_is_forgotten_in_its_time_as_well(world):
+    world.cards(2)
+    made = world.submit(2)
+    requests.reject(
+        world.api, world.tokens["ben"], made.request_id, made.version, made.content_sha256, "no"
+    )
+    a_month_passes(world)
+    assert permits.sweep(world.contacts).forgotten == 1
+    edited = requests.submit(
+        world.api, world.tokens["ana"], world.spec(limit=2, request_id=made.request_id)
+    )
+    world.approve(edited)
+    begun = world.begun_again(edited)
+    world.settle(*world.send(begun))
+    world.permit(begun)
+    world.permit(begun, "enformion")
+    permits.finish(world.contacts, begun)
+    assert permits.sweep(world.contacts).forgotten == 0
+
+    a_month_passes(world)
+
+    assert permits.sweep(world.contacts).forgotten == 1
+    assert world.one("select count(*) from gate.request_item where inputs is not null") == 0
+    assert permits.sweep(world.contacts).forgotten == 0
+
+
+def a_month_passes(world):
+    world.owner(
+        "update gate.request set decide_by = decide_by - interval '40 days', "
+        "finished_at = finished_at - interval '40 days'"
+    )
+    world.owner("update gate.call set resolved_at = resolved_at - interval '40 days'")
 
 
 def test_a01_a_digest_of_inputs_cannot_be_made_without_the_key(world):

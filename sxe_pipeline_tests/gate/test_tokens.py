@@ -137,3 +137,31 @@ def test_minor_only_whoever_asked_edits_a_request(world):
     with pytest.raises(Refused, match="only whoever asked"):
         world.submit(who="eve", request_id=made.request_id)
     assert world.request(made, "version") == 1
+
+
+def test_taking_away_a_token_ends_what_was_approved_with_those_it_replaced(world):
+    world.cards(2)
+    made = world.submit(2)
+    world.approve(made)
+    renewed = people.make_token()
+    until = datetime.now(UTC) + timedelta(days=90)
+    people.renew(world.api, world.tokens["ben"], renewed.sha256, until)
+
+    people.revoke_token(world.api, world.tokens["cho"], renewed.sha256[:12])
+
+    assert world.launch() == []
+
+
+def test_taking_away_a_replaced_token_leaves_what_its_holder_approved_since(world):
+    world.cards(2)
+    first = hashlib.sha256(world.tokens["ben"].encode()).hexdigest()
+    renewed = people.make_token()
+    until = datetime.now(UTC) + timedelta(days=90)
+    people.renew(world.api, world.tokens["ben"], renewed.sha256, until)
+    world.tokens["ben"] = renewed.text
+    made = world.submit(2)
+    world.approve(made)
+
+    people.revoke_token(world.api, world.tokens["cho"], first[:12])
+
+    assert [begun.request_id for begun in world.launch()] == [made.request_id]

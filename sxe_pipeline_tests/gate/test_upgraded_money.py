@@ -72,7 +72,8 @@ def upgraded(server):
             if file.parent.name < "1002":
                 conn.execute(file.read_bytes())
         conn.execute(BEFORE.substitute(uuids))
-        conn.execute(next(f for f in files if f.name == "1_money.sql").read_bytes())
+        for name in ("1_money.sql", "1_begun.sql"):
+            conn.execute(next(f for f in files if f.name == name).read_bytes())
         yield conn
     drop(made)
 
@@ -128,3 +129,9 @@ def test_what_was_in_force_stays_so_and_what_comes_next_is_newer(upgraded):
     )
     assert rows(upgraded, newest) == [(True,)]
     assert rows(upgraded, "select run_within = '10 years', poll_wait = '30 days' from gate.setting")
+
+
+def test_what_a_finished_request_bought_is_handed_over_after_the_upgrade(upgraded):
+    assert rows(upgraded, "select state, version, begun_version from gate.request") == [
+        ("DONE", 1, 1)
+    ]

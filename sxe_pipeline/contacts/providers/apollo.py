@@ -21,14 +21,13 @@ from sxe_pipeline.contacts.providers.apollo_people import (
 )
 from sxe_pipeline.errors import BadConfig, BadInput
 
-GROUPS = ("email", "phone")
-BATCH_MAX = 10
-
 
 class Apollo:
     """The adapter of People Enrichment; see `adapter.Adapter` for what each function is for."""
 
     name = "apollo"
+    sells: Mapping[str, str] = {"email": "sync", "phone": "async"}
+    batch_max = 10
 
     def __init__(self, sink_url: str = "") -> None:
         """Take the address that the provider insists on for phone numbers; nobody reads there."""
@@ -51,9 +50,9 @@ class Apollo:
             BadInput: Too many items or none, another group, or an item that no answer could match.
             BadConfig: Phone numbers are requested and there is no sink address.
         """
-        if not 1 <= len(items) <= BATCH_MAX:
-            raise BadInput(f"Apollo takes 1 to {BATCH_MAX} people per call, not {len(items)}")
-        if not groups or not set(groups) <= set(GROUPS):
+        if not 1 <= len(items) <= self.batch_max:
+            raise BadInput(f"Apollo takes 1 to {self.batch_max} people per call, not {len(items)}")
+        if not groups or not set(groups) <= self.sells.keys():
             raise BadInput("Apollo sells the groups 'email' and 'phone'; request those")
         if not all(is_enough(item) for item in items):
             raise BadInput("Apollo needs both names or a LinkedIn address; leave the item out")

@@ -23,8 +23,6 @@ from sxe_pipeline.contacts.agreement import Agreement
 from sxe_pipeline.contacts.providers import replies
 from sxe_pipeline.errors import BadConfig, BadInput
 
-GROUPS = ("person",)
-BATCH_MAX = 1
 _MOST_VALUES = 10
 _MOST_READ = 200
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -35,6 +33,8 @@ class Enformion:
     """The adapter of Contact Enrichment; see `adapter.Adapter` for what each function is for."""
 
     name = "enformion"
+    sells: Mapping[str, str] = {"person": "sync"}
+    batch_max = 1
 
     def headers(self, credentials: Mapping[str, str]) -> dict[str, str]:
         """The access profile's name and password.
@@ -57,7 +57,7 @@ class Enformion:
         """
         if len(items) != 1:
             raise BadInput(f"Enformion takes one person per call, not {len(items)}; split them")
-        if set(groups) != set(GROUPS):
+        if set(groups) != self.sells.keys():
             raise BadInput("Enformion sells the group 'person' only; request that")
         inputs = items[0].inputs
         place = ", ".join(inputs[key] for key in ("city", "region") if inputs.get(key))

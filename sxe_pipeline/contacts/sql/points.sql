@@ -31,7 +31,9 @@ begin
         confidence double precision, price_micros bigint, verified_at timestamptz, dnc boolean,
         tcpa boolean, litigator boolean, flags_checked_at timestamptz,
         flags_valid_until timestamptz, purpose text, legal_basis text)
-    where c.call_id = _call;
+    where c.call_id = _call
+    -- The answer to a poll may hold again what the first answer held.
+    on conflict (call_id, card_id, kind, blind_index) do nothing;
     get diagnostics kept = row_count;
     return kept;
 end $$;

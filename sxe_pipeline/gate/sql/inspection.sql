@@ -115,6 +115,19 @@ create or replace function gate.is_lost(
                 and (i.outcome = 'unknown_free' or a.lost_cards && _kin)));
 $$;
 
+-- How this provider refused to look for this item of the request: 'alone', or 'together' with others, any
+-- of whom may be the reason; null where it did not.
+create or replace function gate.refused(_r gate.request, _position int, _provider text)
+returns text language sql stable as $$
+    select case when bool_or(items = 1) then 'alone' when count(*) > 0 then 'together' end
+    from (select (select count(distinct position) from gate.call_item where call_id = c.call_id) as items
+          from gate.call c
+          where c.request_id = _r.request_id and c.version = _r.version and c.provider = _provider
+            and c.state = 'RELEASED' and c.reason in ('refused', 'not_asked')
+            and exists (select from gate.call_item i
+                        where i.call_id = c.call_id and i.position = _position)) x;
+$$;
+
 -- The same for somebody who was asked about before.
 create or replace function gate.wanted_again(
     _r gate.request, _s gate.setting, _i gate.request_item, _survivor text, _family text[],

@@ -149,7 +149,11 @@ begin
     perform audit.append('principal.token_revoked', 'principal:' || who, t.principal,
         encode(t.token_sha256, 'hex'),
         jsonb_build_object('token', left(encode(t.token_sha256, 'hex'), 12)));
-    update gate.token set revoked_at = clock_timestamp() where token_sha256 = t.token_sha256;
+    -- What was approved with the tokens that it took the place of ends as well.
+    update gate.token set revoked_at = clock_timestamp()
+    where principal = t.principal and revoked_at is null
+      and (token_sha256 = t.token_sha256
+           or t.proved_at is not null and t.replaced_at is null and replaced_at is not null);
     return t.principal;
 end $$;
 

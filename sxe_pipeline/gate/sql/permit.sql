@@ -18,6 +18,7 @@ declare
     groups text[];
     every text[] := '{}';
     wanted text[];
+    refused text;
     positions int[] := '{}';
     cards text[] := '{}';
     survivors text[] := '{}';
@@ -80,6 +81,7 @@ begin
             return gate.no_permit(_request, _provider, 'tampered');
         end if;
         can_match := false;
+        refused := null;
         for k in 1 .. cardinality(card.needs) loop
             can_match := can_match
                 or convert_from(i.inputs, 'UTF8')::jsonb ?& card.needs[k]::text[];
@@ -87,8 +89,9 @@ begin
         if not can_match then
             wanted := '{}';
         elsif has_past then
-            wanted := gate.wanted_again(r, s, i, survivor, family, _provider, card.content,
-                                        seen.header);
+            refused := gate.refused(r, i.position, _provider);
+            wanted := case when refused = 'alone' then '{}' else gate.wanted_again(r, s, i, survivor, family, _provider, card.content,
+                                        seen.header) end;
         else
             wanted := every;
         end if;
@@ -97,7 +100,7 @@ begin
         elsif wanted = '{}' then
             update gate.request_item set done_by = done_by || _provider
             where request_id = _request and version = r.version and position = i.position;
-        elsif (groups is null or groups = wanted) and survivor <> all (survivors)
+        elsif (groups is null or groups = wanted and refused is null) and survivor <> all (survivors)
               and (i.inputs_revision <> all (revisions)
                    or cardinality(gate.kin(survivor)) = 1) then
             groups := wanted;
@@ -105,7 +108,8 @@ begin
             cards := cards || i.card_id;
             survivors := survivors || survivor;
             revisions := revisions || i.inputs_revision;
-            exit when cardinality(positions) = card.batch_max;
+            -- Who was refused together with others goes alone, so that nobody keeps the others back.
+            exit when cardinality(positions) = card.batch_max or refused is not null;
         end if;
     end loop;
     if groups is null then

@@ -11,8 +11,9 @@ begin
         'a whole number of millionths from 0 to 10^18, such as 250000000');
     perform gate.demand(_c ? 'market' or _c ? 'provider', 'cap',
         'it is of a market, a provider or both');
-    perform gate.demand(not _c ? 'market' or gate.is_text(_c->'market'), 'cap, market',
-        'the name of a market, such as "x_general"');
+    perform gate.demand(not _c ? 'market' or gate.is_text(_c->'market')
+        and _c->>'market' ~ '^[a-z][a-z0-9]*(_[a-z0-9]+)*$' and length(_c->>'market') <= 64,
+        'cap, market', 'the name of a market, such as "x_general"; without one it is of all markets');
     perform gate.demand(not _c ? 'provider' or gate.fits(_c->'provider', 'gate.slug'),
         'cap, provider', 'a short lower-case name, such as "apollo"');
     perform gate.demand(case when _c ? 'month' then gate.fits(_c->'month', 'date')

@@ -107,7 +107,7 @@ begin
         insert into gate.budget (request_id, cap) values (made, 0);
     else
         update gate.request set version = next_version, state = 'SUBMITTED',
-            market = spec->>'market',
+            market = spec->>'market', finished_at = null, forgotten_at = null,
             decide_by = clock_timestamp() + (select decide_within from gate.setting),
             event_id = audit.append('request.submitted', 'principal:' || who, made::text,
                                  'v' || next_version, gate.event_data(header, content))

@@ -23,6 +23,7 @@ begin
           and ((o.state in ('APPROVED', 'PARTIAL')
                 and gate.approved_positions(o.request_id, o.version) is distinct from '{}')
             or o.state = 'EXECUTING'
+            or gate.may_go_on(o)
             or exists (
                 select from gate.call c
                 where c.request_id = o.request_id and c.poll_after <= moment
@@ -32,6 +33,30 @@ begin
         for update skip locked)
     returning r.request_id, r.version, r.attempt;
 end $$;
+
+-- Whether a run ended because an answer about somebody was on its way, which is there by now and lacks what
+-- another provider may be asked for.
+create or replace function gate.may_go_on(_r gate.request) returns boolean
+language sql stable as $$
+    select _r.state in ('DONE', 'DONE_UNKNOWN')
+        and exists (select from jsonb_each_text(_r.stops) where value = 'in_flight')
+        and gate.approved_positions(_r.request_id, _r.version) is distinct from '{}'
+        and exists (
+            select from gate.request_version v
+            cross join lateral (select convert_from(v.header, 'UTF8')::jsonb as header) h
+            join gate.request_item i using (request_id, version)
+            cross join lateral (select gate.family(gate.survivor(i.card_id)) as family) f
+            where v.request_id = _r.request_id and v.version = _r.version and i.skip_reason is null
+              and exists (select from jsonb_array_elements_text(h.header->'fields') wish
+                          where not gate.is_known(f.family, wish))
+              and exists (select from jsonb_array_elements_text(h.header->'waterfall') provider
+                          where provider <> all (i.done_by)))
+        and not exists (
+            select from gate.request_item i
+            cross join lateral (select gate.kin(gate.survivor(i.card_id)) as kin) k
+            join gate.call_item c on c.survivor_id = any (k.kin) and c.live
+            where i.request_id = _r.request_id and i.version = _r.version and i.skip_reason is null);
+$$;
 
 -- A run takes the request over. Only a launch of the gate may: a run that somebody started by hand,
 -- a backfill or a second daemon brings no attempt that waits.
@@ -46,6 +71,7 @@ declare
     counted ops.marker;
     now_state text;
     left_over uuid;
+    begun jsonb;
 begin
     select * into r from gate.request where request_id = _request for no key update;
     if r.request_id is null then
@@ -63,6 +89,9 @@ begin
     if r.state in ('APPROVED', 'PARTIAL', 'EXECUTING') then
         approved := gate.approved_positions(_request, r.version);
         now_state := case when approved = '{}' then 'HALTED' else 'EXECUTING' end;
+    elsif gate.may_go_on(r) then
+        approved := gate.approved_positions(_request, r.version);
+        now_state := 'EXECUTING';
     end if;
     -- What an earlier run reserved and did not send is free again: its fence is gone.
     perform from gate.provider where provider in (
@@ -81,7 +110,9 @@ begin
         where request_id = _request and version = r.version;
     end if;
     update gate.request
-    set fence = next_fence, run_id = _run_id, launch_until = null, state = now_state, stops = '{}',
+    set fence = next_fence, run_id = _run_id, launch_until = null, state = now_state,
+        stops = case when now_state = 'EXECUTING' then '{}' else stops end,
+        begun_version = case when now_state = 'EXECUTING' then r.version else begun_version end,
         lease_until = clock_timestamp() + (select call_lease from gate.setting),
         event_id = audit.append('request.begun', 'run:' || _run_id, _request::text, 'a' || _attempt,
             jsonb_build_object('attempt', _attempt, 'state', now_state, 'version', r.version))
@@ -90,12 +121,18 @@ begin
     if now_state = 'EXECUTING' then
         counted := ops.count_marker('contact_handoff');
     end if;
-    return jsonb_build_object('fence', next_fence, 'state', now_state, 'header', h,
+    begun := jsonb_build_object('fence', next_fence, 'state', now_state, 'header', h,
         'marker', case when counted.store is not null then to_jsonb(counted) - 'store' end,
         'card_ids', (select coalesce(jsonb_agg(card_id order by position), '[]')
                      from gate.request_item where request_id = _request and version = r.version
                        and skip_reason is null),
         'waterfall', h->'waterfall',
+        'offers', (select coalesce(jsonb_object_agg(p.provider, jsonb_build_object(
+                'batch_max', p.batch_max, 'sells', (
+                    select jsonb_object_agg(key, value->>'part')
+                    from jsonb_each(p.content->'sells')))), '{}')
+            from jsonb_array_elements_text(h->'waterfall') w
+            cross join lateral gate.current_price(w) p where p.provider is not null),
         'loopback_only', coalesce((select loopback_only from gate.policy
             where encode(sha256, 'hex') = h->>'policy_sha256'), true),
         'open_calls', coalesce((
@@ -110,6 +147,14 @@ begin
             from gate.call c
             where c.request_id = _request and c.state in ('AWAITING', 'UNKNOWN')
               and c.poll_after <= clock_timestamp()), '[]'));
+    -- A run that cannot ask about them leaves them for later, and later each time; one that can says when.
+    update gate.call set poll_after = clock_timestamp() + least(interval '1 hour',
+        greatest((select poll_wait from gate.setting), (clock_timestamp() - sent_at) / 10))
+    where call_id in (
+        select c.call_id from gate.call c
+        join jsonb_to_recordset(begun->'open_calls') as o (call_id uuid) using (call_id)
+        for no key update of c skip locked);
+    return begun;
 end $$;
 
 create or replace function gate.lock_request(_request uuid, _fence bigint) returns gate.request
@@ -159,6 +204,13 @@ begin
         where i.request_id = _request and i.version = r.version and i.skip_reason is null
           and exists (select from jsonb_each_text(r.stops) stop
                       where stop.value = 'budget' and stop.key <> all (i.done_by));
+        update gate.request_item i set skip_reason = 'refused'
+        where i.request_id = _request and i.version = r.version and i.skip_reason is null
+          and exists (select from jsonb_object_keys(r.stops) asked
+                      where gate.refused(r, i.position, asked) = 'alone')
+          and not exists (select from gate.call c join gate.call_item k using (call_id)
+                          where c.request_id = _request and c.version = r.version
+                            and k.position = i.position and k.outcome = 'match');
         now_state := case
             when has_open then 'HALTED'
             -- Nobody had a cap for it: it waits for one, and for another approval.

@@ -60,7 +60,7 @@ begin
              order by request_id limit _limit for no key update skip locked loop
         update gate.request_item set inputs = null, nonce = null where request_id = r.request_id;
         update gate.request set forgotten_at = moment, event_id = audit.append('request.forgotten',
-            'sweep', r.request_id::text, 'forgotten', '{}')
+            'sweep', r.request_id::text, 'v' || r.version, '{}')
         where request_id = r.request_id;
         forgotten := forgotten + 1;
     end loop;
