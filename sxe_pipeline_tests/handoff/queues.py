@@ -109,6 +109,21 @@ class Outbox:
         """One value of every row, in the order of writing."""
         return [v for (v,) in self.owner(f"select {what} from handoff.outbox order by seq")]
 
+    def write_again(self, consumer, sequence):
+        """As if the notice of that number had been written after all others."""
+        self.owner(
+            "update handoff.outbox set seq = default where consumer = %s and published_seq = %s",
+            *(consumer, sequence),
+        )
+
+    def put_off(self, consumer, sequence):
+        """A notice is due in an hour."""
+        self.owner(
+            "update handoff.outbox set next_try = clock_timestamp() + interval '1 hour' "
+            "where consumer = %s and published_seq = %s",
+            *(consumer, sequence),
+        )
+
     def due(self):
         """What was put off is due now."""
         self.owner("update handoff.outbox set next_try = clock_timestamp()")

@@ -42,6 +42,16 @@ def test_a_new_subscription_is_delivered_the_newest_batch_of_each_market(readers
     assert readers.put("acme", newest).is_new, "there is something to answer for"
 
 
+def test_a_new_subscription_is_delivered_in_the_order_of_publishing(readers):
+    made = [readers.publish(market=market) for market in ("zz_quiet", "cooks", "makers", "bakers")]
+
+    readers.add("acme", "lead_card", has_queue=True)
+
+    assert readers.delivered("acme") == made
+    told = readers.owner("select published_seq from handoff.outbox order by seq")
+    assert told == [(1,), (2,), (3,), (4,)]
+
+
 def test_contact_points_of_requests_of_before_are_delivered_to_nobody(readers):
     before = readers.publish(contract="lead_contact")
 

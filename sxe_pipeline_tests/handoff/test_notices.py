@@ -145,6 +145,20 @@ def test_from_any_number_on_it_is_told_again_also_what_was_before_the_subscripti
         replay(people, "acme", 1, contract="lead_contact")
 
 
+def test_what_is_told_again_of_long_before_is_taken_a_few_at_a_time(serve, outbox, people):
+    outbox.fill(5)
+    outbox.subscribe("acme")
+    outbox.fill(12, "acme")
+    replay(people, "acme", 1)
+    key, seen = outbox.key("acme"), []
+
+    while notices := take(serve, key, 4):
+        seen += [int(notice["sequence"]) for notice in notices]
+        assert all(done(serve, key, notice) for notice in notices)
+
+    assert seen == list(range(1, 18))
+
+
 def test_nobody_is_told_again_of_a_batch_that_retention_took(outbox, people):
     outbox.subscribe("acme")
     outbox.fill(3, "acme")

@@ -282,6 +282,40 @@ def test_q3_whatever_is_refused_dies_or_waits_first_sightings_are_in_order_and_w
     assert all(outbox.rows())
 
 
+NUMBERED = st.tuples(st.sampled_from(["acme", "zeta"]), st.integers(1, 8))
+
+
+@given(
+    written_late=st.lists(NUMBERED, max_size=12),
+    waiting=st.sets(NUMBERED, max_size=2),
+    limit=st.integers(1, 17),
+)
+@settings_of_hypothesis(deadline=None, max_examples=60)
+def test_q3_a_limit_takes_each_pair_from_its_first_notice_on_in_whatever_order_they_were_written(
+    written_late, waiting, limit, afresh
+):
+    outbox, conn = afresh()
+    outbox.fill(8, "acme", "zeta")
+    for notice in written_late:
+        outbox.write_again(*notice)
+    for notice in waiting:
+        outbox.put_off(*notice)
+    due = {
+        consumer: min([n for who, n in waiting if who == consumer], default=9) - 1
+        for consumer in ("acme", "zeta")
+    }
+    broker = queues.Picky()
+
+    sent = relay.relay(conn, broker, limit=limit).sent
+
+    assert sent == min(limit, sum(due.values()))
+    took = {consumer: [n for who, n in broker.taken if who == consumer] for consumer in due}
+    for consumer, numbers in took.items():
+        assert numbers == list(range(1, len(numbers) + 1)), "nothing of a pair is skipped"
+        if len(numbers) < due[consumer]:
+            assert max(map(len, took.values())) - len(numbers) <= 1, "no pair starves another"
+
+
 def test_an_absent_broker_loses_nothing_and_is_said(outbox, settings):
     outbox.subscribe("acme")
     outbox.fill(2, "acme")

@@ -92,10 +92,12 @@ begin
                     'ack_within_s', extract(epoch from _ack_within)::bigint)),
         _consumer, _contract, _market, _has_queue, _expect_every, _ack_within)
     returning * into s;
-    for b in select distinct on (market) * from handoff.batch
-             where contract = _contract and _market in ('*', market) and state = 'published'
-               and request_id is null
-             order by market, published_seq desc loop
+    for b in select * from (
+                 select distinct on (market) * from handoff.batch
+                 where contract = _contract and _market in ('*', market) and state = 'published'
+                   and request_id is null
+                 order by market, published_seq desc) newest
+             order by published_seq loop
         delivered := delivered + handoff.deliver_to(_consumer, b, 'principal:' || who, _ack_within,
                                                     _has_queue)::int;
     end loop;

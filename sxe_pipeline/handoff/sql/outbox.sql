@@ -30,33 +30,36 @@ language sql stable as $$
 $$;
 
 -- Open notices that are due, in the order of each contract and consumer, locked until the transaction ends: one
--- that waits, or that somebody else holds, keeps the later ones of its pair back. A consumer or markets that
--- are null are every one.
+-- that waits, or that somebody else holds, keeps the later ones of its pair back. The limit takes of each pair its
+-- first one, then of each its second: in whatever order they were written, none is cut off from those before it,
+-- and no pair waits for another. A consumer or markets that are null are every one.
 create or replace function handoff.due_notices(
     _contracts text[], _consumer text, _markets text[], _limit int
 ) returns setof handoff.outbox language sql as $$
-    with open as (
-        select o.seq, o.contract, o.consumer, o.published_seq,
-               o.next_try > clock_timestamp() as is_held
+    with moment as materialized (
+        select clock_timestamp() as now
+    ), open as (
+        select o.seq, o.contract, o.consumer, o.published_seq, o.next_try,
+               row_number() over so_far as place, max(o.next_try) over so_far as all_due_at
         from handoff.outbox o
         join handoff.consumer c using (consumer) join handoff.batch b using (batch_id)
         where o.sent_at is null and o.dead_at is null and o.contract = any (_contracts)
           and o.consumer = coalesce(_consumer, o.consumer) and c.ended_at is null
           and (_markets is null or _markets && array['*', b.market])
-    ), held as (
-        select contract, consumer, min(published_seq) as first from open where is_held group by 1, 2
+        window so_far as (partition by o.contract, o.consumer order by o.published_seq)
+    ), next as (
+        select o.* from open o, moment where o.all_due_at <= moment.now
+        order by o.place, o.next_try limit _limit
     ), mine as (
-        select o.* from handoff.outbox o join open using (seq)
-        where o.sent_at is null and o.dead_at is null and o.next_try <= clock_timestamp()
-          and not exists (select from held h where h.contract = o.contract
-                          and h.consumer = o.consumer and h.first < o.published_seq)
-        order by o.seq limit _limit for update of o skip locked
+        select o.* from handoff.outbox o join next using (seq), moment
+        where o.sent_at is null and o.dead_at is null and o.next_try <= moment.now
+        for update of o skip locked
     )
     select m.* from mine m
     where not exists (
-        select from open o
-        where o.contract = m.contract and o.consumer = m.consumer
-          and o.published_seq < m.published_seq and o.seq not in (select seq from mine))
+        select from next n
+        where n.contract = m.contract and n.consumer = m.consumer
+          and n.published_seq < m.published_seq and n.seq not in (select seq from mine))
     order by m.contract, m.consumer, m.published_seq;
 $$;
 
