@@ -21,11 +21,11 @@ class Sender:
         self.published, self.newest = 0, {}
         self.heads = []
 
-    def batch(self, rows, batch_key):
-        """Publish rows; what a head says of them."""
+    def batch(self, rows, batch_key, removes=None):
+        """Publish rows, with removes a delta; what a head says of them."""
         before = self.newest.get(batch_key.chain)
         prev = before["batch_id"] if before else None
-        fields, parts = fields_and_parts(self.contract, rows, batch_key, prev)
+        fields, parts = fields_and_parts(self.contract, rows, batch_key, prev, removes)
         lay(self.folder / fields["batch_id"], parts)
         sealed = manifest.seal(fields, self.signer)
         (self.folder / fields["batch_id"] / manifest.NAME).write_bytes(sealed)
@@ -38,14 +38,15 @@ class Sender:
             "published_seq": self.published,
         }
         if batch_key.request_id is None:
-            entry |= {"kind": "full", "row_count": fields["row_count"]}
-            entry |= {"unchanged_through": entry["day"], "full_batch_id": fields["batch_id"]}
+            entry |= {"kind": fields["kind"], "row_count": fields["row_count"]}
+            full = fields["batch_id"] if removes is None else before["full_batch_id"]
+            entry |= {"unchanged_through": entry["day"], "full_batch_id": full}
         self.newest[batch_key.chain] = entry
         return entry
 
-    def cards(self, rows, market="x_general", day=dt.date(2026, 3, 10)):
-        """A batch of cards."""
-        return self.batch(rows, BatchKey(market, day))
+    def cards(self, rows, market="x_general", day=dt.date(2026, 3, 10), removes=None):
+        """A batch of cards, with removes a delta."""
+        return self.batch(rows, BatchKey(market, day), removes)
 
     def head(self, listed=None, now=NOON, signer=None, **lies):
         """Put the next head; by default of the newest batch of each market."""

@@ -101,6 +101,30 @@ class TestTaken:
         assert done.head_seq == 2
         assert take(now=NOON + 2 * HOUR).batches == ()
 
+    def test_what_a_refused_pull_had_fetched_is_named_by_the_one_that_succeeds(
+        self, sender, take, cards
+    ):
+        [part] = (sender.folder / sender.newest["x_b"]["batch_id"]).glob("_jsonl/*")
+        whole = part.read_bytes()
+        part.write_bytes(b"")
+        with pytest.raises(Tampered):
+            take()
+        part.write_bytes(whole)
+
+        assert [b.market for b in take().batches] == list(MARKETS)
+
+    def test_who_got_no_answer_takes_the_head_away_and_is_told_again(
+        self, sender, take, cards, tmp_path
+    ):
+        take()
+        sender.cards(cards(5, market="x_b"), "x_b", dt.date(2026, 3, 11))
+        sender.head()
+        lost = take()
+        (tmp_path / "mine" / head.key_of("lead_card", 1, 2)).unlink()
+
+        assert take() == lost
+        assert [b.market for b in lost.batches] == ["x_b"]
+
     def test_a_market_without_rows_any_more_is_a_batch_too(self, sender, take, cards):
         sender.cards(cards(1, market="x_b").slice(0, 0), "x_b", dt.date(2026, 3, 11))
         sender.head()
@@ -138,6 +162,8 @@ class TestTaken:
         assert take(source, contract="lead_contact").batches == ()
         third = theirs.batch(contacts(5), at(3))
         theirs.head([third])
+        assert [b.seq for b in take(source, contract="lead_contact").batches] == [3]
+        (tmp_path / "mine" / head.key_of("lead_contact", 1, 5)).unlink()
         assert [b.seq for b in take(source, contract="lead_contact").batches] == [3]
 
     def test_contact_files_that_the_sender_no_longer_keeps_are_named(self, tmp_path, signer, take):
@@ -399,8 +425,9 @@ def test_u8_a_pull_that_was_killed_goes_on_where_it_was(sender, take, tmp_path, 
     assert len(visible) == (part > 2), "a batch is there whole or not at all"
     counting = Counting(sender.root)
 
-    take(counting)
+    done = take(counting)
 
+    assert [b.market for b in done.batches] == list(MARKETS), "also what was there before the kill"
     assert below(tmp_path / "mine") == below(sender.root)
     assert sum("part-" in key for key in counting.asked) == 4 - (part - 1)
 

@@ -4,7 +4,7 @@ Here: which numbers are looked at and what a head must be to whoever knows an ea
 for `read`, which answers the bytes under a key. Not here: what is done with what it lists (`pull`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,12 +31,13 @@ class Found:
     """The newest head, and which batches follow from it.
 
     `wanted`: of a contract with markets what it lists; of one with requests what the heads since
-    the known one list, oldest first.
+    the known one list, oldest first. `known`: ids of the batches that the known head lists.
     """
 
     data: bytes
     fields: Mapping[str, Any]
     wanted: Sequence[Mapping[str, Any]]
+    known: Set[str]
 
 
 def find(
@@ -87,12 +88,15 @@ def find(
     for number in range(known.seq if known else first, seq):
         if sign.sha256(probe.data(number)) != probe.opened(number + 1)["prev_head_sha256"]:
             raise Tampered(f"head {number + 1} does not follow the one before it; ask the sender")
+    listed = set[str]()
     if known is not None:
         _refuse_older(probe.opened(known.seq), since)
+        listed = {batch["batch_id"] for batch in probe.opened(known.seq)["batches"]}
     if not is_of_requests:
-        return Found(probe.data(seq), fields, fields["batches"])
+        return Found(probe.data(seq), fields, fields["batches"], listed)
     new = since if known is None or known.seq < seq else []
-    return Found(probe.data(seq), fields, [batch for said in new for batch in said["batches"]])
+    wanted = [batch for said in new for batch in said["batches"]]
+    return Found(probe.data(seq), fields, wanted, listed)
 
 
 def _newest_seq(known: int, probe: "_Probe") -> int:

@@ -2,9 +2,10 @@
 
 Here: the newest head, what follows from it, and a folder of one's own that holds verified batches
 and nothing else. That folder is laid out as the sender's store; the head that was taken over last
-lies in it, and nothing older counts from then on. A batch appears there whole, by one rename; what
-a killed pull had fetched is kept. No database, no Dagster. Not here: finding and believing a head
-(`newest`).
+lies in it, and nothing older counts from then on. A batch appears there whole, by one rename. What
+a pull that did not end had fetched is kept, and named by the one that ends: the head says what was
+taken over, not which folders are there. No database, no Dagster. Not here: finding and believing a
+head (`newest`).
 """
 
 import fcntl
@@ -12,7 +13,7 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,7 +54,8 @@ class Taken:
 class Pulled:
     """What a pull came to.
 
-    `batches`: taken over now, in the order in which they are to be applied. `gone`: batches of
+    `batches`: what leads on from the head that was taken over last, in the order in which they are
+    to be applied, whether they were fetched now or by a pull that did not end. `gone`: batches of
     requests whose files the sender no longer keeps. `new_key_id`: of the key that took over from
     the pinned one, to be pinned now.
     """
@@ -109,7 +111,8 @@ def pull(
             known=own.newest_head(),
             now=now,
         )
-        job = _Job(source, own, contract, keys.public_keys(), progress)
+        known = {batch_id for batch_id in found.known if own.holds(batch_id)}
+        job = _Job(source, own, contract, known, keys.public_keys(), progress)
         taken: list[Taken] = []
         gone: list[str] = []
         for wanted in found.wanted:
@@ -160,9 +163,13 @@ class _Own:
                 raise Busy(f"another pull writes below {self.root}; wait for its end") from None
             yield
 
+    def manifest_of(self, batch_id: str) -> Path:
+        """Where the manifest of a batch lies that is here."""
+        return self.root / self.folder / batch_id / manifest.NAME
+
     def holds(self, batch_id: str) -> bool:
         """Whether a batch is here, whole."""
-        return (self.root / self.folder / batch_id / manifest.NAME).is_file()
+        return self.manifest_of(batch_id).is_file()
 
     def newest_head(self) -> newest.Known | None:
         """The head that was taken over last."""
@@ -198,7 +205,7 @@ class _Own:
             said = {"statements": keys.statements, "newest_sha256": keys.newest_sha256}
             disk.replace(note, json.dumps(said).encode())
 
-    def appear(self, batch_id: str, beside: Mapping[str, bytes]) -> str:
+    def appear(self, batch_id: str, beside: Mapping[str, bytes]) -> None:
         """Let a verified batch appear at its own, and its contract beside it."""
         for name, data in beside.items():
             file = self.root / self.folder / name
@@ -209,7 +216,6 @@ class _Own:
         disk.flush(file for file in staged.rglob("*") if file.is_file())
         staged.rename(final)
         disk.flush([final / manifest.NAME])
-        return f"{self.folder}/{batch_id}"
 
 
 def _named(folder: str) -> tuple[str, int]:
@@ -228,18 +234,19 @@ class _Job:
     source: Source
     own: _Own
     contract: str
+    known: Set[str]
     public_keys: Sequence[Ed25519PublicKey]
     progress: Callable[[int], None]
 
     def take(self, wanted: Mapping[str, Any]) -> Iterator[Taken]:
-        """What leads from the batches that are here to a wanted one, oldest first."""
+        """What leads from the batches that are known to a wanted one, oldest first."""
         for batch_id, sealed, key in reversed(list(self._chain(wanted))):
             yield self._take(batch_id, sealed, key)
 
     def _chain(self, wanted: Mapping[str, Any]) -> Iterator[tuple[str, bytes, Ed25519PublicKey]]:
-        """Back from a wanted batch to one that is here, or to one that holds all rows."""
+        """Back from a wanted batch to one that is known, or to one that holds all rows."""
         batch_id, seen = wanted["batch_id"], set[str]()
-        while not self.own.holds(batch_id):
+        while batch_id not in self.known:
             if batch_id in seen:
                 raise Tampered("batches follow each other in a circle; ask the sender")
             seen.add(batch_id)
@@ -260,6 +267,8 @@ class _Job:
             batch_id = fields["prev_batch_id"]
 
     def _manifest(self, batch_id: str) -> bytes:
+        if self.own.holds(batch_id):
+            return self.own.manifest_of(batch_id).read_bytes()
         key = f"{self.own.folder}/{batch_id}/{manifest.NAME}"
         try:
             return read(self.source, key, verify.MAX_MANIFEST_BYTES)
@@ -274,24 +283,32 @@ class _Job:
         return self.public_keys[0]
 
     def _take(self, batch_id: str, sealed: bytes, key: Ed25519PublicKey) -> Taken:
-        staged = self.own.incoming / batch_id
         fields = manifest.unseal(sealed, key)
-        self._clear(staged, {entry["name"] for entry in fields["files"]})
-        for entry in fields["files"]:
-            self._fetch(staged / entry["name"], f"{self.own.folder}/{batch_id}", entry, key)
-        disk.replace(staged / manifest.NAME, sealed)
-        mirrored = _Mirrored(self.source, self.own)
-        seen = verify.verify(verify.Prefix(mirrored, batch_id), key, [self.contract])
+        if not self.own.holds(batch_id):
+            self._fetch(batch_id, sealed, fields, key)
         return Taken(
             batch_id=batch_id,
-            market=seen.market,
-            day=seen.day,
-            kind=str(fields["kind"]),
-            row_count=seen.row_count,
-            folder=self.own.appear(batch_id, mirrored.beside),
-            request_id=seen.request_id,
-            seq=seen.seq,
+            market=fields["market"],
+            day=fields["day"],
+            kind=fields["kind"],
+            row_count=fields["row_count"],
+            folder=f"{self.own.folder}/{batch_id}",
+            request_id=fields.get("request_id"),
+            seq=fields.get("seq"),
         )
+
+    def _fetch(
+        self, batch_id: str, sealed: bytes, fields: Mapping[str, Any], key: Ed25519PublicKey
+    ) -> None:
+        """A batch, verified before it appears."""
+        staged = self.own.incoming / batch_id
+        self._clear(staged, {entry["name"] for entry in fields["files"]})
+        for entry in fields["files"]:
+            self._fetch_file(staged / entry["name"], f"{self.own.folder}/{batch_id}", entry, key)
+        disk.replace(staged / manifest.NAME, sealed)
+        mirrored = _Mirrored(self.source, self.own)
+        verify.verify(verify.Prefix(mirrored, batch_id), key, [self.contract])
+        self.own.appear(batch_id, mirrored.beside)
 
     def _clear(self, staged: Path, listed: set[str]) -> None:
         """What a killed pull left half written, or of another batch's making."""
@@ -301,7 +318,7 @@ class _Job:
             if file.relative_to(staged).as_posix() not in listed or file.is_symlink():
                 file.unlink()
 
-    def _fetch(
+    def _fetch_file(
         self, file: Path, folder: str, entry: Mapping[str, Any], key: Ed25519PublicKey
     ) -> None:
         """One file of a batch, unless it is here; never more of it than the manifest says."""
