@@ -1,6 +1,5 @@
 """The page for consumers is run as it stands: each language reads a batch that was published."""
 
-import datetime as dt
 import os
 import re
 import shutil
@@ -11,11 +10,10 @@ import pyarrow as pa
 import pytest
 
 from sxe_pipeline import contracts_root
-from sxe_pipeline.handoff import publish
-from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.reader import reading
 from sxe_pipeline.sign import Signer
 from sxe_pipeline_tests.handoff.contacts import DAY, NEXT
+from sxe_pipeline_tests.handoff.whole import changed, without
 
 PAGE = contracts_root().parent / "docs" / "consumer.md"
 TEXT = PAGE.read_text() if PAGE.exists() else ""
@@ -27,46 +25,79 @@ pytestmark = pytest.mark.skipif(not TEXT, reason="the pages are in the checkout 
 
 
 @pytest.fixture
-def folder(conn, store, contract, cards, signer, tmp_path):
-    """A published batch, beside the public key that its reader pinned."""
-    done = publish.publish(
-        conn,
-        store,
-        contract=contract,
-        batch_key=BatchKey("x_general", dt.date(2026, 3, 10)),
-        rows=cards(20),
-        signer=signer,
-        actor="test",
-        now=dt.datetime(2026, 3, 11, tzinfo=dt.UTC),
-    )
-    (tmp_path / "signing.pub").write_bytes(signer.public_pem(["lead_card"]))
-    return tmp_path / "handoff" / "lead_card" / "v1" / str(done.batch_id)
+def pinned(signer, tmp_path):
+    """The public key, as its reader pinned it."""
+    file = tmp_path / "signing.pub"
+    file.write_bytes(signer.public_pem(["lead_card"]))
+    return file
 
 
-def test_every_example_in_python_runs(folder, signer, tmp_path):
+@pytest.fixture
+def folder_of(tmp_path):
+    """`folder_of(published)`: of a batch that was published."""
+    return lambda done: tmp_path / "handoff" / "lead_card" / "v1" / str(done.batch_id)
+
+
+@pytest.fixture
+def folder(run, cards, pinned, folder_of):
+    """A published batch of twenty cards."""
+    return folder_of(run(cards(20)))
+
+
+LATER = {
+    "a full batch": (lambda rows: None, 20),
+    "a delta with removes": (lambda rows: changed(without(rows, 4, 9), 0, bio="New words"), 1),
+    "a delta of removes alone": (lambda rows: without(rows, 4, 9), 0),
+    "an empty batch": (lambda rows: rows.slice(0, 0), 0),
+}
+"""What the last day of a chain is of, and how many rows its batch holds."""
+
+
+@pytest.fixture
+def chain(run_days, cards, pinned, folder_of):
+    """`chain(later)`: folders of a full batch and of what followed it, and the rows of that day."""
+
+    def call(later):
+        rows = cards(20)
+        folders = [folder_of(run_days(rows))]
+        if (today := later(rows)) is not None:
+            folders.append(folder_of(run_days(today, day=DAY + NEXT)))
+        return folders, rows if today is None else today
+
+    return call
+
+
+@pytest.mark.parametrize(("later", "count"), LATER.values(), ids=LATER)
+def test_every_example_in_python_runs(chain, pinned, signer, later, count):
+    folders, today = chain(later)
     generated = contracts_root() / "lead_card" / "generated" / "1.0.0" / "schema.json"
     names: dict = {
-        "folder": folder,
-        "pinned": tmp_path / "signing.pub",
+        "folder": folders[-1],
+        "pinned": pinned,
         "schema_json": generated.read_text(),
     }
-    # the last example leaves closing its files to the interpreter, as a short script does
     blocks = [
+        # closing its files is left to the interpreter, as in a short script
         block.replace('file.open("rb")', "file.read_bytes().splitlines()")
+        # a delta is applied to what was before it
+        .replace("rows_of([(folder, batch)])", "rows_of([(f, verified(f, pinned)) for f in chain])")
         for block in PYTHON
         if "pyspark" not in block
     ]
+    names["chain"] = folders
 
     for block in blocks[:3]:
         exec(block, names)
-    assert names["cards"] == [("x_general", "software_dev", 20)]
+    assert names["cards"] == ([("x_general", "software_dev", count)] if count else [])
     for block in blocks[3:]:
         exec(block, names)
 
-    assert len(names["cards"]) == len(names["same"]) == len(names["market"]) == 20
-    assert names["frame"].height == names["again"].height == 20
+    assert len(names["cards"]) == len(names["same"]) == count
+    assert names["frame"].height == names["again"].height == count
+    assert names["frame"].columns == names["again"].columns
+    assert len(names["market"]) == today.num_rows
     assert names["bad"] == 0
-    read = reading.read(folder, signer.public_key, status="accepted")
+    read = reading.read(folders[-1], signer.public_key, status="accepted")
     assert names["ack"] == read.said
 
 
@@ -102,10 +133,13 @@ def node(tmp_path):
     return run
 
 
-def test_node_verifies_and_reads_it(node, folder, tmp_path):
-    done = node(folder, tmp_path / "signing.pub")
+@pytest.mark.parametrize(("later", "count"), LATER.values(), ids=LATER)
+def test_node_verifies_and_reads_it(node, chain, pinned, later, count):
+    folders, _ = chain(later)
 
-    assert (done.stdout, done.returncode) == ("20 rows\n", 0), done.stderr
+    done = node(folders[-1], pinned)
+
+    assert (done.stdout, done.returncode) == (f"{count} rows\n", 0), done.stderr
 
 
 def test_node_refuses_another_key_and_another_byte(node, folder, tmp_path):

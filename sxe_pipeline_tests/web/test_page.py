@@ -1,8 +1,10 @@
 """The page for integrators and the description of the API say what is so."""
 
+import datetime as dt
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -11,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from sxe_pipeline.handoff import publish
 from sxe_pipeline.web import app
+from sxe_pipeline_tests.handoff.whole import changed, withheld, without
 from sxe_pipeline_tests.web import openapi
+from sxe_pipeline_tests.web.site import DAY
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 TREE = json.loads(openapi.FILE.read_text())
@@ -29,7 +34,25 @@ def commands():
     return [textwrap.dedent(block) for block in blocks]
 
 
-def test_every_command_of_the_page_works_in_its_order(site, key, batch, tmp_path):
+DAYS = {
+    "a full batch": lambda rows: None,
+    "a delta with removes": lambda rows: changed(without(rows, 4, 9), 0, bio="New words"),
+    "a delta of removes alone": lambda rows: without(rows, 4, 9),
+    "an empty batch": lambda rows: rows.slice(0, 0),
+}
+
+
+@pytest.mark.parametrize("day", DAYS.values(), ids=DAYS)
+def test_every_command_of_the_page_works_in_its_order(site, cards, tmp_path, day):
+    rows, market = cards(20), f"m_{secrets.token_hex(4)}"
+    rows = rows.set_column(
+        rows.schema.get_field_index("market"), rows.schema.field("market"), [[market] * 20]
+    )
+    batch = site.publish(rows, market)
+    if (later := day(rows)) is not None:
+        deltas = publish.Deltas(withheld, 7)
+        batch = site.publish(later, market, DAY + dt.timedelta(days=1), deltas=deltas)
+    key = site.key()
     site.make_head()
     pem = tmp_path / "social.pem"
     pem.write_bytes(site.signer.public_pem(["lead_card"]))
@@ -50,7 +73,10 @@ def test_every_command_of_the_page_works_in_its_order(site, key, batch, tmp_path
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"status":"accepted","is_new":true' in done.stdout
     assert '"is_wrong":false' in done.stdout
-    assert batch.batch_id in (folder / "page.json").read_text()
+    proved = "false" if later is not None and not later.num_rows else "true"
+    assert f'"is_proved":{proved}' in done.stdout
+    listed = json.loads((folder / "page.json").read_text())["batches"]
+    assert listed[-1]["batch_id"] == batch.batch_id
 
 
 def test_the_page_names_every_route():
