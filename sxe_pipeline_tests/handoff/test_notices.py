@@ -106,6 +106,20 @@ def test_a_key_opens_its_own_contracts_and_markets_alone(serve, outbox):
         take(serve, b"\0" * 32)
 
 
+def test_what_is_taken_can_be_done_also_after_the_subscription_ended(serve, outbox, people):
+    outbox.subscribe("acme", market="elsewhere")
+    outbox.subscribe("acme")
+    outbox.fill(3, "acme")
+    key = outbox.key("acme")
+    (held,) = take(serve, key, 1)
+    consumers.unsubscribe(people.api, people.tokens["cho"], "acme", "lead_card")
+    people.api.commit()
+
+    assert done(serve, key, held)
+    assert [done(serve, key, notice) for notice in take(serve, key)] == [True, True]
+    assert told.outlook(people.api).waiting == 0
+
+
 def test_who_ended_is_told_nothing_more(run, cards, outbox, conn):
     outbox.subscribe("acme")
     outbox.fill(2, "acme")

@@ -9,7 +9,7 @@ declare
 begin
     select batch.* into b from handoff.batch join handoff.delivery d using (batch_id)
     where batch_id = _batch_id and d.consumer = k.consumer
-      and batch.contract = any (k.contracts) and k.markets && array['*', batch.market];
+      and handoff.is_for(k, batch.contract, batch.market);
     return handoff.take_ack(k.consumer, b, _ack, 'consumer:' || k.consumer);
 end $$;
 

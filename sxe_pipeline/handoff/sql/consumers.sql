@@ -15,10 +15,17 @@ begin
     return k;
 end $$;
 
--- What a key was made for, of what its consumer is subscribed to now.
+-- What a key was made for: of what was delivered, its consumer takes and answers this by it, subscribed still or
+-- not any more.
+create or replace function handoff.is_for(_k handoff.api_key, _contract text, _market text) returns boolean
+language sql immutable as $$
+    select _contract = any (_k.contracts) and _k.markets && array['*', _market];
+$$;
+
+-- The same of what its consumer is subscribed to now.
 create or replace function handoff.may_see(_k handoff.api_key, _contract text, _market text) returns boolean
 language sql stable as $$
-    select _contract = any (_k.contracts) and _k.markets && array['*', _market]
+    select handoff.is_for(_k, _contract, _market)
        and exists (select from handoff.subscription s
                    where s.consumer = _k.consumer and s.contract = _contract
                      and s.market in ('*', _market) and s.until is null);

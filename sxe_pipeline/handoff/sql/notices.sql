@@ -32,7 +32,7 @@ declare
 begin
     select n.* into o from handoff.outbox n join handoff.batch b using (batch_id)
     where n.event_id = _event_id and n.consumer = k.consumer
-      and handoff.may_see(k, n.contract, b.market) for update of n;
+      and handoff.is_for(k, n.contract, b.market) for update of n;
     if o.seq is null then
         perform gate.refuse('SXNOF', 'there is no such notice for this key');
     end if;
