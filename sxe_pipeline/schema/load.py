@@ -126,13 +126,25 @@ def _contract(data: dict[str, Any], file: Path) -> Contract:
         limitations=text["limitations"],
         key=tuple(p["name"] for p in sorted(keyed, key=lambda p: p["primaryKeyPosition"])),
         columns=tuple(_column(p, p["name"]) for p in properties),
-        rules=tuple(
-            Rule(q["name"], q["description"], q["query"]) for q in table.get("quality", [])
-        ),
+        rules=tuple(_rule(given) for given in table.get("quality", [])),
         file=file,
     )
     _sane(contract, file)
     return contract
+
+
+def _rule(given: dict[str, Any]) -> Rule:
+    """A rule of whole rows, which none may break."""
+    words = {key: given[key] for key in ("name", "description", "query")}
+    _is_just(given, words | {"type": "sql", "mustBe": 0}, given["name"])
+    return Rule(**words)
+
+
+def _is_just(given: dict[str, Any], checked: dict[str, Any], name: str) -> None:
+    """Refuse a rule that says anything but what is checked."""
+    if given != checked:
+        other = sorted(k for k in {**given, **checked} if given.get(k) != checked.get(k))
+        raise ValueError(f"{name}: nothing checks a rule with this {', '.join(other)}")
 
 
 def _column(given: dict[str, Any], name: str) -> Column:
@@ -171,10 +183,14 @@ def _custom(given: dict[str, Any]) -> dict[str, Any]:
 
 def _values(given: dict[str, Any]) -> tuple[str, ...]:
     """The closed enum: ODCS v3.1 has none of its own, a library check stands for it."""
-    for rule in given.get("quality", []):
-        if rule["metric"] != "invalidValues" or rule["mustBe"] != 0:
-            raise ValueError(f"{given['name']}: nothing checks {rule['metric']}")
-        return tuple(rule["arguments"]["validValues"])
+    rules = given.get("quality", [])
+    if len(rules) > 1:
+        raise ValueError(f"{given['name']}: nothing checks a second rule of a column")
+    for rule in rules:
+        values = {"validValues": rule["arguments"]["validValues"]}
+        checked = {"type": "library", "metric": "invalidValues", "mustBe": 0, "arguments": values}
+        _is_just(rule, checked, given["name"])
+        return tuple(values["validValues"])
     return ()
 
 

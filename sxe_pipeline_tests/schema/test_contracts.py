@@ -154,6 +154,9 @@ def _breakages():
     def first(data):
         return data["schema"][0]["properties"][0]
 
+    def row_rule(data):
+        return data["schema"][0]["quality"][0]
+
     yield change("a field id twice", lambda d: first(d)["customProperties"][0].update(value=2))
     yield change("no field id", lambda d: first(d).pop("customProperties"))
     yield change("a type that nothing knows", lambda d: first(d).update(physicalType="decimal"))
@@ -162,6 +165,27 @@ def _breakages():
         "a bound that nothing checks", lambda d: first(d)["logicalTypeOptions"].update(minLength=1)
     )
     yield change("no key", lambda d: first(d).pop("primaryKey"))
+    row_rules = {
+        "a share of rows that may break a rule": {"unit": "percent"},
+        "a number of rows that must break a rule": {"mustBe": 5},
+        "an upper bound for it": {"mustBeLessThan": 10},
+        "a rule that is no SQL": {"type": "text"},
+        "a rule in the SQL of another engine": {"engine": "soda"},
+    }
+    for name, said in row_rules.items():
+        yield change(name, lambda d, said=said: row_rule(d).update(said))
+    yield change("a row rule without a bound", lambda d: row_rule(d).pop("mustBe"))
+    yield change("a row rule without a type", lambda d: row_rule(d).pop("type"))
+    values = {"validValues": ["person"]}
+    held = {"type": "library", "metric": "invalidValues", "mustBe": 0, "arguments": values}
+    column_rules = {
+        "a bound of values that nothing checks": [held | {"mustBe": 3}],
+        "a share of values": [held | {"unit": "percent"}],
+        "an argument that nothing reads": [held | {"arguments": values | {"pattern": "x"}}],
+        "a second rule of values": [held, held | {"metric": "nullValues", "arguments": {}}],
+    }
+    for name, rules in column_rules.items():
+        yield change(name, lambda d, rules=rules: first(d).update(quality=rules))
     yield change("no description", lambda d: first(d).pop("description"))
     yield change("another version than its name", lambda d: d.update(version="0.2.0"))
     yield change("no table", lambda d: d.pop("schema"))
