@@ -1,6 +1,8 @@
 """Files in buckets: the API leads to them, and to those of contacts by the contact service."""
 
+import contextlib
 import hashlib
+import http.client
 import io
 import json
 import subprocess
@@ -13,6 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sxe_pipeline.errors import NotFound, StoreUnavailable
 from sxe_pipeline.handoff import lending
@@ -166,6 +170,19 @@ def test_the_contact_service_lends_to_nobody_without_the_secret(site, contact_ba
         lending.ask(lent, "another", b"x" * 32, contact_batch.batch_id, "x")
     with pytest.raises(StoreUnavailable):
         lending.ask(f"http://127.0.0.1:{free_port()}", SECRET, b"x" * 32, "0" * 32, "x")
+
+
+def test_whoever_signs_with_any_character_is_refused_and_no_thread_of_the_lender_dies(lent):
+    where = urlsplit(lent)
+    conn = http.client.HTTPConnection(where.hostname, where.port, timeout=10)
+    with contextlib.closing(conn):
+        conn.request("POST", "/lend", b"{}", {lending.SIGNATURE: "\u00e9\u00ff".encode("latin-1")})
+        assert conn.getresponse().status == 401
+
+
+@given(signed=st.text())
+def test_only_the_signature_of_a_body_opens_it(signed):
+    assert lending.opened(SECRET, b"{}", signed, 1000) is None
 
 
 @pytest.mark.parametrize("late_s", [-61, 61])
