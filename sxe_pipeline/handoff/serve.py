@@ -117,7 +117,13 @@ def head(
 
 
 def batches(
-    conn: psycopg.Connection, key_sha256: bytes, contract: str, *, after: int, most: int
+    conn: psycopg.Connection,
+    key_sha256: bytes,
+    contract: str,
+    *,
+    after: int,
+    most: int,
+    is_unanswered: bool = False,
 ) -> list[Listed]:
     """What was published behind a number, in that order.
 
@@ -127,8 +133,10 @@ def batches(
         contract: The contract's id.
         after: A `published_seq`; 0 is before the first.
         most: How many at once.
+        is_unanswered: Only what was delivered and waits for an answer.
     """
-    rows = function_rows(conn, "handoff.served_batches", key_sha256, contract, after, most)
+    asked = (key_sha256, contract, after, most, is_unanswered)
+    rows = function_rows(conn, "handoff.served_batches", *asked)
     return [Listed(*row) for row in rows]
 
 

@@ -31,15 +31,25 @@ def batches(
     contract: Annotated[str, Query(pattern="^[a-z0-9][a-z0-9_]{0,63}$", examples=["lead_card"])],
     after: Annotated[int, Query(ge=0, le=2**63 - 1, description="A `published_seq`.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    unanswered: Annotated[
+        bool, Query(description="Only what was delivered to you and waits for your answer.")
+    ] = False,
 ) -> BatchPage:
-    """What was published behind a number, in that order; none is missed, none comes twice."""
+    """What was published behind a number, in that order; none comes twice.
+
+    None is missed of the markets that you saw before. Of one that you see since, batches have lower
+    numbers: `unanswered` with `after=0` lists its newest.
+    """
     asking.must_see(contract)
-    found = asking.read(serve.batches, contract, after=after, most=limit + 1)
+    found = asking.read(
+        serve.batches, contract, after=after, most=limit + 1, is_unanswered=unanswered
+    )
     page = found[:limit]
     last = page[-1].published_seq if page else after
     return BatchPage(
         batches=list(page),
-        next=f"/v1/batches?contract={contract}&after={last}&limit={limit}",
+        next=f"/v1/batches?contract={contract}&after={last}&limit={limit}"
+        + ("&unanswered=true" if unanswered else ""),
         has_more=len(found) > limit,
     )
 

@@ -111,6 +111,40 @@ def test_a_page_says_where_the_next_begins(site, cards):
     assert site.ask(rest["next"], key).json()["batches"] == []
 
 
+def test_a_market_that_is_subscribed_later_is_among_what_waits_for_an_answer(site, cards):
+    key = site.key(consumer="growing", market="early")
+    late, *early = [
+        site.publish(cards(2, seed=n, market=market), market, day)
+        for market, (n, day) in zip(("late", "early", "early"), DAYS, strict=True)
+    ]
+
+    def listed(query, page="/v1/batches?contract=lead_card&limit=1"):
+        while page:
+            said = site.ask(f"{page}{query}", key).json()
+            yield from said["batches"]
+            page, query = said["has_more"] and said["next"], ""
+
+    def answer(batch):
+        said = {"status": "accepted", "rows_read": 0, "keys_sha256": "0" * 64}
+        body = json.dumps(said | {"manifest_sha256": batch["manifest_sha256"]})
+        headers = {"Content-Type": "application/json"}
+        path = f"/v1/batches/{batch['batch_id']}/ack"
+        assert site.ask(path, key, "PUT", headers, body).status == 201
+
+    seen = list(listed(""))
+    assert [b["batch_id"] for b in listed("&unanswered=true")] == [m.batch_id for m in early]
+    for batch in seen:
+        answer(batch)
+    site.people.subscribe("growing", market="late")
+
+    assert list(listed(f"&after={seen[-1]['published_seq']}")) == []
+    [waiting] = listed("&unanswered=true")
+    assert waiting["batch_id"] == late.batch_id
+    assert waiting["published_seq"] < seen[-1]["published_seq"]
+    answer(waiting)
+    assert list(listed("&unanswered=true")) == []
+
+
 def test_a3_what_a_key_may_not_see_is_not_there_for_it(site, batch):
     contact = site.publish(contacts(), contract="lead_contact", batch_key=at())
     elsewhere = site.key(markets=["elsewhere"])

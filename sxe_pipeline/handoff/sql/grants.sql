@@ -32,7 +32,8 @@ grant execute on function
 grant execute on function handoff.put_ack(bytea, text, jsonb), handoff.slo(bytea) to sxe_serve;
 grant execute on function
     handoff.served_key(bytea), handoff.served_head(bytea, text, int, bigint),
-    handoff.served_batches(bytea, text, bigint, int), handoff.served_batch(bytea, text),
+    handoff.served_batches(bytea, text, bigint, int, boolean),
+    handoff.served_batch(bytea, text),
     handoff.served_newest(bytea, text, int, bigint)
     to sxe_serve;
 -- The contact service lends addresses of its files to the API, to keys that see their batch.

@@ -39,9 +39,11 @@ begin
 end $$;
 
 -- What became visible behind a number, in that order. A lower number never comes later (`handoff.next_seq`),
--- so whoever asks on behind the last one he got misses none.
+-- so whoever asks on behind the last one he got misses none of the markets that he saw then. The newest batch of
+-- a market that is subscribed later has a lower number: it is among those that wait for an answer, which may be
+-- asked for alone.
 create or replace function handoff.served_batches(
-    _key_sha256 bytea, _contract text, _after bigint, _most int
+    _key_sha256 bytea, _contract text, _after bigint, _most int, _is_unanswered boolean
 ) returns table (batch_id text, contract text, contract_version text, market text, day date, request_id uuid,
                  seq int, prev_batch_id text, kind text, row_count bigint, manifest_sha256 text,
                  published_seq bigint, published_at timestamptz, expired_at timestamptz)
@@ -56,6 +58,9 @@ begin
         from handoff.batch b left join handoff.expiry x using (batch_id)
         where b.state = 'published' and b.contract = _contract and b.published_seq > _after
           and handoff.may_see(k, b.contract, b.market)
+          and (not _is_unanswered or exists (
+              select from handoff.delivery d left join handoff.ack a using (consumer, batch_id)
+              where d.consumer = k.consumer and d.batch_id = b.batch_id and a.event_id is null))
         order by b.published_seq limit _most;
 end $$;
 
