@@ -19,6 +19,19 @@ class Fault(Enum):
         "these rows have more cells than the header has names; quote the cells that hold the "
         "delimiter",
     )
+    OPEN_QUOTE = (
+        "malformed",
+        "a quote opens in these rows and nobody closes it; close it, or double it where it is a "
+        "letter",
+    )
+    NO_HEADER = (
+        "malformed",
+        "no line says what the columns are; write their names above the rows",
+    )
+    ABOVE_HEADER = (
+        "malformed",
+        "these lines stand above the names of the columns and may be records; put the names first",
+    )
     DOUBLE_HEADER = (
         "malformed",
         "two columns have one name; rename or leave out one of them",

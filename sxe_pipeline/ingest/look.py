@@ -55,7 +55,7 @@ def look(stream: BinaryIO, name: str, collection: str, mappings: Mappings) -> Lo
     seen: Counter[str] = Counter()
     hidden: set[str] = set()
     advice: Counter[str] = Counter()
-    for record in records(stream, name):
+    for record in records(stream, name, header=mappings.needs):
         count += 1
         if isinstance(record, Fault):
             advice[record.advice] += 1

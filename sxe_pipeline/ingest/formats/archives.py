@@ -22,12 +22,12 @@ RATIO_LIMIT = 200
 Reader = Callable[..., Iterator[Any]]
 
 
-def members(pieces: Iterator[bytes], needs: tables.Needs, read: Reader) -> Iterator[Any]:
+def members(pieces: Iterator[bytes], header: tables.Needs, read: Reader) -> Iterator[Any]:
     """The records of all members that are data, in the order of their names.
 
     Args:
         pieces: The bytes of the archive.
-        needs: Which columns of a table have to be decoded.
+        header: Which columns speak for a line as the header of a workbook's table.
         read: `(stream, name, is_member=True)` -> the records of one member.
 
     Yields:
@@ -46,7 +46,7 @@ def members(pieces: Iterator[bytes], needs: tables.Needs, read: Reader) -> Itera
         budget = _Budget(max(PLAIN_LIMIT, RATIO_LIMIT * whole.tell()))
         with archive:
             if sheets.is_workbook(archive):
-                yield from sheets.rows(archive, whole, needs, budget.left)
+                yield from sheets.rows(archive, whole, header, budget.left)
                 return
             yield from _each(archive, budget, read)
 

@@ -1,184 +1,299 @@
 """The rows of CSV files as people's programs write them.
 
-Here: the dialect of a file (what stands between its cells, where its header is), rows that are
-shorter or longer than the header. Not here: bytes (`chunks`), which columns are needed (`mapping`).
+Here: where the header is, rows that are shorter or longer than it, names of rows, quotes that
+nobody closes. Not here: bytes (`chunks`), lines (`csv_lines`), cells of one line (`dialect`), which
+columns are needed (`mapping`).
 """
 
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 from sxe_pipeline.ingest.faults import Fault
-from sxe_pipeline.ingest.formats.chunks import RECORD_LIMIT, lines
-from sxe_pipeline.ingest.formats.header import Found, chosen
+from sxe_pipeline.ingest.formats.csv_lines import Lines, TooLong
+from sxe_pipeline.ingest.formats.dialect import Dialect, Fit
+from sxe_pipeline.ingest.formats.header import Found, Head, chosen
 from sxe_pipeline.ingest.formats.tables import Needs, fault_of
 from sxe_pipeline.ingest.paths import UNREAD
 
-_MARKS = ",;\t|"
+_MARKS = ",;\t|^~\x01\x1f"
 _HINT = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
-_LOOKED_AT = 30
-"""Lines in which the header is looked for."""
-_LOOKED_AT_SIZE = 1 << 18
+_ROW_NAME = re.compile(r"\d{1,7}", re.ASCII)
+_LONG_ID = re.compile(r"\d{15,}", re.ASCII)
 
 
-class _TooLong(Exception):
-    """One CSV record is longer than `RECORD_LIMIT`."""
-
-
-class _Lines:
-    """Text lines for `csv.reader`, with a budget of bytes per record; goes on after an error."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._found = lines(self._watched(pieces))
-        self._ahead: list[str | Fault] = []
-        self._failure: Exception | None = None
-        self._is_whole = True
-        self._is_spent = False
-        self.size = 0
-
-    def _watched(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        for piece in pieces:
-            self._is_whole = piece.endswith(b"\n")
-            yield piece
-        self._is_spent = True
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the line that was read last is the file's last and does not end as lines do."""
-        return self._is_spent and not self._is_whole and not self._ahead
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        line = self._ahead.pop(0) if self._ahead else self._line()
-        if isinstance(line, Fault):
-            raise _TooLong
-        self.size += len(line)
-        if self.size > RECORD_LIMIT:
-            raise _TooLong
-        return line
-
-    def _line(self) -> str | Fault:
-        if self._failure:
-            raise self._failure
-        line = next(self._found)
-        # Bytes that are no UTF-8 become lone surrogates here and `encoding` in `_row`.
-        return line if isinstance(line, Fault) else line.decode("utf-8", "surrogateescape") + "\n"
-
-    def ahead(self) -> list[str]:
-        """The first lines as far as they can be read; they are read again afterwards."""
-        size = 0
-        while len(self._ahead) < _LOOKED_AT and size < _LOOKED_AT_SIZE:
-            try:
-                self._ahead.append(line := self._line())
-            except StopIteration:
-                break
-            except Exception as why:  # noqa: BLE001 - raised once the lines before it are read
-                self._failure = why
-                break
-            if isinstance(line, Fault):
-                break
-            size += len(line)
-        return [line for line in self._ahead if isinstance(line, str)]
-
-    def skip(self, count: int) -> None:
-        """Pass by lines that `ahead` gave."""
-        del self._ahead[:count]
-
-
-def csv_table(pieces: Iterator[bytes], needs: Needs) -> Iterator[dict[str, Any] | Fault]:
+def csv_table(
+    pieces: Iterator[bytes], needs: Needs, header: Needs
+) -> Iterator[dict[str, Any] | Fault]:
     """The rows of a CSV file.
 
-    The header is the first line that names columns somebody needs, else the first that is as wide
-    as most. A row that lacks cells at its end says nothing in them; empty cells beyond the header
-    are none.
+    The header is the first line that names columns somebody reads, else the first that is as wide
+    as most (`header.chosen`). A row that lacks cells at its end says nothing in them; empty cells
+    beyond the header are none where the file writes them throughout.
 
     Args:
         pieces: Its plain bytes, without a byte order mark.
         needs: Which columns have to be decoded.
+        header: Which columns somebody reads.
 
     Yields:
         A row, or the fault that stands in its place.
     """
-    source = _Lines(pieces)
-    head = _header(source.ahead(), needs)
+    source = Lines(pieces)
+    ahead, is_all = source.ahead()
+    hint = _HINT.fullmatch(ahead[0]) if ahead else None
+    if hint:
+        source.skip(1)
+        del ahead[0]
+    head = _head(ahead, hint[1] if hint else None, header)
     if head is None:
         yield from _headless(source)
         return
-    if fault := fault_of(head.names):
-        yield fault
-        return
-    source.skip(head.ends)
-    needed = frozenset(needs(head.names))
-    reader = csv.reader(source, delimiter=head.mark)
-    while True:
-        source.size = 0
-        try:
-            cells = next(reader)
-        except StopIteration:
+    if not head.is_missing:
+        if fault := fault_of(head.found.names):
+            yield fault
             return
-        except _TooLong:
-            yield Fault.TOO_LARGE
-            reader = csv.reader(source, delimiter=head.mark)
-            continue
-        except csv.Error as why:
-            yield Fault.TOO_LARGE if "field limit" in str(why) else Fault.MALFORMED
-            reader = csv.reader(source, delimiter=head.mark)
-            continue
-        if cells:
-            yield _row(head.names, cells, needed, source)
+        source.skip(head.found.ends)
+        yield from repeat(Fault.ABOVE_HEADER, head.above)
+        del ahead[: head.found.ends]
+    yield from _Table(source, head, _first_rows(ahead, head.found, is_all=is_all), needs).rows()
 
 
-def _headless(source: _Lines) -> Iterator[Fault]:
+def _headless(source: Lines) -> Iterator[Fault]:
     try:
         next(source)
     except StopIteration:
         return
-    except _TooLong:
+    except TooLong:
         yield Fault.TOO_LARGE
         return
     yield Fault.MALFORMED
 
 
-def _header(ahead: Sequence[str], needs: Needs) -> Found | None:
-    hint = _HINT.fullmatch(ahead[0]) if ahead else None
-    marks = hint[1] if hint else sorted(_MARKS, key=ahead[0].count if ahead else None, reverse=True)
-    return chosen([list(_records(ahead, 1 if hint else 0, mark)) for mark in marks], needs)
+def _head(ahead: Sequence[str], hint: str | None, header: Needs) -> Head | None:
+    first = ahead[0] if ahead else ""
+    marks = hint or sorted(_MARKS, key=first.count, reverse=True)
+    quotes = "\"'" if any(line.startswith("'") for line in ahead) else '"'
+    dialects = [Dialect(mark, quote) for quote in quotes for mark in marks]
+    return chosen([list(_records(ahead, dialect)) for dialect in dialects], header)
 
 
-def _records(ahead: Sequence[str], begin: int, mark: str) -> Iterator[Found]:
-    reader = csv.reader(ahead[begin:], delimiter=mark)
+def _records(ahead: Sequence[str], dialect: Dialect) -> Iterator[Found]:
+    reader = dialect.rows(ahead)
+    begin = 0
     try:
         for cells in reader:
-            found = Found.of(cells, begin + reader.line_num, mark)
+            own = dialect
+            if len(cells) > 1 and all(cell[:1] == " " for cell in cells[1:]):
+                own = Dialect(dialect.mark, dialect.quote, is_spaced=True)
+                cells = next(own.rows(ahead[begin : reader.line_num]))
+            begin = reader.line_num
+            found = Found.of(cells, begin, own)
             if found.names:
                 yield found
     except csv.Error:
         return
 
 
-def _row(
-    header: list[str], cells: list[str], needed: frozenset[str], source: _Lines
-) -> dict[str, Any] | Fault:
-    more = len(cells) - len(header)
-    if more > 0:
-        if any(map(str.strip, cells[len(header) :])):
-            return Fault.ROW_TOO_LONG
-        del cells[len(header) :]
-    elif more < 0 and source.is_cut:
-        return Fault.CUT
+def _first_rows(ahead: Sequence[str], head: Found, *, is_all: bool) -> list[list[str]]:
+    """The rows among the first lines, but for one that may go on behind them."""
+    rows: list[list[str]] = []
     try:
-        "".join(cells).encode()
-    except UnicodeEncodeError:
-        pairs = zip(header, cells, strict=False)
-        row = {name: _text(cell) if name in needed else None for name, cell in pairs}
-    else:
-        row = dict(zip(header, cells, strict=False))
-    if more < 0:
-        row.update(dict.fromkeys(header[more:]))
-    return row
+        rows.extend(cells for cells in head.dialect.rows(ahead) if cells)
+    except csv.Error:
+        return rows
+    return rows if is_all else rows[:-1]
+
+
+class _Table:
+    """The rows below a header."""
+
+    def __init__(
+        self, source: Lines, head: Head, first: Sequence[Sequence[str]], needs: Needs
+    ) -> None:
+        self._source = source
+        self._dialect = head.found.dialect
+        self._is_missing = head.is_missing
+        self._header = head.found.names
+        self._names = list(self._header)
+        self._last: list[str] = []
+        self._may_trail = head.found.width > len(self._names)
+        if not self._may_trail:
+            self._learn(first)
+        self._needed = frozenset(needs(self._names))
+
+    def _learn(self, first: Sequence[Sequence[str]]) -> None:
+        """Whether rows have names of their own, or marks at their ends, by the first rows."""
+        count = len(self._names)
+        widths = {len(cells) for cells in first}
+        if len(widths) != 1 or not (width := widths.pop()) > count:
+            return
+        is_empty = not any(map(str.strip, (cell for cells in first for cell in cells[count:])))
+        names = {cells[0] for cells in first}
+        if width == count + 1 and len(names) == len(first) and all(map(_ROW_NAME.fullmatch, names)):
+            # Names of rows, as R writes them, or short ids before a mark too many: never a guess.
+            is_id = all(_LONG_ID.fullmatch(cells[1]) for cells in first)
+            if is_id or (len(first) > 1 and not is_empty):
+                self._names = ["", *self._names]
+            return
+        # A comma in a text that nobody quoted looks like an empty cell at the end, too.
+        is_text = any(cell[:1] == " " for cells in first for cell in cells)
+        self._may_trail = is_empty and len(first) > 1 and not is_text
+
+    def rows(self) -> Iterator[dict[str, Any] | Fault]:
+        """Each row below the header, or the fault that stands in its place."""
+        named, name = next(((at, name) for at, name in enumerate(self._header) if name), (0, ""))
+        for found in self._found():
+            if isinstance(found, Fault):
+                yield found
+            elif self._is_missing:
+                yield Fault.NO_HEADER
+            elif len(found) <= named or name not in found[named] or not self._is_header(found):
+                row = self._row(found)
+                if not isinstance(row, Fault):
+                    self._last = found
+                yield row
+
+    def _found(self) -> Iterator[list[str] | Fault]:
+        """The cells of each row; what is in doubt is settled by `_settled`."""
+        source, taken = self._source, self._source.taken
+        width, escape = len(self._names), "\\" + self._dialect.quote
+        reader = self._dialect.rows(source)
+        while True:
+            taken.clear()
+            found: list[str] | Fault | None
+            try:
+                found = cells = next(reader)
+            except StopIteration:
+                return
+            except TooLong:
+                found, cells = Fault.TOO_LARGE, ()
+            except csv.Error as why:
+                found = Fault.TOO_LARGE if "field limit" in str(why) else Fault.MALFORMED
+                cells = ()
+            if not found:
+                continue
+            is_plain = len(taken) == 1 and len(cells) == width and escape not in str(taken[0])
+            if not is_plain or source.is_open:
+                found = self._settled(found)
+                reader = self._dialect.rows(source)
+            if found is not None:
+                yield found
+
+    def _is_header(self, cells: Sequence[str]) -> bool:
+        """Whether a row is the header once more, as where files were joined."""
+        return Found.of(cells, 0).names == self._header
+
+    def _settled(self, found: list[str] | Fault) -> list[str] | Fault | None:
+        """A record whose quotes may be in doubt; None where it is read again."""
+        source = self._source
+        first, *rest = source.taken
+        if isinstance(first, Fault):
+            return found
+        if not self._dialect.escapes and self._escapes(first):
+            self._dialect = Dialect(
+                self._dialect.mark, self._dialect.quote, self._dialect.is_spaced, escapes=True
+            )
+            source.back([first, *rest])
+            return None
+        last = self._last or self._dialect.cells(first)[:-1]
+        taken_in = [self._is_row(line, last) for line in rest]
+        if self._is_whole(found, [first, *rest], last):
+            return found
+        if source.is_open or any(taken_in):
+            own = next((at for at, is_row in enumerate(taken_in) if is_row is not None), len(rest))
+            source.back(rest[own:])
+            return (None if own else self._unquoted(first)) or Fault.OPEN_QUOTE
+        if isinstance(found, Fault) or rest or len(found) == len(self._names):
+            return found
+        is_quoted = self._dialect.quote in first
+        is_broken = is_quoted and self._dialect.fit([first], ()) is Fit.BROKEN
+        return self._unquoted(first) or (Fault.OPEN_QUOTE if is_broken else found)
+
+    def _is_whole(
+        self, found: list[str] | Fault, lines: Sequence[str | Fault], last: Sequence[str]
+    ) -> bool:
+        """Whether a row over many lines is as it should be: each of them as a row would not be."""
+        texts = [line for line in lines if isinstance(line, str)]
+        width = len(self._names)
+        if isinstance(found, Fault) or self._source.is_open or len(found) != width:
+            return False
+        if self._dialect.fit(texts, (width,)) is not Fit.WHOLE:
+            return False
+        can_tell = self._dialect.mark == "\t" or any(map(str.isdigit, last))
+        return not can_tell or not all(
+            line.count(self._dialect.mark) + 1 >= width for line in texts
+        )
+
+    def _escapes(self, line: str) -> bool:
+        r"""Whether a line writes a quote as `\"`: only so it can be read."""
+        dialect = self._dialect
+        if "\\" + dialect.quote not in line:
+            return False
+        widths = (len(self._names), len(self._last))
+        plain = dialect.fit([line], widths)
+        escaped = Dialect(dialect.mark, dialect.quote, dialect.is_spaced, escapes=True).fit(
+            [line], widths
+        )
+        return escaped > plain and (escaped is Fit.WHOLE or plain is Fit.BROKEN)
+
+    def _unquoted(self, line: str) -> list[str] | None:
+        """The cells where a quote is a letter, as most programs write tabs; None if none fit."""
+        if self._dialect.mark != "\t":
+            return None
+        cells = self._dialect.unquoted(line)
+        return cells if len(cells) == len(self._names) else None
+
+    def _is_row(self, line: str | Fault, last: Sequence[str]) -> bool | None:
+        """Whether a line that a quote took in is a row, given the cells of one before it.
+
+        Numbers stand where they stood; a text with as many marks has blanks behind them.
+
+        Returns:
+            None where it is no more than text; false where it is too long for either.
+        """
+        if isinstance(line, Fault):
+            return False
+        cells = self._dialect.cells(line)
+        width = len(self._names)
+        # A row may open a quote that nobody closes, too: then all its marks count.
+        marked = max(len(cells), line.count(self._dialect.mark) + 1)
+        if marked >= max(2, min(len(last), width)):
+            pairs = [(was, now) for was, now in zip(last, cells, strict=False) if was.isdigit()]
+            if pairs:
+                alike = [2 * len(now) >= len(was) for was, now in pairs if now.isdigit()]
+                is_row = all(now.isdigit() or not now for _, now in pairs) and (
+                    2 * sum(alike) >= len(pairs)
+                )
+            else:
+                is_row = marked >= width >= len(cells) and not any(
+                    cell[:1] == " " for cell in cells
+                )
+            if is_row:
+                return True
+        return False if len(cells) > width else None
+
+    def _row(self, cells: list[str]) -> dict[str, Any] | Fault:
+        names, needed = self._names, self._needed
+        more = len(cells) - len(names)
+        if more > 0:
+            if not self._may_trail or any(map(str.strip, cells[len(names) :])):
+                return Fault.ROW_TOO_LONG
+            del cells[len(names) :]
+        elif more < 0 and self._source.is_cut:
+            return Fault.CUT
+        try:
+            "".join(cells).encode()
+        except UnicodeEncodeError:
+            pairs = zip(names, cells, strict=False)
+            row = {name: _text(cell) if name in needed else None for name, cell in pairs}
+        else:
+            row = dict(zip(names, cells, strict=False))
+        if more < 0:
+            row.update(dict.fromkeys(names[more:]))
+        return row
 
 
 def _text(cell: str) -> Any:

@@ -53,6 +53,7 @@ def records(
     name: str,
     needs: tables.Needs = lambda names: names,
     weight: Weight | None = None,
+    header: tables.Needs | None = None,
 ) -> Iterator[Record | Fault]:
     """Everything a file holds, in order; the last may be the fault that ended it.
 
@@ -61,6 +62,7 @@ def records(
         name: Its path or name, for the extension.
         needs: Which columns of a table have to be decoded; all by default.
         weight: Learns how much was read.
+        header: Which columns speak for a line as the header of a table; as `needs` by default.
 
     Yields:
         A decoded JSON value, a table row as a dict, or the `Fault` that stands in its place. A cell
@@ -70,6 +72,7 @@ def records(
         StoreUnavailable: The landing store, or the folder for temporary files, failed.
     """
     weighed = (weight or Weight()).of
+    speaks = header or needs
 
     def read(part: BinaryIO, part_name: str, *, is_member: bool) -> Iterator[Record | Fault]:
         plain_name = part_name.lower()
@@ -82,11 +85,11 @@ def records(
             elif kind == "archive" and is_member and not bare.endswith((".xlsx", ".xlsm")):
                 yield Fault.NESTED
             elif kind == "archive":
-                yield from archives.members(whole, needs, read)
+                yield from archives.members(whole, speaks, read)
             elif kind == "parquet":
                 yield from tables.parquet(whole, needs)
             elif kind == "csv":
-                yield from csv_rows.csv_table(as_utf8(whole), needs)
+                yield from csv_rows.csv_table(as_utf8(whole), needs, speaks)
             else:
                 yield from json_text.documents(as_utf8(whole), is_lines=kind == "json_lines")
         except Unreadable:

@@ -10,6 +10,7 @@ the last column of the last row.
 import warnings
 import zipfile
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Any, BinaryIO
 
 from sxe_pipeline.ingest.faults import Fault
@@ -34,14 +35,14 @@ def is_workbook(archive: zipfile.ZipFile) -> bool:
 
 
 def rows(
-    archive: zipfile.ZipFile, whole: BinaryIO, needs: Needs, limit: int
+    archive: zipfile.ZipFile, whole: BinaryIO, header: Needs, limit: int
 ) -> Iterator[dict[str, Any] | Fault]:
     """The rows of a workbook.
 
     Args:
         archive: The workbook as an archive.
         whole: Its bytes.
-        needs: Which columns somebody reads.
+        header: Which columns somebody reads.
         limit: Bytes that it may unpack to.
 
     Yields:
@@ -57,30 +58,37 @@ def rows(
         book = openpyxl.load_workbook(whole, read_only=True, data_only=True, keep_links=False)
         try:
             for sheet in book.worksheets:
-                yield from _sheet(sheet, needs)
+                yield from _sheet(sheet, header)
         finally:
             book.close()
 
 
-def _sheet(sheet: Any, needs: Needs) -> Iterator[dict[str, Any] | Fault]:
+def _sheet(sheet: Any, header: Needs) -> Iterator[dict[str, Any] | Fault]:
     first = []
     for number, cells in enumerate(sheet.iter_rows(max_col=_WIDEST, values_only=True), start=1):
         first.append(Found.of(list(map(_as_name, cells)), number))
         if number == _LOOKED_AT:
             break
-    head = chosen([[found for found in first if found.names]], needs)
+    head = chosen([[found for found in first if found.names]], header)
     if head is None:
         return
-    if fault := fault_of(head.names):
+    names = head.found.names
+    if not head.is_missing and (fault := fault_of(names)):
         yield fault
         return
-    found = sheet.iter_rows(max_col=len(head.names), values_only=True)
+    yield from repeat(Fault.ABOVE_HEADER, head.above)
+    ends = 0 if head.is_missing else head.found.ends
+    found = sheet.iter_rows(max_col=len(names), values_only=True)
     for number, cells in enumerate(found, start=1):
         if number > _LONGEST:
             yield Fault.MALFORMED
             return
-        if number > head.ends and any(cell is not None for cell in cells):
-            yield dict(zip(head.names, map(_value, cells), strict=False))
+        if number <= ends or all(cell is None for cell in cells):
+            continue
+        if head.is_missing:
+            yield Fault.NO_HEADER
+        elif cells[0] != names[0] or Found.of(list(map(_as_name, cells)), 0).names != names:
+            yield dict(zip(names, map(_value, cells), strict=False))
 
 
 def _as_name(cell: Any) -> str:
