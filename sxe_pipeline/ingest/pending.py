@@ -16,12 +16,13 @@ from sxe_pipeline.ingest import columns, stated, times
 from sxe_pipeline.ingest.faults import Fault
 from sxe_pipeline.ingest.plain import BadValue, is_plain, plain
 from sxe_pipeline.ingest.rounding import Rounding
-from sxe_pipeline.ingest.rows import Accounts, Outcomes, Refused, filled, key_column
+from sxe_pipeline.ingest.rows import Accounts, Filled, Outcomes, Refused, filled, key_column
 from sxe_pipeline.schema.landed import Landed, Reject
 from sxe_pipeline.schema.tables import LANDED_ROW
 
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCK_SKEW = timedelta(days=1)
+_MADE = columns.MAPPABLE.index("account_created_at")
 EMPTY = pa.RecordBatch.from_pylist([], schema=LANDED_ROW.schema)
 _SAME = ("collection", "file_sha256")
 """Columns that say the same of all rows of a file."""
@@ -79,6 +80,7 @@ class Pending:
         """The rows of some accounts, but for those that lack what a row needs."""
         form, done = accounts.form, filled(accounts)
         refused = done.refused
+        self._give_up_late(done)
         rows: Rows = dict(zip(columns.MAPPABLE, done.values, strict=True))
         rows["row"] = [begin + position for position in accounts.positions]
         rows["shape"] = [form.name] * len(accounts.positions)
@@ -102,6 +104,19 @@ class Pending:
         if rows["row"]:
             self.mapped |= form.mapped
         return rows
+
+    def _give_up_late(self, done: Filled) -> None:
+        """Null the days on which accounts are yet to be made: they count something else."""
+        made, latest = done.values[_MADE], self.registered_at + _CLOCK_SKEW
+        late = [
+            at
+            for at, each in enumerate(made)
+            if type(each) is datetime and each.tzinfo is UTC and each > latest
+        ]
+        if late:
+            done.values[_MADE] = [None if at in late else each for at, each in enumerate(made)]
+        for at in late:
+            done.unread[at] = (*done.unread.get(at, ()), columns.MAPPABLE[_MADE])
 
     def _observed(
         self, shape: str, written: list[Any], refused: dict[int, Refused]

@@ -31,7 +31,11 @@ _KINDS = bytes.maketrans(
 """Any letter as `a`, any digit as `0`, as the dates of X are written in `_X`."""
 _MILLISECONDS = 10**11
 """From here on a number is no longer one of seconds."""
+_FIRST_SECOND = 10**9
+"""September 2001, before any account was made: a smaller number counts something else."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+"""Numbers with so many digits that are a date are one: as an epoch they lie centuries away."""
 _EPOCH_TEXT = re.compile(r"\d{9,17}(?:\.\d+)?", re.ASCII)
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d\d)?", re.ASCII)
 _ZONED = re.compile(r"(.*\d(?: ?[AaPp][Mm])?)[ \[]([A-Za-z][\w/+:-]*)\]?", re.ASCII)
@@ -54,7 +58,9 @@ _LONGEST = 80
 def when(value: Any) -> datetime | None:
     """A point in time: ISO 8601, RFC 5322, X's own date, or seconds / milliseconds / microseconds.
 
-    Zero and empty mean "unknown". A time without a zone is UTC.
+    A number is a date where its digits are one (20121213), a time since 1970 where that lies after
+    any network began; a year alone or the day count of a spreadsheet is neither. Zero and empty
+    mean "unknown". A time without a zone is UTC.
 
     Raises:
         BadValue: It is no time, or nobody can tell which.
@@ -80,15 +86,20 @@ def when(value: Any) -> datetime | None:
 
 
 def _epoch(number: float) -> datetime:
-    if type(number) is int and number < _MILLISECONDS:
-        return datetime.fromtimestamp(number, UTC)
+    if number == int(number) and (form := _COMPACT.get(len(digits_ := str(int(number))))):
+        with suppress(ValueError):
+            found = datetime.strptime(digits_, form).replace(tzinfo=UTC)
+            if found.timestamp() >= _FIRST_SECOND:
+                return found
     scale = 1 if number < _MILLISECONDS else 1_000 if number < 1e14 else 1_000_000
+    if number < _FIRST_SECOND * scale:
+        raise BadValue
     return _EPOCH + timedelta(microseconds=int(number * (1_000_000 // scale)))
 
 
 def seconds(numbers: Sequence[int]) -> list[datetime] | None:
     """Seconds since 1970; null where one of the numbers may be anything else."""
-    if min(numbers) <= 0 or max(numbers) >= _MILLISECONDS:
+    if min(numbers) < _FIRST_SECOND or max(numbers) >= _MILLISECONDS:
         return None
     return [datetime.fromtimestamp(number, UTC) for number in numbers]
 

@@ -114,6 +114,21 @@ def test_a_key_that_cannot_be_read_costs_its_row_and_names_the_column():
     assert [(r.row, r.reason, r.column) for r in piece.rejects] == [(2, "bad_value", "platform_id")]
 
 
+def test_an_account_that_is_yet_to_be_made_has_no_day_and_is_counted():
+    lines = [
+        {"id": f"{n}", "username": "a", "name": "N", "created_at": made}
+        for n, made in enumerate(("2607-01-01", "2012-12-13", 20121213084126, 4102444800), start=1)
+    ]
+
+    [piece] = read(b"\n".join(map(msgspec.json.encode, lines)), "f.jsonl")
+
+    assert piece.rows["account_created_at"].is_valid().to_pylist() == [False, True, True, False]
+    assert piece.nulled == {"account_created_at": 2}
+    assert ["account_created_at" in row for row in piece.rows["given"].to_pylist()] == [
+        *(False, True, True, False)
+    ]
+
+
 def test_a_handle_is_strict_only_where_it_is_the_key():
     record = {"id": "1", "username": "a b", "name": "N"}
     lines = [record, record | {"id": None}]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sxe_pipeline.ingest.counts import count
 from sxe_pipeline.ingest.plain import BadValue, LostDigits, Rounded, plain
-from sxe_pipeline.ingest.times import when
+from sxe_pipeline.ingest.times import seconds, when
 from sxe_pipeline.ingest.values import account_id, flag, handle
 
 MANY = settings.default.max_examples
@@ -128,6 +128,12 @@ def test_any_text_is_a_count_or_nothing_or_refused(text):
         ("1355388086", "2012-12-13T08:41:26"),
         ("1355388086.0", "2012-12-13T08:41:26"),
         ("1355388086000", "2012-12-13T08:41:26"),
+        ("1355388086000000", "2012-12-13T08:41:26"),
+        ("20121213", "2012-12-13T00:00:00"),
+        ("201212130841", "2012-12-13T08:41:00"),
+        ("20121213084126", "2012-12-13T08:41:26"),
+        (20121213, "2012-12-13T00:00:00"),
+        (20121213.0, "2012-12-13T00:00:00"),
     ],
 )
 def test_a_time_is_read_in_its_zone(written, meant):
@@ -141,6 +147,35 @@ def test_a_time_is_read_in_its_zone(written, meant):
 def test_a_time_that_nobody_can_be_sure_of_is_refused(written):
     with pytest.raises(BadValue):
         when(written)
+
+
+@pytest.mark.parametrize("number", [2012, 41256, 41256.36, 13122012, 19121213, 355_388_086, 5])
+def test_a_number_from_before_any_network_is_no_time_however_it_is_written(number):
+    for written in (number, str(number)):
+        with pytest.raises(BadValue):
+            when(written)
+    assert seconds([1355388086]) == [when(1355388086)]
+    assert seconds([1355388086, int(number)]) is None, "many at once are read as each alone"
+
+
+@settings(max_examples=MANY, deadline=None)
+@given(st.integers(1, 10**17) | st.floats(0.1, 1e17))
+def test_any_number_is_a_time_since_networks_began_or_refused(number):
+    try:
+        found = when(number)
+    except BadValue:
+        return
+    assert found >= datetime(2001, 9, 9, tzinfo=UTC)
+
+
+@settings(max_examples=MANY, deadline=None)
+@given(st.integers(1_000_080_000, 4_000_000_000))
+def test_a_date_without_marks_is_that_date(second):
+    moment = datetime.fromtimestamp(second, UTC)
+    written = f"{moment:%Y%m%d%H%M%S}"
+
+    assert when(int(written)) == when(written) == moment
+    assert when(written[:8]).date() == moment.date()
 
 
 @settings(max_examples=MANY, deadline=None)
