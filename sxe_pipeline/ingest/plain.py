@@ -30,6 +30,15 @@ NOTHING = frozenset(
 )
 """What people write where a number, a date or a yes should be, lower case: it says nothing."""
 
+SPREADSHEET_ERRORS = frozenset(
+    (
+        *("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"),
+        *("#NV", "#BEZUG!", "#WERT!", "#ZAHL!", "#ÜBERLAUF!", "#NOM?", "#VALEUR!", "#NOMBRE!"),
+        *("#¿NOMBRE?", "#¡VALOR!", "#¡REF!", "#¡DIV/0!", "#¡NUM!", "#NOME?", "#VALOR!", "#VALORE!"),
+    )
+)
+"""What a spreadsheet writes where it could not compute: it took a text for a formula."""
+
 _NUMBERS = ("$numberLong", "$numberInt", "$numberDecimal", "$numberDouble")
 _WRITTEN = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|NaN|-?Infinity", re.ASCII)
 PLAIN = frozenset((str, int, float, bool))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sxe_pipeline.ingest.counts import count
-from sxe_pipeline.ingest.plain import NOTHING, BadValue, LostDigits, Rounded
+from sxe_pipeline.ingest.plain import NOTHING, SPREADSHEET_ERRORS, BadValue, LostDigits, Rounded
 from sxe_pipeline.ingest.times import us_date, when
 from sxe_pipeline.redact import is_contact_link
 
@@ -23,7 +23,6 @@ _ID = re.compile(r"[0-9]{1,24}", re.ASCII)
 _GUARDED = re.compile(r"""(?:'|="|"|=)([0-9]{1,24})"?""", re.ASCII)
 """How people keep a spreadsheet from rounding digits: '1700.. and ="1700.."."""
 _NO_ID = frozenset({"", "0", "null", "none", "nan"})
-_HANDLE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]{1,64}")
 _TRUE = frozenset(
     (
         *("true", "t", "yes", "y", "1", "1.0", "on", "si", "sí", "oui", "sim", "ja"),
@@ -37,7 +36,8 @@ _FALSE = frozenset(
     )
 )
 BLANK = frozenset({"", "null", "none", "nan"})
-HANDLE_LIKE = re.compile(r"[\w.]+")
+_HANDLE = re.compile(r"[\w.]{1,64}")
+"""Letters, digits, `_` and `.`: no platform of ours writes a handle with anything else."""
 _ADDRESS = re.compile(r"(?:https?://)?([\w-]+(?:\.[\w-]+)+/\S+)", re.IGNORECASE)
 _URL_HANDLE = re.compile(r"https?://[^/\s]+/@?([^/?#\s]+)", re.IGNORECASE)
 _NO_HANDLE = frozenset({"i", "intent", "home", "search", "hashtag", "share", "explore", "t", "p"})
@@ -47,8 +47,13 @@ _BARE_HOST = re.compile(r"[^\s@/:?#.]+(?:\.[^\s@/:?#.]+)+(?:[/?#]|$)")
 
 
 def text(value: Any) -> str | None:
-    """Free text exactly as found; only control characters other than tab, LF and CR go."""
+    """Free text exactly as found; only control characters other than tab, LF and CR go.
+
+    What a spreadsheet writes where it could not compute is no text of anybody.
+    """
     if type(value) is str:
+        if value in SPREADSHEET_ERRORS:
+            raise BadValue
         return CONTROL.sub("", value) if CONTROL.search(value) else value
     if value is None or value != value:
         return None
@@ -100,7 +105,7 @@ def x_base64_user_id(value: Any) -> str | None:
 def handle(value: Any) -> str | None:
     """A handle without its `@`, also out of the address of its profile.
 
-    White space, control or zero-width characters are refused.
+    What no platform's alphabet can write is refused.
     """
     if value is None or value != value:
         return None
@@ -111,14 +116,13 @@ def handle(value: Any) -> str | None:
     found = value.strip(" \t\r\n").removeprefix("@")
     if found.lower() in BLANK:
         return None
-    if not found.isalnum() and not HANDLE_LIKE.fullmatch(found):
-        if found.lower() in NOTHING:
-            return None
-        if address := _ADDRESS.fullmatch(found):
-            return url_handle(f"https://{address[1]}")
-    if not _HANDLE.fullmatch(found):
-        raise BadValue
-    return found
+    if _HANDLE.fullmatch(found):
+        return found
+    if found.lower() in NOTHING:
+        return None
+    if address := _ADDRESS.fullmatch(found):
+        return url_handle(f"https://{address[1]}")
+    raise BadValue
 
 
 def url_handle(value: Any) -> str | None:

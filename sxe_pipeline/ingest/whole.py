@@ -12,7 +12,7 @@ from typing import Any
 
 from sxe_pipeline.ingest import paths, times, values
 from sxe_pipeline.ingest.counts import INT64_MAX, count
-from sxe_pipeline.ingest.plain import PLAIN, BadValue, is_plain, plain
+from sxe_pipeline.ingest.plain import PLAIN, SPREADSHEET_ERRORS, BadValue, is_plain, plain
 
 Read = tuple[list[Any], dict[int, Exception]]
 """Values, None where one cannot be read; the places of those, and why."""
@@ -134,7 +134,9 @@ def _each(found: list[Any], transform: values.Transform) -> Read:
 
 
 def _is_clean(held: list[str]) -> bool:
-    """Whether no text holds a control character that goes."""
+    """Whether no text holds a control character that goes, or is a spreadsheet's error."""
+    if not SPREADSHEET_ERRORS.isdisjoint(held):
+        return False
     joined = "".join(held).encode()
     return len(joined.translate(None, _CONTROLS)) == len(joined)
 

@@ -1,5 +1,6 @@
 """Numbers, times and ids as people write them: read by rule, or null, never made up."""
 
+import io
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -8,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline.ingest.counts import count
-from sxe_pipeline.ingest.plain import BadValue, LostDigits, Rounded, plain
+from sxe_pipeline.ingest.mapping import mappings
+from sxe_pipeline.ingest.plain import SPREADSHEET_ERRORS, BadValue, LostDigits, Rounded, plain
+from sxe_pipeline.ingest.read import read_file
 from sxe_pipeline.ingest.times import seconds, when
 from sxe_pipeline.ingest.values import account_id, flag, handle
+from sxe_pipeline_tests.ingest.reading import NOW
 
 MANY = settings.default.max_examples
 
@@ -268,3 +272,48 @@ def test_a_yes_of_any_office_program_is_one():
         False,
         None,
     ]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(
+            "#NAME?",
+            "#REF!",
+            '=HYPERLINK("https://a.example","ann.made")',
+            "+ann",
+            "ann,made",
+            "a/b",
+        ),
+        *("ann-made", "{ann}", "ann@made", "ann\u200bmade"),
+    ],
+)
+def test_what_no_platform_can_write_is_no_handle(written):
+    with pytest.raises(BadValue):
+        handle(written)
+
+
+@pytest.mark.parametrize("error", sorted(SPREADSHEET_ERRORS))
+def test_the_error_of_a_spreadsheet_is_nobody_and_no_text_of_anybody(error):
+    people = [(error, "Ann", "Baker"), (error, "Bob", "Chef"), ("cia.made", error, error)]
+    rows = [",".join(person) for person in people]
+
+    [piece] = read_all("uniqueId,nickname,signature\n" + "\n".join(rows))
+
+    assert piece.rows["handle"].to_pylist() == ["cia.made"]
+    assert len(piece.rejects) == 2
+    assert (piece.rows["bio"].to_pylist(), piece.nulled["bio"]) == ([None], 1)
+    assert "bio" not in piece.rows["given"].to_pylist()[0]
+
+
+def read_all(text):
+    return list(
+        read_file(
+            io.BytesIO(text.encode()),
+            name="f.csv",
+            file_sha256="0" * 64,
+            collection="c",
+            registered_at=NOW,
+            mappings=mappings(None),
+        )
+    )

@@ -17,13 +17,12 @@ from sxe_pipeline.ingest.faults import Fault
 from sxe_pipeline.ingest.formats.header import Found, chosen
 from sxe_pipeline.ingest.formats.tables import Needs, fault_of
 from sxe_pipeline.ingest.paths import UNREAD
-from sxe_pipeline.ingest.plain import Rounded
+from sxe_pipeline.ingest.plain import SPREADSHEET_ERRORS, Rounded
 
 _WIDEST = 16_384
 _LONGEST = 1 << 20
 """Columns and rows that a sheet can have."""
 _LOOKED_AT = 30
-_ERRORS = frozenset(("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!"))
 _DIGITS = 10**15
 """From here on a spreadsheet keeps 15 digits only."""
 
@@ -98,7 +97,7 @@ def _as_name(cell: Any) -> str:
 def _value(cell: Any) -> Any:
     kind = type(cell)
     if kind is str:
-        return UNREAD if cell in _ERRORS else cell
+        return UNREAD if cell in SPREADSHEET_ERRORS else cell
     if kind is float and cell.is_integer():
         cell, kind = int(cell), int
     if kind is int and abs(cell) >= _DIGITS and int(float(cell)) == cell:
