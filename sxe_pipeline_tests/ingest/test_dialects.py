@@ -1,8 +1,10 @@
 """CSV and JSON as people's programs write them; each refusal speaks of the file that has it."""
 
+import gzip
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -112,6 +114,69 @@ def test_two_people_land_however_json_is_written(text, name, encoding):
 
     assert not rejects
     assert [row["handle"] for row in rows] == ["u1", "u2"]
+
+
+MARK = "\ufeff"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", ""])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_everybody_lands_from_files_that_were_joined_with_their_marks(end, indent):
+    people = [json.dumps(user(n, description=f"}}{MARK}{{"), indent=indent) for n in (1, 2, 3)]
+    text = "".join(f"{MARK}{person}{end}" for person in people)
+
+    rows, rejects = land(text.encode(), "f.jsonl")
+
+    assert not rejects
+    assert [(row["handle"], row["bio"]) for row in rows] == [
+        (f"u{n}", f"}}{MARK}{{") for n in (1, 2, 3)
+    ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("inside", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "header", ["id,username,name,description", '"id","username","name","description"']
+)
+def test_what_ends_lines_in_a_cell_need_not_end_the_lines_of_the_file(end, inside, header):
+    text = end.join([header, f'1,u1,N,"Baker{inside}in Oslo"', "2,u2,N,Chef", ""])
+
+    rows, rejects = land(text.encode(), "f.csv")
+
+    assert not rejects
+    assert ["".join(row["bio"].split()) for row in rows] == ["BakerinOslo", "Chef"]
+
+
+@pytest.mark.parametrize("packed", [".gz", ".zst"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("f.jsonl", "\n".join(LINES).encode()),
+        ("f.csv", "id,username,name\n1,u1,N\n2,u2,N\n".encode("utf-16")),
+        ("f.jsonl", gzip.compress("\n".join(LINES).encode())),
+        ("f.jsonl", pa.compress("\n".join(LINES).encode(), "zstd", asbytes=True)),
+    ],
+    ids=["lines", "utf-16", "gzip", "zstd"],
+)
+def test_the_bytes_of_a_file_say_how_it_is_packed_and_not_its_name(name, content, packed):
+    rows, rejects = land(content, name + packed)
+
+    assert not rejects
+    assert [row["handle"] for row in rows] == ["u1", "u2"]
+
+
+@pytest.mark.parametrize("name", ["f.jsonl.gz", "f.csv.zst"])
+def test_packed_bytes_whose_beginning_is_damaged_are_one_refusal(name):
+    pack = (
+        gzip.compress
+        if name.endswith(".gz")
+        else lambda text: pa.compress(text, "zstd", asbytes=True)
+    )
+
+    rows, rejects = land(b"??" + pack("\n".join(LINES * 50).encode())[2:], name)
+
+    assert not rows
+    assert [(r.row, r.reason) for r in rejects] == [(1, "malformed")]
 
 
 @pytest.mark.parametrize("text", ["\n".join(LINES), "[" + ",\n".join(LINES) + "]"])

@@ -20,6 +20,10 @@ DOCUMENT_LIMIT = 64 << 20
 """Bytes of one JSON document that is an object, such as an envelope."""
 
 
+_PLAIN = re.compile(rb"PAR1|PK\x03\x04|\xff\xfe|\xfe\xff|[^\x00-\x08\x0e-\x1f]+\Z")
+"""How a file begins that is not compressed, whatever its name says."""
+
+
 class Unreadable(Exception):
     """The stream itself failed, not what it holds."""
 
@@ -29,11 +33,11 @@ class Broken(Exception):
 
 
 def chunks(stream: BinaryIO, name: str) -> Iterator[bytes]:
-    """The plain bytes of a stream, by extension and else by its first bytes.
+    """The plain bytes of a stream, by its first bytes: a download may be unpacked on its way.
 
     Args:
         stream: The file as it landed.
-        name: Its name; `.gz` and `.zst` are removed first.
+        name: Its name; one that ends in `.gz` or `.zst` tells plain bytes from damaged ones.
 
     Yields:
         Non-empty pieces of at most some hundred kilobytes.
@@ -44,10 +48,12 @@ def chunks(stream: BinaryIO, name: str) -> Iterator[bytes]:
     """
     raw = _raw(stream)
     first = next(raw, b"")
-    if name.endswith(".gz") or first.startswith(b"\x1f\x8b"):
+    if first.startswith(b"\x1f\x8b"):
         yield from _gunzipped(first, raw)
-    elif name.endswith(".zst") or first.startswith(b"\x28\xb5\x2f\xfd"):
+    elif first.startswith(b"\x28\xb5\x2f\xfd"):
         yield from _zstd(first, raw)
+    elif name.endswith((".gz", ".zst")) and not _PLAIN.match(first):
+        raise Broken
     else:
         if first:
             yield first
@@ -83,7 +89,7 @@ def _gunzipped(first: bytes, raw: Iterator[bytes]) -> Iterator[bytes]:
                 piece, is_begun = unzip.unused_data.lstrip(b"\0"), False
                 unzip = zlib.decompressobj(wbits=31)
         piece = next(raw, None)
-    if is_begun or not first:
+    if is_begun:
         raise Broken
 
 
@@ -119,8 +125,6 @@ class _Joined:
 
 
 def _zstd(first: bytes, raw: Iterator[bytes]) -> Iterator[bytes]:
-    if not first:
-        raise Broken
     joined = _Joined(first, raw)
     plain = pa.CompressedInputStream(pa.PythonFile(joined, "r"), "zstd")
     while True:
@@ -214,7 +218,8 @@ def blocks(pieces: Iterator[bytes]) -> Iterator[bytes | Fault]:
         yield held
 
 
-_OUTSIDE = re.compile(rb'["\[\]{}]|[^\s,;"\[\]{}]')
+_OUTSIDE = re.compile(rb'["\[\]{}]|[^\s,;"\[\]{}\xef\xbb\xbf]')
+"""What says something between documents: no blank, no comma, no mark that a joined file brings."""
 _STRUCTURE = re.compile(rb'["\[\]{}]')
 _IN_TEXT = re.compile(rb'["\\]')
 

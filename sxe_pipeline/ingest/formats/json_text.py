@@ -20,8 +20,10 @@ _NO_NUMBER = re.compile(rb"\b(?:NaN|Infinity)\b")
 _SCRIPT = re.compile(
     rb"\s*(?:window|self|globalThis|var|let|const|module)\b[\w.\s\"'\[\]-]{0,200}=\s*(?=[\[{])"
 )
+_APART = re.compile(rb"\}(?:,|\xef\xbb\xbf)?\{")
 _SHORT = 2_048
 """Bytes that are counted as fast one by one as many at once."""
+_MARK = b"\xef\xbb\xbf"
 _LINE_ENDS = b", \t\r"
 
 Record = Any
@@ -29,7 +31,7 @@ Record = Any
 
 def begin(first: bytes) -> bytes:
     """The beginning of a JSON text without what may stand before it."""
-    text = first.removeprefix(b"\xef\xbb\xbf").lstrip()
+    text = first.removeprefix(_MARK).lstrip()
     script = _SCRIPT.match(text)
     return text[script.end() :] if script else text
 
@@ -101,6 +103,8 @@ def _decoded(found: Iterable[bytes | Fault]) -> Iterator[Record | Fault]:
             continue
         if text[-1:] in (b",", b" ", b"\t", b"\r"):
             text = text.rstrip(_LINE_ENDS)
+        # Files that were joined bring their marks along, to the next line or to the same.
+        text = text.removeprefix(_MARK)
         if not text or text.isspace():
             continue
         value = _decode(text)
@@ -116,7 +120,7 @@ def _decoded(found: Iterable[bytes | Fault]) -> Iterator[Record | Fault]:
 
 def _holds_several(text: bytes) -> bool:
     """Whether a line may be documents side by side, each of which can be cut out."""
-    return text[:1] == b"{" and text[-1:] == b"}" and (b"}{" in text or b"},{" in text)
+    return text[:1] == b"{" and text[-1:] == b"}" and _APART.search(text) is not None
 
 
 _json = msgspec.json.Decoder()

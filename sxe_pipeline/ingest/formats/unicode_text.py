@@ -5,6 +5,7 @@ pages: nothing says which, so each cell that is no UTF-8 stays unread.
 """
 
 import codecs
+import re
 from collections.abc import Iterator
 
 _MARKS = (
@@ -14,6 +15,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_END = re.compile(rb'"(?:[^"\\]|\\.)*"|\r?\n|\r(?!\Z)', re.DOTALL)
+"""What stands in quotes, or the end of a line; the last byte of a piece may be half of one."""
 
 
 def as_utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -65,9 +68,16 @@ def _recoded(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
 
 
 def _newlines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    r"""`\r` alone ends lines where the beginning of the file knows no other end."""
+    r"""`\r` alone ends lines where the first line of the file ends so; a cell may hold `\n`."""
     is_mac: bool | None = None
     for piece in pieces:
-        if is_mac is None and (b"\n" in piece or b"\r" in piece[:-1]):
-            is_mac = b"\n" not in piece
+        if is_mac is None and b"\r" in piece[:-1]:
+            end = _first_end(piece)
+            is_mac = end == b"\r" if end else None
+        elif is_mac is None and b"\n" in piece:
+            is_mac = False
         yield piece.replace(b"\r", b"\n") if is_mac else piece
+
+
+def _first_end(piece: bytes) -> bytes | None:
+    return next((found[0] for found in _END.finditer(piece) if found[0][:1] != b'"'), None)
