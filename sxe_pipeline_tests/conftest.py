@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import hashlib
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 from hypothesis import settings
 
+from sxe_pipeline import logs
 from sxe_pipeline.errors import Busy
 from sxe_pipeline.local import postgres
 from sxe_pipeline.settings import interpreter
@@ -125,6 +127,21 @@ def database(server):
     made = databases.copy_of(server, databases.TEMPLATE)
     yield made
     databases.drop(made)
+
+
+@pytest.fixture
+def logged(caplog):
+    """All that is logged, at any level: by libraries, and by ourselves.
+
+    `caplog` alone listens at the root, which our own log never reaches.
+    """
+    logs.get("tests")  # else the first line of a test would start the log, without this handler
+    ours = logging.getLogger("sxe")
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger=ours.name)
+    ours.addHandler(caplog.handler)
+    yield caplog
+    ours.removeHandler(caplog.handler)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sxe_pipeline import logs
 from sxe_pipeline.logs import scrub
 
 
@@ -58,3 +59,9 @@ def test_a_contact_does_not_hide_behind_a_port(text):
     assert "[phone]" in said or "[email]" in said
     assert "555" not in said
     assert "ana" not in said
+
+
+def test_a_test_sees_what_we_log_ourselves(logged):
+    logs.get("contacts").debug("sent", exception="a secret")
+
+    assert "a secret" in logged.text

@@ -1,6 +1,5 @@
 import contextlib
 import gzip
-import logging
 import socket
 import threading
 import time
@@ -257,13 +256,11 @@ def test_threads_share_a_wire(peer):
     assert found == [200] * 16
 
 
-def test_nothing_is_logged(peer, caplog):
-    caplog.set_level(logging.DEBUG)
-
+def test_nothing_is_logged(peer, logged):
     send(peer(said()).url, headers={"x-key": "secret"})
     send("http://127.0.0.1:1")
 
-    assert caplog.records == []
+    assert logged.records == []
 
 
 @pytest.mark.parametrize(
