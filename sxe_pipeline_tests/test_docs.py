@@ -98,6 +98,25 @@ def test_the_map_shows_the_import_order_that_is_enforced():
     assert [re.findall(r"\w+", line) for line in drawn if line] == [r for r in rooms if r]
 
 
+def test_the_map_says_of_each_wall_who_may_pass():
+    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    walls = [c for c in configuration["tool"]["importlinter"]["contracts"] if "layers" not in c]
+    bullets = section(MAP, "Who imports whom").split("\n* ")[1:]
+    said = [set(re.findall(r"`([\w/]+?)(?:\.py)?`", bullet)) for bullet in bullets]
+
+    def named(modules):
+        return {re.sub(r"^sxe_pipeline\.(\*\*\.)?", "", m).replace(".", "/") for m in modules}
+
+    unsaid = [
+        wall["name"]
+        for wall in walls
+        if wall["type"] == "protected"
+        and not any(named(wall["allowed_importers"]) <= names for names in said)
+    ]
+
+    assert unsaid == []
+
+
 def test_the_map_names_every_login_and_its_setting():
     rows = cells(section(MAP, "Seven logins"))
 
