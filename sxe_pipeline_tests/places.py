@@ -163,9 +163,9 @@ class Place:
         """The login that sees everything."""
         return postgres.dsn(self.database.state, "postgres", self.database.name)
 
-    def batches(self, contract="lead_card"):
-        """What was published."""
+    def batches(self):
+        """The batches of cards that were published."""
         return self.rows(
             "select market, day, row_count from handoff.batch "
-            f"where state = 'published' and contract = '{contract}' order by day"
+            "where state = 'published' and contract = 'lead_card' order by day"
         )

@@ -14,7 +14,6 @@ from sxe_pipeline_tests import named
 from sxe_pipeline_tests.cards import conftest
 from sxe_pipeline_tests.databases import as_owner
 
-NOW = datetime(2026, 6, 2, tzinfo=UTC)
 BAKER = {"bio": "Baker of bread in Austin. I love sourdough and baking", "location": "Austin, TX"}
 BAKERS = [
     {**BAKER, "card_id": f"card_{n}", "display_name": f"Ana{'abc'[n]} Silva"} for n in range(3)

@@ -3,9 +3,9 @@
 from sxe_pipeline.gate import permits
 
 
-def assert_nothing_leaves(world, begun, *reasons, provider="apollo"):
+def assert_nothing_leaves(world, begun, *reasons):
     """Neither a permit, nor the sending of one that was given before."""
-    answer = world.permit(begun, provider)
+    answer = world.permit(begun)
     if isinstance(answer, permits.Permit):
         answer = permits.sending(world.contacts, answer)
     assert isinstance(answer, permits.Denied), answer

@@ -63,7 +63,7 @@ def attempt(dsn, begun, count, provider="apollo"):
     return seen
 
 
-def claim(dsn, limit, until_s=60):
+def claim(dsn, limit):
     """A daemon's ticks, until three in a row find nothing."""
     found, idle = [], 0
     conn = sql.connect(dsn)

@@ -10,8 +10,6 @@ from sxe_pipeline.gate import people, permits, reads
 from sxe_pipeline.store.functions import call_function
 from sxe_pipeline_tests.gate.world import APOLLO, POLICY, SPEC
 
-EMAIL = APOLLO["sells"]["email"]
-X = POLICY["platforms"]["x"]
 BAD_PRICES = {
     "negative_for": ["soon", "-1 day", "infinity", "11 years", 30, None, ""],
     "has_counter": ["maybe", 1, None],

@@ -10,7 +10,6 @@ from sxe_pipeline.gate import people, permits
 from sxe_pipeline.store import roles
 from sxe_pipeline_tests.gate.world import ENFORMION, MARKET, POLICY
 
-EMAIL = 50_000
 SOON = datetime.now(UTC) + timedelta(days=9)
 
 

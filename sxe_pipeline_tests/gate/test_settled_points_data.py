@@ -1,12 +1,9 @@
 """The settled points of the gate, seven to ten, as far as the database alone can show them."""
 
-from datetime import UTC, datetime, timedelta
-
 from sxe_pipeline.gate import delivery, permits, requests
 from sxe_pipeline_tests.gate.world import APOLLO
 
 EMAIL = 50_000
-SOON = datetime.now(UTC) + timedelta(days=9)
 
 
 def unknown(world, begun, provider="apollo"):

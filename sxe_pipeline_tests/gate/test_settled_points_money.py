@@ -1,7 +1,5 @@
 """The settled points of the gate, one to six, as far as the database alone can show them."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from psycopg.types.json import Jsonb
 
@@ -10,12 +8,11 @@ from sxe_pipeline.gate import delivery, people, permits, reads, requests
 from sxe_pipeline_tests.gate.world import APOLLO, a_point
 
 EMAIL = 50_000
-SOON = datetime.now(UTC) + timedelta(days=9)
 
 
-def circuit(world, provider="apollo"):
-    state = "select circuit_state, cause from gate.provider where provider = %s"
-    return world.owner(state, provider)[0]
+def circuit(world):
+    state = "select circuit_state, cause from gate.provider where provider = 'apollo'"
+    return world.owner(state)[0]
 
 
 def test_an_overcharge_at_a_full_cap_commits_and_closes_what_is_left(world):

@@ -11,9 +11,9 @@ from sxe_pipeline.gate import people
 SOON = datetime.now(UTC) + timedelta(days=9)
 
 
-def propose(world, name, *scopes, token=None):
+def propose(world, name, *scopes):
     """Two admins give a name a token; returns it."""
-    token = token or people.make_token()
+    token = people.make_token()
     content = {
         "principal": name,
         "scopes": list(scopes),

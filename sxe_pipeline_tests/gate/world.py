@@ -15,7 +15,6 @@ from sxe_pipeline.store import migrate, sql
 from sxe_pipeline_tests.databases import Database
 
 MARKET = "x_general"
-NAMES = ("first_name", "last_name", "city", "region", "country", "domain", "linkedin_url")
 
 APOLLO = {
     "provider": "apollo",
@@ -57,6 +56,7 @@ ENFORMION = {
         }
     },
 }
+PRICES = (APOLLO, ENFORMION)
 POLICY = {
     "version": "t1",
     "loopback_only": True,
@@ -145,7 +145,7 @@ class World:
         made = people.propose(self.api, self.tokens[first], kind, content, "test")
         people.decide(self.api, self.tokens[second], made, is_confirmed=True)
 
-    def open(self, *, cap=10_000_000, market=MARKET, prices=(APOLLO, ENFORMION), policy=POLICY):
+    def open(self, *, cap=10_000_000, market=MARKET):
         """Everything that a request needs: people, policy, prices, caps."""
         self.bootstrap()
         self.person("ana", "request")
@@ -153,11 +153,11 @@ class World:
         self.settings(may_request_and_approve=True)
         self.person("eve", "approve", "request")
         self.settings(may_request_and_approve=False)
-        self.agree("policy", policy)
-        for price in prices:
+        self.agree("policy", POLICY)
+        for price in PRICES:
             self.agree("price", price)
         self.cap(cap, market=market)
-        for price in prices:
+        for price in PRICES:
             self.cap(cap, provider=price["provider"])
             self.cap(cap, market=market, provider=price["provider"])
 

@@ -1,7 +1,6 @@
 """A sender's store, signed and laid out as ours, made without a database."""
 
 import datetime as dt
-import json
 
 from sxe_pipeline import schema, sign
 from sxe_pipeline.handoff.chain import BatchKey
@@ -68,8 +67,3 @@ class Sender:
     def file(self, seq):
         """Where a head lies."""
         return self.root / head.key_of(self.contract.id, 1, seq)
-
-
-def said(data):
-    """What an envelope says."""
-    return json.loads(json.loads(data)["payload"])

@@ -1,6 +1,5 @@
 """The Dagster UI as a user starts it: real processes, a real page, and nothing left behind."""
 
-import contextlib
 import json
 import os
 import re
@@ -22,6 +21,7 @@ from psycopg.types.json import Jsonb
 from sxe_pipeline.local import family, sealer, ui
 from sxe_pipeline.settings import DATABASES, load
 from sxe_pipeline.store import sql
+from sxe_pipeline_tests.ports import free_port
 
 SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
 LOADED_S = 30
@@ -37,13 +37,7 @@ def environment(home):
 
 @pytest.fixture(scope="module")
 def port(processes):
-    """Free, and below those that the system gives to outgoing connections: it stays free."""
-    first = 20_000 + os.getpid() % 10_000
-    for candidate in range(first, first + 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", candidate))
-            return candidate
-    raise AssertionError("a hundred ports are taken")
+    return free_port()
 
 
 def ask(address, query):

@@ -5,6 +5,6 @@ import random
 from sxe_pipeline.sandbox.plants import KINDS, plant
 
 
-def one_of_each(seed=7):
-    rng = random.Random(seed)
+def one_of_each():
+    rng = random.Random(7)
     return [plant(kind, number, rng) for number, kind in enumerate(KINDS)]

@@ -8,6 +8,7 @@ import pytest
 
 from sxe_pipeline.errors import BadConfig
 from sxe_pipeline.store import catalogue, migrate, routines
+from sxe_pipeline_tests.store.test_migrate import as_owner
 
 FILE = "gate/sql/refusals.sql"
 
@@ -144,7 +145,7 @@ def test_a_right_that_a_file_no_longer_names_is_gone(database, tree):
 
 
 def test_a_right_that_somebody_granted_by_hand_is_gone_after_the_next_edit(database, tree):
-    ask_as_owner(database, "grant select on gate.budget to sxe_contacts")
+    as_owner(database, "grant select on gate.budget to sxe_contacts")
     tree.edit(FILE, "'unnamed'", "'nameless'")
 
     upgrade(database)
@@ -157,7 +158,7 @@ def test_a_right_that_somebody_granted_by_hand_is_gone_after_the_next_edit(datab
 
 
 def test_a_trigger_view_and_policy_of_no_file_are_dropped(database, tree):
-    ask_as_owner(
+    as_owner(
         database,
         "create view gate.spy as select * from gate.budget; "
         "create policy spy on handoff.batch to sxe_api using (true); "
@@ -224,12 +225,6 @@ def test_the_living_objects_are_found_by_room_and_kind(database):
         kinds = {row[0].split(" ")[0] for row in conn.execute(routines._LIVING)}
 
     assert kinds == {"function", "policy", "trigger", "view"}
-
-
-def ask_as_owner(database, statements):
-    with psycopg.connect(database.dsn("sxe_admin")) as conn:
-        conn.execute("set role sxe_owner")
-        conn.execute(statements)
 
 
 def test_a_revision_may_change_a_table_that_views_triggers_and_policies_stand_on(database, tree):

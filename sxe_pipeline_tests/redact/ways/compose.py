@@ -1,7 +1,6 @@
 """A way is composed: kind, spelling, language, disguise, surroundings, place."""
 
 import random
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -187,9 +186,3 @@ def covered(row: Row, spans: list[tuple[int, int]]) -> float:
         told = [i for i in told if i > edge] or told
     told = told or list(range(row.start, row.end))
     return sum(any(start <= i < end for start, end in spans) for i in told) / len(told)
-
-
-def language_of(row: Row) -> str:
-    """The language that a way names, or nothing."""
-    found = re.search(r"/([a-z]{2})/", row.way)
-    return found[1] if found else ""
