@@ -112,22 +112,20 @@ class Dying:
 class Harness:
     """A world, an emulator, a vault; `work()` runs what one tick of the sensor would start."""
 
-    def __init__(self, opened, emulator, read_timeout_s=60.0):
+    def __init__(self, opened, emulator):
         self.world, self.emulator = opened, emulator
         self.keyset = Vault.generate_text()
         self.vault = Vault.of(self.keyset)
         self.providers = {
-            adapter.name: enrich.Provider(
-                adapter, emulator.url, CREDENTIALS[adapter.name], read_timeout_s
-            )
+            adapter.name: enrich.Provider(adapter, emulator.url, CREDENTIALS[adapter.name])
             for adapter in (Apollo(f"{emulator.url}/sink"), Enformion())
         }
         self.pauses, self._worker = [], None
 
-    def impatient(self, seconds=0.4):
-        """Wait for an answer so long and no longer."""
+    def impatient(self):
+        """Wait for an answer less than half a second."""
         self.providers = {
-            name: enrich.Provider(p.adapter, p.url, p.credentials, seconds)
+            name: enrich.Provider(p.adapter, p.url, p.credentials, read_timeout_s=0.4)
             for name, p in self.providers.items()
         }
 
@@ -297,21 +295,10 @@ class Harness:
         assert strange == [], "a value comes from a call that was booked"
 
 
-class Kept(world.World):
-    """A world that reads through one connection: these tests read a thousand times."""
-
-    def owner(self, statement, *values):
-        if "owner" not in self._open:
-            conn = psycopg.connect(self.database.dsn("postgres"), autocommit=True)
-            self._open["owner"] = self._stack.enter_context(contextlib.closing(conn))
-        done = self._open["owner"].execute(statement, values)
-        return done.fetchall() if done.description else []
-
-
 @contextlib.contextmanager
 def harness_on(database, tokens, emulator, known=()):
     """A harness on a database that is set up already."""
-    opened = Kept(database)
+    opened = world.World(database)
     opened.tokens, opened.known = dict(tokens), dict(known)
     harness = Harness(opened, emulator)
     try:

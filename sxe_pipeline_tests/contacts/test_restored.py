@@ -3,7 +3,7 @@
 import functools
 from datetime import UTC, datetime
 
-from sxe_pipeline.gate import people, reads
+from sxe_pipeline.gate import reads
 from sxe_pipeline.local import contact_once, contact_recovery, keys
 from sxe_pipeline.store import key_files, sql
 from sxe_pipeline.store.functions import at_once, call_function
@@ -17,12 +17,6 @@ def register_key(database, home):
     signer = key_files.of_file(key_files.contact_file(home))
     with sql.connect(database.dsn("sxe_admin")) as conn:
         keys.register(conn, [(signer.public_key, ())], actor="test", now=datetime.now(UTC))
-
-
-def agree(world, kind, content):
-    world.api.commit()
-    made = people.propose(world.api, world.tokens["cho"], kind, content, "restored")
-    people.decide(world.api, world.tokens["dan"], made, is_confirmed=True)
 
 
 def test_k01_who_was_asked_about_after_the_backup_is_not_paid_for_again(
@@ -50,10 +44,11 @@ def test_k01_who_was_asked_about_after_the_backup_is_not_paid_for_again(
         stores = {"contact_handoff": found["number"]}
         with at_once(world.api):
             seen = call_function(world.api, "ops.seen_now", stores)
-        agree(world, "recovery", seen)
+        world.agree("recovery", seen)
         assert {p.circuit_state for p in reads.providers(world.api)} == {"open"}
+        world.api.commit()  # else the answers belong to the reading
         for provider in ("apollo", "enformion"):
-            agree(world, "circuit", {"provider": provider})
+            world.agree("circuit", {"provider": provider})
         world.owner("update gate.request set launch_until = null, lease_until = null")
         assert rows_of(settings, contact_once.main)[0]["ok"]
 

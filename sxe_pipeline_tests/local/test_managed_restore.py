@@ -9,7 +9,6 @@ from datetime import timedelta
 import pyarrow.parquet as pq
 import pytest
 
-from sxe_pipeline.gate import people
 from sxe_pipeline.privacy import suppression
 from sxe_pipeline_tests.contacts.harness import paid_twice
 from sxe_pipeline_tests.gate.world import World
@@ -56,12 +55,6 @@ def ask(platform, world, market, cards):
 def is_over(platform, made):
     state = "select state from gate.request where request_id = %s"
     return platform.rows(state, made.request_id)[0][0] in ("DONE", "HALTED")
-
-
-def agree(world, kind, content):
-    world.api.commit()
-    made = people.propose(world.api, world.tokens["cho"], kind, content, "restored")
-    people.decide(world.api, world.tokens["dan"], made, is_confirmed=True)
 
 
 def handed_off(platform, batch_id):
@@ -130,7 +123,7 @@ def test_after_a_restore_nobody_is_paid_for_again_and_no_suppressed_card_leaves(
     done = platform.operator("budget", "confirm", str(proposal), SXE_TOKEN=tokens["dan"])
     assert done.returncode == 0, done.stdout + done.stderr
     for provider in ("apollo", "enformion"):
-        agree(world, "circuit", {"provider": provider})
+        world.agree("circuit", {"provider": provider})
     platform.until_observed(30)
     until(lambda: is_over(platform, made), 180, platform.told)
     platform.night(DAYS[2])
