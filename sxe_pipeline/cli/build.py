@@ -66,7 +66,7 @@ def build(
                 landing = objects.Objects(given.landing_url)
                 set_aside = register.register_all(conn, landing, actor="cli:build").set_aside
             # The register's days are the database's, and so is the newest that may be built.
-            now, has_landed = _now(conn)
+            now, has_landed = sql.now(conn), _has_landed(conn)
             wanted = [_landing_day(d, given, now) for d in days] or [
                 p.day for p in register.pending_days(conn, given.pace) if given.builds(p.day)
             ]
@@ -123,12 +123,10 @@ def _told(job: str, days: Sequence[date], run: "Run") -> dict[str, Any]:
     }
 
 
-def _now(conn: Any) -> tuple[datetime, bool]:
-    """The database's time, and whether anything has landed yet."""
-    [(now, has_landed)] = conn.execute(
-        "select clock_timestamp(), exists (select from ingest.landing_file)"
-    ).fetchall()
-    return now, has_landed
+def _has_landed(conn: Any) -> bool:
+    """Whether anything is registered."""
+    [(has_landed,)] = conn.execute("select exists (select from ingest.landing_file)").fetchall()
+    return bool(has_landed)
 
 
 def _landing_day(text: str, given: Settings, now: datetime) -> date:

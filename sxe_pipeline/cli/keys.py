@@ -119,7 +119,6 @@ def keys_announce(contact: bool, as_json: bool) -> None:
     follows to the new one. Typed twice it writes nothing new.
     """
     from sxe_pipeline.handoff import record, rotation
-    from sxe_pipeline.ops import retention
     from sxe_pipeline.store import key_files, sql
     from sxe_pipeline.store.objects import Objects
 
@@ -129,7 +128,7 @@ def keys_announce(contact: bool, as_json: bool) -> None:
             signer = key_files.of_file(key_files.contact_file(given.home), key_files.CONTACT)
         else:
             signer = record.signer_of(conn, given)
-        now = retention.moment(conn)
+        now = sql.now(conn)
         conn.commit()
         done = rotation.write(
             conn,

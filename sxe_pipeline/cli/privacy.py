@@ -67,7 +67,7 @@ def _expiring(given: "Settings", policy: "Periods") -> "Mapping[str, Gone]":
     from sxe_pipeline.store import sql
 
     with sql.connect(given.need("social_dsn")) as conn:
-        now = retention.moment(conn)
+        now = sql.now(conn)
         terms = retention.Terms(policy, now, "cli:privacy", is_dry_run=True)
         found = definitions.expire_social(conn, given, terms)
     if period := policy.of(CONTACT_VALUES):

@@ -100,8 +100,7 @@ def _store(given: "Settings", accept_loss: bool, dry_run: bool, as_json: bool) -
     done: list[dict[str, Any]] = []
     landing = objects.Objects(given.landing_url)
     with sql.connect(given.need("social_dsn")) as conn:
-        [(now,)] = conn.execute("select clock_timestamp()").fetchall()
-        conn.commit()
+        now = sql.now(conn)
         if dry_run:
             loss = recovery.examine(conn, given.tier1_url, landing)
         else:

@@ -52,8 +52,7 @@ def ingest(
     told = progress.current()
     with logged_in("social") as given, sql.connect(given.need("social_dsn")) as conn:
         landing = objects.Objects(given.landing_url)
-        [(now,)] = conn.execute("select clock_timestamp()").fetchall()
-        conn.commit()  # copying may take long
+        now = sql.now(conn)
         told.say("copying into the landing store")
         landed = land.land(
             landing,

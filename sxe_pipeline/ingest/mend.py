@@ -18,6 +18,7 @@ from psycopg.rows import class_row
 from sxe_pipeline import logs
 from sxe_pipeline.errors import BadInput, Busy, NotFound
 from sxe_pipeline.ingest import land, naming, register
+from sxe_pipeline.store import sql
 from sxe_pipeline.store.functions import call_function
 from sxe_pipeline.store.objects import Entry, Objects
 
@@ -152,7 +153,7 @@ def replace(
         key = land.key_of(file.collection, (), new.name, data, file.landed_day)
         landing.put_new(key, data)
     with conn.transaction():
-        [(now,)] = conn.execute("select clock_timestamp()").fetchall()
+        now = sql.now(conn)
         entry = Entry(key, len(data), now)
         fresh = register.Fresh(file.collection, digest, entry, file.landed_day, is_again=True)
         is_landed = bool(register.insert(conn, [fresh], actor=actor, now=now))

@@ -23,7 +23,7 @@ from sxe_pipeline.ops import versions
 from sxe_pipeline.redact import RULESET_VERSION, holds_contact
 from sxe_pipeline.schema.landed import LandedDay, LandingFile, files_digest
 from sxe_pipeline.settings import Pace
-from sxe_pipeline.store import functions
+from sxe_pipeline.store import functions, sql
 from sxe_pipeline.store.objects import Entry, Objects
 
 _CHUNK = 1 << 20
@@ -164,15 +164,13 @@ def register_all(
         limit_bytes: Bytes to hash at most, None for all.
         again: Keys that somebody handed in just now.
     """
-    with conn.transaction():
-        [(now,)] = conn.execute("select clock_timestamp()").fetchall()
     return register(
         conn,
         landing,
         actor=actor,
         limit_files=limit_files,
         limit_bytes=limit_bytes,
-        now=now,
+        now=sql.now(conn),
         again=again,
     )
 

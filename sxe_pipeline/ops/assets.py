@@ -10,6 +10,7 @@ from sxe_pipeline import audit, face
 from sxe_pipeline.ops import periods, retention, upkeep
 from sxe_pipeline.ops.runs import RunLease
 from sxe_pipeline.settings import Settings
+from sxe_pipeline.store import sql
 
 UPKEEP, CONTACT_UPKEEP = "upkeep", "contact_upkeep"
 """Jobs: the social tier's night, and the contact tier's."""
@@ -96,9 +97,7 @@ def expiring(asset: str, tier: str, expire: retention.Expire) -> dg.AssetsDefini
     ) -> dg.MaterializeResult[None]:
         policy = periods.load(settings.retention_file)
         with run_lease.connect() as conn:
-            terms = retention.Terms(
-                policy, retention.moment(conn), f"asset:{asset}", run_lease.recheck
-            )
+            terms = retention.Terms(policy, sql.now(conn), f"asset:{asset}", run_lease.recheck)
             gone = expire(conn, settings, terms)
             attestation = audit.attest(conn, asset, context.run.run_id)
         return dg.MaterializeResult(

@@ -69,14 +69,6 @@ Expire = Callable[[psycopg.Connection, Settings, Terms], list[Gone]]
 """Deletes what a tier holds; `definitions` puts it together."""
 
 
-def moment(conn: psycopg.Connection, now: datetime | None = None) -> datetime:
-    """The database's time, unless one is given."""
-    [(found,)] = conn.execute("select coalesce(%s, clock_timestamp())", [now]).fetchall()
-    conn.commit()
-    at: datetime = found
-    return at
-
-
 def expire_runs(
     conn: psycopg.Connection, terms: Terms, *, kind: str = "run_history.expired"
 ) -> Gone:

@@ -11,7 +11,7 @@ import dagster as dg
 import psycopg
 
 from sxe_pipeline import face
-from sxe_pipeline.ops import retention, runs, work
+from sxe_pipeline.ops import runs, work
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store import sql
 
@@ -112,7 +112,7 @@ def lost_runs(location: str, login: str) -> dg.SensorDefinition:
     ) -> dg.SkipReason:
         instance, grace_s = context.instance, settings.pace.start_grace
         with sql.connect(settings.need(login)) as conn:
-            left = _never_submitted(instance, retention.moment(conn), grace_s)
+            left = _never_submitted(instance, sql.now(conn), grace_s)
             seen = {
                 run.run_id: run
                 for run in [*instance.get_runs(dg.RunsFilter(statuses=_LOOKS_ALIVE)), *left]

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import psycopg
 
 from sxe_pipeline.ops import continuity, days, work
+from sxe_pipeline.store import sql
 
 TABLES_DONE = "cards/audience_pools"
 """The last of the tables behind all days that holds rows to look at."""
@@ -75,7 +76,7 @@ def read(conn: psycopg.Connection, *, first_day: date | None = None) -> Status:
         conn: The login of the api, or the social tier's, which sees the runs of its own tier only.
         first_day: Of the settings; None leaves no day out.
     """
-    [(at,)] = conn.execute("select clock_timestamp()").fetchall()
+    at = sql.now(conn)
     listed = work.rows(conn, ["waiting", "red"])
     return Status(
         at=at,

@@ -20,7 +20,7 @@ from sxe_pipeline.errors import SxeError
 from sxe_pipeline.ops import versions
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import LANDED_ROW, TABLES
-from sxe_pipeline.store import functions, tables, upkeep
+from sxe_pipeline.store import functions, sql, tables, upkeep
 
 DELTA_TABLES = frozenset({t.name for t in TABLES if t is not LANDED_ROW} | {LEAD_CARD.name})
 """What lies in the store; another named version only counts rows of the gate."""
@@ -85,7 +85,7 @@ def keep_tables(
     with conn.transaction():
         found = conn.execute("select distinct table_name from ops.version order by 1").fetchall()
         names = [name for (name,) in found]
-        until = _moment(conn, now) - timedelta(seconds=grace_s)
+        until = (now or sql.now(conn)) - timedelta(seconds=grace_s)
         functions.call_function(conn, "ops.drop_counted", until)
     kept, failed = [], []
     for name in names:
@@ -133,7 +133,7 @@ def keep_table(
     """
     with conn.transaction():
         tables.lock(conn, name)
-        moment = _moment(conn, now)
+        moment = now or sql.now(conn)
         named = versions.named(conn, name)
         if named is None:
             return Kept(name, 0, 0)
@@ -208,12 +208,6 @@ def _vacuum(
         deleted,
         is_compacted,
     )
-
-
-def _moment(conn: psycopg.Connection, now: datetime | None) -> datetime:
-    [(moment,)] = conn.execute("select coalesce(%s, clock_timestamp())", [now]).fetchall()
-    found: datetime = moment
-    return found
 
 
 def _mark(conn: psycopg.Connection, name: str, until: datetime) -> Sequence[int]:

@@ -29,7 +29,7 @@ from sxe_pipeline.schema.tables import (
     SIGHTING,
     TARGET,
 )
-from sxe_pipeline.store import functions, tables, upkeep
+from sxe_pipeline.store import functions, sql, tables, upkeep
 from sxe_pipeline.store.objects import Objects
 
 LOST = "lost"
@@ -88,7 +88,6 @@ def forget(
     *,
     actor: str,
     accept_loss: bool = False,
-    now: datetime | None = None,
 ) -> Loss:
     """Forget the versions that the store has lost, so that an ordinary build makes them anew.
 
@@ -98,7 +97,6 @@ def forget(
         landing: The landing store.
         actor: Who started it.
         accept_loss: Go on although some days cannot be built again.
-        now: The database's time by default.
 
     Returns:
         What was forgotten. Days that an earlier call forgot and that are not built yet are in it.
@@ -121,7 +119,7 @@ def forget(
                 f"{loss.lost_days[-1]} cannot be built again, as landing files of theirs are gone; "
                 "restore the store or these files, or go on without them by --accept-loss"
             )
-        [(moment,)] = conn.execute("select coalesce(%s, clock_timestamp())", [now]).fetchall()
+        moment = sql.now(conn)
         if loss.tables or loss.lost_days:
             _forget_versions(conn, loss, missing, moment, actor)
         _mark_days(conn, loss, moment)

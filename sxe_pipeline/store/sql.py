@@ -4,6 +4,7 @@ Here: how a process logs in, and that the database fits its package. Who may do 
 the rooms' `sql/`; statements stand in the room they belong to.
 """
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -11,7 +12,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sxe_pipeline.errors import BadConfig, StoreUnavailable
-from sxe_pipeline.store import catalogue
+from sxe_pipeline.store import catalogue, functions
 
 _DEFAULTS: dict[str, Any] = {
     "connect_timeout": 10,
@@ -69,6 +70,17 @@ def open_unchecked(dsn: str, *, application_name: str = "sxe") -> psycopg.Connec
             f"database {given.get('dbname')} at {address} does not let {given.get('user')} in "
             f"({_reason(error)}); check that it runs and that the login is right"
         ) from None
+
+
+def now(conn: psycopg.Connection) -> datetime:
+    """The time of the database: one clock for every process, whatever each machine's says.
+
+    No transaction is left open; one that is open already goes on, and its start is not the answer.
+    """
+    with functions.at_once(conn):
+        [(at,)] = conn.execute("select clock_timestamp()").fetchall()
+    found: datetime = at
+    return found
 
 
 def credentials(dsn: str) -> tuple[str, str | None]:

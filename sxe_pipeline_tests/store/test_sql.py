@@ -4,6 +4,7 @@ import traceback
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from sxe_pipeline.errors import BadConfig, StoreUnavailable
 from sxe_pipeline.store import sql
@@ -63,6 +64,18 @@ def test_statements_stand_in_a_transaction(database):
         conn.execute("insert into cards.funnel values ('2026-01-01', 'a', 'x', 'a', 1)")
         conn.rollback()
         assert conn.execute("select count(*) from cards.funnel").fetchone() == (0,)
+
+
+def test_the_database_is_asked_for_its_time_and_a_transaction_stays_as_it_was(database):
+    with sql.connect(database.dsn("sxe_social")) as conn:
+        first = sql.now(conn)
+        assert conn.info.transaction_status == TransactionStatus.IDLE
+        [(begun,)] = conn.execute("select now()").fetchall()
+
+        seen = [sql.now(conn), sql.now(conn)]
+
+        assert conn.info.transaction_status == TransactionStatus.INTRANS
+        assert first < begun < seen[0] < seen[1], "not the time at which a transaction began"
 
 
 def test_a_wrong_password_is_named_as_such_and_not_repeated(server):
