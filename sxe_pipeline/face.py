@@ -280,15 +280,13 @@ def _code_of(asset: dg.AssetsDefinition) -> dict[str, Any]:
         }
 
 
-def materializations(
-    instance: dg.DagsterInstance, asset_keys: Sequence[str], key: str = "sxe/audit_digest"
-) -> dict[str, int]:
+def materializations(instance: dg.DagsterInstance, asset_keys: Sequence[str]) -> dict[str, int]:
     """Digest -> storage id of every materialization of these assets that carries one."""
     found: dict[str, int] = {}
     for name in asset_keys:
         for record in _records(instance, dg.AssetKey.from_user_string(name)):
             event = record.asset_materialization
-            value = event.metadata.get(key) if event else None
+            value = event.metadata.get("sxe/audit_digest") if event else None
             if value is not None and value.value:
                 found[str(value.value)] = record.storage_id
     return found

@@ -46,15 +46,14 @@ class Drift(NamedTuple):
         return self.distance > self.limit + self.by_chance
 
 
-def drift(old: pa.Table, new: pa.Table, limit: float = LIMIT) -> list[Drift]:
+def drift(old: pa.Table, new: pa.Table) -> list[Drift]:
     """The drift of each label column between two tables of cards.
 
     Args:
         old: The cards before; needs `COLUMNS`.
         new: The cards after.
-        limit: The distance that is accepted.
     """
-    return [of_counts(name, _counts(old, name), _counts(new, name), limit) for name in COLUMNS]
+    return [of_counts(name, _counts(old, name), _counts(new, name)) for name in COLUMNS]
 
 
 def _counts(cards: pa.Table, column: str) -> Counter[str | None]:

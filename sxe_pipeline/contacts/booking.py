@@ -55,14 +55,11 @@ class Booking:
     report: Report
     reached: Reached
 
-    def settle(
-        self, call_id: UUID, provider: str, items: Sequence[Item], answer: Answer, reply: Reply
-    ) -> None:
+    def settle(self, call_id: UUID, items: Sequence[Item], answer: Answer, reply: Reply) -> None:
         """Transaction 3: the charge, the outcomes, the event and the values, all or nothing.
 
         Args:
             call_id: The call, or the one whose rest was polled.
-            provider: Its slug.
             items: Those of the call.
             answer: What the reply says.
             reply: Its status and hash are recorded, never its body.

@@ -136,7 +136,7 @@ class _Run:
             if answer.verdict is Verdict.AWAITING:
                 permits.wait(self.conn, call.call_id, self.begun.fence, answer.retry_after_s)
             elif answer.verdict is Verdict.SETTLED:
-                self.booking.settle(call.call_id, call.provider, items, answer, reply)
+                self.booking.settle(call.call_id, items, answer, reply)
             else:
                 self.booking.lose(call.call_id, answer, reply)
 
@@ -222,7 +222,7 @@ class _Run:
         self.reached("answered")
         answer = adapter.read(items, sent.groups, reply, datetime.now(UTC))
         if answer.verdict in (Verdict.SETTLED, Verdict.AWAITING):
-            self.booking.settle(permit.call_id, permit.provider, items, answer, reply)
+            self.booking.settle(permit.call_id, items, answer, reply)
         elif answer.verdict is Verdict.UNKNOWN:
             self.booking.lose(permit.call_id, answer, reply)
         else:

@@ -206,9 +206,9 @@ def claim_launches(
         return [Launch(*row) for row in rows]
 
 
-def sweep(conn: psycopg.Connection, limit: int = 100) -> Swept:
-    """Move what leases and clocks left behind, at most so many of each kind."""
-    return answer_of(conn, Swept, "gate.sweep", limit)
+def sweep(conn: psycopg.Connection) -> Swept:
+    """Move what leases and clocks left behind, at most a hundred of each kind."""
+    return answer_of(conn, Swept, "gate.sweep")
 
 
 def begin(conn: psycopg.Connection, request_id: UUID, attempt: int | None, run_id: str) -> Begun:

@@ -111,9 +111,9 @@ def expire_runs(
     return Gone(RUNS, count, "rows")
 
 
-def days_before(line: str, days: Sequence[date], unit: str = "days") -> Gone:
+def days_before(line: str, days: Sequence[date]) -> Gone:
     """The answer for some landing days."""
-    return Gone(line, len(days), unit, min(days, default=None), max(days, default=None))
+    return Gone(line, len(days), "days", min(days, default=None), max(days, default=None))
 
 
 def row(gone: Gone) -> dict[str, str | int]:

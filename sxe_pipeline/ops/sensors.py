@@ -52,13 +52,8 @@ def queued(instance: dg.DagsterInstance, tag: str = runs.ASK) -> set[UUID]:
     return {UUID(run.tags[tag]) for run in waiting if tag in run.tags}
 
 
-def run_request(ask: work.Ask, *, job: str | None = None) -> dg.RunRequest:
-    """A run of what was asked for: of one day, or of a stretch of days.
-
-    Args:
-        ask: Its subjects are landing days.
-        job: Where the sensor has several.
-    """
+def run_request(ask: work.Ask) -> dg.RunRequest:
+    """A run of what was asked for: of one landing day, or of a stretch of them."""
     first, last = ask.subjects[0], ask.subjects[-1]
     tags = {**face.WRITES, runs.ASK: str(ask.ask_id), "sxe/attempt": str(ask.attempt)}
     if first != last:
@@ -66,7 +61,6 @@ def run_request(ask: work.Ask, *, job: str | None = None) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=ask.run_key,
         partition_key=first if first == last else None,
-        job_name=job,
         tags=tags,
     )
 

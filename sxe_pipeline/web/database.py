@@ -22,8 +22,8 @@ WAIT_S = 5.0
 class Database:
     """At most `size` connections of one login, made when they are needed."""
 
-    def __init__(self, dsn: str, *, size: int = SIZE, wait_s: float = WAIT_S) -> None:
-        self._dsn, self._wait_s = dsn, wait_s
+    def __init__(self, dsn: str, *, size: int = SIZE) -> None:
+        self._dsn = dsn
         self._free = threading.BoundedSemaphore(size)
         self._idle: list[psycopg.Connection] = []
 
@@ -37,7 +37,7 @@ class Database:
             Busy: All are in use, and stay so.
             StoreUnavailable: The database does not answer.
         """
-        if not self._free.acquire(timeout=self._wait_s):
+        if not self._free.acquire(timeout=WAIT_S):
             raise Busy("every connection to the database is in use; try again")
         try:
             if (conn := self._taken()) is not None:

@@ -7,7 +7,7 @@ once his key was seen.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 MOST = 10_000
@@ -32,8 +32,8 @@ some ten times."""
 class Buckets:
     """One bucket for each of those who ask."""
 
-    def __init__(self, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rate, self._clock = rate, clock
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
         self._left: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
     def __contains__(self, who: Hashable) -> bool:
@@ -41,7 +41,7 @@ class Buckets:
 
     def take(self, who: Hashable) -> float:
         """Take a token: 0, or the seconds until there is one."""
-        now = self._clock()
+        now = time.monotonic()
         left, at = self._left.pop(who, (float(self._rate.burst), now))
         left = min(self._rate.burst, left + (now - at) * self._rate.per_second)
         wait = 0.0 if left >= 1 else (1 - left) / self._rate.per_second

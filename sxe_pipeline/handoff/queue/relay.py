@@ -8,7 +8,6 @@ notices are due and when one is dead is decided in `sql/outbox.sql`; how a broke
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
@@ -134,13 +133,7 @@ def relay(
     return Relayed(len(sent), len(failed), sum(dead), away)
 
 
-def run_pass(
-    settings: Settings,
-    login: str,
-    *,
-    open_broker: Callable[[str], AbstractContextManager[Publisher]] = brokers.opened,
-    pass_s: float = PASS_S,
-) -> str:
+def run_pass(settings: Settings, login: str) -> str:
     """Send what is due of a tier until nothing is, or the time of a pass is over; says what it did.
 
     Without a broker the queue is Postgres itself, and nothing is sent.
@@ -148,8 +141,6 @@ def run_pass(
     Args:
         settings: With the tier's login, and the address of its broker.
         login: Such as 'social_dsn'.
-        open_broker: Connects.
-        pass_s: The time.
 
     Raises:
         BadConfig: The address is none that is served.
@@ -164,7 +155,7 @@ def run_pass(
         if left.waiting == left.held:
             return left.sentence()
         try:
-            done = _drain(conn, settings.broker_url, open_broker, time.monotonic() + pass_s)
+            done = _drain(conn, settings.broker_url, time.monotonic() + PASS_S)
         except Busy as error:
             return f"{error}; {left.sentence()}"
         left = outlook(conn)
@@ -176,15 +167,10 @@ def run_pass(
     )
 
 
-def _drain(
-    conn: psycopg.Connection,
-    url: str,
-    open_broker: Callable[[str], AbstractContextManager[Publisher]],
-    until: float,
-) -> Relayed:
+def _drain(conn: psycopg.Connection, url: str, until: float) -> Relayed:
     whole = Relayed()
     try:
-        with open_broker(url) as publisher:
+        with brokers.opened(url) as publisher:
             while whole.away is None and time.monotonic() <= until:
                 one = relay(conn, publisher, until=until)
                 whole = whole + one
