@@ -94,21 +94,6 @@ class _Chain:
             self.ids.difference_update(ids.filter(known).to_pylist())
 
 
-def rows_with_contacts(table: pa.Table, columns: Sequence[Column]) -> int:
-    """In how many rows the rules in force find contact data.
-
-    Args:
-        table: Rows of a contract.
-        columns: Its columns, whose classes say what is a text and what a link.
-
-    Example:
-        >>> bio = Column("bio", "string", class_="text")
-        >>> rows_with_contacts(pa.table({"bio": ["me@example.com", "Baker", None]}), [bio])
-        1
-    """
-    return int(_has_contact(table, columns).sum())
-
-
 def _has_contact(table: pa.Table, columns: Sequence[Column]) -> np.ndarray:
     has_contact = np.zeros(table.num_rows, dtype=bool)
     for column in columns:
