@@ -10,8 +10,6 @@ import urllib.request
 
 import pytest
 
-from sxe_pipeline.errors import BadInput
-from sxe_pipeline.local import worker
 from sxe_pipeline.settings import load, variables
 from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.ports import free_port
@@ -102,12 +100,6 @@ def answers(port, path):
     with contextlib.suppress(OSError):
         return urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5).status == 200
     return False
-
-
-@pytest.mark.parametrize("kinds", [("relay", "social"), ("contact_relay", "relay")])
-def test_a_relay_shares_its_container_with_nothing(kinds):
-    with pytest.raises(BadInput):
-        worker.process_of(kinds)
 
 
 def test_a_relay_of_production_holds_its_login_and_its_broker_and_nothing_else(tmp_path):

@@ -103,10 +103,21 @@ def test_d08_of_two_daemons_one_works_and_a_rollout_takes_over(database, tmp_pat
         assert _running(tmp_path / home) == []
 
 
-@pytest.mark.parametrize("kinds", [("contact", "social"), ("contact", "daemon"), ()])
-def test_contact_data_shares_a_container_with_nothing(kinds):
-    with pytest.raises(BadInput):
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        *[("contact", "social"), ("contact", "daemon"), ("relay", "social")],
+        *[("contact_relay", "relay"), ("seal", "social"), ("daemon", "seal"), ("seal", "contact")],
+    ],
+)
+def test_contact_data_relays_and_seals_share_a_container_with_nothing(kinds):
+    with pytest.raises(BadInput, match="shares its container with nothing"):
         worker.process_of(kinds)
+
+
+def test_a_container_is_told_what_runs_in_it():
+    with pytest.raises(BadInput, match="name what is to run"):
+        worker.process_of(())
 
 
 def test_no_worker_starts_a_database_or_without_its_logins(tmp_path):
@@ -244,12 +255,6 @@ def test_a_container_seals_by_its_own_login_and_key_and_its_end_is_clean(databas
     with psycopg.connect(database.dsn("postgres")) as conn:
         assert conn.execute("select count(*) from audit.event").fetchone() == (said.tree_size,)
     assert not (tmp_path / "home" / "keys").exists(), "a container makes no key"
-
-
-@pytest.mark.parametrize("kinds", [["seal", "social"], ["daemon", "seal"], ["seal", "contact"]])
-def test_who_seals_shares_its_container_with_nothing(kinds):
-    with pytest.raises(BadInput, match="shares its container with nothing"):
-        worker.process_of(kinds)
 
 
 def test_who_seals_loads_neither_dagster_nor_what_reads_tables():
