@@ -1,8 +1,8 @@
 """Social XPress Engine: public social profiles become contact-free, labeled, signed lead batches.
 
-The folders are the stages, in the order of the flow: ingest, social, cards, handoff. `audit` stands
-beside every arrow; `store`, `schema` and `redact` are what the stages stand on. Stages never import
-each other; `definitions` puts them together.
+The stages, in the order of the flow: `ingest`, `social`, `cards`, `contacts`, `handoff`. They never
+import each other; `definitions` puts them together. The other folders are what stages stand on, or
+what starts them; docs/architecture.md says what each is for, and who imports whom.
 """
 
 from pathlib import Path

@@ -13,6 +13,8 @@ import pytest
 import sxe_pipeline
 from sxe_pipeline import settings
 from sxe_pipeline.cli import main
+from sxe_pipeline.schema.lead_card import LEAD_CARD
+from sxe_pipeline.schema.tables import LANDED_ROW, TABLES
 from sxe_pipeline.settings import variables
 from sxe_pipeline.store import roles
 
@@ -217,6 +219,45 @@ def test_every_verb_that_a_page_types_is_one_with_its_options(page, monkeypatch)
             assert found is not None, line
             command = found
         assert command.make_context(command.name, words).args == [], line
+
+
+def test_a_room_says_that_it_leaves_each_of_its_tables():
+    tables = {table.name for table in (*TABLES, LEAD_CARD) if table is not LANDED_ROW}
+    said = {room: (PACKAGE / room / "__init__.py").read_text() for room in ("social", "cards")}
+
+    assert {name for name in tables if name not in said[name.partition("/")[0]]} == set()
+
+
+def docstrings(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+
+
+def is_there(dotted):
+    """Whether there is such a module, or a module before its last word that has this word."""
+    folder, _, last = dotted.replace(".", "/").rpartition("/")
+    if (PACKAGE / folder / last).is_dir() or (PACKAGE / folder / f"{last}.py").exists():
+        return True
+    files = (PACKAGE / f"{folder}.py", PACKAGE / folder / "__init__.py")
+    return any(f.exists() and re.search(rf"\b{last}\b", f.read_text()) for f in files)
+
+
+def test_every_module_table_and_function_that_a_docstring_names_by_its_room_is_there():
+    rooms = "|".join(sorted(top_level()))
+    dotted = re.compile(rf"`((?:{rooms})(?:\.\w+)+)(?<!\.py)(?<!\.json)(?<!\.pub)`")
+    stored = (PACKAGE / "store" / "catalogue.txt").read_text()
+    named = {
+        (file.relative_to(PACKAGE).as_posix(), name)
+        for file in PACKAGE.rglob("*.py")
+        for text in docstrings(file)
+        for name in dotted.findall(text)
+    }
+
+    assert len(named) > 50
+    assert {
+        n for n in named if not is_there(n[1]) and not re.search(rf"\b{n[1]}\b", stored)
+    } == set()
 
 
 def identifiers(file):

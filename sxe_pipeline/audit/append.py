@@ -123,7 +123,7 @@ def record(kind: str, *, actor: str, subject: str, key: str, **data: form.Value)
             refuses a name that is not this login's.
         subject: What it was done to, such as a batch id or a table name.
         key: What tells this event from others of the same kind and subject.
-        **data: Ids, counts, hashes, flags, dates (`occurred_at` where it differs from now).
+        **data: Ids, counts, hashes, flags, dates.
 
     Returns:
         Canonical JSON.

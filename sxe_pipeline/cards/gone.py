@@ -1,7 +1,7 @@
 """Why a card that was handed over is handed over no more.
 
 Here: what became of cards that a market held and holds no longer, as the contract `tombstone` says
-it. Not here: which ones these are (`handoff.delta`), which cards may leave (`ready`).
+it. Not here: which ones these are (`handoff.files.delta`), which cards may leave (`ready`).
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The verb of whoever must prove a market: all markets, one on a screen, one on a page.
 
 Here: reading arguments, a screen of 24 lines of 80 columns, the file. Not here: what is counted
-(`cards.portrait`), how the page looks (`cards.market_page`).
+(`cards.markets.portrait`), how the page looks (`cards.markets.market_page`).
 """
 
 import secrets

@@ -1,7 +1,7 @@
 """The relay of a tier as a process of its own, without Dagster.
 
 Here: passes until somebody ends it, and what it says of itself. What a pass does is
-`handoff.relay`'s.
+`handoff.queue.relay`'s.
 """
 
 import time

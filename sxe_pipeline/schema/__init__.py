@@ -1,8 +1,8 @@
-"""Contracts as code: load, generate, check.
+"""The columns of every table and contract, and what is generated from them.
 
-In:     contracts/<id>/<version>.odcs.yaml (ODCS v3.1)
-Out:    Arrow schema, JSON Schema, docs; `ContractBroken` for data that breaks one
-Never:  a column that stands in no contract, a value of a row in an error text
+In:     contracts/<id>/<version>.odcs.yaml (ODCS v3.1); the tables of Tier 1 (`tables`)
+Out:    Arrow schema, JSON Schema, docs; `ContractBroken` for data that breaks a contract or table
+Never:  a column of a table without a class, a value of a row in an error text
 """
 
 from sxe_pipeline.schema.columns import Column, Rule

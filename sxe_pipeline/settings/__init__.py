@@ -1,7 +1,8 @@
 """The only reader of the environment.
 
-Every name is optional; unset means the embedded default below `SXE_HOME`. A value is read once, by
-`load`, and handed on as a frozen object. Secrets stay in here: `repr` shows none of them.
+Every name is optional; unset means the embedded default below `SXE_HOME`. What a process is told is
+read by `load` and handed on as a frozen object; what is needed before that, or by a child, is read
+by a function of its own. Secrets stay in here: `repr` shows none of them.
 """
 
 import dataclasses
