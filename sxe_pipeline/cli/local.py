@@ -149,25 +149,35 @@ def env(command: tuple[str, ...], as_json: bool) -> None:
 @dry_run
 @as_json
 def down(reset: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
-    """Stop the embedded database, and with --reset delete everything below SXE_HOME."""
-    import shutil
+    """Stop the embedded database, and with --reset delete everything below SXE_HOME.
 
-    from sxe_pipeline.local import attach
+    Says what is still there; exit 1 where something is.
+    """
+    from sxe_pipeline.local import home as homes
 
     given = settings.load()
-    homes = given.home / "demo", given.home
-    there = [home for home in homes if (home / "postgres").exists()]
-    done = "deleted" if reset else "stopped"
-    if reset and not (yes or dry_run):
-        click.confirm(f"Delete {given.home} and its database?", abort=True)
-    if not dry_run:
-        # The data of a home that root removed by hand may lie elsewhere.
-        for home in homes if reset and given.is_embedded else there:
-            attach.stop(given.under(home), delete=reset)
-        if reset:
-            shutil.rmtree(given.home, ignore_errors=True)
-    data = {"home": str(given.home), "databases": len(there), "done": done, "dry_run": dry_run}
-    answer("down", data, as_json, [f"would be {done}" if dry_run else done])
+    databases, left = homes.servers(given), list[Path]()
+    if not (homes.is_there(given) if reset else databases):
+        done = "nothing was there" if reset else "nothing ran"
+    elif dry_run:
+        done = "would be deleted" if reset else "would be stopped"
+    elif reset:
+        if not yes:
+            click.confirm(f"Delete {given.home.resolve()} and its database?", abort=True)
+        left = homes.delete(given)
+        done = "deleted, but for what follows" if left else "deleted"
+    else:
+        homes.stop(given)
+        done = "stopped"
+    data = {
+        "home": str(given.home),
+        "databases": databases,
+        "done": done,
+        "left": list(map(str, left)),
+        "dry_run": dry_run,
+    }
+    answer("down", data, as_json, [done, *(f"  still there: {path}" for path in left)])
+    sys.exit(1 if left else 0)
 
 
 @click.command()

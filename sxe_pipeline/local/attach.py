@@ -107,14 +107,24 @@ def data_folder(settings: Settings) -> Path:
     return _server(settings).data
 
 
-def stop(settings: Settings, *, delete: bool) -> None:
-    """Stop the embedded server, and delete its data where asked; refuses while it is used."""
+def is_running(settings: Settings) -> bool:
+    """Whether the embedded server runs."""
+    return _server(settings).is_running()
+
+
+def stop(settings: Settings, *, delete: bool) -> bool:
+    """Stop the embedded server, and delete its data where asked.
+
+    Returns:
+        Whether it ran.
+
+    Raises:
+        Busy: It is in use; it runs on, and its data stay.
+        StoreUnavailable: It did not end.
+        BadConfig: Its data cannot be deleted.
+    """
     server = _server(settings)
-    if delete:
-        server.reset()
-        return
-    with server.attached():
-        pass
+    return server.reset() if delete else server.stop()
 
 
 def _server(settings: Settings) -> postgres.Server:

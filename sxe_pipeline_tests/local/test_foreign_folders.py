@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from sxe_pipeline.errors import BadConfig
-from sxe_pipeline.local import postgres
+from sxe_pipeline.local import installation, postgres
 from sxe_pipeline.store import disk
 
 STRANGER = 65_000
@@ -24,7 +24,7 @@ def closed(tmp_path):
     yield tmp_path / "home"
     for kind in ("data", "bin"):
         for path in (tmp_path / "home", tmp_path / "site" / "embedded" / "pginstall" / "bin"):
-            left = postgres._var(kind, path)
+            left = installation.outside(kind, path)
             if left.is_symlink() or left.is_file():
                 left.unlink()
             shutil.rmtree(left, ignore_errors=True)
@@ -92,12 +92,12 @@ def test_a03_data_never_go_into_what_was_found_and_it_stays_as_it_is(
 def test_a03_nothing_of_a_foreign_folder_is_ever_run(closed, binaries, plant, tmp_path):
     victim = tmp_path / "victim"
     victim.mkdir(mode=0o755)
-    stage = postgres._var("bin", binaries)
+    stage = installation.outside("bin", binaries)
     plant(stage, victim)
     before = rights(stage), rights(victim)
 
     with pytest.raises(BadConfig, match="not a folder of this installation alone"):
-        postgres.Server(closed, binaries=binaries)
+        _ = postgres.Server(closed, binaries=binaries).bin
 
     assert (rights(stage), rights(victim)) == before
 
@@ -108,7 +108,7 @@ def test_binaries_are_staged_once_for_everybody_to_read(closed, binaries):
 
     assert first.bin == again.bin != binaries
     assert (first.bin / "initdb").exists()
-    assert rights(postgres._var("bin", binaries)) == (0, 0o755)
+    assert rights(installation.outside("bin", binaries)) == (0, 0o755)
 
 
 def test_a_folder_of_ours_is_found_again(tmp_path):
