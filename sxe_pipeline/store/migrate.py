@@ -203,8 +203,8 @@ def _pending(conn: psycopg.Connection) -> list[catalogue.Revision]:
         if _exists(conn, "ops.migration"):
             raise BadConfig(
                 "this home was made before revision 1000, and no road leads from there; "
-                "`sxe down --reset` deletes it, the landing files stay, and the next command "
-                "makes it anew"
+                "copy its landing folder elsewhere, then `sxe down --reset` deletes all of it, "
+                "landing files too, and the next command makes it anew"
             )
         return ours
     applied: dict[int, str] = dict(
