@@ -58,52 +58,62 @@ class Verbs(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """A run of the program; nothing is left to be said to a reader that went away."""
+        _open_streams()
         try:
             with terminable():
                 return super().main(*args, **extra)
         finally:
             _flush()
 
-    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+    def make_context(
+        self, info_name: str | None, args: list[str], *more: Any, **extra: Any
+    ) -> click.Context:
         """The arguments are read; `--help` is printed while that is done."""
-        with _reader_may_leave():
-            return super().make_context(*args, **extra)
+        with _border(is_traced="--trace" in args):
+            return super().make_context(info_name, args, *more, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb; an error of ours ends with its own exit code."""
-        try:
-            with _reader_may_leave():
-                return super().invoke(ctx)
-        except SxeError as error:
-            _fail(ctx, str(error), error.exit_code)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        with _border(is_traced=ctx.params["trace"]):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _border(*, is_traced: bool) -> Iterator[None]:
+    """What goes wrong inside is said in one sentence, and ends the program."""
+    try:
+        with _reader_may_leave():
+            yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except KeyboardInterrupt:
+        progress.current().end()
+        click.echo("sxe: interrupted; run it again, what was finished stays", err=True)
+        sys.exit(130)
+    except Exception as error:  # the border: its text may quote data
+        if is_traced:
             raise
-        except KeyboardInterrupt:
-            progress.current().end()
-            click.echo("sxe: interrupted; run it again, what was finished stays", err=True)
-            sys.exit(130)
-        except Exception as error:  # noqa: BLE001 - the border: its text may quote data
-            if (known := _known(error)) is not None:
-                _fail(ctx, str(known), known.exit_code)
-            _fail(ctx, f"{type(error).__name__}: unexpected; run again with --trace", 1)
-        return None
+        known = error if isinstance(error, SxeError) else _known(error)
+        if known is None:
+            _fail(f"{type(error).__name__}: unexpected; run again with --trace", 1)
+        else:
+            _fail(str(known), known.exit_code)
 
 
 def _known(error: Exception) -> SxeError | None:
     """An error of a driver or of the system, in words of ours; None where we have none."""
     from sxe_pipeline import settings
-    from sxe_pipeline.local import usage
+    from sxe_pipeline.local import home, usage
 
-    try:
-        full = usage.full(settings.load())
-    except SxeError:
-        full = []
-    return said_of(error, f"of {', '.join(full)}" if full else "")
+    full, unusable = list[str](), None
+    with suppress(Exception):  # what is looked up to explain an error never takes its place
+        given = settings.load()
+        unusable = home.fault(given.home, error)
+        full = usage.full(given)
+    return said_of(error, f"of {', '.join(full)}" if full else "") or unusable
 
 
-def _fail(ctx: click.Context, message: str, code: int) -> None:
-    if ctx.params.get("trace"):
-        raise  # always called inside the handler of `invoke`
+def _fail(message: str, code: int) -> None:
     from sxe_pipeline import logs
 
     progress.current().end()
@@ -135,15 +145,29 @@ def _has_left() -> bool:
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
+def _open_streams() -> None:
+    """Who was started without a stream has the null device there.
+
+    Else the first file that is opened would stand in its place, and take what children print.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
 def _flush() -> None:
-    """Write what is left; where nobody reads it, the interpreter is to say nothing at its end."""
-    with suppress(BrokenPipeError, ValueError):
-        sys.stdout.flush()
+    """Write what is left; what cannot be, the interpreter is to say nothing of at its end.
+
+    Whatever a verb said was written at once, and what failed there was said.
+    """
+    is_lost = False
     try:
-        if _has_left():
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        is_lost = True
+    with suppress(OSError, ValueError):  # no file, or closed before
+        if is_lost or _has_left():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # no file, or closed before
-        return
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

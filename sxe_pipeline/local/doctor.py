@@ -17,7 +17,7 @@ import psycopg
 
 from sxe_pipeline.audit import seal
 from sxe_pipeline.errors import SxeError
-from sxe_pipeline.local import attach
+from sxe_pipeline.local import attach, home
 from sxe_pipeline.ops import continuity, days, versions
 from sxe_pipeline.settings import DATABASES, Settings
 from sxe_pipeline.store import catalogue, disk, objects, roles, sql, upkeep
@@ -42,11 +42,9 @@ def examine(settings: Settings) -> list[Check]:
     with ExitStack() as stack:
         try:
             held = stack.enter_context(attach.attached(settings, *attach.ROLES))
-        except SxeError as error:
-            return [
-                *found,
-                Check("database", "fail", str(error), "do what it says, then look again"),
-            ]
+        except (OSError, SxeError) as error:
+            seen = words(home.fault(settings.home, error) or error)
+            return [*found, Check("database", "fail", seen, "do what it says, then look again")]
         found += _database(held.settings)
     return found
 

@@ -1,16 +1,42 @@
-"""A home and its demo, at their end: servers stopped, files deleted.
+"""A home that cannot be used, and one at its end: servers stopped, files deleted.
 
 Here: what `sxe down` does, and what is still there afterwards. Not here: how a server ends
 (`postgres`), and a demo's home, which each demo makes anew (`demo.home`).
 """
 
 import contextlib
+import errno
 import os
 import shutil
 from pathlib import Path
 
+from sxe_pipeline.errors import BadConfig
 from sxe_pipeline.local import attach
 from sxe_pipeline.settings import Settings
+
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+
+
+def fault(home: Path, error: Exception) -> BadConfig | None:
+    """An error of the system in words of ours, where it says that a home cannot be used.
+
+    Args:
+        home: As the settings name it.
+        error: Whatever ended the work.
+
+    Returns:
+        None: It is something else. What is missing below a home is, as a home is made at its use.
+    """
+    if not isinstance(error, OSError) or not isinstance(error.filename, str):
+        return None
+    at = Path(error.filename).absolute()
+    is_below = at.is_relative_to(home) and error.errno in _CLOSED
+    if not (is_below or home.is_relative_to(at)):
+        return None
+    return BadConfig(
+        f"the home {home} cannot be used ({error.strerror}); make it a folder that this user may "
+        "write to, or point SXE_HOME at another"
+    )
 
 
 def servers(settings: Settings) -> int:

@@ -1,4 +1,4 @@
-"""The PostgreSQL of this machine: its programs, its user, and folders that this user can reach.
+"""The PostgreSQL of this machine: its programs, its user, and places that both can reach.
 
 Here: what root must settle before a server can run, as it runs as somebody else. Not here: the
 server itself (`postgres`).
@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import pwd
 import shutil
+import socket
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,3 +90,14 @@ def outside(kind: str, path: Path) -> Path:
     if found.st_uid != 0 or (found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX):
         raise BadConfig(f"others may rename in {base} what is not theirs; mend its rights (1777)")
     return base / f"sxe-pg-{kind}-{digest}"
+
+
+def free_port(wanted: int) -> int:
+    """That port of this machine, else one that nobody has."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

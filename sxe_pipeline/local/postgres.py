@@ -13,7 +13,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -125,8 +124,12 @@ class Server:
                 self._up()
 
     def is_running(self) -> bool:
-        """Whether there is a server; nothing is made to find out."""
-        return self._pid() is not None
+        """Whether there is a server; nothing is made to find out.
+
+        Raises:
+            PermissionError: Another user's data do not tell.
+        """
+        return (self.data / "postmaster.pid").exists() and self._pid() is not None
 
     def stop(self) -> bool:
         """Stop a server that nobody uses.
@@ -226,7 +229,7 @@ class Server:
                 return found
             self._remove_remnant()
             # The old port again, so that attached processes can reconnect after a crash.
-            port = _free_port(0 if problem else wanted)
+            port = installation.free_port(0 if problem else wanted)
             problem = self._run(
                 *("pg_ctl", "-D", self.data, "-l", self.log, "-w", "-t", "30", "-o"),
                 f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' "
@@ -374,16 +377,6 @@ def _make_admin(port: int, passwords: dict[str, str]) -> None:
         )
         if not conn.execute("select 1 from pg_database where datname = 'sxe'").fetchone():
             conn.execute("create database sxe owner sxe_admin")
-
-
-def _free_port(wanted: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _open(path: Path) -> int:

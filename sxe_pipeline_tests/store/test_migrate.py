@@ -146,7 +146,7 @@ def test_a_home_of_the_time_before_is_refused_with_the_way_on(empty):
         conn.execute("create table ops.migration (version_num text)")
         conn.execute("insert into ops.migration values ('0003')")
 
-    with pytest.raises(BadConfig, match="copy its landing folder .* `sxe down --reset`"):
+    with pytest.raises(BadConfig, match=r"copy its landing folder .* `sxe down --reset`"):
         migrate.upgrade(empty.dsn("sxe_admin"))
 
 
