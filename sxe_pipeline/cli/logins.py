@@ -4,7 +4,7 @@ Here: the contexts around a verb's one call. Not here: where the database is and
 starts (`local.attach`). What is heavy is imported when a context is entered.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -17,23 +17,25 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def logged_in(*logins: str) -> Iterator[settings.Settings]:
+def logged_in(*needed: str, optional: Collection[str] = ()) -> Iterator[settings.Settings]:
     """The settings of this process, logged in as a tier.
 
     Args:
-        logins: Such as `social`; a verb asks for those of its tier.
+        needed: Such as `social`; a verb asks for those of its tier.
+        optional: What it does without where URLs are set, and this one is not.
 
     Yields:
-        Settings with an address for each of these logins; an embedded database stays up so long.
+        Settings with an address for each login that is needed or given; an embedded database stays
+        up so long, and gives them all.
     """
     from sxe_pipeline.local import attach
 
     given = settings.load()
     if given.is_production:
-        given.need_all(f"{login}_dsn" for login in logins)
+        given.need_all(f"{login}_dsn" for login in needed)
     if given.is_embedded:
         progress.say("starting the embedded database")
-    with attach.attached(given, *logins) as held:
+    with attach.attached(given, *needed, *optional) as held:
         progress.say("")
         yield held.settings
         progress.say("")

@@ -40,8 +40,9 @@ def status(as_json: bool) -> None:
     from sxe_pipeline.store import sql
 
     given = settings.load()
-    with logged_in("social", "api") as held, ExitStack() as opened:
-        looking = opened.enter_context(sql.connect(held.api_dsn or held.need("social_dsn")))
+    with logged_in(optional=("api", "social")) as held, ExitStack() as opened:
+        dsn = held.api_dsn or held.social_dsn or held.need("api_dsn")
+        looking = opened.enter_context(sql.connect(dsn))
         found = standing.read(looking, first_day=held.first_day)
         pending, set_aside = None, None
         if held.social_dsn:  # which files a day has is known to the social tier alone
@@ -205,7 +206,9 @@ def _early(days: tuple[date, ...]) -> str:
 
 def _disk(used: Mapping[str, int | None]) -> str:
     return ", ".join(
-        f"{name} {'elsewhere' if size is None else _bytes(size)}" for name, size in used.items()
+        f"{name} {'elsewhere' if size is None else _bytes(size)}"
+        for name, size in used.items()
+        if not (name == "free" and size is None)
     )
 
 

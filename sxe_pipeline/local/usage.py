@@ -23,13 +23,18 @@ def parts(settings: Settings) -> dict[str, int | None]:
         settings: As loaded, before any login.
 
     Returns:
-        Part -> bytes. None for what is not on this machine.
+        Part -> bytes. None for what is not on this machine, as where there is no home.
     """
+    has_home = settings.home.exists()
+
+    def is_here(folder: Path) -> bool:
+        return has_home or not folder.is_relative_to(settings.home)
+
     used = {
-        name: None if folder is None else size(folder)
+        name: size(folder) if folder and is_here(folder) else None
         for name, folder in _folders(settings).items()
     }
-    return {**used, "free": shutil.disk_usage(settings.home).free}
+    return {**used, "free": shutil.disk_usage(settings.home).free if has_home else None}
 
 
 def full(settings: Settings) -> list[str]:

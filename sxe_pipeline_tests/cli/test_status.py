@@ -14,7 +14,7 @@ from sxe_pipeline.ingest import register
 from sxe_pipeline.ops import runs, work
 from sxe_pipeline.settings import Pace
 from sxe_pipeline.store import objects, sql
-from sxe_pipeline_tests.cli.terminal import LOGINS
+from sxe_pipeline_tests.cli.terminal import LOGINS, typed
 
 PACE = Pace(start_grace=60, retry_pause=3600)
 SECRET = "ana.writes@protonmail.com"
@@ -161,6 +161,27 @@ def test_a_login_that_may_not_see_files_says_so_and_the_other_one_is_enough(plac
 
     assert (api_only["pending"], api_only["collections_set_aside"]) == (None, None)
     assert len(social_only["pending"]) == 1
+
+
+def test_it_works_away_from_the_engine_with_the_login_of_the_api_alone(place):
+    place.home = place.home / "none"
+    place.more = {"SXE_SOCIAL_DATABASE_URL": ""}
+
+    found = place.look("--json")
+
+    assert found["pending"] is None
+    assert set(found["disk_bytes"].values()) == {None}
+    assert "free elsewhere" not in place.look()
+    assert not place.home.exists()
+
+
+@pytest.mark.parametrize("login", ["SXE_API_DATABASE_URL", "SXE_SOCIAL_DATABASE_URL"])
+def test_production_asks_for_no_login_that_it_does_without(login, tmp_path):
+    nowhere = "postgresql://u@127.0.0.1:9/nowhere?sslmode=require"
+
+    done = typed(tmp_path, "status", SXE_ENV="production", **{login: nowhere})
+
+    assert done.exit_code == 7, done.output
 
 
 def test_the_disk_is_counted_part_by_part_and_a_store_elsewhere_is_said_to_be(place):
