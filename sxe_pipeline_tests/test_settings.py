@@ -51,6 +51,41 @@ def test_a_store_of_an_unknown_scheme_is_refused():
         settings.load({"SXE_LANDING_STORE_URL": "ftp://x/y"})
 
 
+@pytest.mark.parametrize("variable", sorted(name for name, _ in settings.STORES.values()))
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("file://srv/landing", id="two slashes: the first folder would be a host"),
+        pytest.param("file:landing", id="below whatever folder it is typed in"),
+        pytest.param("file://", id="no folder"),
+        pytest.param("file:///srv/landing?more", id="half of it a question"),
+        pytest.param("file:///srv/landing#more", id="half of it a fragment"),
+        pytest.param("FILE:///srv/landing", id="a scheme that some readers do not know"),
+        pytest.param("s3:bucket", id="a bucket without slashes"),
+        pytest.param("s3://", id="no bucket"),
+        pytest.param("s3:///folder", id="a folder of no bucket"),
+        pytest.param("s3://bucket?region=x", id="a bucket with a question"),
+        pytest.param("/srv/landing", id="a plain path"),
+        pytest.param("file://[/srv", id="no address at all"),
+    ],
+)
+def test_a_store_is_where_its_address_says_or_is_refused_in_a_sentence(variable, url):
+    with pytest.raises(BadConfig, match=f"{variable} is file:///PATH"):
+        settings.load({variable: url})
+
+
+@pytest.mark.parametrize("url", ["file:///srv/x", "file://localhost/srv/x", "s3://bucket/folder/x"])
+def test_a_store_with_a_whole_address_is_taken(url):
+    assert settings.load({"SXE_LANDING_STORE_URL": url}).landing_url == url
+
+
+@pytest.mark.parametrize("variable", ["SXE_SIGNING_KEY", "SXE_AUDIT_SIGNING_KEY"])
+@pytest.mark.parametrize("url", ["file://keys/social.key", "file:social.key", "file://"])
+def test_a_key_is_made_in_no_other_folder_than_was_named(variable, url):
+    with pytest.raises(BadConfig, match=f"{variable} is a key, or file:///PATH"):
+        settings.load({variable: url})
+
+
 def test_a_missing_login_names_its_variable():
     with pytest.raises(BadConfig, match="SXE_API_DATABASE_URL"):
         settings.load({}).need("api_dsn")

@@ -246,7 +246,7 @@ def load(environment: Mapping[str, str] | None = None, process: str | None = Non
             hold what that process needs, and no secret of another.
 
     Raises:
-        BadConfig: Something cannot be used: a scheme that no store serves, a path that its readers
+        BadConfig: Something cannot be used: an address that is no store's, a path that its readers
             take for something else, a number that is none; in production also whatever
             `variables.unfit` finds. The text has one sentence a line for each.
 
@@ -285,9 +285,11 @@ def _read(env: Mapping[str, str], process: str | None) -> tuple[Settings, list[s
     if not is_production and not stores.get("run_log_url", "s3:").startswith("s3:"):
         faults.append(f"{STORES['run_log_url'][0]} must start with s3://; correct it")
     faults += variables.overheard(env.get(ALERT_WEBHOOK) or "")
+    faults += variables.misplaced_keys(env)
     _engine_limits(env, faults)
     faults += variables.unopenable("SXE_HOME", str(home))
-    if (tier1 := stores.get("tier1_url", "")).startswith("file:"):
+    tier1 = stores.get("tier1_url", "")
+    if tier1.startswith("file:") and variables.is_whole(tier1):
         faults += variables.unopenable("SXE_TIER1_STORE_URL", unquote(urlsplit(tier1).path))
     logins: dict[str, Any] = {n: env.get(variable) or None for n, variable in DATABASES.items()}
     found = Settings(
@@ -388,8 +390,8 @@ def _is_production(env: Mapping[str, str], faults: list[str]) -> bool:
 
 
 def _store_url(env: Mapping[str, str], variable: str, url: str, faults: list[str]) -> StoreUrl:
-    if (variables.parts_of(url) or ("",))[0] not in ("file", "s3"):
-        faults.append(f"{variable} must start with file:// or s3://; correct it")
+    if not variables.is_whole(url):
+        faults.append(f"{variable} is file:///PATH from the root on, or s3://BUCKET; correct it")
     own = variables.of_store(variable)
     options = {common: env[name] for name, common in own.items() if env.get(name)}
     if ("AWS_ACCESS_KEY_ID" in options) != ("AWS_SECRET_ACCESS_KEY" in options):

@@ -233,6 +233,35 @@ def unopenable(variable: str, path: str) -> Iterator[str]:
         )
 
 
+def is_whole(url: str) -> bool:
+    """Whether an address names one folder or file of this machine, or a bucket, to all its readers.
+
+    They would leave out without a word what is a host (`file://folder/more`) or stands behind a `?`
+    or `#`, and begin at the working directory where no `/` leads.
+
+    Example:
+        >>> is_whole("file:///srv/landing"), is_whole("file://srv/landing"), is_whole("s3://")
+        (True, False, False)
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if not url.startswith(f"{parts.scheme}:") or "?" in url or "#" in url:
+        return False
+    if parts.scheme == "file":
+        return parts.netloc in ("", "localhost") and parts.path.startswith("/")
+    return parts.scheme == "s3" and bool(parts.hostname)
+
+
+def misplaced_keys(environment: Mapping[str, str]) -> Iterator[str]:
+    """One sentence for each signing key that is a file nowhere."""
+    for name in ("SXE_SIGNING_KEY", "SXE_AUDIT_SIGNING_KEY"):
+        url = environment.get(name, "").strip()
+        if url.startswith("file:") and not is_whole(url):
+            yield f"{name} is a key, or file:///PATH from the root on; correct it"
+
+
 def overheard(webhook: str) -> Iterator[str]:
     """One sentence where somebody on the way can read what is sent to an address."""
     try:
