@@ -77,6 +77,7 @@ def keys_public(contracts: tuple[str, ...], audit: bool) -> None:
     if audit:
         click.echo(key_files.audit_of_settings(given).public_pem().decode(), nl=False)
         return
+    key_files.refuse_unknown(contracts)
     said = contracts or (() if given.signing_key else key_files.SOCIAL)
     click.echo(key_files.of_settings(given).public_pem(said).decode(), nl=False)
 
@@ -91,7 +92,8 @@ def keys_register(
 ) -> None:
     """Register this home's public keys, or those in PEM FILES, by the admin's login.
 
-    A key signs the contracts that it was registered for, and no other tier's.
+    A key signs the contracts that it was registered for, and no other tier's; a registration stays,
+    and is refused where it differs from the one that stands.
     """
     from sxe_pipeline import sign
     from sxe_pipeline.local import keys as home_keys
@@ -99,8 +101,9 @@ def keys_register(
 
     pems = [file.read_bytes() for file in files]
     pinned = [(sign.public_key(pem), contracts or sign.contracts_of(pem)) for pem in pems]
-    public_keys = pinned or home_keys.of_home(settings.load())
+    public_keys = pinned or list(home_keys.of_home(settings.load()))
     with logged_in("admin") as given, sql.connect(given.need("admin_dsn")) as conn:
+        home_keys.refuse_unfit(conn, public_keys)
         registered = home_keys.register(conn, public_keys, actor="cli:keys", now=datetime.now(UTC))
         if dry_run:
             conn.rollback()

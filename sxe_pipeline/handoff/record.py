@@ -12,7 +12,7 @@ import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline import audit
-from sxe_pipeline.errors import BadConfig, Busy, NotFound, Refused, StoreUnavailable
+from sxe_pipeline.errors import BadConfig, Busy, Conflict, NotFound, Refused, StoreUnavailable
 from sxe_pipeline.handoff.batches import Batch
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.settings import Settings
@@ -209,6 +209,27 @@ def know_key(
         bound = {"contracts": sorted(contracts)} if contracts else {}
         audit.append(conn, "key.created", actor=actor, subject=named, key=named, **bound)
     return made is not None
+
+
+def refuse_other(
+    conn: psycopg.Connection, public_key: Ed25519PublicKey, contracts: Sequence[str]
+) -> None:
+    """Check that a public key is not registered for other contracts; a registration stays.
+
+    Raises:
+        Conflict: It is.
+    """
+    named = key_id(public_key)
+    row = conn.execute(
+        "SELECT contracts FROM handoff.signing_key WHERE key_id = %s", [named]
+    ).fetchone()
+    if row and set(row[0] or ()) != set(contracts):
+        stands, asked = (", ".join(sorted(each or ())) or "any" for each in (row[0], contracts))
+        raise Conflict(
+            f"key {named[:12]} is registered for {stands}, not for {asked}, and that stays; make "
+            "another key, register it for what it is to sign, and retire this one: "
+            "docs/runbooks/rotate.md"
+        )
 
 
 @dataclass(frozen=True, slots=True)

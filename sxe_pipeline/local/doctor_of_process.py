@@ -151,7 +151,8 @@ def _signing(given: Settings, dsn: str) -> Check:
         signer = key_files.of_settings(given)
         with sql.open_unchecked(dsn) as conn:
             unknown = [one for one in signer.all if not record.is_registered(conn, one)]
-            record.refuse_unfit(conn, signer, "lead_contact" if given.contacts_dsn else "lead_card")
+            for contract in key_files.CONTACT if given.contacts_dsn else key_files.SOCIAL:
+                record.refuse_unfit(conn, signer, contract)
     except (psycopg.Error, SxeError) as error:
         return Check(title, "fail", doctor.words(error), "correct SXE_SIGNING_KEY")
     if unknown:

@@ -36,6 +36,22 @@ def of_home(settings: Settings) -> Iterator[Key]:
             yield signer.public_key, key_files.CONTACT
 
 
+def refuse_unfit(conn: psycopg.Connection, public_keys: Iterable[Key]) -> None:
+    """Before keys are registered by hand: for contracts that there are, and as they stand.
+
+    Args:
+        conn: The migrating login.
+        public_keys: As for `register`.
+
+    Raises:
+        BadInput: No key signs a contract of that name.
+        Conflict: A key is registered for other contracts.
+    """
+    for public_key, contracts in public_keys:
+        key_files.refuse_unknown(contracts)
+        record.refuse_other(conn, public_key, contracts)
+
+
 def register(
     conn: psycopg.Connection,
     public_keys: Iterable[Key],

@@ -8,12 +8,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from sxe_pipeline.errors import BadInput
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store.disk import read_or_create
 
 SOCIAL, CONTACT = ("lead_card", "audience_pool"), ("lead_contact",)
 """What the two keys of an embedded home sign: a tier's key signs no other tier's batches."""
+
+
+def refuse_unknown(contracts: Sequence[str]) -> None:
+    """Check names of contracts that a key is to sign.
+
+    Raises:
+        BadInput: No key signs a contract of that name.
+    """
+    if unknown := sorted({*contracts} - {*SOCIAL, *CONTACT}):
+        raise BadInput(
+            f"no key signs {', '.join(unknown)}; one of the social tier signs "
+            f"{' and '.join(SOCIAL)}, one of the contact tier {' and '.join(CONTACT)}"
+        )
 
 
 def of_settings(settings: Settings) -> Signer:

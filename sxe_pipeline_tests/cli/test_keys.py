@@ -1,5 +1,8 @@
 """Signing keys, as an operator types it."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from sxe_pipeline import sign
@@ -50,10 +53,49 @@ def test_a_key_is_bound_to_the_contracts_that_it_was_registered_for(empty, tmp_p
     empty.read(None, "keys", "register", str(files[0]))
     empty.read(None, "keys", "register", str(files[1]))
     empty.read(None, "keys", "register", str(files[2]), "--contract", "lead_card")
-    empty.read(None, "keys", "register", str(files[0]), "--contract", "lead_card")
+    empty.type(None, "keys", "register", str(files[0]), "--contract", "lead_card", code=5)
 
     found = dict(empty.world.owner("select key_id, contracts from handoff.signing_key"))
     assert [found[signer.key_id] for signer in signers] == [None, ["lead_contact"], ["lead_card"]]
+
+
+def test_another_registration_of_a_key_is_refused_with_the_way_out(empty, tmp_path):
+    signer, half, whole = sign.Signer.generate(), tmp_path / "half", tmp_path / "whole"
+    half.write_bytes(signer.public_pem(["lead_card"]))
+    whole.write_bytes(signer.public_pem(["audience_pool", "lead_card"]))
+    empty.read(None, "keys", "register", str(half))
+
+    refused = empty.type(None, "keys", "register", str(whole), code=5).stderr
+    again = empty.read(None, "keys", "register", str(half))
+
+    assert "is registered for lead_card, not for audience_pool, lead_card" in refused
+    assert "docs/runbooks/rotate.md" in refused
+    assert [row["is_new"] for row in again["rows"]] == [False]
+
+
+def test_a_contract_that_no_key_signs_is_refused(empty, tmp_path):
+    signer, file = sign.Signer.generate(), tmp_path / "key.pem"
+    file.write_bytes(signer.public_pem(["bogus"]))
+
+    printed = empty.type(None, "keys", "public", "--contract", "bogus", code=2)
+    said = empty.type(None, "keys", "register", str(file), code=2)
+    asked = empty.type(None, "keys", "register", str(file), "--contract", "lead_cards", code=2)
+
+    assert printed.stdout == ""
+    assert "no key signs bogus" in said.stderr
+    assert "no key signs lead_cards" in asked.stderr
+    assert signer.key_id not in registered(empty)
+
+
+@pytest.mark.parametrize("page", ["docs/deploy.md", "docs/runbooks/rotate.md"])
+def test_the_pages_register_keys_for_everything_that_their_tier_publishes(page):
+    text = (Path(__file__).parents[2] / page).read_text()
+    lines = re.findall(r"sxe keys public (--contract .+)", text)
+
+    asked = {tuple(re.findall(r"--contract (\w+)", line)) for line in lines}
+
+    assert asked
+    assert asked <= {key_files.SOCIAL, key_files.CONTACT}
 
 
 def test_the_key_of_the_audit_log_hands_out_its_public_half_and_signs_no_contract(empty):

@@ -16,11 +16,11 @@ from sxe_pipeline import sign
 from sxe_pipeline.cli import main
 from sxe_pipeline.handoff import record
 from sxe_pipeline.settings import variables
-from sxe_pipeline.store import migrate, roles, sql
+from sxe_pipeline.store import key_files, migrate, roles, sql
 from sxe_pipeline_tests.handoff import queues
 from sxe_pipeline_tests.local import buckets
 
-SOCIAL, CONTACT = (sign.Signer.generate() for _ in range(2))
+SOCIAL, CONTACT, HALF = (sign.Signer.generate() for _ in range(3))
 KEYSET = "SXE_KEYSET"
 
 
@@ -123,8 +123,9 @@ def deployed(service, tmp_path_factory):
         service.admin(database), {role: service.passwords[role] for role in roles.TIERS}
     )
     with sql.connect(service.admin(database)) as conn:
-        for signer, contract in ((SOCIAL, "lead_card"), (CONTACT, "lead_contact")):
-            known = {"contracts": [contract], "actor": "test", "now": datetime.now(UTC)}
+        of_keys = ((SOCIAL, key_files.SOCIAL), (CONTACT, key_files.CONTACT), (HALF, ["lead_card"]))
+        for signer, contracts in of_keys:
+            known = {"contracts": contracts, "actor": "test", "now": datetime.now(UTC)}
             record.know_key(conn, signer.public_key, **known)
     with psycopg.connect(service.pooled("sxe_dagster", database)) as conn:
         conn.execute("create table dagster.runs (id int)")
@@ -243,6 +244,12 @@ WRONG = [
         "social",
         {"SXE_SIGNING_KEY": CONTACT.text()},
         "was not registered for lead_card",
+    ),
+    (
+        "a key for half of what is published",
+        "social",
+        {"SXE_SIGNING_KEY": HALF.text()},
+        "was not registered for audience_pool",
     ),
     ("no such policy", "social", {"SXE_POLICY_FILE": "/nowhere.yaml"}, "/nowhere.yaml cannot be"),
     ("half a credential", "contact", {"ENFORMION_AP_NAME": "x"}, "access profile of Enformion"),
