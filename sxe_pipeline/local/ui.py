@@ -25,6 +25,7 @@ from sxe_pipeline.ops import days
 from sxe_pipeline.ops.engine import Engine
 from sxe_pipeline.ops.sensors import LOCATIONS
 from sxe_pipeline.settings import Settings
+from sxe_pipeline.settings.variables import BROKER
 from sxe_pipeline.store import disk, sql
 
 OLDER_S = 15.0
@@ -179,10 +180,14 @@ def _environments(
     both = inherited | only_dagster
     if is_read_only:
         return both, dict.fromkeys(LOCATIONS, both)
+    # One process has one broker, of the social tier: the other tier's is a vhost that this one must
+    # not know.
+    broker = {BROKER: given.broker_url} if given.broker_url else {}
     return both, {
         "social_tier": environment.inherited((environment.ALERT_WEBHOOK, "SXE_SIGNING_KEY"))
         | only_dagster
-        | {social: given.need("social_dsn")},
+        | {social: given.need("social_dsn")}
+        | broker,
         "contact_tier": contact.variables(given),
     }
 

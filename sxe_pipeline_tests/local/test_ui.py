@@ -21,6 +21,7 @@ from psycopg.types.json import Jsonb
 from sxe_pipeline.local import family, sealer, ui
 from sxe_pipeline.settings import DATABASES, load
 from sxe_pipeline.store import sql
+from sxe_pipeline_tests.cli.terminal import typed
 from sxe_pipeline_tests.ports import free_port
 
 SXE = [sys.executable, "-m", "sxe_pipeline.cli"]
@@ -242,7 +243,7 @@ def test_a_child_that_is_renewed_starts_with_the_environment_of_then(monkeypatch
 
 def test_a14_each_process_holds_the_logins_and_secrets_of_its_tier_alone(tmp_path, monkeypatch):
     secrets = ["SXE_KEYSET", "SXE_TOKEN", "APOLLO_API_KEY", "ENFORMION_AP_PASSWORD"]
-    keys = ["SXE_SIGNING_KEY", "SXE_AUDIT_SIGNING_KEY"]
+    keys = ["SXE_SIGNING_KEY", "SXE_AUDIT_SIGNING_KEY", "SXE_BROKER_URL"]
     for name in [*DATABASES.values(), *secrets, *keys]:
         monkeypatch.setenv(name, f"postgresql://{name}@h/d")
     monkeypatch.setenv("SXE_HOME", str(tmp_path))
@@ -256,13 +257,24 @@ def test_a14_each_process_holds_the_logins_and_secrets_of_its_tier_alone(tmp_pat
     dagsters = "DAGSTER_DATABASE_URL"
     assert held == {
         "both": {dagsters},
-        "social_tier": {dagsters, "SXE_SOCIAL_DATABASE_URL", "SXE_SIGNING_KEY"},
+        "social_tier": {dagsters, "SXE_SOCIAL_DATABASE_URL", "SXE_SIGNING_KEY", "SXE_BROKER_URL"},
         "contact_tier": {dagsters, "SXE_CONTACTS_DATABASE_URL", "SXE_SIGNING_KEY"}
         | {"SXE_KEYSET", "APOLLO_API_KEY", "ENFORMION_AP_PASSWORD"},
         "seal": {"SXE_SEALER_DATABASE_URL", "SXE_AUDIT_SIGNING_KEY"},
     }
     keys = [servers[tier]["SXE_SIGNING_KEY"] for tier in ("social_tier", "contact_tier")]
     assert keys[0] != keys[1]
+
+
+def test_the_ui_of_the_demo_tells_no_broker_of_invented_people(tmp_path, monkeypatch):
+    served = []
+    monkeypatch.setattr(ui, "serve", lambda given, **_: served.append(given))
+    (tmp_path / "demo").mkdir()
+
+    for more in ([], ["--demo"]):
+        typed(tmp_path, "ui", *more, SXE_BROKER_URL="amqp://u:p@localhost//")
+
+    assert [given.broker_url for given in served] == ["amqp://u:p@localhost//", None]
 
 
 def test_who_only_looks_holds_no_login_of_a_tier(tmp_path):
