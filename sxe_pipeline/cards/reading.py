@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from sxe_pipeline.cards import text
+from sxe_pipeline.cards.ages import is_stated_minor
 from sxe_pipeline.cards.card import band_floor
 from sxe_pipeline.cards.labeler.evidence import Voice
 from sxe_pipeline.cards.labeler.learned import Said
@@ -102,7 +103,7 @@ class Reading:
     def is_minor(self) -> bool:
         """Whether an account or a bio tells an age under 18."""
         return any(a.is_minor for a in self.accounts) or any(
-            text.is_stated_minor(bare) for bare in self.bares.values()
+            is_stated_minor(bare) for bare in self.bares.values()
         )
 
     @property

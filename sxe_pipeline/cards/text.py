@@ -1,9 +1,9 @@
 """What can be read off a redacted text without knowing any label.
 
-Here: cleaning, skeletons for matching, hashtags, domains, language, informative tokens, a stated
-age. Not here: phrases and labels (`taxonomy`, `label`). Every function is total: any string gives
-an answer. `skeleton` keeps the length of its input, so a position in the skeleton is a position in
-the clean text and evidence can be quoted literally.
+Here: cleaning, skeletons for matching, hashtags, domains, language, informative tokens. Not here: a
+stated age (`ages`), phrases and labels (`taxonomy`, `label`). Every function is total: any string
+gives an answer. `skeleton` keeps the length of its input, so a position in the skeleton is a
+position in the clean text and evidence can be quoted literally.
 """
 
 import functools
@@ -49,17 +49,6 @@ _SMALL, _CAPITAL = string.ascii_lowercase.encode(), string.ascii_uppercase.encod
 _MOST_HEARD = 80
 """Characters that tell the language; more are not looked at."""
 _UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
-_AGE = re.compile(
-    r"(?<![\d$.,])(?:"
-    r"(?P<unit>\d{1,2}) ?(?:y ?o|yrs? old|years? old|anos(?! de)|ans(?! d)|anni(?! di)|"
-    r"jahre alt|tahun|\u043b\u0435\u0442)\b"
-    r"|(?:i m|im|i am|age|aged|tengo|ho|ich bin|j ai) (?P<said>\d{1,2})"
-    r"(?= (?:y|and|years|anos|ans|anni)\b| ?(?:\n|$))"
-    r"|(?:^|(?<!\d)\n) ?(?P<alone>1[3-7]) ?(?=\n(?! ?\d)|$))"
-)
-_DIGIT = re.compile(r"\d")
-_ADULT_AGE = 18
-_MIN_STATED_AGE = 8
 
 
 def clean(text: str | None) -> str | None:
@@ -253,15 +242,3 @@ class Languages(dict[str, tuple[str | None, float | None]]):
     def of(self, told: str | None) -> Callable[[], str | None]:
         """A way to ask for the language of a text later."""
         return lambda: self[told][0] if told else None
-
-
-def is_stated_minor(bare: str) -> bool:
-    """Whether the text states an age under 18, such as `16 y/o`, or a lone two-digit age."""
-    if not _DIGIT.search(bare):
-        return False
-    bare = bare.replace("y\no", "yo")
-    for match in _AGE.finditer(bare):
-        age = int(match["unit"] or match["said"] or match["alone"])
-        if _MIN_STATED_AGE <= age < _ADULT_AGE:
-            return True
-    return False

@@ -27,7 +27,6 @@ def test_every_text_has_an_answer(raw: str) -> None:
     bare = text.skeleton(raw)
 
     assert text.tokens(bare).informative(frozenset()) >= 0
-    assert text.is_stated_minor(bare) in (True, False)
     assert all(tag in raw for tag in text.hashtags(raw))
     assert text.domain(raw) is None or "." in text.domain(raw)
 
@@ -63,24 +62,6 @@ def test_a_skeleton_shows_what_phrases_may_match(raw: str, bare: str) -> None:
 )
 def test_informative_tokens_are_counted_as_defined(raw: str, count: int, shipped: Taxonomy) -> None:
     assert text.tokens(text.skeleton(raw)).informative(shipped.stop_words["en"]) == count
-
-
-@pytest.mark.parametrize(
-    ("raw", "is_minor"),
-    [
-        pytest.param("16 y/o dancer", True, id="y/o"),
-        pytest.param("17 | Lima | she", True, id="a lone number"),
-        pytest.param("Tengo 15 años", True, id="Spanish"),
-        pytest.param("I'm 14", True, id="I'm"),
-        pytest.param("18 years old", False, id="eighteen"),
-        pytest.param("15 años de experiencia", False, id="years of experience"),
-        pytest.param("Open 10/10, 14:30", False, id="a date and a time"),
-        pytest.param("Est. 2010", False, id="a year"),
-        pytest.param("23", False, id="a grown-up's lone number"),
-    ],
-)
-def test_a_stated_age_under_eighteen_is_seen(raw: str, is_minor: bool) -> None:
-    assert text.is_stated_minor(text.skeleton(raw)) is is_minor
 
 
 @pytest.mark.parametrize(
