@@ -118,6 +118,11 @@ def _is_taken_away(hit: Hit, nearby: Sequence[_Near], bare: str) -> bool:
             between = bare[hit.end : start]
         else:
             continue
-        if BREAK not in between and len(between.split()) <= context.reach:
+        if BREAK not in between and _word_count(between) <= context.reach:
             return True
     return False
+
+
+def _word_count(between: str) -> int:
+    """How many words, of which a lone `&`, `+` or dash is one: it leaves three blanks."""
+    return len(between.split()) + between.count("   ")
