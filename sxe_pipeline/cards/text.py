@@ -134,11 +134,14 @@ def phrase_skeleton(phrase: str) -> str:
     return phrase.translate(_ASCII_SKELETON if phrase.isascii() else _SKELETON).strip()
 
 
-def hashtags(text: str | None) -> list[str]:
-    """Hashtags of a text, as written, without the sign, each once."""
-    if not text or ("#" not in text and "\N{FULLWIDTH NUMBER SIGN}" not in text):
-        return []
-    return list(dict.fromkeys(t for t in _TAG.findall(text) if not t.isdigit()))
+def hashtags(text: str | None) -> dict[str, int]:
+    """Hashtags of a text, as written, without the sign, each once: and where it first stands."""
+    found: dict[str, int] = {}
+    if text and ("#" in text or "\N{FULLWIDTH NUMBER SIGN}" in text):
+        for tag in _TAG.finditer(text):
+            if not tag[1].isdigit():
+                found.setdefault(tag[1], tag.start(1))
+    return found
 
 
 def split_tag(tag: str) -> str:

@@ -4,10 +4,11 @@ Here: gathering evidence by the phrases of the taxonomy, each piece with its pla
 weighing and choosing (`label`, `learned`); reading texts (`text`, `match`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from sxe_pipeline.cards.labeler.match import Hit, Language, find, hits
+from sxe_pipeline.cards.labeler.match import Hit, Language, find, hits, judged
 from sxe_pipeline.cards.taxonomy import Kind, Mark, Taxonomy
 from sxe_pipeline.cards.text import BREAK, hashtags, phrase_skeleton, skeleton, split_tag
 
@@ -133,16 +134,23 @@ class Case:
 class Cases(dict[tuple[Kind, str], Case]):
     """The evidence by kind and label.
 
-    `taken`: labels of which a phrase stands there, but its context takes the meaning away.
+    `taken`: labels of which a phrase stands there, but its context takes the meaning away, and the
+    places of these phrases.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.taken: set[tuple[Kind, str]] = set()
+        self.taken: dict[tuple[Kind, str], list[tuple[int, int, int]]] = defaultdict(list)
 
     def refuses(self, kind: Kind, label: str) -> bool:
         """Whether a label is only spoken of as somebody else's, past, or no more than a wish."""
         return (kind, label) in self.taken and (kind, label) not in self
+
+    def silent(self, kind: Kind) -> list[tuple[int, int, int]]:
+        """Places whose words speak for no persona at all: "CEO" of a former one is no role."""
+        if kind != "persona":
+            return []
+        return [span for (of, _), spans in self.taken.items() if of == kind for span in spans]
 
 
 def gather(voices: Sequence[Voice], taxonomy: Taxonomy, audience: Sequence[str] = ()) -> Cases:
@@ -184,13 +192,10 @@ def listen(
     base = number * SEGMENTS
     if voice.bio:
         for hit in hits(bio, taxonomy, voice.language):
-            if not hit.is_meant:
-                cases.taken.add((hit.mark.kind, hit.mark.label))
-                continue
-            mark, start, end, _ = hit
-            _add(cases, mark, "text", "bio", voice.bio[start:end], (base + _BIO, start, end))
-        for tag in hashtags(voice.bio):
-            _listen_to_tag(tag, voice.bio, base + _BIO, cases, taxonomy)
+            _hear(cases, hit, "bio", voice.bio[hit.start : hit.end], base + _BIO)
+        for tag, start in hashtags(voice.bio).items():
+            for hit in _tag_hits(tag, start, bio, taxonomy):
+                _hear(cases, hit, "bio", tag, base + _BIO, _TAG_FACTOR)
     if voice.display_name:
         _listen_to_name(voice.display_name, name, base + _NAME, cases, taxonomy)
     _listen_to_platform(voice, base + _PLATFORM, cases, taxonomy)
@@ -220,12 +225,24 @@ def _add(
         case.add(item)
 
 
+def _hear(cases: Cases, hit: Hit, field: str, text: str, segment: int, by: float = 1.0) -> None:
+    """A phrase that stands in a text; where it is not meant, that is what is remembered."""
+    span = (segment, hit.start, hit.end)
+    if hit.is_meant:
+        _add(cases, hit.mark, "text", field, text, span, by)
+    else:
+        cases.taken[hit.mark.kind, hit.mark.label].append(span)
+
+
 def _listen_to_name(name: str, bare: str, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
-    for hit in find(bare, taxonomy):
-        if _is_more_than_a_name(hit, bare):
+    for hit in hits(bare, taxonomy):
+        if not hit.is_meant or _is_more_than_a_name(hit, bare):
             words = name[hit.start : hit.end]
-            span = (segment, hit.start, hit.end)
-            _add(cases, hit.mark, "text", "display_name", words, span, _NAME_FACTOR)
+            _hear(cases, hit, "display_name", words, segment, _NAME_FACTOR)
+    for tag, start in hashtags(name).items():  # of a tag in a name only that it is not meant
+        for hit in _tag_hits(tag, start, bare, taxonomy):
+            if not hit.is_meant:
+                _hear(cases, hit, "display_name", tag, segment)
 
 
 def _listen_to_platform(voice: Voice, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
@@ -238,17 +255,23 @@ def _listen_to_platform(voice: Voice, segment: int, cases: Cases, taxonomy: Taxo
                 _add(cases, hit.mark, "platform", "interests", interest, (segment, 2, 3))
 
 
-def _listen_to_tag(tag: str, bio: str, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
-    start = bio.find(tag)
-    span = (segment, start, start + len(tag))
+def _tag_hits(tag: str, start: int, bare: str, taxonomy: Taxonomy) -> list[Hit]:
+    """A tag says its words, and stands among the words around it: `ex-#SoftwareEngineer`."""
     words = split_tag(tag)
-    marks: Iterable[Mark]
+    found: Sequence[Hit]
     if " " in words:
-        marks = [hit.mark for hit in find(words, taxonomy)]
+        found = hits(words, taxonomy)
     else:
-        marks = taxonomy.joined.get(words, ())
-    for mark in marks:
-        _add(cases, mark, "text", "bio", tag, span, _TAG_FACTOR)
+        found = [Hit(mark, 0, len(words)) for mark in taxonomy.joined.get(words, ())]
+    if not found:
+        return []
+    end = start + len(tag)
+    before = bare[bare.rfind(BREAK, 0, start) + 1 : start]
+    after = bare[end:].split(BREAK, 1)[0]
+    at = len(before)
+    placed = [hit._replace(start=hit.start + at, end=hit.end + at) for hit in found]
+    told = judged(placed, f"{before}{words}{after}", taxonomy)
+    return [hit._replace(start=start, end=end) for hit in told]
 
 
 def _listen_to_posts(voice: Voice, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
@@ -278,3 +301,8 @@ def _hear_flags(voice: Voice, segment: int, cases: Cases) -> None:
         mark = Mark("account_type", "organisation", _BUSINESS_FLAG_WEIGHT)
         field = "is_business" if voice.is_business else "category_kind"
         _add(cases, mark, "signal", field, "business", span)
+
+
+def overlap(left: tuple[int, int, int], right: tuple[int, int, int]) -> bool:
+    """Whether two places share a character."""
+    return left[0] == right[0] and left[1] < right[2] and right[1] < left[2]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sxe_pipeline.cards.labeler.evidence import Case, Cases, Evidence, Voice, gather
+from sxe_pipeline.cards.labeler.evidence import Case, Cases, Evidence, Voice, gather, overlap
 from sxe_pipeline.cards.taxonomy import Taxonomy
 
 MAX_EVIDENCE = 3
@@ -230,11 +230,7 @@ def _is_own(case: Case, taxonomy: Taxonomy) -> bool:
 def is_apart(topic: Sequence[Evidence], role: Sequence[Evidence]) -> bool:
     """Whether some words speak of the topic that do not speak of the role too."""
     return any(
-        not any(_overlap(item.span, other.span) for other in role)
+        not any(overlap(item.span, other.span) for other in role)
         for item in topic
         if item.source != "audience"
     )
-
-
-def _overlap(left: tuple[int, int, int], right: tuple[int, int, int]) -> bool:
-    return left[0] == right[0] and left[1] < right[2] and right[1] < left[2]

@@ -273,6 +273,7 @@ def _evidence(batch: _Batch, kind: Kind, option: _Option, first: int) -> list[Ev
         batch.grams,
         weights,
         batch.silent_words,
+        batch.cases[option.account].silent(kind),
     )
 
 

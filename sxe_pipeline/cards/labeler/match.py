@@ -8,7 +8,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sxe_pipeline.cards.taxonomy import Context, Kind, Mark, Taxonomy
+from sxe_pipeline.cards.lint import KINDS
+from sxe_pipeline.cards.taxonomy import Context, Kind, Mark, Pattern, Taxonomy
 from sxe_pipeline.cards.text import BREAK
 
 Language = str | Callable[[], str | None] | None
@@ -19,10 +20,15 @@ _FURTHEST = 400
 """Characters between a context and what it takes away: more than the nine words it reaches."""
 
 
+_NO_LABEL = tuple(Mark(kind, "", 0.0) for kind in KINDS)
+"""What the words of a cover say: no label, of any kind."""
+
+
 class Hit(NamedTuple):
     """A label that the words at `start:end` of the skeleton stand for.
 
-    Not `is_meant` where a context takes the meaning away: "former", "my wife is a".
+    Not `is_meant` where a context takes the meaning away: "former", "my wife is a"; or where the
+    words are part of a fixed phrase, a cover: "con artist".
     """
 
     mark: Mark
@@ -63,22 +69,46 @@ def hits(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
         if len(english) < len(spans):
             told = language() if callable(language) else language
             spans = english if told == "en" else spans
-    nearby: list[_Near] = []
     found: list[Hit] = []
+    swallowed_until = 0
     taken: dict[Kind, int] = {"persona": 0, "tribe": 0, "account_type": 0}
     for start, end, index in spans:
         pattern = patterns[index]
-        for context in pattern.contexts:
-            if context.side == "cover":
-                taken = {kind: max(until, end) for kind, until in taken.items()}
-            else:
-                nearby.append(_Near(context, start, end))
+        if any(each.side == "cover" for each in pattern.contexts):
+            swallowed_until = max(swallowed_until, end)
+            found += [Hit(mark, start, end, is_meant=False) for mark in _NO_LABEL]
         for mark in pattern.marks:
             if start >= taken[mark.kind]:
-                taken[mark.kind] = end
                 found.append(Hit(mark, start, end))
+                if start >= swallowed_until:
+                    taken[mark.kind] = end
+    return _judged(found, bare, spans, patterns)
+
+
+def judged(found: Sequence[Hit], bare: str, taxonomy: Taxonomy) -> list[Hit]:
+    """Hits whose words stand in a text that writes them otherwise: whether they are meant there.
+
+    Args:
+        found: The hits, by their places in the text.
+        bare: Its skeleton, with their words in it.
+        taxonomy: The labels.
+    """
+    return _judged(found, bare, _spans(bare, taxonomy), taxonomy.patterns) if found else []
+
+
+def _judged(
+    found: Sequence[Hit],
+    bare: str,
+    spans: Sequence[tuple[int, int, int]],
+    patterns: Sequence[Pattern],
+) -> list[Hit]:
+    nearby = [
+        _Near(context, start, end)
+        for start, end, index in spans
+        for context in patterns[index].contexts
+    ]
     if not nearby:
-        return found
+        return list(found)
     starts = [each.start for each in nearby]
     return [
         hit._replace(is_meant=False)
@@ -110,11 +140,16 @@ def _spans(bare: str, taxonomy: Taxonomy) -> list[tuple[int, int, int]]:
 
 def _is_taken_away(hit: Hit, nearby: Sequence[_Near], bare: str) -> bool:
     for context, start, end in nearby:
+        if context.side == "cover":
+            if start < hit.start < end or (start == hit.start and hit.end <= end):
+                return True
+            continue
         if context.scope not in (hit.mark.kind, "any"):
             continue
-        if context.side == "before" and end <= hit.start:
+        # "teacher at" and "at heart" share a word.
+        if context.side == "before" and start < hit.start and end < hit.end:
             between = bare[end : hit.start]
-        elif context.side == "after" and start >= hit.end:
+        elif context.side == "after" and start > hit.start and end > hit.end:
             between = bare[hit.end : start]
         else:
             continue

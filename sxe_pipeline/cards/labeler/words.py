@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sxe_pipeline.cards.labeler.evidence import SEGMENTS, TEXT_FIELDS, Evidence, Voice
+from sxe_pipeline.cards.labeler.evidence import SEGMENTS, TEXT_FIELDS, Evidence, Voice, overlap
 from sxe_pipeline.cards.labeler.grams import Numbers
 from sxe_pipeline.cards.labeler.weights import FIELDS, Read, Texts, Weights, signals_of
 
@@ -58,6 +58,7 @@ def evidence(
     grams: Placed,
     weights: Weights,
     silent_words: Set[str],
+    silent_spans: Sequence[tuple[int, int, int]] = (),
 ) -> list[Evidence]:
     """The words of an account that carry a label, the strongest first, and signals beside them.
 
@@ -69,6 +70,7 @@ def evidence(
         grams: Those of the batch.
         weights: The trained weights.
         silent_words: Words that are no evidence: stop words of any language, denied traits.
+        silent_spans: Places whose words are none: a context takes their meaning away.
 
     Returns:
         Nothing where no word of content carries its share.
@@ -96,8 +98,12 @@ def evidence(
         name = FIELDS[field]
         if name not in _QUOTED or word in silent_words:
             continue
-        told -= share
         span = (account[1] * SEGMENTS + min(field, SEGMENTS - 1), start, end)
+        if any(overlap(span, other) for other in silent_spans):
+            if not found:
+                return []
+            continue
+        told -= share
         text = _quote(name, start, end, voice)
         found.append(Evidence(label, "model", name, text, _weight(share), span))
     if found:
