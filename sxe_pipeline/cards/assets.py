@@ -90,7 +90,7 @@ def audience_pools(
             now=now,
             recheck=run_lease.recheck,
         )
-        pages = market_pages.put(conn, settings, now, is_new=written.is_new)
+        pages = market_pages.put(conn, settings, now)
         attestation = audit.attest(conn, "cards/audience_pools", context.run.run_id)
     store = face.without_secrets(settings.tier1_url).rstrip("/")
     return dg.MaterializeResult(

@@ -1,7 +1,8 @@
 """What is read of a market, by which login, and the pages of all of them."""
 
 import csv
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -16,6 +17,7 @@ from sxe_pipeline_tests.databases import as_owner
 from sxe_pipeline_tests.places import TODAY, land, person
 
 DAY = date(2031, 2, 3)
+NOW = datetime(2031, 2, 13, tzinfo=UTC)
 PEOPLE = (
     {"bio": "Photographer from Lyon. I love hiking", "location": "Austin, TX"},
     {"bio": "Photographer. Wedding photographer and hiking"},
@@ -102,6 +104,23 @@ def test_a_login_that_may_not_read_prices_reads_all_the_rest(make, shipped, soci
     assert found.cost is None
     assert found.pools
     assert api.execute("select 1").fetchone() == (1,), "the transaction goes on"
+
+
+def test_a_page_is_kept_until_it_would_tell_something_else(make, social, tmp_path):
+    """A later landed day alone is something: the cards of that day may be those of before."""
+    place = SimpleNamespace(tier1_url=tmp_path.as_uri())
+    put(social, make(*PEOPLE), DAY)
+    first = market_pages.put(social, place, NOW)
+
+    assert market_pages.put(social, place, NOW + timedelta(hours=1)) == first
+
+    with social.transaction():
+        market.put_funnel(social, make(*PEOPLE).funnel, DAY + timedelta(days=9))
+    [key] = market_pages.put(social, place, NOW + timedelta(hours=2)).values()
+
+    store = Objects(place.tier1_url)
+    assert [entry.key for entry in store.list(market_pages.FOLDER)] == [key]
+    assert f"{DAY + timedelta(days=9)}" in store.get(key).decode()
 
 
 MARKETS = (
