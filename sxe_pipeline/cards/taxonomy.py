@@ -101,7 +101,7 @@ class Taxonomy:
     echoes: Mapping[str, frozenset[str]]
     patterns: Sequence[Pattern]
     automaton: ahocorasick_rs.AhoCorasick
-    joined: Mapping[str, tuple[Mark, ...]]
+    joined: Mapping[str, Pattern]
     domains: Mapping[str, tuple[Mark, ...]]
     categories: Mapping[str, tuple[Mark, ...]]
     stop_words: Mapping[str, frozenset[str]]
@@ -173,13 +173,13 @@ def _frozen(table: Mapping[str, Mapping[Kind, Mark]]) -> dict[str, tuple[Mark, .
     return {phrase: tuple(marks.values()) for phrase, marks in table.items()}
 
 
-def _joined(words: Mapping[str, Mapping[Kind, Mark]]) -> dict[str, tuple[Mark, ...]]:
+def _joined(patterns: Mapping[str, Pattern]) -> dict[str, Pattern]:
     """Phrases as a hashtag writes them: `software engineer` -> `softwareengineer`."""
     tags = {}
-    for phrase in sorted(words):
+    for phrase, pattern in patterns.items():
         tag = phrase.replace(" ", "")
-        if " " in phrase and len(tag) >= _MIN_JOINED_LENGTH:
-            tags[tag] = tuple(words[phrase].values())
+        if " " in phrase and pattern.marks and len(tag) >= _MIN_JOINED_LENGTH:
+            tags[tag] = pattern
     return tags
 
 
@@ -255,7 +255,7 @@ def compiled(read: files.Files, sha256: str) -> Taxonomy:
         echoes={role: frozenset(topics) for role, topics in content["echoes"].items()},
         patterns=tuple(patterns.values()),
         automaton=ahocorasick_rs.AhoCorasick(list(patterns)),
-        joined=_joined(phrases["word"]),
+        joined=_joined(patterns),
         domains=_frozen(phrases["domain"]),
         categories=_frozen(phrases["platform_category"]),
         stop_words={language: frozenset(words) for language, words in stop_words.items()},

@@ -83,3 +83,17 @@ def test_no_cover_lets_out_the_role_that_it_swallows(
 def _roles_in(cover: str, taxonomy: Taxonomy) -> set[str]:
     heard = hits(text.skeleton(cover), taxonomy, "en")
     return {hit.mark.label for hit in heard if hit.mark.kind == "persona" and not hit.is_meant}
+
+
+@pytest.mark.parametrize(
+    "bio",
+    [
+        "Software engineer jobs in Ohio and around it",
+        "The software engineer events of the whole country",
+        "Ohio software engineer association for all of you",
+    ],
+)
+def test_a_context_is_heard_whatever_language_has_a_phrase_like_it(
+    shipped: Taxonomy, bio: str
+) -> None:
+    assert "software_engineer" not in _personas(bio, shipped)

@@ -4,13 +4,14 @@ import csv
 import json
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline.cards import stream, text
-from sxe_pipeline.cards.labeler.evidence import Voice
+from sxe_pipeline.cards.labeler.evidence import Voice, gather
 from sxe_pipeline.cards.labeler.label import label
 from sxe_pipeline.cards.taxonomy import Taxonomy
 from sxe_pipeline.errors import BadInput
@@ -129,6 +130,28 @@ def test_english_text_is_not_read_with_other_languages_words(shipped: Taxonomy) 
     bio = "She sang to the sea and the sea sang back to her"
 
     assert label([Voice(bio=bio, language="en")], shipped).tribes == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param({"display_name": "Ann | Live chat"}, id="in the name"),
+        pytest.param({"bio": "A very long day at the office, #LiveChat"}, id="in a tag"),
+        pytest.param({"interests": ["chat"]}, id="in an interest"),
+        pytest.param({"post_hashtags": ["LiveChat", "chat"]}, id="in tags of posts"),
+        pytest.param({"post_terms": ["chat"]}, id="in words of posts"),
+    ],
+)
+def test_wherever_an_english_account_says_it_it_is_not_read_with_other_languages_words(
+    shipped: Taxonomy, said: dict[str, Any]
+) -> None:
+    """French `chat` is a cat."""
+    told = {"bio": "A very long day at the office"} | said
+
+    cases = {code: gather([Voice(**told, language=code)], shipped) for code in ("en", "fr")}
+
+    assert ("tribe", "pets_dogs_cats") in cases["fr"]
+    assert ("tribe", "pets_dogs_cats") not in cases["en"]
 
 
 def test_the_stream_adds_labels_and_keeps_the_row(shipped: Taxonomy) -> None:

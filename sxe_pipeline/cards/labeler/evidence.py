@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sxe_pipeline.cards.labeler.match import Hit, Language, find, hits, judged
+from sxe_pipeline.cards.labeler.match import Hit, Language, find, hits, joined_hits, judged
 from sxe_pipeline.cards.taxonomy import Kind, Mark, Taxonomy
 from sxe_pipeline.cards.text import BREAK, hashtags, phrase_skeleton, skeleton, split_tag
 
@@ -194,10 +194,10 @@ def listen(
         for hit in hits(bio, taxonomy, voice.language):
             _hear(cases, hit, "bio", voice.bio[hit.start : hit.end], base + _BIO)
         for tag, start in hashtags(voice.bio).items():
-            for hit in _tag_hits(tag, start, bio, taxonomy):
+            for hit in _tag_hits(tag, start, bio, taxonomy, voice.language):
                 _hear(cases, hit, "bio", tag, base + _BIO, _TAG_FACTOR)
     if voice.display_name:
-        _listen_to_name(voice.display_name, name, base + _NAME, cases, taxonomy)
+        _listen_to_name(voice, name, base + _NAME, cases, taxonomy)
     _listen_to_platform(voice, base + _PLATFORM, cases, taxonomy)
     for host in voice.link_domains:
         for mark in taxonomy.domains.get(host, ()):
@@ -234,13 +234,16 @@ def _hear(cases: Cases, hit: Hit, field: str, text: str, segment: int, by: float
         cases.taken[hit.mark.kind, hit.mark.label].append(span)
 
 
-def _listen_to_name(name: str, bare: str, segment: int, cases: Cases, taxonomy: Taxonomy) -> None:
-    for hit in hits(bare, taxonomy):
+def _listen_to_name(
+    voice: Voice, bare: str, segment: int, cases: Cases, taxonomy: Taxonomy
+) -> None:
+    name = voice.display_name or ""
+    for hit in hits(bare, taxonomy, voice.language):
         if not hit.is_meant or _is_more_than_a_name(hit, bare):
             words = name[hit.start : hit.end]
             _hear(cases, hit, "display_name", words, segment, _NAME_FACTOR)
     for tag, start in hashtags(name).items():  # of a tag in a name only that it is not meant
-        for hit in _tag_hits(tag, start, bare, taxonomy):
+        for hit in _tag_hits(tag, start, bare, taxonomy, voice.language):
             if not hit.is_meant:
                 _hear(cases, hit, "display_name", tag, segment)
 
@@ -250,19 +253,16 @@ def _listen_to_platform(voice: Voice, segment: int, cases: Cases, taxonomy: Taxo
         for mark in taxonomy.categories.get(voice.category.strip().casefold(), ()):
             _add(cases, mark, "platform", "category", voice.category, (segment, 0, 1))
     for interest in voice.interests:
-        for hit in find(skeleton(interest), taxonomy):
+        for hit in find(skeleton(interest), taxonomy, voice.language):
             if hit.mark.kind == "tribe":
                 _add(cases, hit.mark, "platform", "interests", interest, (segment, 2, 3))
 
 
-def _tag_hits(tag: str, start: int, bare: str, taxonomy: Taxonomy) -> list[Hit]:
+def _tag_hits(tag: str, start: int, bare: str, taxonomy: Taxonomy, language: Language) -> list[Hit]:
     """A tag says its words, and stands among the words around it: `ex-#SoftwareEngineer`."""
     words = split_tag(tag)
-    found: Sequence[Hit]
-    if " " in words:
-        found = hits(words, taxonomy)
-    else:
-        found = [Hit(mark, 0, len(words)) for mark in taxonomy.joined.get(words, ())]
+    heard = hits if " " in words else joined_hits
+    found = heard(words, taxonomy, language)
     if not found:
         return []
     end = start + len(tag)
@@ -281,10 +281,10 @@ def _listen_to_posts(voice: Voice, segment: int, cases: Cases, taxonomy: Taxonom
     for order, word in enumerate((*tags, *terms)):
         bare = split_tag(word)
         by = _POST_TAG_FACTOR if order < len(tags) else _POST_TERM_FACTOR
-        marks = [hit.mark for hit in find(bare, taxonomy)] or taxonomy.joined.get(bare, ())
-        for mark in marks:
-            if mark.kind == "tribe":
-                _add(cases, mark, "posts", "posts", word, (segment, 2 + order, 3 + order), by)
+        found = find(bare, taxonomy, voice.language)
+        for hit in found or joined_hits(bare, taxonomy, voice.language):
+            if hit.mark.kind == "tribe":
+                _add(cases, hit.mark, "posts", "posts", word, (segment, 2 + order, 3 + order), by)
 
 
 def _is_more_than_a_name(hit: Hit, bare: str) -> bool:

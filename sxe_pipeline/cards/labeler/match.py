@@ -54,7 +54,8 @@ def hits(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
     Args:
         bare: A skeleton.
         taxonomy: The labels.
-        language: Language of the text; in English text only English phrases count. It is asked
+        language: Language of the text; in English text only English phrases count, and
+            contexts, which may look like phrases of others. It is asked
             for only where the text holds a phrase that is not English.
 
     Returns:
@@ -64,11 +65,7 @@ def hits(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
     if not spans:
         return []
     patterns = taxonomy.patterns
-    if language:
-        english = [span for span in spans if not patterns[span[2]].is_foreign]
-        if len(english) < len(spans):
-            told = language() if callable(language) else language
-            spans = english if told == "en" else spans
+    is_english = any(patterns[index].is_foreign for *_, index in spans) and _is_english(language)
     found: list[Hit] = []
     swallowed_until = 0
     taken: dict[Kind, int] = {"persona": 0, "tribe": 0, "account_type": 0}
@@ -77,12 +74,24 @@ def hits(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
         if any(each.side == "cover" for each in pattern.contexts):
             swallowed_until = max(swallowed_until, end)
             found += [Hit(mark, start, end, is_meant=False) for mark in _NO_LABEL]
-        for mark in pattern.marks:
+        for mark in () if is_english and pattern.is_foreign else pattern.marks:
             if start >= taken[mark.kind]:
                 found.append(Hit(mark, start, end))
                 if start >= swallowed_until:
                     taken[mark.kind] = end
     return _judged(found, bare, spans, patterns)
+
+
+def joined_hits(word: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
+    """Every label that a hashtag stands for as a whole: `softwareengineer`; as of `hits`."""
+    pattern = taxonomy.joined.get(word)
+    if pattern is None or (pattern.is_foreign and _is_english(language)):
+        return []
+    return [Hit(mark, 0, len(word)) for mark in pattern.marks]
+
+
+def _is_english(language: Language) -> bool:
+    return (language() if callable(language) else language) == "en"
 
 
 def judged(found: Sequence[Hit], bare: str, taxonomy: Taxonomy) -> list[Hit]:
