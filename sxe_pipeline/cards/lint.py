@@ -198,7 +198,7 @@ def spelt(row: Mapping[str, str]) -> str:
 def _phrase_faults(files: Files) -> Iterator[Fault]:
     known = kinds(files.content)
     denied = denied_words(files.tables["denied_labels.csv"])
-    seen: dict[tuple[str, str, str], tuple[str, int]] = {}
+    seen: dict[tuple[str, str, str], tuple[str, int, str]] = {}
     for line, row in files.tables["phrases.csv"]:
         label, words = row["label"], spelt(row)
         for said in _phrase_fault(row, words, known):
@@ -209,9 +209,11 @@ def _phrase_faults(files: Files) -> Iterator[Fault]:
         if label not in known or not words:
             continue
         key = (row["match"], words, known[label])
-        other, first = seen.setdefault(key, (label, line))
+        other, first, language = seen.setdefault(key, (label, line, row["language"]))
         if first != line:
             said = f"the phrase stands for {other} already (line {first}); keep one line"
+            if language not in (row["language"], ANY_LANGUAGE):
+                said += f", of the language {ANY_LANGUAGE} where several have it"
             yield Fault("phrases.csv", line, said)
 
 

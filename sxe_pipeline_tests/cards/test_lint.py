@@ -271,3 +271,15 @@ def test_a_phrase_needs_a_patch_version(folder: Path, shipped_folder: Path) -> N
 
     assert f"a patch version is due, {PATCHED} or later" in late.said
     assert faults(folder, shipped_folder) == []
+
+
+def test_who_adds_the_phrase_of_another_language_is_told_how_several_have_one(
+    folder: Path,
+) -> None:
+    line = add(folder, "phrases.csv", "writer", "schriftsteller", "en", "word", "0.9")
+    again = add(folder, "phrases.csv", "writer", "novelist", "en", "word", "0.9")
+
+    said = {each.line: each.said for each in faults(folder)}
+
+    assert "of the language any where several have it" in said[line]
+    assert "any" not in said[again]
