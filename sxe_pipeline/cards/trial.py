@@ -4,7 +4,7 @@ Here: all that speaks for a label, weak or beaten included, and what a context t
 how labels are chosen (`label`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -12,18 +12,19 @@ from sxe_pipeline.cards import text
 from sxe_pipeline.cards.card import label_columns
 from sxe_pipeline.cards.labeler.evidence import Cases, Evidence, Voice, gather
 from sxe_pipeline.cards.labeler.label import Labels
-from sxe_pipeline.cards.labeler.learned import Said, label_all
+from sxe_pipeline.cards.labeler.learned import Said, considered, label_all
 from sxe_pipeline.cards.labeler.match import Hit, find
 from sxe_pipeline.cards.labeler.weights import Weights
 from sxe_pipeline.cards.taxonomy import Kind, Taxonomy
 from sxe_pipeline.cards.text import BREAK
 
-Outcome = Literal["said", "beaten", "weak"]
-"""Said; sure enough, and another one was said; under its threshold."""
+Outcome = Literal["said", "beaten", "abstained", "weak"]
+"""Said; sure enough, and another of its kind was said; under its threshold. Abstained: sure enough
+where nothing of its kind may be said, or sure enough for the rules and not for the weights."""
 
 
 class Contender(NamedTuple):
-    """A label that some words speak for."""
+    """A label that some words speak for; with weights, confidence and threshold are theirs."""
 
     kind: Kind
     label: str
@@ -71,37 +72,53 @@ def tried(
     voice = Voice(bio=bio, language=language)
     [found] = label_all([Said([voice])], taxonomy, weights)
     labels = label_columns(found)
-    said = {labels["account_type"], labels["persona"], *labels["tribes"]}
     cases = gather([voice], taxonomy)
-    contenders = list(_learned(found, cases, taxonomy))
-    for (kind, name), case in cases.items():
-        confidence, threshold = case.confidence(taxonomy), taxonomy.thresholds[kind]
-        outcome: Outcome = "weak" if confidence < threshold else "beaten"
-        contenders.append(
-            Contender(
-                kind,
-                name,
-                "said" if name in said else outcome,
-                confidence,
-                threshold,
-                case.top(len(case.items)),
-            )
-        )
-    order = ("said", "beaten", "weak")
+    weighed = considered(voice, cases, taxonomy, weights) if weights else {}
+    contenders = [*_learned(found, cases, weighed), *_heard(found, cases, weighed, taxonomy)]
+    order = ("said", "beaten", "abstained", "weak")
     contenders.sort(key=lambda c: (order.index(c.outcome), -c.confidence, c.kind, c.label))
     return Trial(language, labels, contenders, list(_taken_away(bare, bio, language, taxonomy)))
 
 
-def _learned(found: Labels, cases: Cases, taxonomy: Taxonomy) -> Iterator[Contender]:
+_Weighed = Mapping[tuple[Kind, str], tuple[float, float]]
+"""What the weights consider: confidence and limit; empty where rules alone decide."""
+
+
+def _heard(
+    found: Labels, cases: Cases, weighed: _Weighed, taxonomy: Taxonomy
+) -> Iterator[Contender]:
+    """Every label that a phrase of the taxonomy speaks for."""
+    said: Mapping[Kind, set[str | None]] = {
+        "account_type": {found.account_type} - {"unknown"},
+        "persona": {found.persona or found.persona_family} - {None},
+        "tribe": {*found.tribes},
+    }
+    for (kind, name), case in cases.items():
+        by_rule = case.confidence(taxonomy), taxonomy.thresholds[kind]
+        confidence, threshold = weighed.get((kind, name), by_rule)
+        outcome: Outcome = "weak"
+        if name in said[kind]:
+            outcome = "said"
+            if kind == "account_type" and found.account_type_confidence is not None:
+                confidence = found.account_type_confidence  # a role says it, not the word alone
+        elif confidence >= threshold:
+            outcome = "beaten" if said[kind] else "abstained"
+        elif weighed and by_rule[0] >= by_rule[1]:
+            outcome = "abstained"
+        evidence = case.top(len(case.items))
+        yield Contender(kind, name, outcome, confidence, threshold, evidence)
+
+
+def _learned(found: Labels, cases: Cases, weighed: _Weighed) -> Iterator[Contender]:
     """What was said without a phrase of the taxonomy: words that the weights know."""
-    kinds: tuple[tuple[Kind, str | None, float | None], ...] = (
-        ("persona", found.persona or found.persona_family, found.persona_confidence),
-        ("tribe", found.tribe, found.tribe_confidence),
+    names: tuple[tuple[Kind, str | None], ...] = (
+        ("persona", found.persona or found.persona_family),
+        *(("tribe", tribe) for tribe in found.tribes),
     )
-    for kind, name, confidence in kinds:
+    for kind, name in names:
         words = [each for each in found.evidence if each.label == name]
-        if name and words and confidence is not None and (kind, name) not in cases:
-            yield Contender(kind, name, "said", confidence, taxonomy.thresholds[kind], words)
+        if name and words and (kind, name) in weighed and (kind, name) not in cases:
+            yield Contender(kind, name, "said", *weighed[kind, name], words)
 
 
 def _taken_away(

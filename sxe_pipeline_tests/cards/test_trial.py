@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sxe_pipeline.cards import stream, trial
+from sxe_pipeline.cards.labeler import weights
 from sxe_pipeline.cards.taxonomy import Taxonomy
 
 
@@ -95,3 +96,43 @@ def test_a_trial_says_what_the_stream_says_and_each_label_once(
     assert all(
         each.confidence < each.threshold for each in made.contenders if each.outcome == "weak"
     )
+
+
+@pytest.fixture(scope="module")
+def trained(shipped: Taxonomy) -> weights.Weights:
+    return weights.shipped(shipped)
+
+
+_SAID = (
+    "Nurse,Head chef,Chef,photographer,and,coffee,Mom of three,cats,student,we are a,weather,"
+    "Parody account,software engineer,jazz,."
+)
+BIOS = st.lists(st.sampled_from(_SAID.split(",")), max_size=8).map(" ".join)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(BIOS)
+def test_what_decides_is_shown_on_its_own_scale(
+    shipped: Taxonomy, trained: weights.Weights, bio: str
+) -> None:
+    made = trial.tried(bio, shipped, "en", trained)
+
+    card = made.labels
+    won = {kind: card[kind] for kind in ("persona", "tribe", "account_type")}
+    for kind in ("persona", "tribe"):
+        shown = [each.confidence for each in made.contenders if each.label == won[kind]]
+        assert shown == ([card[f"{kind}_confidence"]] if won[kind] else []), "as on the card"
+    for each in made.contenders:
+        if each.outcome == "said":
+            assert each.confidence >= each.threshold, each.label
+        if each.outcome == "beaten":
+            assert won[each.kind] not in (None, "unknown", each.label), "somebody won"
+
+
+def test_the_weights_may_abstain_where_the_phrases_were_enough(
+    shipped: Taxonomy, trained: weights.Weights
+) -> None:
+    text = "Parody account. Chef"
+
+    assert outcomes(trial.tried(text, shipped, "en", trained))["chef_food_pro"] == "abstained"
+    assert outcomes(trial.tried("Chef", shipped, "en", trained))["chef_food_pro"] == "said"

@@ -16,6 +16,7 @@ import numpy as np
 from sxe_pipeline.cards.labeler import words
 from sxe_pipeline.cards.labeler.choices import ENTHUSIAST, KINDS, choices, confidence
 from sxe_pipeline.cards.labeler.evidence import Cases, Evidence, Voice, gather, listen
+from sxe_pipeline.cards.labeler.grams import Numbers
 from sxe_pipeline.cards.labeler.label import MAX_EVIDENCE, Labels, is_apart, label
 from sxe_pipeline.cards.labeler.weights import UNIT, Read, Weights, read, scores, texts_of
 from sxe_pipeline.cards.taxonomy import Kind, Taxonomy
@@ -130,6 +131,52 @@ def label_cards(cards: Sequence[Said], taxonomy: Taxonomy, weights: Weights) -> 
     return [_label(batch, at, card) for at, card in zip(first, cards, strict=False)]
 
 
+def considered(
+    voice: Voice, cases: Cases, taxonomy: Taxonomy, weights: Weights
+) -> dict[tuple[Kind, str], tuple[float, float]]:
+    """Every candidate of one account: how sure it is, and from where on it is said.
+
+    Args:
+        voice: What the account says.
+        cases: What the rules found in it.
+        taxonomy: The labels.
+        weights: The trained weights.
+    """
+    seen = read([texts_of(voice)], weights)
+    found: dict[tuple[Kind, str], tuple[float, float]] = {}
+    candidates = _candidates([voice], [cases], seen, weights, taxonomy)
+    for kind, (_, labels, sure) in candidates.items():
+        for at, value in zip(labels.tolist(), sure.tolist(), strict=True):
+            found[kind, weights.columns[kind][at]] = value / UNIT, _limit(kind, weights) / UNIT
+    for kind, name in cases.keys() - _learnt(weights):
+        confidence_ = cases[kind, name].confidence(taxonomy)
+        limit = taxonomy.thresholds[kind]
+        found[kind, name] = round(confidence_ * _HAND_SET, 3), round(limit * _HAND_SET, 3)
+    return found
+
+
+def _candidates(
+    voices: Sequence[Voice],
+    cases: Sequence[Cases],
+    seen: Read,
+    weights: Weights,
+    taxonomy: Taxonomy,
+) -> dict[Kind, tuple[Numbers, Numbers, Numbers]]:
+    """Kind -> account, label and thousandths of how sure it is, of every candidate."""
+    table = scores(seen, len(voices), weights)
+    every = choices(voices, cases, table, seen.word_count, weights, taxonomy)
+    found = {}
+    for kind in KINDS:
+        account, labels, inputs = every[kind]
+        found[kind] = account, labels, np.minimum(confidence(inputs, weights.trees[kind]), _MOST)
+    return found
+
+
+def _limit(kind: Kind, weights: Weights) -> int:
+    """Thousandths from which a candidate is said."""
+    return max(weights.limits[kind], _WORTH_A_LOOK)
+
+
 def _options(
     voices: Sequence[Voice],
     cases: Sequence[Cases],
@@ -139,28 +186,29 @@ def _options(
 ) -> dict[Kind, _Options]:
     """What each account may be, by kind."""
     found: dict[Kind, _Options] = {}
-    table = scores(seen, len(voices), weights)
-    every = choices(voices, cases, table, seen.word_count, weights, taxonomy)
-    for kind in KINDS:
-        account, label, inputs = every[kind]
-        sure = np.minimum(confidence(inputs, weights.trees[kind]), _MOST)
-        is_sure = sure >= max(weights.limits[kind], _WORTH_A_LOOK)
+    candidates = _candidates(voices, cases, seen, weights, taxonomy)
+    for kind, (account, labels, sure) in candidates.items():
+        is_sure = sure >= _limit(kind, weights)
         doubted = account[~is_sure & (sure >= _WORTH_A_LOOK)]
         is_doubted = np.bincount(doubted, minlength=len(voices)) > 0
         found[kind] = _Options([[] for _ in voices], is_doubted.tolist())
         names, options = weights.columns[kind], found[kind].sure
-        rows = zip(*(part[is_sure].tolist() for part in (account, label, sure)), strict=True)
+        rows = zip(*(part[is_sure].tolist() for part in (account, labels, sure)), strict=True)
         for at, name, value in rows:
             options[at].append(_Option(-value, at, names[name]))
     _add_unlearnt(cases, weights, taxonomy, found)
     return found
 
 
+def _learnt(weights: Weights) -> set[tuple[str, str]]:
+    return {(kind, name) for kind, names in weights.columns.items() for name in names}
+
+
 def _add_unlearnt(
     cases: Sequence[Cases], weights: Weights, taxonomy: Taxonomy, found: dict[Kind, _Options]
 ) -> None:
     """Add the labels that the weights lack: they stand on their phrases alone."""
-    learnt = {(kind, name) for kind, names in weights.columns.items() for name in names}
+    learnt = _learnt(weights)
     for account, case_of in enumerate(cases):
         for kind, name in case_of.keys() - learnt:
             confidence_ = case_of[kind, name].confidence(taxonomy)
