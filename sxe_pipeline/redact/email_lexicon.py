@@ -15,6 +15,11 @@ _WORD = r"\s?[^\W\d_]{1,14}(?:\s[^\W\d_]{1,10}){0,2}\s?"
 """A word that nobody listed: what stands around it has to say that it is AT or DOT."""
 PREPOSITIONS = frozenset(("on", "via", "en", "em", "bei", "auf", "su", "chez", "w", "at", "@"))
 
+WEAK_PROVIDERS = frozenset(
+    ("mail", "live", "web", "me", "hey", "mac", "orange", "inbox", "terra", "bol")
+)
+"""Names that are words first: they need a top level behind them."""
+
 
 @dataclass(frozen=True)
 class Lexicon:
@@ -98,9 +103,7 @@ def lexicon() -> Lexicon:
         sure=sure,
         known=known,
         tlds=tlds,
-        weak=frozenset(
-            ("mail", "live", "web", "me", "hey", "mac", "orange", "inbox", "terra", "bol")
-        ),
+        weak=WEAK_PROVIDERS,
         mailbox=words("mailbox_words"),
         mailbox_ends=tuple(word for word in words("mailbox_words") if len(word) > 3),
         never_local=words("never_local"),

@@ -20,7 +20,7 @@ from sxe_pipeline.redact.threads import on_thread
 EMAIL, PHONE, SPELLED, LINKS, MESSENGER, ADDRESS, DECODE, UNUSUAL = (1 << bit for bit in range(8))
 EVERYTHING = 255
 _OTHER_SCRIPT = r"[\x{0370}-\x{1fff}\x{2e80}-\x{d7ff}]"
-_DIGIT, _PATH = "[0-9]", "[/#]|[0-9]{7}"
+_DIGIT, _NUMERAL, _PATH = "[0-9]", r"\p{Nd}", "[/#]|[0-9]{7}"
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ def _questions() -> tuple[_Question, ...]:
         _Question(LINKS, _joined(*hidden)),
         _Question(LINKS, _joined(*known.CARRIED), gate=_PATH),
         _Question(MESSENGER, _joined(*known.messengers())),
-        _Question(ADDRESS, _streets(), gate=_DIGIT),
+        _Question(ADDRESS, _streets(), gate=_NUMERAL),
         _Question(DECODE, _any_of(known.ENCODED)),
         _Question(DECODE, _any_of(known.backwards()), gate="@"),
-        _Question(UNUSUAL, _any_of(known.UNUSUAL_CHARS)),
+        _Question(UNUSUAL, _any_of(known.unusual())),
     )
 
 
@@ -95,15 +95,19 @@ def signs(texts: pl.Series) -> np.ndarray:
     Args:
         texts: Strings without null.
     """
+    # Capitals and accents are evidence for a street; other rules read the skeleton.
+    marked = texts.str.replace_many(*known.marks())
+    folded = marked.str.replace_many(*known.letters())
     bits = np.zeros(len(texts), dtype=np.uint8)
     passed: dict[str, tuple[np.ndarray, pl.Series]] = {}
     for question in _questions():
+        read = marked if question.bit == ADDRESS else folded
         if question.gate is None:
-            bits[question.asks(texts).to_numpy()] |= question.bit
+            bits[question.asks(read).to_numpy()] |= question.bit
             continue
         if question.gate not in passed:
-            inside = texts.str.contains(question.gate).arg_true()
-            passed[question.gate] = inside.to_numpy(), texts.gather(inside)
+            inside = read.str.contains(question.gate).arg_true()
+            passed[question.gate] = inside.to_numpy(), read.gather(inside)
         rows, some = passed[question.gate]
         if not len(rows):
             continue

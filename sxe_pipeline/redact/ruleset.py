@@ -15,7 +15,7 @@ from sxe_pipeline import contracts_root
 from sxe_pipeline.redact.skeleton import skeleton
 
 FAMILIES = ("email", "phone", "contact_link", "messenger_id", "postal_address", "link_hub")
-_CODE_REVISION = "3"
+_CODE_REVISION = "4"
 _FILES = ("policy", "words", "numbers", "hosts", "tlds", "places")
 
 

@@ -19,8 +19,10 @@ _LOOKALIKES = dict(
         "abepkmhopctyxijsdhlgabeikvoptuxywgnuo",
         strict=True,
     )
-) | {"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ß": "s", "æ": "a", "œ": "o"}
-_LATIN_CAPS = dict(zip("ᴀʙᴄᴅᴇғɢʜɪᴊᴋʟᴍɴᴏᴘʀᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprtuvwyz", strict=True))
+) | {"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ғ": "f", "ß": "s", "æ": "a", "œ": "o"}
+_CAPITAL = re.compile(
+    r"(?:LATIN LETTER SMALL CAPITAL|NEGATIVE (?:CIRCLED|SQUARED) LATIN CAPITAL LETTER) ([A-Z])\Z"
+)
 _MARKS = {
     **dict.fromkeys("。｡．·․‧∙・⸱", "."),
     **dict.fromkeys("‐‑‒–—―−﹣－➖⁃ー", "-"),
@@ -39,14 +41,17 @@ _DIGIT_NAMES = {
         ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
     )
 } | {"TEN": "0", "ELEVEN": "0", "TWELVE": "0"}
+_COUNTS = re.compile("DIGIT|NUMBER|NUMERAL|CLOCK FACE|PLAYING CARD|MAHJONG TILE|KEYCAP|TALLY MARK")
+"""What names the number that a symbol is; 'TWO HEARTS' only counts what it shows."""
 _DIE = re.compile(r"DIE FACE-(\d)")
 _CIRCLED_AS = "ⓐⒶ🅐🅰"
 _CIRCLED_A = re.compile(rf"(?<![Ⓐ-ⓩ🄰-🆉])[{_CIRCLED_AS}](?![Ⓐ-ⓩ🄰-🆉])")
-_ESCAPE = re.compile(
-    r"&#x[0-9a-f]{1,6};?|&#\d{1,7};?|&(?:commat|period|plus|lpar|rpar|hyphen|sol|colon|amp);"
-    r"|\\u\{[0-9a-f]{2,6}\}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|%[0-9a-f]{2}|=(?:40|2E)(?=[A-Za-z])",
-    re.IGNORECASE,
+ESCAPES = (
+    r"&#x[0-9a-f]{1,6};?|&#[0-9]{1,7};?|&(?:commat|period|plus|lpar|rpar|hyphen|sol|colon|amp);"
+    r"|\\u\{[0-9a-f]{2,6}\}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|%[0-9a-f]{2}"
 )
+"""Characters written by their number, in small letters; read by Rust's regex engine too."""
+_ESCAPE = re.compile(rf"{ESCAPES}|=(?:40|2E)(?=[A-Za-z])", re.IGNORECASE)
 _BRAILLE = {
     chr(0x2800 + dots): digit
     for dots, digit in zip(
@@ -66,7 +71,7 @@ def _named_digit(char: str) -> str | None:
     name = unicodedata.name(char, "")
     if die := _DIE.match(name):
         return die[1]
-    if "UNDER" in name or "HAND" in name or "THIRTY" in name:
+    if not _COUNTS.search(name) or "UNDER" in name or "HAND" in name or "THIRTY" in name:
         return None
     digits = [_DIGIT_NAMES[word] for word in re.split(r"[ -]", name) if word in _DIGIT_NAMES]
     return digits[0] if digits else None
@@ -98,9 +103,11 @@ def _base_letter(part: str) -> str:
     """One letter without accent, as the Latin letter it looks like."""
     if unicodedata.category(part) in ("Mn", "Me", "Cf"):
         return ""
-    accented = "\u0370" <= part <= "\u03ff" or "LATIN" in unicodedata.name(part, "")
+    name = unicodedata.name(part, "")
+    if capital := _CAPITAL.match(name):
+        return capital[1].lower()
+    accented = "\u0370" <= part <= "\u03ff" or "LATIN" in name
     base = unicodedata.normalize("NFD", part)[0] if accented else part
-    base = _LATIN_CAPS.get(base, base)
     return _LOOKALIKES.get(base, base)
 
 

@@ -5,16 +5,16 @@ Belongs here: letters of a dial. Works on the raw text, because capitals are evi
 
 import re
 
-_PREFIX = r"(?:8(?:00|33|44|55|66|77|88)|900)"
+_FREE = r"(?:8(?:00|33|44|55|66|77|88)|900)"
+PREFIX = rf"(?:{_FREE}|0(?:800|808|500|508|900)|1[38]00|13)"
+CALLED = r"(?i:call|dial|text|ring|phone|tel)[:.]?\s{1,2}"
+"""What a number with letters begins with, else the word before it; the filter asks for them too."""
 _LETTERS = r"(?=[A-Z0-9\-]*[A-Z]{3})[A-Z0-9]{2,9}(?:[\- ][A-Z0-9]{2,7}){0,2}"
 _DIALLED = re.compile(
-    rf"(?<![\w.])(?:\+?1[\s.\-]{{0,2}}\(?{_PREFIX}\)?[\s.\-]{{0,2}}(?:{_LETTERS}|[a-z]{{7}})"
-    rf"|\(?(?:{_PREFIX}|0(?:800|808|500|508|900)|1[38]00|13)\)?[\s.\-]{{1,2}}{_LETTERS})(?!\w)"
+    rf"(?<![\w.])(?:\+?1[\s.\-]{{0,2}}\(?{_FREE}\)?[\s.\-]{{0,2}}(?:{_LETTERS}|[a-z]{{7}})"
+    rf"|\(?{PREFIX}\)?[\s.\-]{{1,2}}{_LETTERS})(?!\w)"
 )
-_LOCAL = re.compile(
-    r"(?i:(?<!\w)(?:call|dial|text|ring|phone|tel)[:.]?\s{1,2})"
-    rf"(?P<number>\(?\d{{3}}\)?[\s.\-]{{1,2}}{_LETTERS})(?!\w)"
-)
+_LOCAL = re.compile(rf"(?<!\w){CALLED}(?P<number>\(?\d{{3}}\)?[\s.\-]{{1,2}}{_LETTERS})(?!\w)")
 _LEAST = 9
 
 
