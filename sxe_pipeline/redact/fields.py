@@ -138,7 +138,7 @@ def _judge(link: str) -> tuple[str | None, str | None, str | None]:
     if _leads_below(rest, _contacts_at(host)):
         return None, None, "contact_link"
     if name := _hub(host):
-        bare = rest.strip("/?#") == ""
+        bare = host == name and rest.strip("/?#") == ""
         return name, name, None if bare else "link_hub"
     kind = urls.carried(skeleton(link)[0]) or urls.coded(link)
     if kind:

@@ -33,7 +33,11 @@ _ACTIONS = (
     "send|chat|user|msg|message|conversation|add|invite|talk|profile|call|resolve|join|im|contact"
 )
 """What a link of a program does when it opens a talk; a listed scheme needs no such word."""
-_BEFORE = r"(?<![\w.@\-])(?:(?:https?\s?:)?\s?//\s?)?(?:(?:www|m|web|app|api|mobile)\.){0,2}"
+_SCHEME = r"(?<![\w.@\-])(?:(?:https?\s?:)?\s?//\s?)?"
+_TIGHT_DOT = r"(?:\.|[\[({<]\s?(?:\.|dot)\s?[\])}>])"
+_LABEL = rf"[\w\-]{{1,63}}{_TIGHT_DOT}"
+_BEFORE = rf"{_SCHEME}(?:{_LABEL}){{0,4}}"
+_ENDS = r"(?![\w\-]|\.\w)"
 
 
 def _dotted(host: str) -> str:
@@ -44,6 +48,13 @@ def _dotted(host: str) -> str:
         if path
         else spelled + _PATH
     )
+
+
+def _below(names: tuple[str, ...]) -> str:
+    """A listed host with a name before it: whose page it is stands there, and needs no path."""
+    whole = [name.split(".") for name in names if "/" not in name]
+    spelled = "|".join(_TIGHT_DOT.join(map(re.escape, labels)) for labels in whole)
+    return rf"{_SCHEME}(?:{_LABEL}){{1,4}}(?<!\bwww\.)(?:{spelled}){_ENDS}/?"
 
 
 @lru_cache(maxsize=1)
@@ -61,15 +72,16 @@ def _schemes() -> re.Pattern[str]:
 
 @lru_cache(maxsize=1)
 def _contact_hosts() -> re.Pattern[str]:
-    return re.compile(_BEFORE + f"(?:{'|'.join(map(_dotted, hosts('contact_hosts')))})")
+    listed = hosts("contact_hosts")
+    return re.compile(rf"{_BEFORE}(?:{'|'.join(map(_dotted, listed))})|{_below(listed)}")
 
 
 @lru_cache(maxsize=1)
 def _hub_hosts() -> re.Pattern[str]:
+    listed = hosts("link_hubs")
     return re.compile(
-        _BEFORE
-        + f"(?:{'|'.join(map(_dotted, hosts('link_hubs')))}"
-        + r"|link\s?tree\s{0,2}[:/]\s{0,2}[\w.@\-]{3,40})"
+        rf"{_BEFORE}(?:{'|'.join(map(_dotted, listed))}|link\s?tree\s{{0,2}}[:/]\s{{0,2}}"
+        rf"[\w.@\-]{{3,40}})|{_below(listed)}"
     )
 
 
@@ -97,7 +109,7 @@ def hub_of(text: str) -> str | None:
     squeezed = re.sub(r"\s|[\[({<](?:\.|dot|punto)?[\])}>]|[,_~*|]", "", text)
     bare = re.sub(r"^(?:https?:)?/*(?:www\.)?", "", squeezed)
     for host in hosts("link_hubs"):
-        if bare.startswith(host) or bare.startswith(host.replace(".", "")):
+        if re.search(rf"\A(?:[\w\-]+\.)*{re.escape(host)}", bare) or host.replace(".", "") in bare:
             return host
     return "linktr.ee" if "linktree" in bare or "linktr" in bare else None
 

@@ -203,11 +203,13 @@ def link_names() -> tuple[list[str], tuple[str, ...]]:
     ordinary = {"facebook.com", "instagram.com", "vk.com", "bit.ly", "tinyurl.com", "fb.com"}
     labels = {host.split(".")[0] for host in listed - ordinary if host.count(".") == 1}
     hidden = one_of({label for label in labels if len(label) > 3} | {"linktree", "link tree"})
+    short = {host for host in listed if len(host) < 6}
+    below = one_of(short).replace(r"\.", r"[\[({<]?\.[\])}>]?")
     deep = {host for name in ("contact_hosts", "link_hubs") for host in hosts(name) if "/" in host}
     return (
         sorted({host for host in listed - ordinary if len(host) > 5} | deep | {"fb.me/msg"}),
         (
-            _SHORT_LINK,
+            rf"{_SHORT_LINK}|(?i:[a-z0-9_\-][.\])}}>](?:{below})(?:[^a-z0-9]|$))",
             rf"(?i:(?:{hidden}) {{0,2}}(?:[,(\[{{<]| dot | punto | \. ?| ?\.[^a-z]))",
         ),
     )
