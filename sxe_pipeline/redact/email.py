@@ -11,7 +11,7 @@ import re
 from sxe_pipeline.redact import email_provider
 from sxe_pipeline.redact.email_domain import Domain, read_domain
 from sxe_pipeline.redact.email_lexicon import PREPOSITIONS, lexicon
-from sxe_pipeline.redact.email_local import listed_start, local_score, local_start
+from sxe_pipeline.redact.email_local import is_announced, listed_start, local_score, local_start
 from sxe_pipeline.redact.ruleset import BARRIER, hosts
 
 _ENVELOPES = frozenset("✉📧📩📨📬📫💌🌀🅰🐌")
@@ -50,11 +50,9 @@ def _judge(text: str, at: re.Match[str]) -> tuple[int, int] | None:
     domain = read_domain(text, at.end())
     if domain is None or not _fits(kind, at[0], domain):
         return None
-    score = _at_weight(at) + domain.score + local_score(local)
-    if domain.spelled and kind in ("word", "bracket", "symbol", "odd"):
-        score += 1.5
-    if _share_a_name(local, text[at.end() : domain.end]):
-        score += 1.0
+    score = _score(text, start, at, domain)
+    if apart and score < email_provider.ENOUGH and is_announced(text, start):
+        score += 2.0
     if text[start - 1 : start] == "@":
         if _is_public(text[at.end() : domain.end]):
             return None
@@ -62,6 +60,17 @@ def _judge(text: str, at: re.Match[str]) -> tuple[int, int] | None:
     if score < email_provider.ENOUGH:
         return None
     return _spelled_local(text, start, apart), domain.end
+
+
+def _score(text: str, start: int, at: re.Match[str], domain: Domain) -> float:
+    """How much an AT and what stands on both sides of it speak for an address."""
+    local = text[start : at.start()]
+    score = _at_weight(at) + domain.score + local_score(local)
+    if domain.spelled and at.lastgroup in ("word", "bracket", "symbol", "odd"):
+        score += 1.5
+    if _share_a_name(local, text[at.end() : domain.end]):
+        score += 1.0
+    return score
 
 
 def _share_a_name(local: str, host: str) -> bool:

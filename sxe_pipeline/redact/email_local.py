@@ -4,8 +4,10 @@ Belongs here: what stands before an AT. What stands after it is in `email_domain
 """
 
 import re
+from functools import lru_cache
 
 from sxe_pipeline.redact.email_lexicon import lexicon
+from sxe_pipeline.redact.ruleset import bounded, words
 
 _REACH = 64
 _RUN = re.compile(r"[\w.+\-'%&]+")
@@ -50,3 +52,23 @@ def local_score(local: str) -> float:
     if _MARKED.search(bare) or bare in lists.mailbox or bare.endswith(lists.mailbox_ends):
         return 1.5
     return 0.5 if len(bare) > 2 else 0.0
+
+
+@lru_cache(maxsize=1)
+def _announcement() -> re.Pattern[str]:
+    """A word of mail and a sign or a filler behind it: 'email:', 'write to', 'mail me at', '📧'.
+
+    The word alone is none: 'email geek @ example.com' works there.
+    """
+    filler = rf"(?:\s{{0,2}}{bounded(words('mail_fillers'))})"
+    sign = r"[:=>\-|→👉➡]"
+    return re.compile(
+        rf"(?:{bounded(words('mail_words'))}(?:{filler}{{1,3}}\s{{0,2}}{sign}{{0,2}}"
+        rf"|\s{{0,2}}{sign}{{1,2}})|[{''.join(words('mail_marks'))}]\s{{0,2}}{sign}{{0,2}})"
+        r"[\s(]{0,3}\Z"
+    )
+
+
+def is_announced(text: str, start: int) -> bool:
+    """Whether the words before a local part say that an address follows."""
+    return _announcement().search(text, max(0, start - _REACH), start) is not None

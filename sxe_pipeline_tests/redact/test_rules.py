@@ -37,6 +37,44 @@ def test_an_address_is_weighed_by_its_parts(text, stored):
     assert redact_text(text)[0] == stored
 
 
+@pytest.mark.parametrize("at", ["@", "at", " @"])
+@pytest.mark.parametrize(
+    "announced",
+    [
+        "email: {}",
+        "Email me at {}",
+        "📧 {}",
+        "contact: {}",
+        "e-mail: {}",
+        "✉️ {}",
+        "Pisz na {}",
+        "Schreib mir: {}",
+        "correo - {}",
+        "write to {}",
+        "почта: {}",
+        "email → {}",
+    ],
+)
+def test_a_word_of_mail_before_a_name_makes_a_spaced_at_an_address(announced, at):
+    text = announced.format(f"sarah {at} northfield.com")
+
+    assert redact_text(text)[0] == announced.format("[email]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "email geek @ northfield.com",
+        "Email: ops. Engineer @ northfield.com",
+        "contact: founder at northfield.com",
+        "I write poems and sing @ northfield.com",
+        "mail carrier @ northfield.com",
+    ],
+)
+def test_who_only_works_somewhere_wrote_no_address(text):
+    assert redact_text(text) == (text, [])
+
+
 @pytest.mark.parametrize(
     ("text", "stored"),
     [
