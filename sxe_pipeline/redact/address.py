@@ -20,21 +20,38 @@ _NAME = (
 _NUMBER = (
     r"(?:n(?:[º°o]|ro|um|úm)?\.?\s?|No\.?\s?|NO\.?\s?|N[º°]\.?\s?|#\s?)?(?:(?<=,\s)"
     r"|(?<=[,º°o.]\s)|(?!(?:19|20)\d\d\b))\d{1,5}\s?(?:[A-Za-z]\b|bis\b|ter\b)?"
+    r"(?:/\d{1,4}[A-Za-z]?\b)?(?<!24/7)"
 )
-_ZIP = r"(?:\d{4,6}(?:-\d{3,4})?|[A-Z]{1,2}\d{1,2}[A-Z]?\s?\d[A-Z]{2}|\d{4}\s?[A-Z]{2})"
+_ZIP = (
+    r"(?:\d{2}-\d{3}(?!\d)|\d{3}\s\d{2}(?!\d)"
+    r"|\d{4,6}(?:-\d{3,4})?|[A-Z]{1,2}\d{1,2}[A-Z]?\s?\d[A-Z]{2}|\d{4}\s?[A-Z]{2})"
+)
 _CITY = rf"(?:{_CAP}[\s\-]?(?:{_SMALL}\s)?){{1,4}}"
 _TAIL = rf"(?:\s?[,|\-–]\s?{_ZIP}\s{{0,2}}{_CITY}|\s?[,|\-–]?\s?{_ZIP}(?!\d)|\s?[,|\-–]\s?{_CITY})?"
 _CORE = (
     "Street|St|Avenue|Ave|Av|Road|Rd|Lane|Ln|Drive|Dr|Court|Ct|Boulevard|Blvd|Highway|Hwy"
     "|Parkway|Pkwy|Terrace|Crescent|Close|Square|Sq|Place|Pl|Way|Circle|Cir|Trail|Alley"
 )
-_ANY_CASE = frozenset(
-    ("calle", "carrera", "cra", "rua", "rue", "jl", "jln", "jalan", "ул", "улица")
-)
 NO_ADDRESS = re.compile(r"Jump Street|Ave Maria|Via Appia|Wall Street|Abbey Road|Sesame Street")
 _NEEDS_TAIL = frozenset(
     ("berg", "hof", "gate", "tie", "veg", "vei", "ring", "markt", "torg", "gade", "pfad", "str")
 )
+_ALONE = frozenset(
+    (
+        "straße",
+        "strasse",
+        "str.",
+        "gasse",
+        "platz",
+        "chaussee",
+        "allee",
+        "straat",
+        "gracht",
+        "gatan",
+    )
+)
+"""Endings that are a street's as a word of its own too; of the others people have names."""
+_COUNTED = re.compile(r"\d\s+(?P<word>[^\W\d_]+)\Z")
 
 
 @lru_cache(maxsize=1)
@@ -43,11 +60,16 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
         sorted((w.capitalize() for w in words("street_suffixes")), key=len, reverse=True)
     )
     before = {word.rstrip(".") for word in raw_words("street_words")}
-    spelled = {w.capitalize() for w in before} | {w.upper() for w in before} | (before & _ANY_CASE)
+    spelled = {w.capitalize() for w in before} | {w.upper() for w in before}
+    spelled |= raw_words("small_street_words")
     prefixes = "|".join(sorted(map(re.escape, spelled), key=len, reverse=True))
     endings = raw_words("street_endings")
     sure = "|".join(sorted((re.escape(w) for w in endings - _NEEDS_TAIL), key=len, reverse=True))
     unsure = "|".join(sorted((re.escape(w) for w in endings), key=len, reverse=True))
+    alone, own = (
+        "|".join(sorted((re.escape(w.capitalize()) for w in some), key=len, reverse=True))
+        for some in (endings & _ALONE, endings)
+    )
     boxes = (
         r"p\.?\s?o\.?\s?box|post(?:al)?\s?box|pob|apartado(?:\s(?:postal|a[ée]reo"
         r"|de\scorreos))?|apdo\.?|casilla(?:\spostal)?|caixa\spostal|casella\spostale|postfach"
@@ -95,6 +117,12 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
         re.compile(
             rf"(?<!\w)[A-ZÄÖÜÅØ][\w\-]{{1,25}}(?:{unsure})\.?\s\d{{1,4}}\s?[a-zA-Z]?\b\s?[,|]\s?{_ZIP}\s{_CITY}"
         ),
+        re.compile(rf"(?<!\w)(?:{_CAP}[\s\-]){{1,3}}(?:{alone})\s{_NUMBER}(?![\d\w%:]){_TAIL}"),
+        re.compile(rf"(?<!\w)(?:{_CAP}[\s\-]){{1,3}}(?:{own})\s{_NUMBER}\s?,\s?{_ZIP}\s{_CITY}"),
+        re.compile(
+            rf"(?<!\w){_CAP}(?:\s(?:{_SMALL}\s){{0,2}}{_CAP}){{0,3}}\s{_NUMBER}\s?,\s?"
+            rf"(?!(?:19|20)\d\d\s){_ZIP}\s{_CITY}(?:\s?\d{{1,2}}\b)?"
+        ),
         re.compile(
             rf"(?<!\w)(?:(?i:{boxes})|BP(?=\s?\d{{4}}))\s{{0,2}}[:#Nnº°.]{{0,3}}\s?\d{{2,8}}{_TAIL}"
         ),
@@ -130,6 +158,16 @@ def find(text: str) -> list[tuple[int, int]]:
             end = match.end()
             while end > match.start() and text[end - 1] in " ,|-–":
                 end -= 1
-            if not NO_ADDRESS.search(match[0]):
+            if not NO_ADDRESS.search(match[0]) and not _only_counts(text[match.start() : end]):
                 spans.append((match.start(), end))
     return spans
+
+
+def _only_counts(found: str) -> bool:
+    """Whether it is a way and no street ('via Zoom 5'), or ends in what was counted ('Fans')."""
+    first, _, rest = found.partition(" ")
+    if first == "via" and rest.split(" ")[0].lower() in words("networks") | words("messengers"):
+        return True
+    last = _COUNTED.search(found)
+    counted = words("units_after") | words("counted_words")
+    return last is not None and last["word"].lower() in counted

@@ -242,6 +242,7 @@ def streets() -> tuple[str, ...]:
     """Words of streets beside digits."""
     before = {word.rstrip(".") for word in raw_words("street_words")}
     titled = one_of({word.capitalize() for word in before} | {word.upper() for word in before})
+    small = one_of({word.rstrip(".") for word in raw_words("small_street_words")})
     endings = one_of(raw_words("street_endings"))
     boxes = one_of(
         {word.rstrip(".") for word in words("po_box") if len(word) > 2 and word != "box"}
@@ -250,8 +251,9 @@ def streets() -> tuple[str, ...]:
         words("street_suffixes") | {"estate", "lu", "jie", "dajie", "layout", "salai", "av"}
     )
     return (
-        rf"(?:^|[^\w])(?:{titled}|calle|carrera|cra|rua|rue|jl|jln|jalan"
-        rf"|улица)[. /]{{1,2}}(?:[^ \n]+ ){{0,6}}[^ \n]{{0,3}}[0-9]|(?:{endings})\.? [0-9]",
+        rf"(?:^|[^\w])(?:{titled}|{small})[. /]{{1,2}}(?:[^ \n]+ ){{0,6}}[^ \n]{{0,3}}[0-9]"
+        rf"|(?i:{endings})\.? [0-9]"
+        r"|[0-9][0-9A-Za-z/]{0,6} ?, ?[0-9]{2,6}[\- ]?[0-9]{0,4} [^ a-z0-9]",
         r"(?i:(?:^|[^a-z])(?:calle|cll?|carrera|cra|cr|kra?|k|av|avenida|avda|ac|ak"
         r"|transversal|transv|tv|tr|diagonal|diag|dg|circular|autopista|mz"
         r"|manzana)[. ]{0,2}[0-9]{1,3} ?[a-z]{0,3} ?[a-z]{0,5} ?(?:#|n|-))"
@@ -268,7 +270,7 @@ def streets() -> tuple[str, ...]:
         r"|street|road|avenue|boulevard|apt|apartment|suite|ste|unit|psc|[afd]po"
         r"|cmr)[ .:#\-,]{1,3}(?:n?o?\.? ?#?)?[^ ]{0,6}[0-9]"
         r"|[AFD]PO[ ,]{1,2}A[AEP]|[0-9]/[A-Z0-9]{1,3},? [A-Z0-9][^\n]*[0-9]{3}",
-        r"(?:大道|[路街巷弄段村]|胡同|新村|小区|花园|广场|大厦).{0,3}[0-9]"
+        r"(?:[道路街巷弄段村]|胡同|新村|小区|花园|广场|大厦).{0,3}[0-9]"
         r"|[로길동면읍대구군시도] ?[0-9]|(?:شارع|طريق"
         r"|ميدان|كورنيش|ش\.|خیابان|بلوار|کوچه|گلی|سڑک) "
         r"|(?:[Уу]л|[Пп]р|[Пп]ер|[Бб]ул|[Шш]оссе|[Нн]аб|[Пп]л|[Вв]ул|[Мм]кр|УЛ|улиц|переул"
