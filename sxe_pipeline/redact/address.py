@@ -42,7 +42,6 @@ _ALONE = frozenset(
         "strasse",
         "str.",
         "gasse",
-        "platz",
         "chaussee",
         "allee",
         "straat",

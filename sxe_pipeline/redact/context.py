@@ -64,6 +64,11 @@ _CURRENCY = frozenset(
 )
 
 
+_IN_ADDRESS = re.compile(r"(?:https?://|[\w-]\.[a-z]{2,}[/?])[^\s\ue000|,;<>\"]*\Z")
+_YEAR_AND_COUNT = re.compile(r"(?:19|20)\d\d-\d{4,6}(?!\d)")
+"""What stands behind the letters of a register: 'CVE-2021-44228'."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What the words before a run of digits say."""
@@ -162,12 +167,19 @@ def is_ruled_out(text: str, start: int, end: int) -> bool:
         letters = re.search(r"[^\W\d_]+\Z", chunk)
         if letters is None or len(letters[0]) < 3 or text[end : end + 1].isalpha():
             return True
+    if re.search(r"[^\W\d_]-\Z", chunk) and _YEAR_AND_COUNT.match(text, start):
+        return True
     after = text[end : end + 14].lstrip(" -")
     unit = re.match(r"[%$€£₹¥°₽]|[^\W\d_]+(?:/s)?", after)
     if unit and unit[0] in words("units_after") and text[end : end + 1] != "\n":
         return True
     money = text[max(0, start - 5) : start].rstrip()
     return money.endswith(("$", "€", "£", "₹", "¥")) or money.split(" ")[-1] in _CURRENCY
+
+
+def is_in_address(text: str, start: int) -> bool:
+    """Whether the digits stand in a web address: what it carries is read in `urls`."""
+    return _IN_ADDRESS.search(text[max(0, start - 200) : start]) is not None
 
 
 def is_in_name(text: str, start: int) -> bool:

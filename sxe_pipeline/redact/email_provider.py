@@ -81,7 +81,7 @@ def _by_name(text: str) -> list[tuple[int, int]]:
     for pattern in (lists.named, lists.after):
         for match in pattern.finditer(text):
             name, local = squeeze(match["name"]), match["local"].strip("._-+")
-            if local in lists.never_local or local in lists.known | lists.sure or local.isdigit():
+            if local in lists.never_local | lists.known | lists.sure or not _has_letter(local):
                 continue
             if name in lists.weak or name == "qq" or name.isdigit():
                 continue
@@ -89,3 +89,7 @@ def _by_name(text: str) -> list[tuple[int, int]]:
             if local_score(local) >= 1.5 or named:
                 spans.append(match.span())
     return spans
+
+
+def _has_letter(local: str) -> bool:
+    return any(map(str.isalpha, local))

@@ -9,7 +9,7 @@ overrules all of it.
 import re
 from functools import lru_cache
 
-from sxe_pipeline.redact.context import context, is_in_name, is_ruled_out
+from sxe_pipeline.redact.context import context, is_in_address, is_in_name, is_ruled_out
 from sxe_pipeline.redact.places import is_in_reach
 from sxe_pipeline.redact.ruleset import alternation, words
 from sxe_pipeline.redact.shapes import (
@@ -57,7 +57,9 @@ def _accept(text: str, start: int, end: int, inherited: bool, is_short: bool) ->
     if len(set(digits)) < 2 or digits.endswith("000000") or is_in_name(text, start):
         return False
     if around.evidence > 0:
-        return not is_date(run) and (count > 6 or not re.search(r"[/:]|\A\d\d \d\d \d\d\Z", run))
+        return not (is_date(run) or is_in_address(text, start)) and (
+            count > 6 or not re.search(r"[/:]|\A\d\d \d\d \d\d\Z", run)
+        )
     if digits in _RISING[0] or (digits in _RISING[1] and count < 10):
         return False
     if run.startswith("00") and count >= 10:

@@ -22,12 +22,18 @@ _DATE = re.compile(
 _YEARS = re.compile(rf"{_YEAR}(?:[^\d]{{1,5}}(?:{_YEAR}|\d\d(?!\d)))*\Z")
 _ONE_YEAR = re.compile(rf"(?<!\d){_YEAR}(?!\d)")
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_TRIPLE = rf"{_OCTET}(?:,\s?{_OCTET}){{2}}"
 _SHAPES = re.compile(
     r"(?:"
     r"\d{1,2}\.\d{5,}"
     r"|\d{1,3}\.\d{3,}\s?[,;/]\s?-?\d{1,3}\.\d{3,}"
     rf"|{_OCTET}(?:\.{_OCTET}){{3}}(?:[:/]\d{{1,5}})?"
-    r"|(?:\d{1,2}/\d{1,3}[\s,;|]*)+"
+    rf"(?:[\s,;|]+{_OCTET}(?:\.{_OCTET}){{3}}(?:[:/]\d{{1,5}})?)*"
+    rf"|{_TRIPLE}(?:\s?[/|;]\s?{_TRIPLE})+"
+    r"|(?:\d{1,2}/\d{1,3}[\s,;|]*)+|(?:\d{1,3}/\d{2,3}[\s,;|]+){2,}\d{1,3}/\d{2,3}"
+    r"|\d{2,4}(?:\s?/\s?\.\d{2,4}){2,}"
+    r"|(?:\d{1,2}:\d\d\.\d{1,3}[\s,/]*){2,}"
+    r"|(?:\d{1,3}:\d{1,3}(?:-\d{1,3})?[\s,;|]+)+\d{1,3}:\d{1,3}(?:-\d{1,3})?"
     r"|[1-9]\d{0,2}(?:,\d{3})+(?:\.\d\d)?|[1-9]\d{0,2}(?:\.\d{3})+,\d\d|[1-9]\d?(?:,\d\d)+,\d{3}"
     r"|\d{1,2}[:.]\d\d\s?-\s?\d{1,2}[:.]\d\d(?:[\s,/&|]+\d{1,2}[:.]\d\d\s?-\s?\d{1,2}[:.]\d\d)*"
     r"|(?:\d{1,2}:\d\d[\s\-,/&|]*)+"
@@ -35,7 +41,7 @@ _SHAPES = re.compile(
     r"|[1-9]\d\d/[1-9]\d\d/[1-9]\d\d|[1-9]\d{0,2}(?:\s000){2,}"
     r"|(?:[0-3]\d){2}\d\d/(?:[0-3]\d){2}\d\d"
     r"|\d{6}(?:\s?#\d{6})+|[01](?:\D?[01])+"
-    r"|(?:\d{1,3}-\d{1,3}(?:-\d{1,3})?[\s,;|]+)+\d{1,3}-\d{1,3}(?:-\d{1,3})?"
+    r"|(?:\d{1,3}-\d{1,3}(?:-\d{1,3}|\(\d{1,2}\))?[\s,;|]+)+\d{1,3}-\d{1,3}(?:-\d{1,3})?"
     r"|[1-9]\d(?:[\s,\-][0-9]\d){5}"
     r"|97[89](?:[\- ]?\d){10}"
     r"|\d{3,6}(?:-\d{1,2})?:(?:19|20)\d\d"
@@ -65,7 +71,7 @@ def is_other_shape(run: str) -> bool:
     """Whether a run of digits is a date, years, a price, decimals, a time, a score or the like."""
     if "^" in run or " = " in run or _SHAPES.match(run) or _YEARS.match(run):
         return True
-    if is_measured(run):
+    if is_measured(run) or is_series(run):
         return True
     rest = _DATE.sub(" ", run)
     if rest != run and sum(char.isdigit() for char in rest) < 7:
@@ -85,6 +91,28 @@ def is_measured(run: str) -> bool:
     return len(parts) > 1 and any(
         all(form.fullmatch(part) for part in parts) for form in (_DECIMAL, _GROUPED, _ROUND)
     )
+
+
+def is_series(run: str) -> bool:
+    """Whether the groups of a run are numbers of their own: repeated digits, or in order.
+
+    Three groups of three, pairs behind a zero and groups of four are how whole countries write.
+    """
+    groups = re.findall(r"\d+", run)
+    widths = {len(group) for group in groups}
+    if len(groups) < 3:
+        return False
+    if widths != {1} and all(len(group) > 1 and len(set(group)) == 1 for group in groups):
+        return True
+    if len(widths) == 1 and min(widths) > 4:
+        return True
+    values = [int(group) for group in groups]
+    if values not in (sorted(values), sorted(values, reverse=True)):
+        return False
+    if len(widths) == 1 and min(widths) > 1:
+        leads = {group[0] for group in groups}
+        return len(leads) == 1 and leads != {"0"} and widths != {3}
+    return len(groups) > 5
 
 
 def is_position(run: str) -> bool:

@@ -154,7 +154,11 @@ def find_between(text: str) -> list[tuple[int, int]]:
             word in words("units_after") for word in between
         ):
             spans.append(match.span())
-    spans += [match.span() for match in _GROUPS.finditer(text) if _are_groups(match[0])]
+    spans += [
+        match.span()
+        for match in _GROUPS.finditer(text)
+        if _are_groups(match[0]) and not _own_words(text, match)
+    ]
     spans += [
         match.span()
         for match in _separated().finditer(text)
@@ -169,6 +173,17 @@ def _separated() -> re.Pattern[str]:
     name = alternation(words("separator_words"))
     return re.compile(
         rf"(?<![\d.,])\d{{1,6}}(?:\s{{0,2}}(?:{name})\s{{0,2}}\d{{1,6}}){{1,}}(?![\d.,])"
+    )
+
+
+def _own_words(text: str, run: re.Match[str]) -> bool:
+    """Whether each group has a word of its own before it: 'bench 225 squat 315 deadlift 405'."""
+    between = re.findall(r"[a-z]+", run[0])
+    first = re.search(r"[^\W\d_]{2,}[^\w\n]{1,3}\Z", text[max(0, run.start() - 24) : run.start()])
+    return (
+        first is not None
+        and len(set(between)) == len(between)
+        and context(text, run.start()).evidence < 1
     )
 
 

@@ -34,7 +34,7 @@ def _called() -> re.Pattern[str]:
     spoken = {word for word in words("phone_words") if len(word) > 1 and " " not in word}
     word = alternation(spoken | words("link_phone_words"))
     return re.compile(
-        rf"(?<![a-z])(?:{word})(?:[/=\-_:.+?\s]|me|us|now|no|[npqt]=|num=|to=){{0,5}}(?<!id=)\d(?:[\s.()\-]?"
+        rf"(?<![a-z])(?!(?<=\w\.)(?:{word})\.\d+\.\d)(?:{word})(?:[/=\-_:.+?\s]|me|us|now|no|[npqt]=|num=|to=){{0,5}}(?<!id=)\d(?:[\s.()\-]?"
         rf"\d){{6,14}}(?!\d)"
     )
 

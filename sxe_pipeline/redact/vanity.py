@@ -11,8 +11,8 @@ CALLED = r"(?i:call|dial|text|ring|phone|tel)[:.]?\s{1,2}"
 """What a number with letters begins with, else the word before it; the filter asks for them too."""
 _LETTERS = r"(?=[A-Z0-9\-]*[A-Z]{3})[A-Z0-9]{2,9}(?:[\- ][A-Z0-9]{2,7}){0,2}"
 _DIALLED = re.compile(
-    rf"(?<![\w.])(?:\+?1[\s.\-]{{0,2}}\(?{_FREE}\)?[\s.\-]{{0,2}}(?:{_LETTERS}|[a-z]{{7}})"
-    rf"|\(?{PREFIX}\)?[\s.\-]{{1,2}}{_LETTERS})(?!\w)"
+    rf"(?<![\w.:])(?:\+?1[ \t.\-]{{0,2}}\(?{_FREE}\)?[ \t.\-]{{0,2}}(?:{_LETTERS}|[a-z]{{7}})"
+    rf"|\(?{PREFIX}\)?[ \t.\-]{{1,2}}{_LETTERS})(?!\w)"
 )
 _LOCAL = re.compile(rf"(?<!\w){CALLED}(?P<number>\(?\d{{3}}\)?[\s.\-]{{1,2}}{_LETTERS})(?!\w)")
 _LEAST = 9

@@ -120,10 +120,48 @@ def test_a_phone_number_is_weighed_by_its_shape_and_the_words_before_it(text, st
         pytest.param("10:30-18:00", id="opening hours"),
         pytest.param("20240131", id="a day"),
         pytest.param("192.168.100.200", id="an internet address"),
+        pytest.param("10.0.0.0/8 172.16.0.0/12", id="two nets"),
+        pytest.param("111 222 333 444", id="groups of one digit each"),
+        pytest.param("777 888 999", id="three groups of one digit each"),
+        pytest.param("75192 10179 42083", id="groups of five"),
+        pytest.param("1060 1070 1080", id="groups of four in order"),
+        pytest.param("1 1 2 3 5 8 13 21 34", id="many groups in order"),
+        pytest.param("20 21 22 23 24", id="pairs in order"),
+        pytest.param("Bench 225 Squat 315 Deadlift 405", id="a word before each group"),
+        pytest.param("CVE-2021-44228", id="a register, a year and a count"),
+        pytest.param("RGB 255, 87, 51 / 0, 170, 255", id="two colours"),
+        pytest.param("Quran 2:255 3:190-191 36:82", id="verses"),
+        pytest.param("6-4 3-6 7-6(5) 6-3", id="sets with a tie-break"),
+        pytest.param(".301/.389/.512", id="shares"),
+        pytest.param("120/80 118/76 115/75", id="blood pressure"),
+        pytest.param("1:23.456 1:24.567", id="lap times"),
+        pytest.param("Phil. 4:13\nBEACH LIFE", id="a verse above a line in capitals"),
+        pytest.param("Jer 29:11-13 • Ziggo Sport!", id="a verse beside a provider"),
+        pytest.param("Auf Platz 1 der Charts", id="a rank"),
+        pytest.param("https://doi.org/10.1016/j.cell.2020.01.001", id="a dotted path"),
     ],
 )
 def test_digits_of_something_else_stay(text):
     assert redact_text(text) == (text, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("501 502 503", id="three groups of three"),
+        pytest.param("06 11 22 34 45", id="five pairs behind a zero"),
+        pytest.param("6281 2345 6789", id="three groups of four"),
+        pytest.param("380 501 534 867", id="four groups of three"),
+        pytest.param("777 888 991", id="a group of two digits"),
+        pytest.param("tel 777 888 999", id="groups of one digit each behind a phone word"),
+        pytest.param("+48 777 888 999", id="and behind a plus sign"),
+        pytest.param("my number 415 then 555 dash 0134", id="a phone word before the words"),
+        pytest.param("415 dash 555 dash 0134", id="one word between all groups"),
+        pytest.param("https://example.com/tel.501.502.503", id="a dotted number in a link"),
+    ],
+)
+def test_groups_as_whole_countries_write_them_are_a_number(text):
+    assert redact_text(text)[1]
 
 
 @pytest.mark.parametrize(
