@@ -22,6 +22,7 @@ PACKAGE = Path(sxe_pipeline.__file__).parent
 ROOT = PACKAGE.parent
 TESTS = ROOT / "sxe_pipeline_tests"
 MAP = ROOT / "docs" / "architecture.md"
+DECISIONS = ROOT / "docs" / "decisions.md"
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 GLOSSARY = ROOT / "docs" / "glossary.md"
 DENIED = {"lane", "stranger", "duty", "desk", "slot", "cover", "fingerprint", "road"}
@@ -226,6 +227,32 @@ def test_a_room_says_that_it_leaves_each_of_its_tables():
     said = {room: (PACKAGE / room / "__init__.py").read_text() for room in ("social", "cards")}
 
     assert {name for name in tables if name not in said[name.partition("/")[0]]} == set()
+
+
+def test_decisions_stand_newest_first_before_the_list_of_dependencies():
+    decisions, _, dependencies = DECISIONS.read_text().partition("\n## Dependencies\n")
+    dated = re.compile(r"^\*\*(\d{4}-\d\d-\d\d)[,.] ", re.MULTILINE)
+    dates = dated.findall(decisions)
+
+    assert len(dates) == len(re.findall(r"^\*\*", decisions, re.MULTILINE)), "each has its date"
+    assert dates == sorted(dates, reverse=True)
+    assert dated.findall(dependencies) == []
+
+
+def test_decisions_say_of_each_dependency_what_it_is_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    ours, all_of_them = (
+        {re.split(r"[\[<>=]", line)[0] for line in itertools.chain(*lists)}
+        for lists in (
+            [project["dependencies"], extras["embedded"]],
+            [project["dependencies"], *extras.values()],
+        )
+    )
+    heads = re.findall(r"^- ([\w, -]+?)(?: \(\w+\))?: ", section(DECISIONS, "Dependencies"), re.M)
+    listed = {name for head in heads for name in head.split(", ")}
+
+    assert ours <= listed <= all_of_them
 
 
 def docstrings(file):
