@@ -137,7 +137,7 @@ def test_d05_a_misspelt_name_is_a_warning_on_a_laptop(monkeypatch, tmp_path):
 
     assert done.exit_code == 0
     assert done.stderr == (
-        "sxe: warning: SXE_SOCIAL_DB_URL is no variable of this engine; "
+        "sxe: warning: SXE_SOCIAL_DB_URL is no variable of SXE; "
         "SXE_SOCIAL_DATABASE_URL is meant, rename it\n"
     )
     assert faults(env) == []

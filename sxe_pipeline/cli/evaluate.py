@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.group("eval")
 def evaluate() -> None:
-    """Score the engine on labelled data: every goal with met or missed."""
+    """Score SXE on labelled data: every goal with met or missed."""
 
 
 @evaluate.command()

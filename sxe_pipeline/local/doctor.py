@@ -245,7 +245,7 @@ def _first_day(settings: Settings) -> Check:
         title,
         "warn",
         f"{seen}, and were never taken in: {named}{more}",
-        "set SXE_FIRST_DAY to the oldest of them and start the engine again, or leave them out",
+        "set SXE_FIRST_DAY to the oldest of them and start SXE again, or leave them out",
     )
 
 

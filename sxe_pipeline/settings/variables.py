@@ -202,7 +202,7 @@ def misspelt(environment: Mapping[str, str]) -> Iterator[str]:
         if name.startswith("SXE_") and name not in KNOWN and not name.startswith(_OF_THE_TESTS):
             near = difflib.get_close_matches(name, sorted(KNOWN), 1)
             meant = f"; {near[0]} is meant, rename it" if near else "; remove it"
-            yield f"{name} is no variable of this engine{meant}"
+            yield f"{name} is no variable of SXE{meant}"
 
 
 def unfit(environment: Mapping[str, str], process: Process | None = None) -> Iterator[str]:

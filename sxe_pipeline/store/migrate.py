@@ -175,8 +175,8 @@ def _check_owner(conn: psycopg.Connection) -> None:
     ]
     if foreign:
         raise Refused(
-            f"{len(foreign)} schemas belong to another role ({', '.join(foreign)}); give this "
-            "engine a database of its own"
+            f"{len(foreign)} schemas belong to another role ({', '.join(foreign)}); give SXE "
+            "a database of its own"
         )
 
 
