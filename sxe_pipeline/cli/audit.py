@@ -13,14 +13,14 @@ import click
 
 from sxe_pipeline.cli import progress
 from sxe_pipeline.cli.logins import api_connection, dagster_instance, logged_in
-from sxe_pipeline.cli.output import answer, as_json, parse_day, table
+from sxe_pipeline.cli.output import ROWS, SEQUENCE, answer, as_json, parse_day, table
 
 CANNOT_TELL = 9
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _since = click.option(
     "--since",
-    type=click.IntRange(min=0),
+    type=SEQUENCE,
     default=0,
     metavar="SEAL_NO",
     help="Only what was sealed after that seal.",
@@ -37,7 +37,7 @@ def audit() -> None:
 @click.option("--actor", help="Such as cli:ingest.")
 @click.option("--subject", help="Such as a batch id.")
 @click.option("--since", help="A day, YYYY-MM-DD.")
-@click.option("--limit", default=50, show_default=True)
+@click.option("--limit", type=ROWS, default=50, show_default=True)
 @as_json
 def audit_search(as_json: bool, limit: int, since: str | None, **terms: str | None) -> None:
     """Events, newest first."""

@@ -79,7 +79,7 @@ def _asked(row: "Request") -> Iterator[str]:
 @click.option("--market", required=True, help="Whose budget pays, and whose cards.")
 @click.option("--pool", help="Only this audience pool.")
 @click.option("--card", "cards", multiple=True, help="This card; may be given up to 250 times.")
-@click.option("--limit", type=int, help="So many cards, 1 to 250; instead of --card.")
+@click.option("--limit", type=click.IntRange(1, 250), help="So many cards; instead of --card.")
 @click.option("--fields", required=True, help="email, phone, or email,phone.")
 @click.option("--purpose", required=True, help="One that the policy allows.")
 @click.option("--legal-basis", required=True, help="Such as consent or legitimate_interest.")

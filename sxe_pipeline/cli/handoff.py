@@ -136,7 +136,11 @@ def batch_verify(address: Path | str, key: Path, contract: tuple[str, ...], as_j
     type=click.Path(file_okay=False, path_type=Path),
     help="Your own folder for what was verified; also how the next pull knows what you have.",
 )
-@click.option("--major", type=int, help="Of the contract's version. Default: of the newest here.")
+@click.option(
+    "--major",
+    type=click.IntRange(0, 10_000),
+    help="Of the contract's version. Default: of the newest here.",
+)
 @as_json
 def batch_pull(
     address: Path | str, key: Path, contract: str, into: Path, major: int | None, as_json: bool

@@ -14,6 +14,7 @@ import click
 
 from sxe_pipeline.cli.logins import logged_in
 from sxe_pipeline.cli.output import (
+    ROWS,
     answer,
     as_json,
     dry_run,
@@ -148,7 +149,7 @@ def _look_lines(seen: "Look | None", line: "Line") -> Iterator[str]:
 @landing.command("quarantine")
 @click.option("--day", help="Of this landing day only.")
 @click.option("--file", help="Of this file only: its path, or the beginning of its hash.")
-@click.option("--limit", type=click.IntRange(min=1), default=1_000, show_default=True)
+@click.option("--limit", type=ROWS, default=1_000, show_default=True)
 @as_json
 def landing_quarantine(day: str | None, file: str | None, limit: int, as_json: bool) -> None:
     """Records that are no observation: file, row, shape and reason; never what they hold."""

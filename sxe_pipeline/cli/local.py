@@ -14,8 +14,8 @@ import click
 
 from sxe_pipeline import settings
 from sxe_pipeline.cli import progress
-from sxe_pipeline.cli.output import answer, as_json, dry_run, table
-from sxe_pipeline.errors import BadConfig, NotFound
+from sxe_pipeline.cli.output import PORT, SEQUENCE, answer, as_json, dry_run, table
+from sxe_pipeline.errors import BadConfig, BadInput, NotFound
 from sxe_pipeline.local.program import program
 from sxe_pipeline.settings.variables import PROCESSES
 
@@ -25,11 +25,26 @@ if TYPE_CHECKING:
 _CHILD_S = 20
 """How long a command that is interrupted may take to end."""
 
+_FEWEST, _MOST = 200, 1_000_000
+"""Accounts of a demo: of fewer there may be no card to ask for, more do not fit into its time."""
+
 
 @click.command()
 @click.argument("inputs", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--accounts", default=12_000, show_default=True, help="Generated accounts.")
-@click.option("--seed", default=20_261_124, show_default=True, help="Seed of the generator.")
+@click.option(
+    "--accounts",
+    type=click.IntRange(_FEWEST, _MOST),
+    default=12_000,
+    show_default=True,
+    help="Generated accounts.",
+)
+@click.option(
+    "--seed",
+    type=SEQUENCE,
+    default=20_261_124,
+    show_default=True,
+    help="Seed of the generator.",
+)
 @click.option(
     "--managed", is_flag=True, help="On the empty, migrated database of the URLs that are set."
 )
@@ -132,9 +147,12 @@ def env(command: tuple[str, ...], as_json: bool) -> None:
         given = variables.since_first_landing(held.settings)
         exports = variables.exports(given, variables.dagster_home(given))
         if command:
-            child = subprocess.Popen(
-                list(command), env=settings.inherited() | exports, pass_fds=held.descriptors
-            )
+            told = settings.inherited() | exports
+            try:
+                child = subprocess.Popen(list(command), env=told, pass_fds=held.descriptors)
+            except OSError as error:
+                why = f"{command[0]} cannot be run ({error.strerror}); correct its name"
+                raise BadInput(why) from None
             sys.exit(interrupts.wait(child, patience_s=_CHILD_S))
     lines = (f"export {name}={shlex.quote(value)}" for name, value in exports.items())
     answer("env", {"variables": exports}, as_json, lines)
@@ -181,7 +199,7 @@ def down(reset: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--port", default=3000, show_default=True)
+@click.option("--port", type=PORT, default=3000, show_default=True)
 @click.option("--demo", "of_demo", is_flag=True, help="Over the state of the last demo.")
 @click.option(
     "--read-only", is_flag=True, help="Only look: no daemon, no login but Dagster's, no change."

@@ -6,7 +6,7 @@ Here: reading arguments. Not here: sending (`worker relay`, the sensors).
 import click
 
 from sxe_pipeline.cli.logins import authenticated
-from sxe_pipeline.cli.output import answer, as_json
+from sxe_pipeline.cli.output import SEQUENCE, answer, as_json
 
 
 @click.command()
@@ -16,7 +16,7 @@ from sxe_pipeline.cli.output import answer, as_json
     "--since",
     default=1,
     show_default=True,
-    type=click.IntRange(min=1),
+    type=SEQUENCE,
     help="From this number of `sxe batch list` on.",
 )
 @as_json

@@ -1,4 +1,4 @@
-"""What all verbs print and read alike: answers, tables, amounts, days, beginnings of an id.
+"""What all verbs print and read alike: answers, tables, numbers, days, beginnings of an id.
 
 Here: what a script may rely on whatever the verb. Not here: logins (`logins`), errors and their
 exit codes (`Verbs`).
@@ -19,6 +19,15 @@ from sxe_pipeline.errors import BadInput, NotFound
 
 MILLION = 1_000_000
 T = TypeVar("T")
+
+PORT = click.IntRange(1, 65_535)
+"""Of a port of this machine."""
+
+ROWS = click.IntRange(1, 1_000_000_000)
+"""Of how many are shown at most. What is typed past any table is refused, no library has to."""
+
+SEQUENCE = click.IntRange(0, 1_000_000_000_000_000)
+"""Of a number that something was given in the order of events."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 """Of every verb that ends in `answer`."""

@@ -6,11 +6,12 @@ Here: reading arguments. Not here: what it runs (`local.serve`).
 import click
 
 from sxe_pipeline import settings
+from sxe_pipeline.cli.output import PORT
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The interface.")
-@click.option("--port", default=8000, show_default=True, help="Of it.")
+@click.option("--port", type=PORT, default=8000, show_default=True, help="Of it.")
 def serve(host: str, port: int) -> None:
     """The API for consumers: heads, batches, files, acknowledgements.
 

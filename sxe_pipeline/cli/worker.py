@@ -9,7 +9,10 @@ import click
 
 from sxe_pipeline import settings
 from sxe_pipeline.cli.logins import logged_in
+from sxe_pipeline.cli.output import PORT
 from sxe_pipeline.errors import BadInput
+
+_PORT = click.IntRange(0, PORT.max)
 
 
 @click.command()
@@ -20,16 +23,28 @@ from sxe_pipeline.errors import BadInput
     type=click.Choice(["social", "contact", "daemon", "seal", "relay", "contact_relay"]),
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Of the code server.")
-@click.option("--port", default=0, help="Of the code server; default 4001 social, 4002 contact.")
 @click.option(
-    "--health-port", default=8080, show_default=True, help="Answers /livez and /readyz; 0 is none."
+    "--port", type=_PORT, default=0, help="Of the code server; default 4001 social, 4002 contact."
+)
+@click.option(
+    "--health-port",
+    type=_PORT,
+    default=8080,
+    show_default=True,
+    help="Answers /livez and /readyz; 0 is none.",
 )
 @click.option(
     "--workspace",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Where the daemon finds the code servers; default: the shipped workspace.yaml.",
 )
-@click.option("--grace", default=570, show_default=True, help="Seconds that the end may take.")
+@click.option(
+    "--grace",
+    type=click.IntRange(0, 86_400),
+    default=570,
+    show_default=True,
+    help="Seconds that the end may take.",
+)
 @click.option("--once", is_flag=True, help="Of seal or a relay: do what is due, and end.")
 def worker(
     kinds: tuple[str, ...],

@@ -195,6 +195,8 @@ def _choose(
         )
 
     plans = {m: requests.plan(conn, token, spec(m)).counts for m in markets}
+    if not plans:
+        raise Refused("no market has a card that can be asked for; give the demo more profiles")
     best = max(sorted(plans), key=lambda m: plans[m].looked_at - plans[m].not_matchable)
     return best, spec(best)
 

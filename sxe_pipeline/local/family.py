@@ -6,6 +6,7 @@ lines of Dagster's processes. Not here: what each child may know, and when it sh
 
 import contextlib
 import ctypes
+import errno
 import signal
 import socket as socketlib
 import subprocess
@@ -72,17 +73,26 @@ def daemon(workspace: Path) -> list[str]:
 
 
 def must_be_free(address: tuple[str, int]) -> None:
-    """Refuse a port that somebody else listens on: a child would end there again and again.
+    """Refuse a port that nobody can listen on: a child would end there again and again.
 
     Raises:
         BadInput: With the number of the port.
     """
-    with socketlib.socket() as probe:
-        probe.setsockopt(socketlib.SOL_SOCKET, socketlib.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError:
-            raise BadInput(f"port {address[1]} is taken; choose another with --port") from None
+    try:
+        for kind, _, _, _, there in socketlib.getaddrinfo(*address, type=socketlib.SOCK_STREAM):
+            with socketlib.socket(kind) as probe:
+                probe.setsockopt(socketlib.SOL_SOCKET, socketlib.SO_REUSEADDR, 1)
+                probe.bind(there)
+    except OSError as error:
+        raise unheard(address, error, "choose another with --host or --port") from None
+
+
+def unheard(address: tuple[str, int], error: OSError, remedy: str) -> BadInput:
+    """Why nobody can listen there: in words of ours."""
+    host, port = address
+    if error.errno == errno.EADDRINUSE:
+        return BadInput(f"port {port} is taken; {remedy}")
+    return BadInput(f"nobody can listen at {host}, port {port} ({error.strerror}); {remedy}")
 
 
 def start(
@@ -271,11 +281,13 @@ def family(stop: Stop) -> Iterator[Family]:
 
 def listens(address: Address) -> bool:
     """Whether somebody does, there."""
-    kind = socketlib.AF_UNIX if isinstance(address, Path) else socketlib.AF_INET
-    with socketlib.socket(kind) as probe:
-        probe.settimeout(2)
-        try:
-            probe.connect(str(address) if isinstance(address, Path) else address)
-        except OSError:
-            return False
+    try:
+        if not isinstance(address, Path):
+            socketlib.create_connection(address, timeout=2).close()
+            return True
+        with socketlib.socket(socketlib.AF_UNIX) as probe:
+            probe.settimeout(2)
+            probe.connect(str(address))
+    except OSError:
+        return False
     return True

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from sxe_pipeline.errors import BadInput
+from sxe_pipeline.local.family import unheard
 
 STALE_S = 60
 """A loop that did not come round for so long hangs: one turn may wait for a child that ends."""
@@ -62,8 +62,8 @@ def served(host: str, port: int) -> Iterator[Health]:
 
     try:
         server = ThreadingHTTPServer((host, port), Handler)
-    except OSError:
-        raise BadInput(f"port {port} is taken; choose another with --health-port") from None
+    except OSError as error:
+        raise unheard((host, port), error, "choose another with --health-port") from None
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
     thread.start()

@@ -14,8 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import msgspec
 
 from sxe_pipeline import logs
-from sxe_pipeline.errors import BadInput, NotFound, Refused, SxeError
+from sxe_pipeline.errors import NotFound, Refused, SxeError
 from sxe_pipeline.handoff import lending
+from sxe_pipeline.local.family import unheard
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline.web.database import Database
@@ -46,8 +47,9 @@ def served(host: str, settings: Settings, port: int = PORT) -> Iterator[int]:
     handler = _handler(settings.presign_secret, database, objects)
     try:
         server = ThreadingHTTPServer((host, port), handler)
-    except OSError:
-        raise BadInput(f"port {port} is taken; the contact service lends addresses there") from None
+    except OSError as error:
+        remedy = "the contact service lends addresses there"
+        raise unheard((host, port), error, remedy) from None
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, name="lender", daemon=True)
     thread.start()

@@ -16,14 +16,16 @@ from sxe_pipeline.store import migrate, sql
 
 def main() -> None:
     """Migrate, and register both signing keys of this home."""
-    given, here = json.load(sys.stdin), settings.load()
+    given = json.load(sys.stdin)
     try:
+        # First: a database that is migrated looks sound, and nobody would register a key later.
+        signing = list(keys.of_home(settings.load()))
         migrate.upgrade(given["admin"], given["passwords"])
+        with sql.connect(given["admin"]) as conn:
+            keys.register(conn, signing, actor="local:migrate", now=datetime.now(UTC))
     except (BadConfig, Refused) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
-    with sql.connect(given["admin"]) as conn:
-        keys.register(conn, keys.of_home(here), actor="local:migrate", now=datetime.now(UTC))
 
 
 if __name__ == "__main__":

@@ -27,10 +27,11 @@ def run(settings: Settings, *, host: str, port: int, say: Callable[[str], None])
 
     Raises:
         BadConfig: The login is not set, or the database was not migrated by this package.
-        BadInput: The port is taken.
+        BadInput: Nobody can listen there: the port is taken, or the host is none of this machine.
         Refused: The database was changed by hand.
     """
     family.must_be_free((host, port))
+    named = f"[{host}]" if ":" in host else host
     stop = family.Stop()
     with attach.attached(settings, "serve") as held:
         dsn = held.settings.need("serve_dsn")
@@ -42,7 +43,7 @@ def run(settings: Settings, *, host: str, port: int, say: Callable[[str], None])
         serving = Serving(database, objects, _lender(settings))
         try:
             made = app.make(serving)
-            server.server(made, host, port, stop, lambda: say(f"http://{host}:{port}")).run()
+            server.server(made, host, port, stop, lambda: say(f"http://{named}:{port}")).run()
         finally:
             serving.close()
 

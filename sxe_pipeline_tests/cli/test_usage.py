@@ -1,12 +1,42 @@
 """What is typed wrong is refused before any database is asked, in one sentence."""
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from sxe_pipeline import settings
 from sxe_pipeline.cli import main
 from sxe_pipeline.gate import people
-from sxe_pipeline_tests.cli.terminal import ASK, WHY
+from sxe_pipeline_tests.cli.terminal import ASK, WHY, all_verbs, typed
+
+NUMBERS = {
+    (" ".join(words), option.opts[0]): option.type
+    for words, command in all_verbs(main)
+    for option in command.params
+    if isinstance(option.type, click.types.IntParamType)
+}
+"""Verb and option -> what it takes, of every option that is a whole number."""
+
+
+@pytest.mark.parametrize("where", NUMBERS, ids=" ".join)
+def test_a_number_that_nothing_here_can_be_is_a_usage_error(where, tmp_path):
+    """As PostgreSQL, an operating system or a generator would otherwise end in a traceback."""
+    verb, option = where
+    taken = NUMBERS[where]
+
+    assert isinstance(taken, click.IntRange)
+    assert taken.min is not None
+    assert taken.max is not None
+    for number in (taken.min - 1, taken.max + 1, 10**21, -(10**21)):
+        done = typed(tmp_path, *verb.split(), f"{option}={number}")
+        assert done.exit_code == 2, done.output
+        assert option in done.stderr
+
+
+def test_a_command_that_is_none_is_a_usage_error(terminal):
+    said = terminal.type(None, "env", "--", "no-such-command-here", code=2).stderr
+
+    assert "no-such-command-here cannot be run (No such file or directory)" in said
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from sxe_pipeline import settings as environment
+from sxe_pipeline import sign
 from sxe_pipeline.errors import BadConfig, Busy, Refused, StoreUnavailable
 from sxe_pipeline.local import attach, postgres
 from sxe_pipeline.store import sql
@@ -109,6 +110,22 @@ def test_a_database_that_was_changed_by_hand_is_left_alone_and_named(settings):
             conn.execute("drop table gate.left_behind")
 
 
+def test_a_malformed_signing_key_is_named_and_a_good_one_is_registered_later(fresh, monkeypatch):
+    monkeypatch.setenv("SXE_SIGNING_KEY", SECRET)
+    with (
+        pytest.raises(BadConfig, match="32 bytes in base64") as refused,
+        attach.attached(fresh, "social"),
+    ):
+        pass
+    assert SECRET not in str(refused.value)
+    monkeypatch.setenv("SXE_SIGNING_KEY", (good := sign.Signer.generate()).text())
+
+    with attach.attached(fresh, "admin") as given, sql.connect(given.settings.admin_dsn) as conn:
+        known = conn.execute("select key_id from handoff.signing_key").fetchall()
+
+    assert (good.key_id,) in known
+
+
 def test_a_child_inherits_what_keeps_the_server_up(settings):
     with attach.attached(settings) as given:
         (descriptor,) = given.descriptors
@@ -145,8 +162,8 @@ def test_given_logins_start_no_server_and_others_are_withheld(tmp_path):
         assert not (tmp_path / "home").exists()
 
 
-def test_a_failed_migration_names_its_log_and_may_be_tried_again(fresh, monkeypatch):
-    monkeypatch.setenv("SXE_SIGNING_KEY", SECRET)
+def test_a_failed_migration_names_its_log_and_may_be_tried_again(fresh, tmp_path, monkeypatch):
+    monkeypatch.setenv("SXE_SIGNING_KEY", tmp_path.as_uri())  # a folder where a file should be
     with pytest.raises(StoreUnavailable) as caught, attach.attached(fresh, "social"):
         pass
 
@@ -154,7 +171,7 @@ def test_a_failed_migration_names_its_log_and_may_be_tried_again(fresh, monkeypa
     state = json.loads((fresh.home / "postgres" / "state.json").read_text())
     assert str(log) in str(caught.value)
     assert not runs(fresh)
-    for password in [SECRET, *state["passwords"].values()]:
+    for password in state["passwords"].values():
         assert password not in log.read_text()
 
     monkeypatch.delenv("SXE_SIGNING_KEY")
