@@ -11,12 +11,13 @@ import click
 import pytest
 
 import sxe_pipeline
-from sxe_pipeline import settings
-from sxe_pipeline.cli import main
+from sxe_pipeline import cli, errors, settings
+from sxe_pipeline.cli import audit, main
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import LANDED_ROW, TABLES
 from sxe_pipeline.settings import variables
 from sxe_pipeline.store import roles
+from sxe_pipeline_tests.cli.terminal import all_verbs
 
 PACKAGE = Path(sxe_pipeline.__file__).parent
 ROOT = PACKAGE.parent
@@ -319,3 +320,50 @@ def test_the_glossary_gives_each_word_one_meaning():
 
     assert len(terms) > 50
     assert sorted(terms) == sorted(set(terms))
+
+
+def exit_codes(kind):
+    """What an error and all its kinds end with."""
+    return {kind.exit_code, *itertools.chain(*map(exit_codes, kind.__subclasses__()))}
+
+
+@pytest.mark.parametrize(
+    "text", [(ROOT / "README.md").read_text(), cli.__doc__], ids=["page", "code"]
+)
+def test_every_exit_code_is_listed(text):
+    listed = re.search(r"Exit codes: (.+?)\.(?:\s|$)", text, re.DOTALL)[1]
+
+    said = {int(code) for code in re.findall(r"(?:^|,\s+)(\d+)\s", listed)}
+
+    assert said == exit_codes(errors.SxeError) | {0, audit.CANNOT_TELL, 130}
+
+
+def test_no_page_says_more_of_a_dry_run_than_the_verbs_do():
+    """Not each verb that writes has one: those that hand out a secret could not show it."""
+    without = [
+        words
+        for words, command in all_verbs(main)
+        if not any("--dry-run" in option.opts for option in command.params)
+    ]
+
+    assert ("people", "bootstrap") in without
+    for page in PRESENT:
+        for sentence in re.split(r"[.;:]\s", " ".join(page.read_text().split())):
+            is_general = "`--dry-run`" in sentence and "sxe " not in sentence
+            assert not is_general or "have it" in sentence, (name(page), sentence)
+
+
+def doctors(page):
+    """The processes whose doctor a reader of the page types, in order."""
+    lines = (re.match(r"sxe doctor --as (\w+)", line) for line in code_lines(page))
+    return [line[1] for line in lines if line]
+
+
+def test_every_process_of_a_deployment_is_looked_at_once():
+    deploy = ROOT / "docs" / "deploy.md"
+    rows = cells(section(deploy, "What runs"))
+    workers = re.findall(r"`sxe worker (\w+)", section(deploy, "What runs"))
+
+    assert len(rows) == len({tuple(row) for row in rows}), "each component stands there once"
+    assert sorted(doctors(deploy)) == sorted([*workers, "api"])
+    assert sorted(doctors(CONFIGURATION)) == sorted(variables.PROCESSES)

@@ -10,7 +10,7 @@ they share.
 
 Exit codes: 0 ok, 1 the work failed, 2 usage, 3 configuration, 4 not found, 5 refused, 6 contract
 broken, 7 a dependency cannot be reached (try again), 8 somebody else holds the lock (try again),
-9 cannot tell, 130 interrupted.
+9 cannot tell, 10 the newest word of the sender ran out, 130 interrupted.
 """
 
 import os

@@ -36,7 +36,7 @@ reason = click.option("--reason", required=True, help="Why; kept in the record."
 """Of every verb that decides or stops."""
 
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, write nothing.")
-"""Of every verb that writes."""
+"""Of verbs that can say beforehand what they would write."""
 
 
 def answer(verb: str, data: dict[str, Any], as_json: bool, lines: Iterable[str]) -> None:

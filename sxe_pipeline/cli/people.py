@@ -6,7 +6,8 @@ here: what a scope allows; the gate decides.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,8 +88,8 @@ def people_bootstrap(
     lines = [*_token_lines(tokens), TOGETHER]
     if token_files:
         tokens = [
-            {**row, "token": None, "token_file": str(_written(file, token))}
-            for row, file, token in zip(tokens, token_files, made.values(), strict=True)
+            {**row, "token": None, "token_file": str(file)}
+            for row, file in zip(tokens, token_files, strict=True)
         ]
         lines = [f"{row['principal']}  {row['token_file']}" for row in tokens]
         lines.append("hand each file to its person alone, and delete it here")
@@ -96,6 +97,7 @@ def people_bootstrap(
         logged_in("admin") as given,
         sql.connect(given.need("admin_dsn")) as conn,
         conn.transaction(),
+        _written(zip(token_files or (), made.values(), strict=False)),
     ):
         gate_people.bootstrap(conn, pairs[0], pairs[1], expires_at)
         # Before the commit: a token that could not be printed would be an admin for nobody.
@@ -263,14 +265,25 @@ def people_revoke_token(digits: str, as_json: bool) -> None:
     answer("people revoke-token", {"principal": who}, as_json, [f"ended: a token of {who}"])
 
 
-def _written(file: Path, token: "Token") -> Path:
-    """A new file with a token, for its owner alone."""
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write(f"{token.text}\n")
-    except OSError:
-        raise BadInput(f"{file.name} exists or cannot be written; name a new file") from None
-    return file
+@contextmanager
+def _written(tokens: "Iterable[tuple[Path, Token]]") -> Iterator[None]:
+    """New files with a token each, for their owner alone; none is left where the work fails.
+
+    Inside the transaction: whether one was committed whose commit failed nobody can tell, and then
+    the tokens stay.
+    """
+    with ExitStack() as made:
+        for file, token in tokens:
+            try:
+                out = os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+                made.callback(file.unlink, missing_ok=True)
+                with out:
+                    out.write(f"{token.text}\n")
+            except OSError:
+                why = f"{file.name} exists or cannot be written; name a new file"
+                raise BadInput(why) from None
+        yield
+        made.pop_all()
 
 
 def _person(name: str) -> str:

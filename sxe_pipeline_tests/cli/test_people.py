@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from sxe_pipeline.gate import people
 from sxe_pipeline_tests.cli.terminal import ASK, PAGE, WHY
 
@@ -51,6 +53,19 @@ def test_a13_two_admins_can_be_handed_apart_and_else_it_is_said_that_they_were_n
         assert file.stat().st_mode & 0o777 == 0o600
         empty.tokens[name] = file.read_text().strip()
         empty.type(name, "people", "renew")
+
+
+@pytest.mark.parametrize("refused", ["by the database", "as one file is there"])
+def test_a13_no_token_is_left_behind_of_admins_that_were_not_made(terminal, tmp_path, refused):
+    files = [tmp_path / name for name in ("eve", "fay")]
+    if refused == "as one file is there":
+        files[1].write_text("mine")
+    before = {file: file.read_text() for file in files if file.exists()}
+
+    words = ("people", "bootstrap", "eve", "fay", "--token-files", *map(str, files))
+    terminal.type(None, *words, code=2 if before else 5)
+
+    assert {file: file.read_text() for file in files if file.exists()} == before
 
 
 def test_a13_tokens_on_one_terminal_are_called_so(empty):
