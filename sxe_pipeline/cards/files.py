@@ -97,7 +97,8 @@ def read(root: Path) -> Files:
     texts: dict[str, str] = {}
     for name in FILES:
         try:
-            texts[name] = (root / name).read_text("utf-8")
+            # What calls itself UTF-8 in a spreadsheet begins with a mark of that.
+            texts[name] = (root / name).read_text("utf-8-sig")
         except OSError:
             faults.append(Fault(name, 0, "the taxonomy folder lacks it, or it cannot be opened"))
         except UnicodeDecodeError:

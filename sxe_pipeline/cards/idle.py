@@ -11,7 +11,8 @@ from pathlib import Path
 from sxe_pipeline.cards import lint, text
 from sxe_pipeline.cards.files import LABELS, Fault, Files, Row, digest, read
 from sxe_pipeline.cards.labeler.match import find
-from sxe_pipeline.cards.taxonomy import Taxonomy, compiled, load
+from sxe_pipeline.cards.rules import Rule
+from sxe_pipeline.cards.taxonomy import FALLBACK_MARKET, Taxonomy, compiled, load
 
 _CAUSES = ("major", "minor", "patch")
 
@@ -56,11 +57,45 @@ def idle(files: Files, taxonomy: Taxonomy) -> list[Fault]:
         taxonomy: What they stand for.
 
     Returns:
-        A fault for each phrase that no text can hold and for each context that takes nothing away
-        or that another line covers.
+        A fault for each phrase that no text can hold, for each context that takes nothing away or
+        that another line covers, and for each rule that no card reaches.
     """
     phrases, contexts = files.tables["phrases.csv"], files.tables["contexts.csv"]
-    return sorted([*_unheard(phrases, taxonomy), *_without_effect(contexts, phrases)])
+    unheard, without_effect = _unheard(phrases, taxonomy), _without_effect(contexts, phrases)
+    return sorted([*unheard, *without_effect, *_unreached(files, taxonomy)])
+
+
+def _unreached(files: Files, taxonomy: Taxonomy) -> Iterator[Fault]:
+    """Rules behind one that takes all that they would, and routes of markets that nobody is in."""
+    for name, rules in (("markets.csv", taxonomy.markets), ("routes.csv", taxonomy.routes)):
+        lines = [line for line, _ in files.tables[name]]
+        for at, rule in enumerate(rules):
+            before = (n for n in range(at) if _takes_all(rules[n], rule, taxonomy))
+            if (first := next(before, None)) is not None:
+                said = f"can never match: line {lines[first]} takes all that this line would"
+                yield Fault(name, lines[at], said)
+    known = {row["market"] for _, row in files.tables["markets.csv"]} | {FALLBACK_MARKET, "*", ""}
+    for line, row in files.tables["routes.csv"]:
+        if unknown := sorted(set(row["market"].split("|")) - known):
+            said = f"no rule of markets.csv gives the market {', '.join(map(repr, unknown))}"
+            yield Fault("routes.csv", line, f"{said}; only a collection that declares it would")
+
+
+def _takes_all(earlier: Rule, later: Rule, taxonomy: Taxonomy) -> bool:
+    """Whether each condition of a rule holds wherever those of a later one do."""
+    asked = dict(later.conditions)
+    for column, wanted in earlier.conditions:
+        if column not in asked:
+            return False
+        # Who has a persona has its family.
+        within = (
+            set()
+            if column != "persona"
+            else {p for p, persona in taxonomy.personas.items() if persona.family in wanted}
+        )
+        if "*" not in wanted and not asked[column] <= wanted | within:
+            return False
+    return True
 
 
 def _unheard(rows: Sequence[Row], taxonomy: Taxonomy) -> Iterator[Fault]:

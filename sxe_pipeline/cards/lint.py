@@ -32,6 +32,20 @@ tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
 """
 LANGUAGES = frozenset(_CODES.split())
 """ISO 639-1."""
+_COUNTRY_CODES = """
+AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT
+BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH
+ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT
+HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS
+LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI
+NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG
+SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG
+UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW
+"""
+_COUNTRIES = frozenset(_COUNTRY_CODES.split())
+"""ISO 3166-1, and XK as platforms say it."""
+PLATFORMS = ("threads", "tiktok", "x")
+"""Those whose accounts are taken in."""
 _SIDES = ("before", "after", "cover")
 _SCOPES = ("persona", "tribe", "any")
 _DENIED_KINDS = ("label", "word")
@@ -40,7 +54,7 @@ _MAX_REACH = 9
 _SLUG = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
-_CAPS = ("single_evidence_cap", "audience_confidence")
+_CAPS = ("single_evidence_cap", "audience_confidence", "creator_confidence")
 _KEYS = ("version", "thresholds", *_CAPS, "echoes", "families")
 _ENTRY = {
     "personas": (("family", "name"), ("field", "is_last_resort", "was")),
@@ -48,6 +62,8 @@ _ENTRY = {
     "families": (("is_organisation",), ()),
 }
 """What an entry must say, and what it may say besides."""
+_FLAGS = ("is_organisation", "is_last_resort")
+_TEXTS = ("family", "field", "name", "theme")
 
 
 def refusals(files: Files) -> list[Fault]:
@@ -126,6 +142,10 @@ def _entry_faults(files: Files, group: str, name: str, entry: object) -> Iterato
         yield _at(files, at, f"{name} lacks {', '.join(lacking)}")
     if unknown := [str(key) for key in entry if key not in (*must, *may)]:
         yield _at(files, at, f"{name} says {', '.join(unknown)}, which means nothing here")
+    for key in entry.keys() & {*_FLAGS, *_TEXTS}:
+        if not isinstance(entry[key], bool if key in _FLAGS else str) or entry[key] == "":
+            means = "is true or false, unquoted" if key in _FLAGS else "is a text; quote a number"
+            yield _at(files, at, f"{name}: {key} {means}")
     for key, known in (("family", files.content["families"]), ("field", files.content["tribes"])):
         if key in entry and str(entry[key]) not in known:
             yield _at(files, at, f"{name}: no {key} {entry[key]} in {LABELS}")
@@ -170,11 +190,20 @@ def _denied_labels(files: Files) -> Iterator[Fault]:
         if row["kind"] not in _DENIED_KINDS or not row["trait"] or not row["term"].strip():
             yield Fault("denied_labels.csv", line, "a line is a trait, label or word, and a term")
     labels = {row["term"] for _, row in rows if row["kind"] == "label"}
+    says = "encodes a denied trait (denied_labels.csv); remove it"
     for group in (*KINDS.values(), "families"):
         for name in map(str, files.content[group]):
-            if name in labels or not labels.isdisjoint(name.split("_")):
-                said = f"label {name} encodes a denied trait (denied_labels.csv); remove it"
-                yield _at(files, (group, name), said)
+            if _encodes(name, labels):
+                yield _at(files, (group, name), f"label {name} {says}")
+    for table, column in (("markets.csv", "market"), ("routes.csv", "audience_pool")):
+        for line, row in files.tables[table]:
+            if _encodes(row[column], labels):
+                yield Fault(table, line, f"{column} {row[column]} {says}")
+
+
+def _encodes(name: str, denied: Set[str]) -> bool:
+    """Whether a slug is a denied label, or one of its words is."""
+    return name in denied or not denied.isdisjoint(name.split("_"))
 
 
 def denied_words(rows: Sequence[Row]) -> frozenset[str]:
@@ -224,6 +253,8 @@ def _phrase_fault(row: Mapping[str, str], words: str, known: Mapping[str, str]) 
         yield f"match is one of {', '.join(MATCHES)}"
     elif not words or BREAK in words:
         yield "an empty phrase, or one with punctuation that no phrase reaches across"
+    elif row["match"] == "word" and not {"+", "#"}.isdisjoint(row["phrase"]):
+        yield f"texts are searched without + and #, so this is the phrase {words!r}"
     if not 0 < _number(row["weight"]) < 1:
         yield "a weight lies between 0 and 1, both excluded"
     if not _is_language(row["language"]):
@@ -292,7 +323,10 @@ def _rule_faults(files: Files) -> Iterator[Fault]:
 def _unknown(row: Mapping[str, str], known: Mapping[str, Set[str]]) -> Iterator[str]:
     for column in row.keys() & known.keys():
         if row[column] and (unknown := sorted(set(row[column].split("|")) - known[column])):
-            yield f"unknown {column} {', '.join(unknown) or 'empty'}"
+            yield f"unknown {column} {', '.join(map(repr, unknown))}"
+    names = row.get("collection", "").split("|")
+    if row.get("collection") and any(name != name.strip() or not name for name in names):
+        yield "a collection that is empty, or begins or ends with a blank"
 
 
 def _known_values(content: Mapping[str, Any]) -> dict[str, set[str]]:
@@ -301,6 +335,8 @@ def _known_values(content: Mapping[str, Any]) -> dict[str, set[str]]:
         "account_type": {*map(str, content["account_types"]), "*"},
         "persona": {*content["personas"], *content["families"], "*"},
         "tribe": {*content["tribes"], "*"},
+        "platform": {*PLATFORMS, "*"},
         "language": {*LANGUAGES, "*"},
+        "country": {*_COUNTRIES, "*"},
         "follower_band": {*FOLLOWER_BANDS, "*"},
     }

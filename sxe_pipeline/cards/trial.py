@@ -4,7 +4,7 @@ Here: all that speaks for a label, weak or beaten included, and what a context t
 how labels are chosen (`label`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -88,7 +88,7 @@ def _heard(
     found: Labels, cases: Cases, weighed: _Weighed, taxonomy: Taxonomy
 ) -> Iterator[Contender]:
     """Every label that a phrase of the taxonomy speaks for."""
-    said: Mapping[Kind, set[str | None]] = {
+    said: Mapping[Kind, Set[str | None]] = {
         "account_type": {found.account_type} - {"unknown"},
         "persona": {found.persona or found.persona_family} - {None},
         "tribe": {*found.tribes},

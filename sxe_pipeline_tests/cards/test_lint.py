@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sxe_pipeline import contracts_root
 from sxe_pipeline.cards import card, files, idle, lint, taxonomy
 from sxe_pipeline.errors import BadConfig
+from sxe_pipeline.sandbox import people
 from sxe_pipeline.schema import documents
 from sxe_pipeline_tests.cards.edits import add, put
 
@@ -283,3 +284,106 @@ def test_who_adds_the_phrase_of_another_language_is_told_how_several_have_one(
 
     assert "of the language any where several have it" in said[line]
     assert "any" not in said[again]
+
+
+_NONE = ("", "", "", "", "", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "says"),
+    [
+        pytest.param("markets.csv", ("m", "", "twitter", *_NONE[:4]), "'twitter'", id="a platform"),
+        pytest.param("markets.csv", ("m", "", "X", *_NONE[:4]), "'X'", id="a platform's name"),
+        pytest.param("markets.csv", ("m", "", "x | tiktok", *_NONE[:4]), "'x '", id="blanks"),
+        pytest.param("markets.csv", ("m", "a | b", *_NONE[:5]), "blank", id="a collection"),
+        pytest.param("markets.csv", ("m", *_NONE[:3], "Spain", "", ""), "'Spain'", id="a country"),
+        pytest.param("markets.csv", ("m", *_NONE[:3], "es", "", ""), "'es'", id="small letters"),
+        pytest.param(
+            "markets.csv", ("conservative_voters", *_NONE), "denied trait", id="a denied market"
+        ),
+        pytest.param(
+            "markets.csv", ("more_x", "", "x", *_NONE[:4]), "never match", id="a rule in the shade"
+        ),
+        pytest.param(
+            "markets.csv",
+            ("it", *_NONE[:4], "it_security|data_ai", ""),
+            "never match",
+            id="a rule in the shade of a longer one",
+        ),
+        pytest.param("phrases.csv", ("software_dev", "c++", "en", "word", "0.9"), "'c'", id="c++"),
+        pytest.param("phrases.csv", ("software_dev", "c#", "en", "word", "0.9"), "'c'", id="c#"),
+    ],
+)
+def test_an_entry_that_does_not_do_what_it_says_is_a_fault(
+    folder: Path, name: str, cells: tuple[str, ...], says: str
+) -> None:
+    line = add(folder, name, *cells)
+
+    found = [each.said for each in faults(folder) if (each.file, each.line) == (name, line)]
+
+    assert any(says in said for said in found), found
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        pytest.param(
+            "founders,business,,,,,nosuchmarket", "'nosuchmarket'", id="an unknown market"
+        ),
+        pytest.param("conservative_voters,business,,,,,x_general", "denied", id="a denied pool"),
+        pytest.param("coders,professional,person,software_engineer,,,", "never", id="a persona"),
+        pytest.param("doctors,professional,person,doctor,,,x_general", "never", id="of a family"),
+    ],
+)
+def test_a_route_that_no_card_takes_is_a_fault(folder: Path, cells: str, says: str) -> None:
+    last = "unrouted,hold,,,,,"
+    put(folder, "routes.csv", last, f"{cells}\n{last}")
+    line = (folder / "routes.csv").read_text("utf-8").splitlines().index(cells) + 1
+
+    found = [each.said for each in faults(folder) if (each.file, each.line) == ("routes.csv", line)]
+
+    assert any(says in said for said in found), found
+
+
+def test_a_rule_that_asks_more_than_an_earlier_one_behind_it_is_none(folder: Path) -> None:
+    head, *rest = (folder / "markets.csv").read_text("utf-8").splitlines()
+    lines = [head, "spain,,x,,ES,,", "known,,,,*,,", *rest]
+    (folder / "markets.csv").write_text("\n".join(lines) + "\n", "utf-8")
+
+    assert faults(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        pytest.param(
+            "is_organisation: false", 'is_organisation: "false"', "true or false", id="flag"
+        ),
+        pytest.param(
+            'name: "Doctor or dentist"', "name: 1984", "is a text", id="a number for a name"
+        ),
+        pytest.param("creator_confidence: 0.7\n", "", "creator_confidence", id="a share lacks"),
+        pytest.param("creator_confidence: 0.7", "creator_confidence: 7", "between", id="a share"),
+    ],
+)
+def test_a_value_of_another_type_is_a_fault(folder: Path, old: str, new: str, says: str) -> None:
+    text = (folder / "taxonomy.yaml").read_text("utf-8")
+    assert old in text
+    (folder / "taxonomy.yaml").write_text(text.replace(old, new, 1), "utf-8")
+
+    assert any(says in each.said for each in faults(folder)), faults(folder)
+
+
+@pytest.mark.parametrize("name", files.FILES)
+def test_a_file_as_a_spreadsheet_saves_it_is_read(folder: Path, name: str) -> None:
+    whole = files.read(folder)
+    data = (folder / name).read_bytes().replace(b"\n", b"\r\n")
+    (folder / name).write_bytes(b"\xef\xbb\xbf" + data)
+
+    again = files.read(folder)
+
+    assert (again.tables, again.content, again.faults) == (whole.tables, whole.content, [])
+
+
+def test_the_platforms_that_a_rule_may_name_are_those_that_are_taken_in() -> None:
+    assert set(lint.PLATFORMS) == set(people.PLATFORMS)
