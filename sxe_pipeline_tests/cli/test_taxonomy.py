@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import pytest
@@ -73,6 +74,25 @@ def test_check_against_a_folder_that_the_loader_refuses_is_a_configuration_error
     add(folder, "phrases.csv", "plumber", "pipes", "en", "word", "0.9")
 
     assert "no label plumber" in typed("check", "--against", folder, code=3).stderr
+
+
+def test_check_and_diff_say_that_no_weights_know_the_version_before_anything_is_labeled(
+    typed, folder
+):
+    """A label that goes needs a major version, for which the weights are trained again first."""
+    text = (folder / "taxonomy.yaml").read_text("utf-8")
+    (folder / "taxonomy.yaml").write_text(re.sub(r"(?m)^version: .*", "version: 1.0.0", text))
+
+    shown = typed("check", folder).stdout.splitlines()
+    told = json.loads(typed("check", folder, "--json").stdout)
+
+    assert shown[0].startswith("no fault: version 1.0.0")
+    assert shown[1].startswith("but no build labels with it yet: the weights were trained for")
+    assert told["refused_by_weights"] in shown[1]
+    assert json.loads(typed("check", "--json").stdout)["refused_by_weights"] is None
+    refused = typed("diff", SHIPPED, folder, "--cards", code=3).stderr
+    assert "this is 1.0.0" in refused
+    assert "labeling the cards" not in refused
 
 
 def test_diff_says_which_labels_and_phrases_differ(typed, folder):

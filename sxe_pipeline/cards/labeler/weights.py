@@ -104,9 +104,18 @@ def shipped(taxonomy: Taxonomy) -> Weights:
     Raises:
         BadConfig: They are damaged, or were trained for another major version of the taxonomy.
     """
-    found = load(Path(__file__).parent)
+    found = of_the_package()
     check(found, taxonomy)
     return found
+
+
+def of_the_package() -> Weights:
+    """The same, whatever they label with.
+
+    Raises:
+        BadConfig: They are damaged.
+    """
+    return load(Path(__file__).parent)
 
 
 @lru_cache(maxsize=2)
@@ -218,12 +227,19 @@ def check(weights: Weights, taxonomy: Taxonomy) -> None:
     Raises:
         BadConfig: With both versions.
     """
+    if said := refusal(weights, taxonomy.version):
+        raise BadConfig(said)
+
+
+def refusal(weights: Weights, version: str) -> str | None:
+    """Why these weights do not label with a version of the taxonomy; None where they do."""
     trained_for = weights.about["taxonomy"]
-    if trained_for.split(".")[0] != taxonomy.version.split(".")[0]:
-        raise BadConfig(
-            f"the weights were trained for taxonomy {trained_for}, this is {taxonomy.version}; "
-            "train them again, or label by rules alone"
-        )
+    if trained_for.split(".")[0] == version.split(".")[0]:
+        return None
+    return (
+        f"the weights were trained for taxonomy {trained_for}, this is {version}; train them again "
+        "(docs/label_model.md), or label by rules alone"
+    )
 
 
 Texts = tuple[str, ...]
