@@ -14,6 +14,7 @@ from typing import NamedTuple
 import yaml
 
 from sxe_pipeline.ingest import columns, paths
+from sxe_pipeline.ingest.nest import steps_of
 
 _MEANS: Mapping[str, str] = {
     "platform_id": "userid accountid uid authorid creatorid profileid xid tiktokid twitterid "
@@ -94,6 +95,20 @@ def proposed(seen: Sequence[ColumnSeen], records: int, collection: str) -> str:
     if len(seen) > _MOST:
         lines.append(f"      # and {len(seen) - _MOST} columns more")
     return "\n".join(lines) + "\n"
+
+
+def names_a_column(name: str) -> bool:
+    """Whether a word says what stands in a column, in any of some languages.
+
+    Example:
+        >>> names_a_column("Follower Count"), names_a_column("ann.made")
+        (True, False)
+    """
+    return (
+        _letters(name) in _KNOWN
+        or _letters(steps_of(name)[-1]) in _KNOWN
+        or columns.is_contact(name)
+    )
 
 
 def _chosen(seen: Sequence[ColumnSeen]) -> dict[str, ColumnSeen]:

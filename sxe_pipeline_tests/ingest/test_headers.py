@@ -65,6 +65,7 @@ def test_a_table_that_nothing_can_cut_is_refused_row_by_row(bios):
         pytest.param([["ann.made", "Ann", "5"], ["bob.made", "Bob", "6"]], id="counts"),
         pytest.param([["ann", "https://a.example"], ["bob", "https://b.example"]], id="links"),
         pytest.param([["@ann.made"], ["@bob.made"]], id="one column"),
+        pytest.param([["ann.made", "Ann", "Baker"], ["bob.made", "Bob", "Chef"]], id="words"),
     ],
 )
 @pytest.mark.parametrize("name", ["f.csv", "f.xlsx"])
@@ -170,7 +171,7 @@ def test_everybody_is_counted_wherever_the_header_stands_and_whatever_it_says(ce
         ",".join(["1700000000000000001", f"u{n}", *(json.dumps(c.replace('"', "")) for c in pair)])
         for n, pair in enumerate(cells)
     ]
-    header = "id,username,name,description" if is_known else "who,what,when,where"
+    header = "id,username,name,description" if is_known else "creator,about,when,where"
     rows.insert(min(at, len(rows)), header)
 
     landed, rejects = land("\n".join(rows).encode(), "f.csv")

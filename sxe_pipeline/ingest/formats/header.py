@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from sxe_pipeline.ingest.formats.dialect import Dialect
 from sxe_pipeline.ingest.formats.tables import Needs
 from sxe_pipeline.ingest.nest import steps_of
+from sxe_pipeline.ingest.propose import names_a_column
 
 _COMPARED = 200
 """Cells of a row that are compared with what is known."""
@@ -58,8 +59,9 @@ class Head:
 def chosen(readings: Sequence[Sequence[Found]], needs: Needs) -> Head | None:
     """How a table begins: the first row that names columns somebody needs is its header.
 
-    Where nobody needs any, the first as wide as most, unless it holds values. Only a header that
-    somebody needs passes by what stands above it, and no row of values even then.
+    Where nobody needs any, the first as wide as most that says what stands in columns; one that
+    holds values or says nothing of the kind is a record. Only a header that somebody needs passes
+    by what stands above it, and no row of values even then.
 
     Args:
         readings: The first rows, once for each way to cut lines into cells.
@@ -83,10 +85,11 @@ def chosen(readings: Sequence[Sequence[Found]], needs: Needs) -> Head | None:
         return None
     first = max(filled, key=lambda rows: _hits(rows[0].names, needs))
     rows, found = (first, first[0]) if _hits(first[0].names, needs) else _widest(filled)
-    if _holds_values(found.names):
+    is_known = _hits(found.names, needs) > 0
+    if _holds_values(found.names) or not (is_known or _is_plausible(found.names)):
         return Head(found, is_missing=True)
     before = [row for row in rows if row.ends < found.ends]
-    if _hits(found.names, needs):
+    if is_known:
         before = [row for row in before if _is_record(row, found)]
     return Head(found, len(before))
 
@@ -113,6 +116,15 @@ def _is_record(row: Found, header: Found) -> bool:
     """Whether a row above the header may be a record: titles and notes fill fewer columns."""
     is_full = 2 * len(row.names) > len(header.names)
     return any(map(_LONG_ID.fullmatch, row.names)) or (is_full and _holds_values(row.names))
+
+
+def _is_plausible(names: Sequence[str]) -> bool:
+    """Whether some of the cells say what stands in a column: no person is made of such words.
+
+    One cell alone may be a title or a note as well.
+    """
+    names = [name for name in names[:_COMPARED] if name]
+    return len(names) < 2 or 3 * sum(map(names_a_column, names)) >= len(names)
 
 
 def _holds_values(names: Sequence[str]) -> bool:
