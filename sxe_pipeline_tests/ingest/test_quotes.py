@@ -94,6 +94,27 @@ def test_a_quote_that_opens_far_above_the_bounds_of_a_record_costs_its_own_row()
     assert (len(rows), len(rejects)) == (count, 1)
 
 
+def test_where_nothing_tells_a_text_from_people_all_its_lines_are_refused():
+    people = ['ann.made,Ann,"Baker', "bob.made,Bob,5'7\"", "cia.made,Cia,Nurse"]
+
+    rows, rejects = land(lines("uniqueId,nickname,signature", *people), "f.csv")
+
+    assert [(row["handle"], row["bio"]) for row in rows] == [("cia.made", "Nurse")]
+    assert [(r.row, r.reason) for r in rejects] == [(1, "malformed"), (2, "malformed")]
+
+
+def test_a_bio_of_many_lines_is_whole_where_rows_end_in_marks():
+    wide = ["description", "n1", *HEADER[:3], "location", "n2", "n3"]
+    rest = f"7,{ANN},ann,N,,,,"
+
+    rows, rejects = land(
+        lines(",".join(wide), f'"Baker\nin Oslo, of 7, 8",{rest}', f"Chef,{rest}"), "f.csv"
+    )
+
+    assert not rejects
+    assert [row["bio"] for row in rows] == ["Baker\nin Oslo, of 7, 8", "Chef"]
+
+
 def test_a_bio_of_many_lines_and_commas_is_no_table():
     text = "Baker\nlove, peace, art, food, dogs\n1, 2, 3, 4, 5"
 

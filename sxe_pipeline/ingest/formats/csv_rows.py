@@ -119,6 +119,8 @@ class _Table:
         self._header = head.found.names
         self._names = list(self._header)
         self._last: list[str] = []
+        self._beside = 0
+        """Lines beside the record at hand that are refused with it."""
         self._may_trail = head.found.width > len(self._names)
         if not self._may_trail:
             self._learn(first)
@@ -179,6 +181,8 @@ class _Table:
             if not is_plain or source.is_open:
                 found = self._settled(found)
                 reader = self._dialect.rows(source)
+                yield from repeat(Fault.OPEN_QUOTE, self._beside)
+                self._beside = 0
             if found is not None:
                 yield found
 
@@ -199,9 +203,14 @@ class _Table:
             source.back([first, *rest])
             return None
         last = self._last or self._dialect.cells(first)[:-1]
-        taken_in = [self._is_row(line, last) for line in rest]
-        if self._is_whole(found, [first, *rest], last):
+        is_whole = self._is_whole(found, [first, *rest])
+        if is_whole and not self._is_full([first, *rest]):
             return found
+        taken_in = [self._is_row(line, last) for line in rest]
+        if is_whole and any(taken_in) and not any(map(str.isdigit, last)):
+            # Nothing tells a text of many lines from people whom a quote took in.
+            self._beside = len(rest)
+            return Fault.OPEN_QUOTE
         if source.is_open or any(taken_in):
             own = next((at for at, is_row in enumerate(taken_in) if is_row is not None), len(rest))
             source.back(rest[own:])
@@ -212,20 +221,23 @@ class _Table:
         is_broken = is_quoted and self._dialect.fit([first], ()) is Fit.BROKEN
         return self._unquoted(first) or (Fault.OPEN_QUOTE if is_broken else found)
 
-    def _is_whole(
-        self, found: list[str] | Fault, lines: Sequence[str | Fault], last: Sequence[str]
-    ) -> bool:
-        """Whether a row over many lines is as it should be: each of them as a row would not be."""
+    def _is_whole(self, found: list[str] | Fault, lines: Sequence[str | Fault]) -> bool:
+        """Whether a row over some lines is written as it should be."""
+        if isinstance(found, Fault) or self._source.is_open or self._is_too_long(found):
+            return False
         texts = [line for line in lines if isinstance(line, str)]
-        width = len(self._names)
-        if isinstance(found, Fault) or self._source.is_open or len(found) != width:
-            return False
-        if self._dialect.fit(texts, (width,)) is not Fit.WHOLE:
-            return False
-        can_tell = self._dialect.mark == "\t" or any(map(str.isdigit, last))
-        return not can_tell or not all(
-            line.count(self._dialect.mark) + 1 >= width for line in texts
-        )
+        is_complete = len(found) >= len(self._names)
+        return is_complete and self._dialect.fit(texts, (len(found),)) is Fit.WHOLE
+
+    def _is_full(self, lines: Sequence[str | Fault]) -> bool:
+        """Whether each line has the marks of a row of its own."""
+        marks, mark = len(self._names) - 1, self._dialect.mark
+        return all(isinstance(line, str) and line.count(mark) >= marks for line in lines)
+
+    def _is_too_long(self, cells: Sequence[str]) -> bool:
+        """Whether cells beyond the header are more than marks at the end, as the file has them."""
+        beyond = cells[len(self._names) :]
+        return bool(beyond) and (not self._may_trail or any(map(str.strip, beyond)))
 
     def _escapes(self, line: str) -> bool:
         r"""Whether a line writes a quote as `\"`: only so it can be read."""
@@ -279,7 +291,7 @@ class _Table:
         names, needed = self._names, self._needed
         more = len(cells) - len(names)
         if more > 0:
-            if not self._may_trail or any(map(str.strip, cells[len(names) :])):
+            if self._is_too_long(cells):
                 return Fault.ROW_TOO_LONG
             del cells[len(names) :]
         elif more < 0 and self._source.is_cut:

@@ -100,13 +100,17 @@ def _hits(names: Sequence[str], needs: Needs) -> int:
 
 
 def _widest(readings: Sequence[Sequence[Found]]) -> tuple[Sequence[Found], Found]:
-    """The first row as wide as at least half of all, in the reading with the most of them."""
+    """The first row as wide as most, in the reading with the most of them.
+
+    A reading is one where at least half of the rows have several cells.
+    """
     best: tuple[int, int] = (0, 0)
-    rows, found = readings[0], readings[0][0]
+    rows = max(readings, key=len)
+    found = rows[0]
     for each in readings:
-        widths = Counter(len(row.names) for row in each if len(row.names) > 1)
-        width, count = max(widths.items(), key=lambda item: item[::-1], default=(0, 0))
-        if 2 * count >= len(each) and (count, width) > best:
+        wide = [len(row.names) for row in each if len(row.names) > 1]
+        width, count = max(Counter(wide).items(), key=lambda item: item[::-1], default=(0, 0))
+        if 2 * len(wide) >= len(each) and (count, width) > best:
             best = (count, width)
             rows, found = each, next(row for row in each if len(row.names) >= width)
     return rows, found
