@@ -172,7 +172,8 @@ def number_words() -> tuple[list[str], str, tuple[str, ...]]:
     listed = {word for name in names for word in raw_words(name, "numbers")}
     dense = sorted(word for word in listed if word[0] >= "\u0250")
     clear = one_of({word for word in listed if word[0] < "\u0250" and len(word) > 2})
-    short = one_of({word for word in listed if word[0] < "\u0250"})
+    several = raw_words("doubles") | raw_words("triples")
+    short = one_of({word for word in listed | several if word[0] < "\u0250"})
     english = "|".join((*names, "oh"))
     gap = r"[ ,.\-_*/|\n]{1,3}"
     leet = r"[0-9$][a-z][a-z0-9@$]*|[a-z]+[0-9@$][a-z0-9@$]*"
@@ -223,14 +224,16 @@ def messengers() -> tuple[str, ...]:
     dense = one_of({word for word in listed if not word.isascii() and len(word) > 1})
     strong = one_of({word for word in listed - ordinary if word.isascii() and word[0].isalpha()})
     weak = one_of({word for word in listed & ordinary if word.isascii()} | {"signal", "tg", "kik"})
+    on = one_of(raw_words("on_words"))
     odd = one_of({word for word in listed if len(word) == 1 or not word[0].isalnum()})
     return (
         rf"(?i:(?:^|[^a-z])(?:{strong})(?:[^a-z]|$))|(?i:{dense})",
         rf"(?i:(?:^|[^a-z])(?:{weak})(?: ?(?:id|user|name|pin|is)?[ ]{{0,2}}(?:[:@=\->"
-        rf"|/(~#•–—]|[^\x00-\x7f])|[ \n]{{1,3}}(?:[a-z]{{1,8}}:? ){{0,2}}@?[a-z.]{{0,20}}(?"
+        rf"|/(~#•'.,&+]|[^\x00-\x7f])|[ \n]{{1,3}}(?:[a-z]{{1,8}}:? ){{0,2}}@?[a-z.]{{0,20}}(?"
         rf":[0-9_]|[a-z]\.[a-z])| ?(?:id|username|nick) [a-z0-9]|[^\x00-\x7f]|[0-9]))"
-        r"|(?i:(?: (?:on|en|em|auf|sur|su|via|at|no|op|w) |[(\[|/\-:] ?"
+        rf"|(?i:(?: (?:{on}) |[(\[|/\-:] ?"
         r"|[^\x00-\x7f] )(?:signal|tg|kik|whatsapp|discord|skype)(?:$|[^a-z]))"
+        r"|(?i:[a-z0-9_.] (?:signal|tg|kik) ?(?:only|too|pls)?(?:$|[^a-z0-9 ]))"
         rf"|(?i:(?:{odd})[^\p{{L}}]{{0,6}}[a-z0-9_])"
         r"|(?i:wxid_|live:|\.cid\.|@[a-z0-9._\-]+:[a-z0-9\-]+\.|05[a-f0-9]{30}|(?:session"
         r"|tox)[ :=\-id]*[a-f0-9]{40}|[a-z0-9_.]#[0-9]{4})",

@@ -100,6 +100,9 @@ def test_no_fresh_way_is_hidden_by_the_filter():
     [
         pytest.param("naver: nina88", id="a provider of few"),
         pytest.param("nina_88 (yandex)", id="a provider in brackets"),
+        pytest.param("nina_kowal88 kik", id="a messenger behind a blank"),
+        pytest.param("nina_kowal88 в Signal", id="a word of Russian before a messenger"),
+        pytest.param("three one double two double five zero nine", id="doubled digits"),
         pytest.param("1-888-GO-NINJA", id="a dialled word of two parts"),
         pytest.param("ᴛᴇʟᴇɢʀᴀᴍ: nina_kowal88", id="small capitals"),
         pytest.param("nina “at” studio “dot” pl", id="in quotation marks"),
