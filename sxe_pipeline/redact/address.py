@@ -50,6 +50,12 @@ _ALONE = frozenset(
     )
 )
 """Endings that are a street's as a word of its own too; of the others people have names."""
+_NUMBER_AND_CODE = re.compile(r"\d[\w/ ]{0,6},\s?\d")
+_BY_POSTCODE = re.compile(
+    rf"(?<!\w){_CAP}(?:\s(?:{_SMALL}\s){{0,2}}{_CAP}){{0,3}}\s{_NUMBER}\s?,\s?"
+    rf"(?!(?:19|20)\d\d\s){_ZIP}\s{_CITY}(?:\s?\d{{1,2}}\b)?"
+)
+"""A name and a number before a postcode and a city; tried where two numbers stand so."""
 _COUNTED = re.compile(r"\d\s+(?P<word>[^\W\d_]+)\Z")
 
 
@@ -65,9 +71,8 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
     endings = raw_words("street_endings")
     sure = "|".join(sorted((re.escape(w) for w in endings - _NEEDS_TAIL), key=len, reverse=True))
     unsure = "|".join(sorted((re.escape(w) for w in endings), key=len, reverse=True))
-    alone, own = (
-        "|".join(sorted((re.escape(w.capitalize()) for w in some), key=len, reverse=True))
-        for some in (endings & _ALONE, endings)
+    alone = "|".join(
+        sorted((re.escape(w.capitalize()) for w in endings & _ALONE), key=len, reverse=True)
     )
     boxes = (
         r"p\.?\s?o\.?\s?box|post(?:al)?\s?box|pob|apartado(?:\s(?:postal|a[ée]reo"
@@ -117,11 +122,6 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
             rf"(?<!\w)[A-ZÄÖÜÅØ][\w\-]{{1,25}}(?:{unsure})\.?\s\d{{1,4}}\s?[a-zA-Z]?\b\s?[,|]\s?{_ZIP}\s{_CITY}"
         ),
         re.compile(rf"(?<!\w)(?:{_CAP}[\s\-]){{1,3}}(?:{alone})\s{_NUMBER}(?![\d\w%:]){_TAIL}"),
-        re.compile(rf"(?<!\w)(?:{_CAP}[\s\-]){{1,3}}(?:{own})\s{_NUMBER}\s?,\s?{_ZIP}\s{_CITY}"),
-        re.compile(
-            rf"(?<!\w){_CAP}(?:\s(?:{_SMALL}\s){{0,2}}{_CAP}){{0,3}}\s{_NUMBER}\s?,\s?"
-            rf"(?!(?:19|20)\d\d\s){_ZIP}\s{_CITY}(?:\s?\d{{1,2}}\b)?"
-        ),
         re.compile(
             rf"(?<!\w)(?:(?i:{boxes})|BP(?=\s?\d{{4}}))\s{{0,2}}[:#Nnº°.]{{0,3}}\s?\d{{2,8}}{_TAIL}"
         ),
@@ -152,7 +152,8 @@ def find(text: str) -> list[tuple[int, int]]:
         text: Raw text: capitals are evidence here.
     """
     spans = []
-    for pattern in _patterns():
+    coded = (_BY_POSTCODE,) if _NUMBER_AND_CODE.search(text) else ()
+    for pattern in (*_patterns(), *coded):
         for match in pattern.finditer(text):
             end = match.end()
             while end > match.start() and text[end - 1] in " ,|-–":

@@ -104,13 +104,24 @@ def find_hubs(text: str) -> list[tuple[int, int]]:
     ]
 
 
+@lru_cache(maxsize=1)
+def _hub_names() -> re.Pattern[str]:
+    """A listed hub behind the names before it; its dots may have been squeezed out."""
+    names = "|".join(re.escape(host).replace(r"\.", r"\.?") for host in hosts("link_hubs"))
+    return re.compile(rf"\A(?:[\w\-]+\.)*?[\w\-]*?(?P<name>{names})")
+
+
 def hub_of(text: str) -> str | None:
     """The canonical host of a hub link, or None."""
     squeezed = re.sub(r"\s|[\[({<](?:\.|dot|punto)?[\])}>]|[,_~*|]", "", text)
     bare = re.sub(r"^(?:https?:)?/*(?:www\.)?", "", squeezed)
-    for host in hosts("link_hubs"):
-        if re.search(rf"\A(?:[\w\-]+\.)*{re.escape(host)}", bare) or host.replace(".", "") in bare:
-            return host
+    found = _hub_names().search(bare)
+    if found:
+        return next(
+            host
+            for host in hosts("link_hubs")
+            if host.replace(".", "") == found["name"].replace(".", "")
+        )
     return "linktr.ee" if "linktree" in bare or "linktr" in bare else None
 
 

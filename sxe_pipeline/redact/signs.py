@@ -29,7 +29,7 @@ _PROVIDER = (
     r"|proton[\-_\s]?mail)"
 )
 """Providers that are written with a separator inside their name."""
-_VANITY = r"[\s.\-]{0,2}[A-Za-z0-9\- ]{0,24}[A-Za-z]{3}"
+_VANITY = r"[\s.\-]{0,2}(?:[A-Za-z0-9\- ]{0,24}[A-Z]{3}|[a-z]{7})"
 DIGITS = (
     r"(?:[0-9oOlLiI][^0-9A-Za-z]{0,5}){6}[0-9oOlLiI]|[0-9][0-9oOlLiIsSbB]{6}"
     r"|(?:[0-9][^0-9A-Za-z]{0,2}[A-Za-z]{1,9}[^0-9a-zA-Z]{0,2}){6}[0-9]",
