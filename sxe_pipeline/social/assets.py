@@ -47,7 +47,7 @@ def observations(
     days = face.days_of(context)
     with run_lease.connect() as conn:
         # Files are registered and withdrawn by the database's clock: what was listed when is, too.
-        [(asked_at,)] = conn.execute("select clock_timestamp()").fetchall()
+        asked_at = sql.now(conn)
         landed = {day: landed_day(conn, day) for day in days}
         conn.commit()
         observe.observe(
