@@ -8,7 +8,7 @@ There are 2^n buckets of about `ROWS` rows; a table that outgrows them is writte
 are read and written at a time, so memory does not follow the size of the table.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import duckdb
@@ -220,7 +220,10 @@ class _Change:
             self._stage(rows, count, chosen, slices)
             # Where buckets are too few, each stored one becomes several, some at a time.
             numbers = sorted(range(chosen, count, slices), key=lambda number: number % stored)
-            for into in in_groups(numbers if is_all else self._touched()):
+            if not is_all:
+                touched = self._touched()
+                numbers = [number for number in numbers if number in touched]
+            for into in in_groups(numbers):
                 group = {number % stored for number in into}
                 yield from self._rewritten(group, into, count, is_moved=is_moved)
 
@@ -249,12 +252,10 @@ class _Change:
             f"{bucket_sql(key, count)} as {COLUMN} from {made} order by {COLUMN}"
         )
 
-    def _touched(self) -> Sequence[int]:
+    def _touched(self) -> Set[int]:
         """Those buckets in which something may change."""
-        found = self._engine.sql(
-            f"select {COLUMN} from staged union select {COLUMN} from going order by 1"
-        ).fetchall()
-        return [number for (number,) in found]
+        found = self._engine.sql(f"select {COLUMN} from staged union select {COLUMN} from going")
+        return {number for (number,) in found.fetchall()}
 
     def _rewritten(
         self, group: Collection[int], into: Sequence[int], count: int, *, is_moved: bool

@@ -155,6 +155,17 @@ def test_what_memory_does_not_bear_at_once_is_made_in_slices(conn, tier1, small,
     assert len(counts) == 8, "as many slices as there are of seven rows, a power of two"
 
 
+def test_what_goes_and_what_is_put_meet_in_one_slice(conn, tier1, small, monkeypatch):
+    change(conn, tier1, many(), is_whole=True)
+    monkeypatch.setattr(duck, "rows_at_once", lambda row_bytes: 7)
+    put = {key: "y" for key in list(many())[:30]}
+
+    done = change(conn, tier1, put, gone=list(many())[20:])
+
+    assert said_by(stored(conn, tier1)) == put
+    assert (done.row_count, done.changed_count, done.gone_count) == (30, 30, 10)
+
+
 def test_what_is_there_already_is_not_written_again(conn, tier1, small):
     first = change(conn, tier1, many(), is_whole=True)
     for again in ({}, {("a", "7"): "x"}):
