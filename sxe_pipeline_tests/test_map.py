@@ -158,7 +158,7 @@ def test_an_address_of_a_store_shows_no_credential(tmp_path):
     given = settings.load(
         {
             "SXE_HOME": str(tmp_path),
-            "SXE_TIER1_STORE_URL": "s3://key:s3cret@bucket/tier1?token=s3cret",
+            "SXE_TIER1_STORE_URL": "s3://key:s3cret@bucket/tier1",
             "SXE_SOCIAL_DATABASE_URL": "postgresql://sxe_social:s3cret@db/sxe",
         }
     )

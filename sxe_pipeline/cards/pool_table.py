@@ -27,6 +27,7 @@ class Written:
     card_count: int
     audience_count: int
     largest: list[Mapping[str, int | str]]
+    is_new: bool = True
 
     def numbers(self) -> dict[str, int]:
         """Counts for metadata."""
@@ -69,6 +70,7 @@ def rebuild(
                 numbers["cards"],
                 numbers["audience"],
                 [],
+                is_new=False,
             )
         cards = inputs.rows(conn, settings, inputs.CARDS)
         counted = pools.pools(cards, inputs.rows(conn, settings, inputs.OTHER_IDENTITIES))

@@ -69,9 +69,8 @@ def test_an_edit_makes_a_new_version_that_the_old_hash_does_not_approve(terminal
 def test_who_asks_cannot_write_over_what_the_approver_sees(terminal):
     forged = "none\nhash      " + "0" * 64 + "\x1b[2K\r\u202e"
     made = terminal.asked("--legal-basis", forged)
-    cap = terminal.read(
-        "cho", "budget", "propose", "cap", "--market", forged, "--amount", "1", *WHY
-    )
+    of = ("--market", "none", "--amount", "1", "--reason", forged)
+    cap = terminal.read("cho", "budget", "propose", "cap", *of)
 
     shown = [
         terminal.type(None, "approve", made["request_id"], "--show").stdout,
