@@ -60,7 +60,9 @@ def is_over(platform, made):
 def handed_off(platform, batch_id):
     found = set()
     for (bucket, key), data in list(platform.storage.objects.items()):
-        if bucket == "handoff" and batch_id in key and key.endswith(".parquet"):
+        # Removes say who left; rows are what is handed off.
+        is_rows = key.endswith(".parquet") and "_removes/" not in key
+        if bucket == "handoff" and batch_id in key and is_rows:
             file = platform.folder / "part.parquet"
             file.write_bytes(data)
             found |= set(pq.read_table(file)["card_id"].to_pylist())
