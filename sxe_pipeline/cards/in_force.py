@@ -25,15 +25,15 @@ from sxe_pipeline.privacy.policy import Policy
 class Known(NamedTuple):
     """What rules of markets and routes may ask of a card; null or empty: it does not say."""
 
-    collections: tuple[str, ...]
-    platforms: tuple[str, ...]
-    language: str | None
-    country: str | None
-    persona: str | None
-    persona_family: str | None
-    tribe: str | None
-    account_type: str | None
-    follower_band: str | None
+    collections: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    language: str | None = None
+    country: str | None = None
+    persona: str | None = None
+    persona_family: str | None = None
+    tribe: str | None = None
+    account_type: str | None = None
+    follower_band: str | None = None
 
     @property
     def facts(self) -> Facts:
@@ -50,6 +50,12 @@ class Known(NamedTuple):
         return {"collection": self.collections, "platform": self.platforms, **stated}
 
 
+_FIELDS = {
+    "collection": "collections",
+    "platform": "platforms",
+    **{name: name for name in ("language", "country", "tribe", "account_type", "follower_band")},
+}
+"""Condition column -> the field that answers it alone; a persona takes two."""
 _HOLD = (None, "hold")
 _KEPT = 1 << 16
 
@@ -103,16 +109,8 @@ class InForce:
 
     @cached_property
     def decided(self) -> Callable[[Known], tuple[str, str | None, str]]:
-        """Market, pool and execution label by what is known of a card: the same for very many."""
-
-        @lru_cache(_KEPT)
-        def decided(known: Known) -> tuple[str, str | None, str]:
-            facts = known.facts
-            [market] = decide(self.markets, facts) or (FALLBACK_MARKET,)
-            pool, execution = decide(self.taxonomy.routes, {**facts, "market": [market]}) or _HOLD
-            return market, pool, execution
-
-        return decided
+        """Market, pool and execution label by what is known of a card."""
+        return _decided(tuple(self.markets), tuple(self.taxonomy.routes))
 
     @property
     def named(self) -> "Named":
@@ -125,6 +123,25 @@ class InForce:
             self.policy,
             self.code,
         )
+
+
+@lru_cache(maxsize=4)
+def _decided(
+    markets: tuple[Rule, ...], routes: tuple[Rule, ...]
+) -> Callable[[Known], tuple[str, str | None, str]]:
+    """What these tables decide: the same for very many, and kept from one batch to the next."""
+    asked = {column for rule in (*markets, *routes) for column, _ in rule.conditions}
+    unasked = {field for column, field in _FIELDS.items() if column not in asked}
+    nothing = {field: Known._field_defaults[field] for field in unasked}
+
+    @lru_cache(_KEPT)
+    def decided(known: Known) -> tuple[str, str | None, str]:
+        facts = known.facts
+        [market] = decide(markets, facts) or (FALLBACK_MARKET,)
+        pool, execution = decide(routes, {**facts, "market": [market]}) or _HOLD
+        return market, pool, execution
+
+    return lambda known: decided(known._replace(**nothing))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from sxe_pipeline.cards.build import FOLLOWING, LEAD, Members, Rows, rows
 from sxe_pipeline.cards.in_force import InForce, Named
 from sxe_pipeline.cards.reading import Account
 from sxe_pipeline.engine import Act
+from sxe_pipeline.schema import arrow
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.table import Table
 from sxe_pipeline.schema.tables import IDENTITY, OTHERS, PROFILE
@@ -84,7 +85,7 @@ def whole_cards(members: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
 
 
 def _cards(batch: pa.RecordBatch) -> Iterator[Members]:
-    columns = (column.to_pylist() for column in batch.columns)
+    columns = map(arrow.values, batch.columns)
     for card_id, accounts in groupby(zip(*columns, strict=True), key=itemgetter(0)):
         first, *more = accounts
         told, is_suppressed = first[1:3]

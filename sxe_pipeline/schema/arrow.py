@@ -5,7 +5,8 @@ name changes; pyarrow carries it as field metadata.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from datetime import UTC
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -62,6 +63,19 @@ def rises(values: pa.ChunkedArray) -> bool:
     """Whether no value is below the one before it; a null is below none."""
     joined = values.combine_chunks()
     return bool(pc.all(pc.less_equal(joined[:-1], joined[1:]), min_count=0).as_py())
+
+
+def values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """The values as Python has them; times, which are all in UTC, are not asked for their zone.
+
+    Example:
+        >>> values(pa.array(["a", None]))
+        ['a', None]
+    """
+    if not pa.types.is_timestamp(column.type) or column.null_count:
+        return list(column.to_pylist())
+    plain = np.asarray(column.cast(pa.timestamp("us"))).tolist()
+    return [at.replace(tzinfo=UTC) for at in plain]
 
 
 def columns_of(stored: pa.Schema, declared: Sequence[Column]) -> list[Column]:

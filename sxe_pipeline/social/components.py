@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from sxe_pipeline.schema import arrow
 from sxe_pipeline.schema.tables import IDENTITY
 from sxe_pipeline.social import issued, reach
 from sxe_pipeline.social.clusters import SELF, Reason, ShownAccount, cluster
@@ -282,7 +283,7 @@ def _lower(engine: duckdb.DuckDBPyConnection) -> bool:
 def _undecided(engine: duckdb.DuckDBPyConnection, number: int) -> Undecided:
     def read(table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
         found = engine.sql(f"select {', '.join(columns)} from {table} where batch = {number}")
-        return zip(*(column.to_pylist() for column in found.to_arrow_table().columns), strict=True)
+        return zip(*map(arrow.values, found.to_arrow_table().columns), strict=True)
 
     key = ("platform", "account_key")
     accounts = list(read("batch_accounts", *key, "handle", "is_fan", "first_seen_at"))

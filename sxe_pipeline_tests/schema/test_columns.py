@@ -1,16 +1,20 @@
 """What a column means is stated once, and what states nothing is text."""
 
+from datetime import UTC, datetime
+
+import pyarrow as pa
 import pytest
 
 from sxe_pipeline.cli.handoff import contracts_check
 from sxe_pipeline.errors import ContractBroken
 from sxe_pipeline.ingest.columns import MAPPABLE
-from sxe_pipeline.schema import tables
+from sxe_pipeline.schema import arrow, tables
 from sxe_pipeline.schema.columns import CLASSES, Column
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.table import Table, unclassified
 
 ALL = [*tables.TABLES, LEAD_CARD]
+TIME = pa.timestamp("us", "UTC")
 
 
 def test_every_column_of_every_table_states_its_class():
@@ -61,3 +65,19 @@ def test_what_a_mapping_fills_with_words_is_redacted():
     }
 
     assert {name for name in words if not landed[name].may_hold_contacts} == {"platform_id"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(pa.array([datetime(2026, 3, 29, 1, 30, 0, 7, tzinfo=UTC)], TIME), id="time"),
+        pytest.param(pa.array([None, datetime(1969, 1, 1, tzinfo=UTC)], TIME), id="time or null"),
+        pytest.param(pa.array([-62_135_596_800_000_000], TIME), id="the first day there is"),
+        pytest.param(pa.array([253_402_300_799_999_999], TIME), id="the last one"),
+        pytest.param(pa.array([], TIME), id="none"),
+        pytest.param(pa.array([["a", None], None, []], pa.list_(pa.string())), id="lists"),
+    ],
+)
+def test_values_by_column_are_those_that_arrow_gives(values):
+    assert arrow.values(values) == values.to_pylist()
+    assert all(each.tzinfo for each in arrow.values(values) if isinstance(each, datetime))
