@@ -42,6 +42,7 @@ _FILLERS = frozenset(
         "a",
     ]
 )
+_NUMBER = frozenset(("no", "nr", "num", "number", "nummer", "numero", "numer"))
 _CURRENCY = frozenset(
     [
         "usd",
@@ -139,10 +140,18 @@ def _verdict(spoken: list[str]) -> int:
         short = phrase.rstrip(".")
         if phrase in other or (short in other and short == phrase):
             return -1
+        if length == 1 and _is_number_of(spoken, other):
+            return -1
         if phrase in phone or short in phone:
             return 1
     last = spoken[-1].rstrip(".")
     return 1 if any(part in phone for part in re.split(r"[-.&]", last)[-1:]) else 0
+
+
+def _is_number_of(spoken: list[str], other: frozenset[str]) -> bool:
+    """Whether the phrase ends as 'license number' and 'Steuer-Nr.' do: of what it is the number."""
+    *before, last = [part for word in spoken[-2:] for part in re.split(r"[-.&]", word) if part]
+    return last in _NUMBER and bool(before) and before[-1] in other
 
 
 def is_ruled_out(text: str, start: int, end: int) -> bool:

@@ -124,12 +124,20 @@ def _by_at(text: str) -> list[tuple[int, int]]:
     return spans
 
 
+def _sign(glued: re.Match[str]) -> str:
+    """The sign that a word stands for, as long as the word."""
+    width = len(glued[0])
+    return ("@" if glued["at"] else ".").center(width)
+
+
 def find(text: str) -> list[tuple[int, int]]:
     """E-mail addresses in a skeleton, as spans; they may overlap.
 
     Args:
         text: A skeleton without `BARRIER`.
     """
+    if not text.isascii():
+        text = lexicon().glued.sub(_sign, text)
     spans = _by_at(text)
     spans += email_provider.find(text)
     return [span for span in spans if BARRIER not in text[span[0] : span[1]]]

@@ -7,7 +7,7 @@ before the AT is in `email`.
 import re
 from dataclasses import dataclass
 
-from sxe_pipeline.redact.email_lexicon import lexicon
+from sxe_pipeline.redact.email_lexicon import INDIC, lexicon
 
 _NOUNS = frozenset(
     [
@@ -24,7 +24,10 @@ _NOUNS = frozenset(
         "world",
     ]
 )
-_LABEL = re.compile(r"[^\W_]{1,40}(?:-(?!(?:dot|punto|ponto|point|punkt)-)[^\W_]{1,40}){0,3}")
+_SIGN = rf"(?:[^\W_]|[{INDIC}])"
+_LABEL = re.compile(
+    rf"{_SIGN}{{1,40}}(?:-(?!(?:dot|punto|ponto|point|punkt)-){_SIGN}{{1,40}}){{0,3}}"
+)
 _RUN_TOGETHER = ("com", "net", "couk", "de", "fr", "dotcom", "puntocom")
 _GLUED_TLD = re.compile(r"[^\W\d_]{2,18}\Z")
 

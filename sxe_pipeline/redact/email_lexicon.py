@@ -8,11 +8,13 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sxe_pipeline.redact.ruleset import alternation, plain_tlds, words
+from sxe_pipeline.redact.ruleset import alternation, dense, plain_tlds, words
 
 _OPEN, _CLOSE, _SYMBOL = r"[\[({<|]", r"[\])}>|]", r"[~_*/|\-=+.:]"
 _WORD = r"\s?[^\W\d_]{1,14}(?:\s[^\W\d_]{1,10}){0,2}\s?"
 """A word that nobody listed: what stands around it has to say that it is AT or DOT."""
+INDIC = r"\u0900-\u0963\u0966-\u0dff"
+"""Inside of a set: scripts whose vowels stand apart from their letter, and are no `\\w`."""
 PREPOSITIONS = frozenset(("on", "via", "en", "em", "bei", "auf", "su", "chez", "w", "at", "@"))
 
 WEAK_PROVIDERS = frozenset(
@@ -30,6 +32,7 @@ class Lexicon:
     provider: re.Pattern[str]
     named: re.Pattern[str]
     after: re.Pattern[str]
+    between: re.Pattern[str]
     odd_dot: re.Pattern[str]
     spelled_local: re.Pattern[str]
     sure: frozenset[str]
@@ -42,6 +45,7 @@ class Lexicon:
     never_domain: frozenset[str]
     plain_tlds: frozenset[str]
     bare_at: frozenset[str]
+    glued: re.Pattern[str]
 
 
 @lru_cache(maxsize=1)
@@ -93,6 +97,12 @@ def lexicon() -> Lexicon:
             r"|w/)\s(?:my\s)?)"
             rf"(?P<name>{name})(?![^\W_])(?:{end}\s?[\])])?"
         ),
+        between=re.compile(
+            r"(?<![\w@.])(?P<local>\w[\w.+-]{1,40})"
+            rf"(?:(?P<mark>[^\w\s@.,;'\"!?&+-])(?P<name>{name})(?P=mark)"
+            rf"|\s?[\[({{<]\s?(?P<held>{name})\s?(?:[\])}}>][\s.]?|\.))"
+            r"(?:com|net|org|de|fr|es|it|ru)(?![\w-])[\])}>]?"
+        ),
         odd_dot=re.compile(
             rf"\s?(?:{_OPEN}{{1,2}}{_WORD}{_CLOSE}{{1,2}}|(?P<mark>[~_*/|]){_WORD}(?P=mark))\s?"
             r"|\s{1,3}[^\W\d_]{2,12}\s{1,3}"
@@ -110,4 +120,15 @@ def lexicon() -> Lexicon:
         never_domain=words("never_domain"),
         plain_tlds=plain_tlds(),
         bare_at=words("bare_at_words"),
+        glued=_glued(sure | known, tlds),
+    )
+
+
+def _glued(providers: frozenset[str], tlds: frozenset[str]) -> re.Pattern[str]:
+    """AT and DOT of scripts that write no blanks, glued to what an address is made of."""
+    at, dot = dense(words("bare_at_words")), dense(words("dot_words"))
+    named, ends = dense(providers), dense(tlds)
+    return re.compile(
+        rf"(?<=[a-z0-9_])(?P<at>{at})(?=\s?[a-z0-9]|{named})"
+        rf"|(?<=[a-z0-9])(?:{dot})(?=[a-z])|(?:{dot})(?={ends})"
     )

@@ -6,11 +6,11 @@ Belongs here: what stands before an AT. What stands after it is in `email_domain
 import re
 from functools import lru_cache
 
-from sxe_pipeline.redact.email_lexicon import lexicon
+from sxe_pipeline.redact.email_lexicon import INDIC, lexicon
 from sxe_pipeline.redact.ruleset import bounded, words
 
 _REACH = 64
-_RUN = re.compile(r"[\w.+\-'%&]+")
+_RUN = re.compile(rf"[\w.+\-'%&{INDIC}]+")
 _CLOSING = {")": "(", "]": "[", "}": "{", ">": "<"}
 _LONGEST_LIST = 80
 _MARKED = re.compile(r"[\d._+\-]")

@@ -75,18 +75,19 @@ def _before_blank(text: str, edge: int, score: float, spelled: bool) -> int | No
 
 
 def _by_name(text: str) -> list[tuple[int, int]]:
-    """'gmail: name', 'name (gmail)', '(gmail) name', 'name, that's gmail'."""
+    """'gmail: name', 'name (gmail)', '(gmail) name', 'name, that's gmail', 'name*gmail*com'."""
     lists = lexicon()
     spans = []
-    for pattern in (lists.named, lists.after):
+    for pattern in (lists.named, lists.after, lists.between):
         for match in pattern.finditer(text):
-            name, local = squeeze(match["name"]), match["local"].strip("._-+")
+            groups = match.groupdict()
+            name, local = squeeze(groups["name"] or groups["held"]), match["local"].strip("._-+")
             if local in lists.never_local | lists.known | lists.sure or not _has_letter(local):
                 continue
             if name in lists.weak or name == "qq" or name.isdigit():
                 continue
             named = pattern is lists.named and name in lists.sure and _SURE.search(match[0])
-            if local_score(local) >= 1.5 or named:
+            if local_score(local) >= 1.5 or named or pattern is lists.between:
                 spans.append(match.span())
     return spans
 

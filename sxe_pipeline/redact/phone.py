@@ -154,7 +154,7 @@ def unmask_lookalikes(text: str) -> str:
     def swap(match: re.Match[str]) -> str:
         run = match[0]
         digits = sum(char.isdigit() for char in run)
-        return run.translate(_LETTERS) if digits * 5 >= len(run) * 2 else run
+        return run.translate(_LETTERS) if digits * 3 >= len(run) else run
 
     return _LOOKALIKE.sub(swap, text)
 

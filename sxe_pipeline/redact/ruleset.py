@@ -180,6 +180,11 @@ def bounded(listed: Iterable[str]) -> str:
     return f"(?:{'|'.join(parts)})"
 
 
+def dense(listed: Iterable[str]) -> str:
+    """The alternation of the words of scripts that write no blanks."""
+    return alternation(word for word in listed if word[0].isalpha() and _unspaced(word))
+
+
 def _unspaced(word: str) -> bool:
     """Scripts without blanks between words, and symbols: nothing to bound."""
     first = word[0]

@@ -64,6 +64,37 @@ def test_a_word_of_mail_before_a_name_makes_a_spaced_at_an_address(announced, at
 @pytest.mark.parametrize(
     "text",
     [
+        pytest.param("liwei艾特foxmail点com", id="Chinese, glued"),
+        pytest.param("sato.kenアットyahooドットコム", id="Japanese, glued"),
+        pytest.param("jiho골뱅이다음닷넷", id="Korean, glued, with the provider's own name"),
+        pytest.param("preethi அட் ஜிமெயில் டாட் காம்", id="vowels that stand apart"),
+        pytest.param("মিতা অ্যাট জিমেইল ডট কম", id="a name with such vowels"),
+        pytest.param("ruthbaker*hotmail*com", id="a provider between equal signs"),
+        pytest.param("ruthbaker [gmail] com", id="a provider in brackets"),
+        pytest.param("ruthbaker (gmail.com)", id="a domain in brackets"),
+    ],
+)
+def test_an_address_goes_whole_however_its_signs_are_glued(text):
+    assert redact_text(text)[0] == "[email]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ex Google (Gmail) co-founder",
+        "Slack | Gmail | Notion",
+        "built Gmail (gmail.com) myself",
+        "닷컴 버블, 만점이다",
+        "10点から12点まで",
+    ],
+)
+def test_the_name_of_a_provider_is_no_address(text):
+    assert redact_text(text) == (text, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "email geek @ northfield.com",
         "Email: ops. Engineer @ northfield.com",
         "contact: founder at northfield.com",
@@ -129,6 +160,9 @@ def test_a_phone_number_is_weighed_by_its_shape_and_the_words_before_it(text, st
         pytest.param("20 21 22 23 24", id="pairs in order"),
         pytest.param("Bench 225 Squat 315 Deadlift 405", id="a word before each group"),
         pytest.param("CVE-2021-44228", id="a register, a year and a count"),
+        pytest.param("license number 48190275", id="the number of something"),
+        pytest.param("Steuer-Nr. 219/481/07215", id="the same in one word"),
+        pytest.param("NPWP 48.190.275.3-219.000", id="a register"),
         pytest.param("RGB 255, 87, 51 / 0, 170, 255", id="two colours"),
         pytest.param("Quran 2:255 3:190-191 36:82", id="verses"),
         pytest.param("6-4 3-6 7-6(5) 6-3", id="sets with a tie-break"),
@@ -155,6 +189,8 @@ def test_digits_of_something_else_stay(text):
         pytest.param("777 888 991", id="a group of two digits"),
         pytest.param("tel 777 888 999", id="groups of one digit each behind a phone word"),
         pytest.param("+48 777 888 999", id="and behind a plus sign"),
+        pytest.param("phone number 48190275", id="the number of a phone"),
+        pytest.param("O79O3 21O 48l", id="letters that look like digits, the first too"),
         pytest.param("my number 415 then 555 dash 0134", id="a phone word before the words"),
         pytest.param("415 dash 555 dash 0134", id="one word between all groups"),
         pytest.param("https://example.com/tel.501.502.503", id="a dotted number in a link"),
@@ -180,10 +216,32 @@ def test_groups_as_whole_countries_write_them_are_a_number(text):
             "one two three four five six seven",
             id="counting",
         ),
+        pytest.param(
+            "seis catorce veintidós noventa y uno, treinta y ocho", "[phone]", id="Spanish pairs"
+        ),
+        pytest.param("zéro sept quarante-deux soixante-treize vingt onze", "[phone]", id="French"),
+        pytest.param("null sieben einundachtzig siebzehn dreiundneunzig", "[phone]", id="German"),
+        pytest.param("trentotto ventuno settantasei novantadue", "[phone]", id="only compounds"),
+        pytest.param("three ten 555 eighteen forty-one", "[phone]", id="words and digits"),
+        pytest.param("five hundred 555 nineteen oh four", "[phone]", id="a hundred"),
     ],
 )
 def test_numbers_in_words(text, stored):
     assert redact_text(text)[0] == stored
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("six eight ten twelve fourteen", id="a count in steps"),
+        pytest.param("ninety eighty seventy sixty fifty forty thirty", id="a count down"),
+        pytest.param("nineteen sixty-nine, nineteen ninety-four", id="years"),
+        pytest.param("twenty four hours, seven days, three hundred places", id="counted things"),
+        pytest.param("soixante-quinze kilos, quatre-vingt-dix squats", id="French counts"),
+    ],
+)
+def test_numbers_in_words_that_are_no_number_to_call_stay(text):
+    assert redact_text(text) == (text, [])
 
 
 @pytest.mark.parametrize(
