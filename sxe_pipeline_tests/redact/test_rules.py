@@ -1,8 +1,13 @@
 """One case a rule: what it takes, and what its exceptions leave. Ways of hiding: test_text."""
 
+import re
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
+import yaml
 
+from sxe_pipeline import contracts_root, redact
 from sxe_pipeline.redact import redact_links, redact_text
 
 NUMBER = "5550134229"
@@ -315,3 +320,11 @@ def test_a_link_that_hides_a_contact_is_named_by_what_it_hides():
 
     assert redacted.links.to_pylist() == [[], []]
     assert redacted.kinds.to_pylist() == [["email"], ["phone"]]
+
+
+@pytest.mark.parametrize("file", ["words", "numbers", "hosts", "tlds", "places"])
+def test_every_list_of_words_is_read_by_a_rule(file):
+    lists = yaml.safe_load((contracts_root() / "redaction" / f"{file}.yaml").read_bytes())
+    code = "".join(path.read_text() for path in Path(redact.__file__).parent.glob("*.py"))
+
+    assert [name for name in lists if not re.search(f"""["']{name}["']""", code)] == []
