@@ -5,19 +5,18 @@ the first answer to each delivery for ever. A value of a row has no place in it:
 of a contract. Not here: reading a batch for one (`reading`), sending one to an API (`answer`).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, cast
 
-import jsonschema_rs
 import msgspec
 import psycopg
 
-from sxe_pipeline import contracts_root, schema
+from sxe_pipeline import schema
 from sxe_pipeline.errors import BadInput
+from sxe_pipeline.handoff.files import document
 from sxe_pipeline.store.functions import at_once, call_function
 
 MAX_BYTES = 64 << 10
@@ -50,11 +49,7 @@ def parsed(data: bytes) -> dict[str, Any]:
     Raises:
         BadInput: It is none. The text quotes nothing of it.
     """
-    try:
-        said = json.loads(data) if len(data) <= MAX_BYTES else None
-    except (ValueError, RecursionError):
-        said = None
-    return checked(said)
+    return checked(document.read(data, _SCHEMA) if len(data) <= MAX_BYTES else None)
 
 
 def checked(said: object) -> dict[str, Any]:
@@ -63,7 +58,7 @@ def checked(said: object) -> dict[str, Any]:
     Raises:
         BadInput: It is none, or its errors name what is no column. The text quotes nothing of it.
     """
-    if not _validator().is_valid(said):
+    if not document.fits(said, _SCHEMA):
         raise BadInput(
             "this is no acknowledgement: it has manifest_sha256, status, rows_read, keys_sha256 "
             "and errors of {path, rule, count}, and nothing else; see contracts/ack"
@@ -118,8 +113,3 @@ def _paths() -> frozenset[str]:
     """Every column of every contract, nested ones too."""
     columns = (column for contract in schema.load_all() for column in contract.columns)
     return ELSEWHERE | {path for column in columns for path, _ in column.walk()}
-
-
-@cache
-def _validator() -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(json.loads((contracts_root() / _SCHEMA).read_bytes()))

@@ -6,21 +6,18 @@ old one away signs no head that a reader takes for one of later. Not here: which
 signs with (`sign`), which are retired (`record`).
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
-import jsonschema_rs
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from sxe_pipeline import contracts_root, sign
+from sxe_pipeline import sign
 from sxe_pipeline.errors import BadInput, Busy, NotFound, Tampered
 from sxe_pipeline.handoff import record
-from sxe_pipeline.handoff.files import head
+from sxe_pipeline.handoff.files import document, head
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import functions
 from sxe_pipeline.store.objects import Objects
@@ -241,15 +238,9 @@ def _pem(signer: Signer) -> str:
 def _payload(data: bytes) -> dict[str, Any]:
     """What a statement says; its signatures are not checked."""
     try:
-        said = json.loads(sign.unchecked(data))
+        said = document.read(sign.unchecked(data), _SCHEMA)
     except (ValueError, KeyError, TypeError, RecursionError):
         said = None
-    if not _validator().is_valid(said):
+    if said is None:
         raise Tampered("a statement in _keys is none that we know; ask the sender")
-    return cast(dict[str, Any], said)
-
-
-@lru_cache(maxsize=1)
-def _validator() -> jsonschema_rs.Draft202012Validator:
-    schema = json.loads((contracts_root() / _SCHEMA).read_bytes())
-    return jsonschema_rs.Draft202012Validator(schema)
+    return said

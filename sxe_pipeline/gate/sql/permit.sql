@@ -90,8 +90,8 @@ begin
             wanted := '{}';
         elsif has_past then
             refused := gate.refused(r, i.position, _provider);
-            wanted := case when refused = 'alone' then '{}' else gate.wanted_again(r, s, i, survivor, family, _provider, card.content,
-                                        seen.header) end;
+            wanted := case when refused = 'alone' then '{}' else gate.wanted_again(
+                r, s, i, survivor, family, _provider, card.content, seen.header) end;
         else
             wanted := every;
         end if;

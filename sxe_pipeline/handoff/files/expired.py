@@ -4,17 +4,16 @@ Here: the signed statement `_expired.json` beside the manifest, which stays: tha
 batch, and what was in it, can still be proved. Pure. Not here: deleting (`retention`).
 """
 
-import json
-
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sxe_pipeline import sign
 from sxe_pipeline.errors import Tampered
-from sxe_pipeline.handoff.files import manifest
+from sxe_pipeline.handoff.files import document, manifest
 from sxe_pipeline.sign import Signer
 
 NAME = "_expired.json"
 PREDICATE_TYPE = "urn:sxe:expiry:0.1.0"
+_SCHEMA = "expiry/0.1.0.schema.json"
 
 
 def statement(batch_id: str, contract: str, manifest_sha256: str, at: str, signer: Signer) -> bytes:
@@ -42,15 +41,9 @@ def expired_at(data: bytes, batch_id: str, public_key: Ed25519PublicKey) -> str:
     Raises:
         Tampered: It is none of this batch, or the key did not sign it.
     """
-    said = json.loads(sign.opened(data, manifest.PAYLOAD_TYPE, [public_key], what="statement"))
-    try:
-        is_of_it = (said["predicateType"], said["predicate"]["batch_id"]) == (
-            PREDICATE_TYPE,
-            batch_id,
-        )
-        at = said["predicate"]["expired_at"]
-    except (TypeError, KeyError):
-        is_of_it, at = False, None
-    if not is_of_it or not isinstance(at, str):
+    payload = sign.opened(data, manifest.PAYLOAD_TYPE, [public_key], what="statement")
+    said = document.read(payload, _SCHEMA)
+    if said is None or said["predicate"]["batch_id"] != batch_id:
         raise Tampered(f"{NAME} speaks of another batch; do not use this one")
+    at: str = said["predicate"]["expired_at"]
     return at

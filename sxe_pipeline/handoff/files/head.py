@@ -8,15 +8,13 @@ finding the newest in a store (`pull`).
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, cast
 
-import jsonschema_rs
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from sxe_pipeline import contracts_root, sign
+from sxe_pipeline import sign
 from sxe_pipeline.errors import Tampered
-from sxe_pipeline.handoff.files import manifest
+from sxe_pipeline.handoff.files import document, manifest
 from sxe_pipeline.sign import Signer
 
 PREDICATE_TYPE = "urn:sxe:head:0.1.0"
@@ -93,13 +91,10 @@ def unseal(data: bytes, public_keys: Collection[Ed25519PublicKey]) -> dict[str, 
         Tampered: No envelope, other keys, a bad signature, or a payload that is no head.
     """
     payload = sign.opened(data, manifest.PAYLOAD_TYPE, public_keys, what="head")
-    try:
-        statement = json.loads(payload)
-    except (ValueError, RecursionError):
-        statement = None
-    if not _validator().is_valid(statement):
+    statement = document.read(payload, _SCHEMA)
+    if statement is None:
         raise Tampered("the head is signed but is none that we know; do not go by it")
-    fields = cast(dict[str, Any], statement["predicate"])
+    fields: dict[str, Any] = statement["predicate"]
     made_at, expires_at = time_of(fields["made_at"]), time_of(fields["expires_at"])
     if statement["subject"] != _subjects(fields) or not made_at < expires_at <= made_at + LIFE:
         raise Tampered("the head contradicts itself; do not go by it")
@@ -136,9 +131,3 @@ def _subjects(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for batch in fields["batches"]
     ]
-
-
-@lru_cache(maxsize=1)
-def _validator() -> jsonschema_rs.Draft202012Validator:
-    schema = json.loads((contracts_root() / _SCHEMA).read_bytes())
-    return jsonschema_rs.Draft202012Validator(schema)

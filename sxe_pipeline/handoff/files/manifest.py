@@ -6,15 +6,14 @@ checks the signature first, then the manifest's schema; no field of an unsigned 
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, cast
 
-import jsonschema_rs
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from sxe_pipeline import __version__, contracts_root, sign
+from sxe_pipeline import __version__, sign
 from sxe_pipeline.errors import Tampered
 from sxe_pipeline.handoff.chain import BatchKey
+from sxe_pipeline.handoff.files import document
 from sxe_pipeline.handoff.files.encode import removes_of, tombstone
 from sxe_pipeline.handoff.files.parts import Content
 from sxe_pipeline.schema import Contract
@@ -82,13 +81,10 @@ def unseal(data: bytes, public_key: Ed25519PublicKey) -> dict[str, Any]:
         Tampered: No envelope, another key, a bad signature, or a payload that is no manifest.
     """
     payload = sign.opened(data, PAYLOAD_TYPE, [public_key], what="manifest")
-    try:
-        statement = json.loads(payload)
-    except ValueError:
-        statement = None
-    if not _validator().is_valid(statement):
+    statement = document.read(payload, _SCHEMA)
+    if statement is None:
         raise Tampered("the manifest is signed but is none that we know; do not use the batch")
-    fields = cast(dict[str, Any], statement["predicate"])
+    fields: dict[str, Any] = statement["predicate"]
     subjects = [(s["name"], s["digest"]["sha256"]) for s in statement["subject"]]
     if subjects != [(f["name"], f["sha256"]) for f in fields["files"]]:
         raise Tampered("the manifest names two different lists of files; do not use the batch")
@@ -105,9 +101,3 @@ def fields_of(data: bytes) -> dict[str, Any]:
 def files_of(data: bytes) -> list[dict[str, Any]]:
     """The files that a manifest of our own lists; its signature is not checked."""
     return cast(list[dict[str, Any]], fields_of(data)["files"])
-
-
-@lru_cache(maxsize=1)
-def _validator() -> jsonschema_rs.Draft202012Validator:
-    schema = json.loads((contracts_root() / _SCHEMA).read_bytes())
-    return jsonschema_rs.Draft202012Validator(schema)
