@@ -32,6 +32,13 @@ START_S = 60
 FILLING_S = 5
 """Longer than a starting server leaves its lock file empty; an older empty file is a remnant."""
 
+_NO_ROWS = (
+    "-c log_min_messages=log -c log_min_error_statement=panic -c log_error_verbosity=terse "
+    "-c log_statement=none"
+)
+"""An error of a statement quotes rows and values of people. Whoever ran it is told; the log of the
+server, which nothing deletes from, is not."""
+
 _DURABLE_OFF = (
     "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c wal_level=minimal "
     "-c max_wal_senders=0 -c max_wal_size=256MB -c autovacuum=off -c scram_iterations=1"
@@ -77,7 +84,7 @@ class Server:
 
     @property
     def log(self) -> Path:
-        """What it wrote down about itself, and about statements that failed."""
+        """What it wrote down about itself; of statements that failed, nothing."""
         return self.pg / "log"
 
     @functools.cached_property
@@ -233,8 +240,7 @@ class Server:
             problem = self._run(
                 *("pg_ctl", "-D", self.data, "-l", self.log, "-w", "-t", "30", "-o"),
                 f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' "
-                f"-c max_connections=100 -c log_min_messages=warning -c log_statement=none "
-                f"{'' if self.durable else _DURABLE_OFF}",
+                f"-c max_connections=100 {_NO_ROWS} {'' if self.durable else _DURABLE_OFF}",
                 "start",
             )
             if found := self._port():

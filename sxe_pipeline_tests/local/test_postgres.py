@@ -233,6 +233,28 @@ def test_files_with_secrets_are_readable_by_their_owner_only(home):
     assert (home / "state.json").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize(
+    "cards",
+    [
+        '[{"card_id": "c", "market": "m", "platforms": [], "inputs": {"first_name": "Zyxwva"}}]',
+        '[{"card_id": "c", "market": "m", "platforms": "Zyxwva", "inputs": {}}]',
+        '[{"card_id": "Zyxwva',
+    ],
+    ids=["in a row that is refused", "where another type is wanted", "in text that is cut"],
+)
+def test_the_servers_log_holds_nothing_of_a_person_whose_statement_failed(database, cards):
+    with psycopg.connect(database.dsn("sxe_social")) as conn:
+        with pytest.raises(psycopg.Error, match="Zyxwva"):  # whoever sent it is told
+            conn.execute("select gate.put_candidates(gen_random_uuid(), %s)", [cards])
+        conn.rollback()
+    with psycopg.connect(database.dsn("postgres")) as root:
+        (data,) = root.execute("show data_directory").fetchone()
+
+    said = (Path(data).parent / "log").read_text()
+    assert "ready to accept connections" in said
+    assert "Zyxwva" not in said
+
+
 def test_a_number_that_another_program_took_over_is_no_postmaster(home):
     """A stale postmaster.pid whose number was reused blocks PostgreSQL for ever otherwise."""
     assert answers(home)[0]
