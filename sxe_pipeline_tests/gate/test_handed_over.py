@@ -1,5 +1,7 @@
 """What leaves of a finished request: what was approved, and what nothing speaks against by now."""
 
+import dataclasses
+
 import pytest
 
 from sxe_pipeline.gate import delivery, people, permits
@@ -96,6 +98,50 @@ def test_a_card_that_became_one_with_another_is_handed_over_under_its_new_id(wor
     world.away(cards[0])
 
     assert handed(world, made) == {cards[1]}
+
+
+def onto_a_closed_platform(world, card):
+    """The card is found on another platform, which the policy does not open."""
+    world.put([dataclasses.replace(world.known[card], platforms=("tiktok", "x"))])
+
+
+def into_somebody_on_a_closed_platform(world, card):
+    """It turns out to be one with somebody who stands there."""
+    [other] = world.cards(1, prefix="other", platforms=("tiktok",))
+    world.merge(other, card)
+
+
+@pytest.mark.parametrize("goes", [onto_a_closed_platform, into_somebody_on_a_closed_platform])
+def test_a_card_that_went_where_the_policy_is_closed_is_not_handed_over(world, goes):
+    cards = world.cards(2)
+    made = bought(world, cards)
+
+    goes(world, cards[0])
+
+    assert handed(world, made) == {cards[1]}
+
+
+@pytest.mark.parametrize("goes", [onto_a_closed_platform, into_somebody_on_a_closed_platform])
+def test_nobody_is_asked_about_a_card_that_went_where_the_policy_is_closed(world, goes):
+    cards = world.cards(2)
+    made, begun = world.approved(card_ids=cards)
+
+    goes(world, cards[0])
+
+    _, sent = world.send(begun)
+    assert [item.card_id for item in sent.items] == [cards[1]]
+    assert world.skipped(made) == {"policy": 1}
+
+
+def test_a_call_is_not_sent_about_a_card_that_went_where_the_policy_is_closed_meanwhile(world):
+    cards = world.cards(1)
+    _, begun = world.approved(card_ids=cards)
+    leave = world.permit(begun)
+
+    onto_a_closed_platform(world, cards[0])
+
+    assert permits.sending(world.contacts, leave) == permits.Denied("item_closed")
+    assert world.money()[1:] == (0, 0)
 
 
 def test_nothing_is_handed_over_that_the_policy_has_closed_since(world):

@@ -104,6 +104,25 @@ def test_the_revision_of_inputs_is_random_and_new_when_the_inputs_are(world):
     assert set(prints().values()).isdisjoint(first.values())
 
 
+def test_whom_a_provider_named_is_deleted_with_the_names(world):
+    world.cards(1)
+    _, begun = world.approved()
+    leave, sent = world.send(begun)
+    found = [{"position": 1, "outcome": "match", "fields": ["email"], "person": "p1"}]
+    world.settle(leave, sent, found=found)
+    permits.finish(world.contacts, begun)
+    look = "select provider_person_id from gate.call_item"
+    assert world.owner(look) == [("p1",)]
+
+    world.owner(
+        "update gate.request set decide_by = now() - interval '31 days', finished_at = null"
+    )
+    world.owner("update gate.call set resolved_at = now() - interval '31 days'")
+
+    assert permits.sweep(world.contacts).forgotten == 1
+    assert world.owner(look) == [(None,)]
+
+
 def test_names_are_deleted_a_month_after_the_last_call(world):
     world.cards(1)
     _, begun = world.approved()

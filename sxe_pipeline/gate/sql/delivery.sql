@@ -22,7 +22,6 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
       and not privacy.is_suppressed(f.family)
       and exists (select from gate.candidate k
                   where k.card_id = any (f.family) and k.withdrawn_at is null)
-      and (select is_allowed from gate.policy_allows(
-               policy.content, i.platforms, h.header->>'match_basis', h.header->>'purpose'))
+      and gate.is_open(policy.content, h.header, f.family, i.platforms)
     order by i.position;
 $$;

@@ -65,9 +65,8 @@ begin
                              and l.until > clock_timestamp()) then 'maybe_paid'
                 when not exists (select from gate.candidate c where c.card_id = i.card_id
                                  and c.withdrawn_at is null) then 'withdrawn'
-                when not (select is_allowed from gate.policy_allows(
-                              seen.policy, i.platforms, seen.header->>'match_basis',
-                              seen.header->>'purpose')) then 'policy' end,
+                when not gate.is_open(seen.policy, seen.header, family, i.platforms)
+                    then 'policy' end,
             exists (select from gate.call_item ci where ci.survivor_id = any (family)
                     or ci.inputs_revision = i.inputs_revision)
             or exists (select from gate.answer a where a.card_id = any (family))

@@ -45,8 +45,12 @@ begin
     end if;
     if why is null and exists (
             select from gate.call_item ci
+            join gate.request_item i on i.request_id = c.request_id and i.version = c.version
+                and i.position = ci.position
+            cross join lateral (select gate.family(gate.survivor(ci.card_id)) as family) f
             where ci.call_id = _call and (
-                privacy.is_suppressed(gate.family(gate.survivor(ci.card_id)))
+                privacy.is_suppressed(f.family)
+                or not gate.is_open(seen.policy, seen.header, f.family, i.platforms)
                 or not exists (select from gate.candidate k
                                where k.card_id = ci.card_id and k.withdrawn_at is null))) then
         why := 'item_closed';

@@ -59,6 +59,9 @@ begin
                                and k.state not in ('SETTLED', 'RELEASED'))
              order by request_id limit _limit for no key update skip locked loop
         update gate.request_item set inputs = null, nonce = null where request_id = r.request_id;
+        update gate.call_item set provider_person_id = null
+        where provider_person_id is not null
+          and call_id in (select call_id from gate.call where request_id = r.request_id);
         update gate.request set forgotten_at = moment, event_id = audit.append('request.forgotten',
             'sweep', r.request_id::text, 'v' || r.version, '{}')
         where request_id = r.request_id;

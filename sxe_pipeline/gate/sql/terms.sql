@@ -21,6 +21,19 @@ create or replace function gate.policy_allows(
     from unnest(_platforms) p;
 $$;
 
+-- Whether the policy is open to a person on every platform where the request found the card, and on every one
+-- where the person stands by now, under whichever id.
+create or replace function gate.is_open(
+    _policy jsonb, _header jsonb, _family text[], _platforms text[]
+) returns boolean language sql stable as $$
+    select coalesce(is_allowed, false) from gate.policy_allows(_policy, array(
+            select unnest(_platforms)
+            union
+            select unnest(c.platforms) from gate.candidate c
+            where c.card_id = any (_family) and c.withdrawn_at is null),
+        _header->>'match_basis', _header->>'purpose');
+$$;
+
 -- A provider can recognise somebody when one of the sets that it needs is there in full.
 create or replace function gate.is_matchable(_needs text[], _inputs jsonb) returns boolean
 language sql stable as $$
