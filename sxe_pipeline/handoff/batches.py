@@ -107,6 +107,15 @@ def in_chain(
     return _read(conn, query, {**chain, "contract": contract, "state": state})
 
 
+def unpublished(conn: psycopg.Connection, contract: str, before: datetime) -> list[Batch]:
+    """The batches of a contract that were begun before a moment and are not published."""
+    query: LiteralString = (
+        f"SELECT {_COLUMNS} FROM handoff.batch WHERE state <> 'published' "
+        "AND contract = %(contract)s AND created_at < %(before)s ORDER BY created_at, batch_id"
+    )
+    return _read(conn, query, {"contract": contract, "before": before})
+
+
 def find(conn: psycopg.Connection, batch_id: str) -> Batch | None:
     """The batch, in whatever state."""
     query: LiteralString = f"SELECT {_COLUMNS} FROM handoff.batch WHERE batch_id = %(batch_id)s"

@@ -20,13 +20,14 @@ from psycopg.pq import TransactionStatus
 from sxe_pipeline import sign
 from sxe_pipeline.errors import BadInput, Busy, Tampered
 from sxe_pipeline.handoff import record
-from sxe_pipeline.handoff.batches import Batch, find, folder_of, in_chain
+from sxe_pipeline.handoff.batches import Batch, find, folder_of, in_chain, unpublished
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.chain_rows import Deltas, Manifest, next_content, since_full
 from sxe_pipeline.handoff.files import edition, manifest
 from sxe_pipeline.handoff.files.encode import content_id, encode, tombstone
 from sxe_pipeline.handoff.files.parts import Content, Part, chunks
 from sxe_pipeline.handoff.files.pieces import checked
+from sxe_pipeline.ops.versions import Recheck
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store.objects import Objects
@@ -327,6 +328,49 @@ def _is_same(
     return manifest.files_of(record.manifest_of(conn, batch_id)) == content.entries()
 
 
+def end_unseen(
+    conn: psycopg.Connection,
+    objects: Objects,
+    contract: str,
+    *,
+    before: datetime,
+    actor: str,
+    recheck: Recheck,
+) -> None:
+    """End what was begun before a moment and nobody took up since.
+
+    What is visible is completed, and from then on kept as long as any batch is; of everything else
+    the files go. A run that still writes there is told to begin again.
+
+    Args:
+        conn: As of `publish`.
+        objects: The handoff store.
+        contract: The contract's id.
+        before: Long enough ago that nobody is still at it.
+        actor: Who ends it, for the audit log.
+        recheck: Refuses where another run took over.
+
+    Raises:
+        Busy: Another run publishes to one of the chains.
+    """
+    with record.translated_errors():
+        left = unpublished(conn, contract, before)
+        conn.commit()
+        for begun in left:
+            with conn.transaction():
+                record.lock(conn, contract, begun.batch_key)
+                recheck(conn)
+                batch = find(conn, begun.batch_id)
+                is_visible = objects.exists(f"{begun.folder}/{manifest.NAME}")
+                if batch and batch.state == "building" and is_visible:
+                    _complete(conn, objects, batch.batch_id, actor=actor)
+                elif batch and batch.state != "published" and not is_visible:
+                    if batch.state == "building":
+                        record.abandon(conn, batch, actor=actor)
+                    for entry in objects.list(batch.folder):
+                        objects.delete(entry.key)
+
+
 def _complete(conn: psycopg.Connection, objects: Objects, batch_id: str, *, actor: str) -> bool:
     """Make a begun batch visible, under the lock of its chain. True: it was published already."""
     batch = find(conn, batch_id)
@@ -336,10 +380,14 @@ def _complete(conn: psycopg.Connection, objects: Objects, batch_id: str, *, acto
         return True
     sealed = record.manifest_of(conn, batch_id)
     listed = {manifest.NAME, *(entry["name"] for entry in manifest.files_of(sealed))}
-    for entry in objects.list(batch.folder):
-        # A part of a run with another library version: readers of the batch take every file here.
-        if entry.key.removeprefix(f"{batch.folder}/") not in listed:
-            objects.delete(entry.key)
+    found = {entry.key.removeprefix(f"{batch.folder}/") for entry in objects.list(batch.folder)}
+    # A part of a run with another library version: readers of the batch take every file here.
+    for name in found - listed:
+        objects.delete(f"{batch.folder}/{name}")
+    if manifest.NAME not in found and (missing := listed - found - {manifest.NAME}):
+        raise Busy(
+            f"{len(missing)} files of batch {batch_id} are not in the store; run this one again"
+        )
     _put(objects, f"{batch.folder}/{manifest.NAME}", sealed)
     record.finish(conn, batch, actor=actor)
     return False

@@ -1,5 +1,6 @@
 """Files of batches that were kept for long enough are deleted; that there were is kept.
 
+Those of batches that were begun and never became visible go after a day: nobody was promised them.
 Here: the order of it. A batch first counts as expired, with its event and a signed statement; then
 the statement lies beside its manifest; then its files go; then the row says so, with its event. A
 killed deletion is ended by the next one. Which batches may go is decided by the database
@@ -7,19 +8,22 @@ killed deletion is ended by the next one. Which batches may go is decided by the
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 import psycopg
 
 from sxe_pipeline import sign
 from sxe_pipeline.handoff.batches import folder_of
 from sxe_pipeline.handoff.files import expired, manifest
+from sxe_pipeline.handoff.publish import end_unseen
 from sxe_pipeline.ops.retention import Gone, Terms
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store.functions import call_function, function_rows
 from sxe_pipeline.store.objects import Objects
 
 _AT_ONCE = 100
+_UNSEEN_FOR = timedelta(days=1)
+"""So long the files of a batch that was begun and never became visible wait to be taken up."""
 
 
 def expire_batches(
@@ -49,6 +53,15 @@ def expire_batches(
     """
     before = terms.before(line)
     days: list[date] = []
+    for contract in () if terms.is_dry_run else contracts:
+        end_unseen(
+            conn,
+            objects,
+            contract,
+            before=terms.now - _UNSEEN_FOR,
+            actor=terms.actor,
+            recheck=terms.recheck,
+        )
     for contract in contracts if before else ():
         limit = None if terms.is_dry_run else _AT_ONCE
         while found := function_rows(conn, "handoff.expiring", contract, before, limit):

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from sxe_pipeline.audit import attest
-from sxe_pipeline.errors import NotFound, Refused, StoreUnavailable, Tampered
+from sxe_pipeline.errors import Busy, NotFound, Refused, StoreUnavailable, Tampered
 from sxe_pipeline.handoff.files import expired, manifest
 from sxe_pipeline.handoff.reader.verify import Prefix, verify
 from sxe_pipeline.handoff.retention import expire_batches
@@ -14,8 +14,8 @@ from sxe_pipeline.ops.retention import Terms
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
-from sxe_pipeline_tests.handoff.contacts import DAY, at, contacts
-from sxe_pipeline_tests.handoff.crashing import held
+from sxe_pipeline_tests.handoff.contacts import DAY, NOW, at, contacts
+from sxe_pipeline_tests.handoff.crashing import MANIFEST, Cut, Faulty, held
 
 NEXT = DAY + dt.timedelta(days=1)
 YEARS_LATER = dt.datetime.now(dt.UTC) + dt.timedelta(days=800)
@@ -172,6 +172,104 @@ def test_contact_data_goes_even_where_it_is_the_newest(publish_contacts, login, 
 
     assert gone.count == 1
     assert names(store, done.batch_id) == [expired.NAME, manifest.NAME]
+
+
+@pytest.fixture
+def night(login, store, signer):
+    """`night(days)`: what the contact tier's night does, so many days after the batches."""
+
+    def call(days=2, objects=store, **more):
+        terms = Terms(
+            periods.load(), NOW + dt.timedelta(days=days), "asset:contacts/expired_data", **more
+        )
+        return expire_batches(
+            login,
+            objects,
+            line="contact_batches",
+            contracts=["lead_contact"],
+            signer=lambda: signer,
+            terms=terms,
+        )
+
+    return call
+
+
+@pytest.fixture
+def begun(publish_contacts, store, login):
+    """A batch of six contact points whose run was killed before anybody saw it; its id."""
+    with pytest.raises(Cut):
+        publish_contacts(contacts(6), objects=Faulty(store.url, MANIFEST, "before"))
+    login.rollback()
+    (key,) = (key for key in held(store) if key.endswith(".jsonl"))
+    return key.split("/")[2]
+
+
+def test_contact_points_of_a_batch_that_nobody_ever_saw_are_deleted_after_a_day(
+    begun, night, store, events
+):
+    night(days=0)
+    assert names(store, begun), "its run may still be at it"
+
+    night()
+
+    assert names(store, begun) == []
+    assert events(begun) == ["contact_batch.building", "contact_batch.abandoned"]
+
+
+def test_what_was_replaced_before_anybody_saw_it_is_deleted_too(
+    begun, publish_contacts, night, store
+):
+    done = publish_contacts(contacts(3))
+    assert names(store, begun), "its rows are those of somebody who may have said no since"
+
+    night()
+
+    assert names(store, begun) == []
+    assert manifest.NAME in names(store, done.batch_id)
+
+
+def test_a_batch_that_became_visible_as_its_run_died_counts_as_published_and_stays(
+    publish_contacts, night, store, login, events
+):
+    with pytest.raises(Cut):
+        publish_contacts(contacts(6), objects=Faulty(store.url, MANIFEST, "after"))
+    login.rollback()
+    before = held(store)
+
+    night()
+
+    assert held(store) == before
+    (batch_id,) = {key.split("/")[2] for key in before if key.endswith(manifest.NAME)}
+    assert events(batch_id) == ["contact_batch.building", "contact_batch.published"]
+
+
+def test_a_night_that_was_given_up_leaves_what_was_begun(begun, night, store):
+    def lost(_):
+        raise Refused("given up")
+
+    with pytest.raises(Refused):
+        night(recheck=lost)
+    night(is_dry_run=True)
+
+    assert names(store, begun)
+
+
+def test_a_run_whose_files_were_deleted_under_it_makes_nothing_visible(
+    publish_contacts, night, store, login
+):
+    class Slow(Objects):
+        """A store in which a night passes, and the same batch begins anew, before the last put."""
+
+        def list(self, prefix=""):
+            for entry in store.list(prefix):
+                store.delete(entry.key)
+            return super().list(prefix)
+
+    with pytest.raises(Busy, match=r"2 files of batch .* are not in the store"):
+        publish_contacts(contacts(6), objects=Slow(store.url))
+    login.rollback()
+
+    assert publish_contacts(contacts(6)).state == "published"
 
 
 def test_a_tier_does_not_see_what_expires_of_the_other(publish_contacts, conn):
