@@ -13,6 +13,7 @@ import click
 
 from sxe_pipeline.cli.logins import api_connection, authenticated
 from sxe_pipeline.cli.output import (
+    KEPT,
     answer,
     as_json,
     dry_run,
@@ -81,10 +82,14 @@ def _asked(row: "Request") -> Iterator[str]:
 @click.option("--card", "cards", multiple=True, help="This card; may be given up to 250 times.")
 @click.option("--limit", type=click.IntRange(1, 250), help="So many cards; instead of --card.")
 @click.option("--fields", required=True, help="email, phone, or email,phone.")
-@click.option("--purpose", required=True, help="One that the policy allows.")
-@click.option("--legal-basis", required=True, help="Such as consent or legitimate_interest.")
+@click.option("--purpose", type=KEPT, required=True, help="One that the policy allows.")
+@click.option(
+    "--legal-basis", type=KEPT, required=True, help="Such as consent or legitimate_interest."
+)
 @click.option("--match-basis", required=True, help="consent, user_provided or public_data.")
-@click.option("--permissible-purpose", required=True, help="Of a skip trace; none otherwise.")
+@click.option(
+    "--permissible-purpose", type=KEPT, required=True, help="Of a skip trace; none otherwise."
+)
 @click.option("--max", "amount", help="At most so much, 12.50; default: the forecast's worst case.")
 @click.option("--waterfall", help="Providers in order, a,b; default: cheapest expected hit first.")
 @click.option("--edit", metavar="REQUEST", help="Replace this request; its approvals are void.")
@@ -175,7 +180,7 @@ def _plan_lines(made: "Plan | Submitted") -> Iterator[str]:
 @click.option("--max", "amount", help="At most so much, 12.50; the lowest of all approvals counts.")
 @click.option("--again", multiple=True, metavar="CARD", help="Paid and lost: ask and pay again.")
 @click.option("--hash", "pinned", metavar="HEX", help="What was looked at elsewhere, and no other.")
-@click.option("--reason", help="Why; kept in the record.")
+@click.option("--reason", type=KEPT, help="Why; kept in the record.")
 @click.option("--show", "--dry-run", "show", is_flag=True, help="Only show what is asked.")
 @as_json
 def approve(

@@ -32,7 +32,21 @@ SEQUENCE = click.IntRange(0, 1_000_000_000_000_000)
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 """Of every verb that ends in `answer`."""
 
-reason = click.option("--reason", required=True, help="Why; kept in the record.")
+
+class _Kept(click.ParamType[str]):
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from sxe_pipeline.privacy import record
+
+        record.refuse_contact(value, "text of an option" if param is None else param.opts[0])
+        return value
+
+
+KEPT = _Kept()
+"""Of words that stay in the record: no contact data."""
+
+reason = click.option("--reason", type=KEPT, required=True, help="Why; kept in the record.")
 """Of every verb that decides or stops."""
 
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, write nothing.")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sxe_pipeline.cli.logins import api_connection, authenticated, logged_in
-from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, table
+from sxe_pipeline.cli.output import KEPT, answer, as_json, dry_run, fields_of, table
 from sxe_pipeline.cli.proposals import decide, send
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.local.program import program
@@ -142,7 +142,9 @@ def _token_lines(tokens: list[dict[str, Any]]) -> Iterator[str]:
     "--token-sha256", required=True, help="What `sxe people token` printed at the person's."
 )
 @_days
-@click.option("--reason", default="a new token", show_default=True, help="Kept in the record.")
+@click.option(
+    "--reason", type=KEPT, default="a new token", show_default=True, help="Kept in the record."
+)
 @dry_run
 @as_json
 def people_add(

@@ -12,7 +12,7 @@ import click
 
 from sxe_pipeline.cli.in_process import social_runs
 from sxe_pipeline.cli.logins import logged_in
-from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of
+from sxe_pipeline.cli.output import KEPT, answer, as_json, dry_run, fields_of
 from sxe_pipeline.errors import BadInput
 from sxe_pipeline.local.program import program
 
@@ -24,7 +24,9 @@ _BY_DAY = ("ingest/raw_profiles", "social/observations")
 
 @click.command()
 @click.option("--accept-loss", is_flag=True, help="Go on without days whose landing is gone.")
-@click.option("--reason", help="Why work may go on; kept in the record. For a restored database.")
+@click.option(
+    "--reason", type=KEPT, help="Why work may go on; kept in the record. For a restored database."
+)
 @dry_run
 @as_json
 def recover(accept_loss: bool, reason: str | None, dry_run: bool, as_json: bool) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import class_row
 
-from sxe_pipeline import logs
 from sxe_pipeline.errors import BadInput, Busy, NotFound
 from sxe_pipeline.ingest import land, naming, register
+from sxe_pipeline.privacy import record
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.functions import call_function
 from sxe_pipeline.store.objects import Entry, Objects
@@ -104,8 +104,7 @@ def reason_of(text: str) -> str:
     words = " ".join(text.split())
     if not words or len(words) > _LONGEST_REASON:
         raise BadInput(f"a reason has 1 to {_LONGEST_REASON} characters")
-    if logs.scrub(words) != words:
-        raise BadInput("the reason looks like contact data, which is not kept; say it otherwise")
+    record.refuse_contact(words, "reason")
     return words
 
 

@@ -179,6 +179,17 @@ def test_two_people_resolve_an_unknown_call(terminal, group):
     terminal.world.assert_books_are_right()
 
 
+def test_why_somebody_said_no_is_kept_without_contact_data(terminal):
+    why = "ana.made@example.com wrote to us, see +1 202 555 0143"
+
+    done = terminal.type("ana", "privacy", "suppress", "card-0001", "--reason", why, code=2)
+
+    assert "--reason looks like contact data" in done.stderr
+    assert "ana.made" not in done.output
+    assert "555" not in done.output
+    terminal.type("ana", "privacy", "suppress", "card-0001", "--reason", "a letter of 3 November")
+
+
 def test_a_suppressed_person_cannot_be_asked_for(terminal):
     terminal.type("ana", "privacy", "suppress", "card-0001", *WHY)
     terminal.type("ana", "privacy", "suppress", "card-9999", *WHY, code=4)

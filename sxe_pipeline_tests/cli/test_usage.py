@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from sxe_pipeline import settings
 from sxe_pipeline.cli import main
+from sxe_pipeline.cli.output import KEPT
 from sxe_pipeline.gate import people
 from sxe_pipeline_tests.cli.terminal import ASK, WHY, all_verbs, typed
 
@@ -74,6 +75,18 @@ def test_an_amount_that_is_none_is_a_usage_error(apart, amount):
     apart(*ASK, "--limit", "2", "--submit", f"--max={amount}", code=2)
     apart("approve", "abcd", *WHY, f"--max={amount}", code=2)
     apart("budget", "propose", "cap", "--market", "m", f"--amount={amount}", *WHY, code=2)
+
+
+def test_whatever_a_verb_keeps_of_what_people_write_is_looked_at_for_contact_data():
+    kept = {"reason", "purpose", "legal_basis", "permissible_purpose"}
+
+    unlooked = [
+        (*words, option.name)
+        for words, command in all_verbs(main)
+        for option in command.params
+        if option.name in kept and option.type is not KEPT
+    ]
+    assert unlooked == []
 
 
 @pytest.mark.parametrize("items", ["0", "251", "5-1", "1-", "a", "", "1,,2", "1-999999999", "-3"])
