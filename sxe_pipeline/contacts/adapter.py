@@ -6,7 +6,7 @@ answer are matched by evidence (a name, an id), never by position alone.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Protocol
@@ -78,6 +78,18 @@ class Value:
     tcpa: bool | None = None
     litigator: bool | None = None
     flags_checked_at: datetime | None = None
+
+    def listed_with(self, other: "Value") -> "Value":
+        """This value, listed wherever the other one is: it is the same number, said twice."""
+        if not (other.dnc or other.tcpa or other.litigator):
+            return self
+        return replace(
+            self,
+            dnc=other.dnc or self.dnc,
+            tcpa=other.tcpa or self.tcpa,
+            litigator=other.litigator or self.litigator,
+            flags_checked_at=self.flags_checked_at or other.flags_checked_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)

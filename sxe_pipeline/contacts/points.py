@@ -23,6 +23,8 @@ from sxe_pipeline.store.functions import call_function
 FLAGS_VALID_FOR = timedelta(days=31)
 """A do-not-call check is good for 31 days (47 CFR 64.1200, 16 CFR 310.4)."""
 
+_FLAGS = ("dnc", "tcpa", "litigator")
+_CHECKED = ("flags_checked_at", "flags_valid_until")
 _OF_REQUEST = frozenset({"card_id", "value", "request_id", "purpose", "legal_basis"})
 """Columns of a contact batch that say what one request makes of a known value."""
 
@@ -73,7 +75,11 @@ def keep(
 
 
 def _distinct(values: Sequence[Value]) -> list[Value]:
-    return list({(value.kind, value.value): value for value in reversed(values)}.values())[::-1]
+    known: dict[tuple[str, str], Value] = {}
+    for value in values:
+        key = value.kind, value.value
+        known[key] = known.get(key, value).listed_with(value)
+    return list(known.values())
 
 
 def _why_not(finding: Finding, keep: frozenset[int]) -> str | None:
@@ -119,7 +125,7 @@ def of_request(
     """What a finished request hands over, decrypted: every known value of its approved cards.
 
     A value that an earlier request paid for is included; the purpose is that of this request.
-    A value known from several calls is one row, the newest.
+    A value known from several calls is one row, the newest, with the warnings of all.
 
     Args:
         conn: The contact tier's login.
@@ -143,15 +149,27 @@ def of_request(
                 point.pop("contact_point_id"), point["kind"], point.pop("ciphertext")
             )
             newest = max(newest, point["obtained_at"])
-            rows[card.card_id, point["kind"], value] = point | {
-                "card_id": card.card_id,
-                "value": value,
-                "request_id": str(request_id),
-                "purpose": card.purpose,
-                "legal_basis": card.legal_basis,
-            }
+            key = card.card_id, point["kind"], value
+            rows[key] = (
+                point
+                | _warnings_of(rows.get(key, point), point)
+                | {
+                    "card_id": card.card_id,
+                    "value": value,
+                    "request_id": str(request_id),
+                    "purpose": card.purpose,
+                    "legal_basis": card.legal_basis,
+                }
+            )
     table = pa.Table.from_pylist(list(rows.values()), schema=contract.arrow())
     return table, cards[0].market, newest.date()
+
+
+def _warnings_of(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
+    """What an older statement about a value adds: a warning that the newest one does not repeat."""
+    listed = {name: True for name in _FLAGS if older[name]}
+    is_unchecked = listed and newer["flags_checked_at"] is None
+    return listed | ({name: older[name] for name in _CHECKED} if is_unchecked else {})
 
 
 def _known(

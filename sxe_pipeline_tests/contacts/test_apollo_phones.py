@@ -164,6 +164,27 @@ def test_a_flag_has_three_values(stated, flag):
 
 
 @pytest.mark.parametrize(
+    ("one", "other", "flag"),
+    [
+        (None, "found", True),
+        ("not_found", "found", True),
+        ("found", None, True),
+        ("found", "not_found", True),
+        (None, "not_found", None),
+        ("not_found", None, False),
+    ],
+)
+def test_of_a_number_that_stands_there_twice_the_warning_counts(one, other, flag):
+    numbers = [NUMBER | {"dnc_status_cd": stated} for stated in (one, other)]
+    given = result({"id": "p1", "phone_numbers": numbers})
+
+    (value,) = APOLLO.read_result(WAITING, given, NOW).findings[0].values
+
+    assert value.dnc is flag
+    assert (value.flags_checked_at is None) is (flag is None)
+
+
+@pytest.mark.parametrize(
     ("stated", "checked"),
     [
         ("2026-08-30T06:00:00Z", datetime(2026, 8, 30, 6, tzinfo=UTC)),

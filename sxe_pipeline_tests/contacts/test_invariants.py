@@ -1,6 +1,7 @@
 """What must hold whatever happens, seen from the providers; the rest is tested at the gate."""
 
 import contextlib
+from uuid import uuid4
 
 import dagster as dg
 import psycopg
@@ -235,6 +236,35 @@ def flags_of(card):
         for person in body["webhook_result"]["people"]
         for phone in person["phone_numbers"]
     }
+
+
+def test_a_warning_is_handed_over_though_a_newer_answer_does_not_repeat_it(harness):
+    harness.world.cards(10)
+    made = harness.approved(10, fields=["phone"])
+    harness.recover(made)
+    listed, call, request, card, kind, sealed = harness.world.owner(
+        "update contacts.contact_point set dnc = true, tcpa = false, litigator = null, "
+        "flags_checked_at = obtained_at, "
+        "flags_valid_until = obtained_at + interval '31 days' where contact_point_id = (select "
+        "contact_point_id from contacts.contact_point where kind = 'phone' limit 1) "
+        "returning contact_point_id, call_id, request_id, card_id, kind, ciphertext"
+    )[0]
+    value, newer = harness.vault.decrypt(listed, kind, sealed), uuid4()
+    harness.world.owner(
+        "insert into contacts.contact_point (contact_point_id, card_id, kind, ciphertext, "
+        "blind_index, status, provider, call_id, request_id, price_micros, purpose, legal_basis, "
+        "obtained_at) select %s, %s, %s, %s, sha256('newer'), 'verified', 'enformion', %s, %s, 0, "
+        "'p', 'l', now() + interval '1 hour'",
+        *(newer, card, kind, harness.vault.encrypt(newer, kind, value), call, request),
+    )
+
+    rows, _, _ = points.of_request(
+        harness.world.contacts, harness.vault, made.request_id, schema.load("lead_contact")
+    )
+
+    [row] = [r for r in rows.to_pylist() if (r["card_id"], r["value"]) == (card, value)]
+    assert (row["provider"], row["dnc"], row["tcpa"]) == ("enformion", True, None)
+    assert row["flags_valid_until"] is not None
 
 
 def test_a_flag_that_nobody_stated_stays_null_to_the_batch(harness):

@@ -109,3 +109,33 @@ def test_a_value_that_both_answers_of_a_call_hold_is_kept_once(world, answered):
         keep(world, leave, one | {"contact_point_id": str(uuid4())})
 
     assert [card for card, _ in kept(world)] == sorted(item.card_id for item in sent.items)
+
+
+CHECKED = {"flags_checked_at": "2026-11-01T00:00Z", "flags_valid_until": "2026-12-02T00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "flag"),
+    [
+        ({}, {"dnc": True} | CHECKED, True),
+        ({"dnc": False} | CHECKED, {"dnc": True} | CHECKED, True),
+        ({"dnc": True} | CHECKED, {"dnc": False} | CHECKED, True),
+        ({"dnc": True} | CHECKED, {}, True),
+        ({"dnc": False} | CHECKED, {}, False),
+        ({}, {"dnc": False} | CHECKED, None),
+    ],
+)
+def test_a_warning_of_the_later_answer_counts_for_the_value_that_the_first_held(
+    world, answered, first, again, flag
+):
+    leave, sent = answered
+    same = {"kind": "phone", "blind_index": "\\x" + "ab" * 32}
+    with world.contacts.transaction():
+        settle(world, leave, sent)
+        for said in (first, again):
+            keep(world, leave, a_point(sent.items[0].card_id, **same, **said))
+
+    assert world.owner(
+        "select dnc, flags_checked_at is null, flags_valid_until is null "
+        "from contacts.contact_point"
+    ) == [(flag, flag is None, flag is None)]

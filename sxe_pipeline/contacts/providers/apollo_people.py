@@ -164,7 +164,8 @@ def phone_values(listed: Sequence[Any], country: str | None, now: datetime) -> l
         texts = replies.texts([one.get("sanitized_number"), one.get("raw_number")], 2)
         forms = [number for number in (normalise.phone(t, country) for t in texts) if number]
         if forms:
-            values.setdefault(forms[0], _phone(forms[0], one, now))
+            said = _phone(forms[0], one, now)
+            values[said.value] = values.get(said.value, said).listed_with(said)
     return list(values.values())[:_MOST_VALUES]
 
 
