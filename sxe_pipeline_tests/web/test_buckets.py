@@ -82,7 +82,13 @@ def site(people, signer, buckets, lent):
 
 
 @pytest.fixture(scope="module")
-def contact_batch(site):
+def contact_key(site):
+    """Of a consumer that was subscribed when the contact points were published."""
+    return site.key(contracts=["lead_contact"])
+
+
+@pytest.fixture(scope="module")
+def contact_batch(site, contact_key):
     return site.publish(
         contacts(), contract="lead_contact", batch_key=at(), objects=Objects(CONTACTS)
     )
@@ -136,26 +142,28 @@ def test_delta_sharing_leads_to_the_bucket_and_serves_what_it_computes(site, car
     assert held.equals(rows.slice(1))
 
 
-def test_a_file_of_contacts_is_lent_by_the_contact_service(site, contact_batch):
-    key = site.key(contracts=["lead_contact"])
-    for entry in files_of(site, contact_batch, key):
-        got = site.ask(f"/v1/batches/{contact_batch.batch_id}/files/{entry['name']}", key)
+def test_a_file_of_contacts_is_lent_by_the_contact_service(site, contact_batch, contact_key):
+    for entry in files_of(site, contact_batch, contact_key):
+        got = site.ask(f"/v1/batches/{contact_batch.batch_id}/files/{entry['name']}", contact_key)
         data, seconds = followed(got)
 
         assert (got.status, got.body, seconds) == (307, b"", 300)
         assert hashlib.sha256(data).hexdigest() == entry["sha256"]
-    assert site.ask(f"/v1/batches/{contact_batch.batch_id}/rows", key).status == 501
+    assert site.ask(f"/v1/batches/{contact_batch.batch_id}/rows", contact_key).status == 501
 
 
-def test_a_file_of_contacts_is_lent_to_no_key_of_cards(site, key, contact_batch, lent):
-    mine = site.key(contracts=["lead_contact"], consumer="mine")
-    name = files_of(site, contact_batch, mine)[0]["name"]
-    sha256, foreign = (hashlib.sha256(k.encode()).digest() for k in (mine, key))
+def test_a_file_of_contacts_is_lent_to_no_key_of_cards_and_to_nobody_who_came_later(
+    site, key, contact_batch, contact_key, lent
+):
+    later = site.key(contracts=["lead_contact"])
+    name = files_of(site, contact_batch, contact_key)[0]["name"]
+    sha256, foreign, late = (hashlib.sha256(k.encode()).digest() for k in (contact_key, key, later))
 
     assert site.ask(f"/v1/batches/{contact_batch.batch_id}/files/{name}", key).status == 404
     assert lending.ask(lent, SECRET, sha256, contact_batch.batch_id, name).url
     for asked in (
         (foreign, contact_batch.batch_id, name),
+        (late, contact_batch.batch_id, name),
         (b"x" * 32, contact_batch.batch_id, name),
         (sha256, "0" * 32, name),
         (sha256, contact_batch.batch_id, "../_manifest.json"),
@@ -197,23 +205,25 @@ def test_a_question_that_is_sent_again_later_is_none(late_s):
         assert lending.opened(SECRET, wrong, lending.signature(SECRET, wrong), 1000) is None
 
 
-def test_while_the_contact_service_is_away_the_api_says_so(people, signer, buckets, contact_batch):
+def test_while_the_contact_service_is_away_the_api_says_so(
+    people, signer, buckets, contact_batch, contact_key
+):
     away = (f"http://127.0.0.1:{free_port()}", SECRET)
     with served(people, CARDS, signer, lender=away) as alone:
-        key = alone.key(contracts=["lead_contact"])
-        name = files_of(alone, contact_batch, key)[0]["name"]
-        got = alone.ask(f"/v1/batches/{contact_batch.batch_id}/files/{name}", key)
+        name = files_of(alone, contact_batch, contact_key)[0]["name"]
+        got = alone.ask(f"/v1/batches/{contact_batch.batch_id}/files/{name}", contact_key)
 
     assert (got.status, got.is_problem(), got.headers["retry-after"]) == (503, True, "5")
 
 
-def test_files_of_contacts_in_a_folder_are_lent_to_nobody(people, signer, contact_batch, tmp_path):
+def test_files_of_contacts_in_a_folder_are_lent_to_nobody(
+    people, signer, contact_batch, contact_key, tmp_path
+):
     with (
         lender.served("127.0.0.1", contact_service(people, tmp_path.as_uri()), port=0) as port,
         served(people, CARDS, signer, lender=(f"http://127.0.0.1:{port}", SECRET)) as made,
     ):
-        key = made.key(contracts=["lead_contact"])
-        name = files_of(made, contact_batch, key)[0]["name"]
-        got = made.ask(f"/v1/batches/{contact_batch.batch_id}/files/{name}", key)
+        name = files_of(made, contact_batch, contact_key)[0]["name"]
+        got = made.ask(f"/v1/batches/{contact_batch.batch_id}/files/{name}", contact_key)
 
     assert (got.status, got.is_problem()) == (501, True)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from http.client import IncompleteRead
+from uuid import UUID
 
 import pytest
 
@@ -146,9 +147,9 @@ def test_a_market_that_is_subscribed_later_is_among_what_waits_for_an_answer(sit
 
 
 def test_a3_what_a_key_may_not_see_is_not_there_for_it(site, batch):
+    of_contacts = site.key(contracts=["lead_contact"])
     contact = site.publish(contacts(), contract="lead_contact", batch_key=at())
     elsewhere = site.key(markets=["elsewhere"])
-    of_contacts = site.key(contracts=["lead_contact"])
     of_cards = site.key()
 
     def statuses(batch_id, contract, key):
@@ -167,6 +168,28 @@ def test_a3_what_a_key_may_not_see_is_not_there_for_it(site, batch):
     seen = site.ask("/v1/batches?contract=lead_contact", of_contacts).json()["batches"]
     assert contact.batch_id in {b["batch_id"] for b in seen}
     assert {b["contract"] for b in seen} == {"lead_contact"}
+
+
+def test_contact_points_of_before_a_subscription_are_not_there_for_it(site):
+    request = UUID(int=7)
+
+    def publish(seq):
+        rows = contacts(6 + seq, request)
+        return site.publish(rows, contract="lead_contact", batch_key=at(seq, request)).batch_id
+
+    early = site.key(contracts=["lead_contact"])
+    before = publish(1)
+    late = site.key(contracts=["lead_contact"])
+    after = publish(2)
+
+    def seen(key):
+        page = site.ask("/v1/batches?contract=lead_contact&limit=1000", key).json()["batches"]
+        return {one["batch_id"] for one in page} & {before, after}
+
+    name = manifest.files_of(site.ask(f"/v1/batches/{before}", early).body)[0]["name"]
+    assert (seen(early), seen(late)) == ({before, after}, {after})
+    for end in ("", "/rows", f"/files/{name}"):
+        assert site.ask(f"/v1/batches/{before}{end}", late).status == 404
 
 
 def test_no_contact_passes_through(site):

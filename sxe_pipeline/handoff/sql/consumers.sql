@@ -31,6 +31,16 @@ language sql stable as $$
                      and s.market in ('*', _market) and s.until is null);
 $$;
 
+-- A batch of what its consumer is subscribed to. Contact points were asked for on a ground that names who was
+-- subscribed then: nobody else reads them, unless a person has them delivered.
+create or replace function handoff.may_read(_k handoff.api_key, _b handoff.batch) returns boolean
+language sql stable as $$
+    select handoff.may_see(_k, _b.contract, _b.market)
+       and (_b.request_id is null
+            or exists (select from handoff.delivery d
+                       where d.consumer = _k.consumer and d.batch_id = _b.batch_id));
+$$;
+
 -- The consumer, locked: what belongs to one is changed by one person at a time. A delivery to it is no
 -- change of it: whoever publishes does not wait for a person who waits for whoever publishes.
 create or replace function handoff.live_consumer(_consumer text) returns handoff.consumer

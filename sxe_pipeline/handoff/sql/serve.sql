@@ -57,7 +57,7 @@ begin
                x.begun_at
         from handoff.batch b left join handoff.expiry x using (batch_id)
         where b.state = 'published' and b.contract = _contract and b.published_seq > _after
-          and handoff.may_see(k, b.contract, b.market)
+          and handoff.may_read(k, b)
           and (not _is_unanswered or exists (
               select from handoff.delivery d left join handoff.ack a using (consumer, batch_id)
               where d.consumer = k.consumer and d.batch_id = b.batch_id and a.event_id is null))
@@ -76,7 +76,7 @@ begin
         select b.batch_id, b.contract, b.contract_version, b.manifest, b.manifest_sha256::text, x.begun_at
         from handoff.batch b left join handoff.expiry x using (batch_id)
         where b.state = 'published' and b.batch_id = _batch_id
-          and handoff.may_see(k, b.contract, b.market);
+          and handoff.may_read(k, b);
 end $$;
 
 -- The newest batch of each market, of one major version of a contract, as of a number; null is now.
