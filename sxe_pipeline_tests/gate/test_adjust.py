@@ -40,6 +40,17 @@ def test_two_credits_together_give_no_more_than_was_charged(world, settled):
     world.assert_books_are_right()
 
 
+@pytest.mark.parametrize("credits", [[1] * 4, [1_000_001], [19, 1], [20], [21]])
+def test_a_credit_in_parts_returns_no_more_than_the_same_at_once(world, settled, credits):
+    """A credit is in millionths of a unit, of which 20 cost a millionth of the currency."""
+    for units_micro in credits:
+        give_back(world, settled, units_micro)
+
+    left = 10_000_000 - sum(credits)
+    assert world.money("apollo") == (0, -(-left * 50_000 // 1_000_000), 0)
+    world.assert_books_are_right()
+
+
 def test_a_charge_that_an_invoice_names_later_is_an_overrun_and_stops_its_provider(world, settled):
     world.cap(10 * 50_000, provider="apollo")
 

@@ -46,7 +46,9 @@ declare
 begin
     perform gate.lock_provider(_call);
     select * into c from gate.call where call_id = _call for update;
-    micros := least(gate.micros(_units_micro, c.micros_per_unit), c.charged_micros);
+    -- What is left is rounded up, not what comes back: many small credits return no more than one.
+    micros := greatest(c.charged_micros - gate.micros(
+        c.charged_units_micro - _units_micro, c.micros_per_unit), 0);
     perform gate.lock_budgets(array[_call]);
     if c.call_id is null or c.state <> 'SETTLED' or coalesce(_units_micro, 0) <= 0
        or _units_micro > c.charged_units_micro or exists (
@@ -59,7 +61,7 @@ begin
     end if;
     insert into gate.transfer (budget_id, call_id, part, kind, amount)
     select distinct budget_id, _call, 'sync', 'adjust', micros
-    from gate.transfer where call_id = _call and kind = 'reserve';
+    from gate.transfer where call_id = _call and kind = 'reserve' and micros > 0;
     update gate.budget set spent = spent - micros
     where budget_id in (select budget_id from gate.transfer
                         where call_id = _call and kind = 'reserve');
