@@ -53,15 +53,11 @@ def expire_batches(
     """
     before = terms.before(line)
     days: list[date] = []
+    unseen = terms.now - _UNSEEN_FOR
+    if not terms.is_dry_run:
+        objects.drop_half_written(unseen)
     for contract in () if terms.is_dry_run else contracts:
-        end_unseen(
-            conn,
-            objects,
-            contract,
-            before=terms.now - _UNSEEN_FOR,
-            actor=terms.actor,
-            recheck=terms.recheck,
-        )
+        end_unseen(conn, objects, contract, before=unseen, actor=terms.actor, recheck=terms.recheck)
     for contract in contracts if before else ():
         limit = None if terms.is_dry_run else _AT_ONCE
         while found := function_rows(conn, "handoff.expiring", contract, before, limit):

@@ -69,6 +69,7 @@ def expire_landing(conn: psycopg.Connection, landing: Objects, terms: Terms) -> 
     if terms.is_dry_run:
         expired = {file.file_sha256 for file in old} | _expired(conn)
         return _gone(old, list(_strays(conn, landing, stored, before, expired)))
+    landing.drop_half_written(before)
     _delete(conn, landing, stored, terms)
     rest = iter(old)
     while batch := list(islice(rest, _MOST_FILES)):

@@ -22,6 +22,9 @@ from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.schema.tables import LANDED_ROW, TABLES
 from sxe_pipeline.store import functions, sql, tables, upkeep
 
+_STILL_WRITTEN = timedelta(days=1)
+"""A file that was touched within this may have a writer that lives."""
+
 DELTA_TABLES = frozenset({t.name for t in TABLES if t is not LANDED_ROW} | {LEAD_CARD.name})
 """What lies in the store; another named version only counts rows of the gate."""
 
@@ -137,6 +140,7 @@ def keep_table(
         named = versions.named(conn, name)
         if named is None:
             return Kept(name, 0, 0)
+        upkeep.drop_half_written(root, name, moment - _STILL_WRITTEN)
         before = upkeep.space(root, name, named.version)
         compacted = upkeep.compact(root, name, named.version)
         if compacted is not None:

@@ -198,6 +198,22 @@ class Objects:
             except FileNotFoundError:
                 return
 
+    def drop_half_written(self, before: datetime, folder: str = "") -> None:
+        """Remove what writers that were killed left of an object, which no listing names.
+
+        Only a local store keeps any.
+
+        Args:
+            before: What was touched later may still be written.
+            folder: Below which; all of the store without one.
+        """
+        if self._folder is None:
+            return
+        with self._translated_errors(folder):
+            for file in (self._folder / folder).rglob("*"):
+                if _STAGED.search(file.name) and file.stat().st_mtime < before.timestamp():
+                    file.unlink(missing_ok=True)
+
     @contextmanager
     def _translated_errors(self, key: str) -> Iterator[None]:
         try:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -86,6 +87,17 @@ def forget_log(root: str, name: str) -> None:
     for entry in objects.list(f"{name}/_delta_log"):
         objects.delete(entry.key)
     changes.drop(root, name)
+
+
+def drop_half_written(root: str, name: str, before: datetime) -> None:
+    """Remove what writers of a table that were killed left of a file, which Delta does not see.
+
+    Args:
+        root: URL of the table store.
+        name: Such as 'social/observations'.
+        before: What was touched later may still be written.
+    """
+    _objects(root).drop_half_written(before, name)
 
 
 def _held(root: str, name: str, version: int) -> tuple[Any, Mapping[str, int]]:

@@ -1,6 +1,7 @@
 """Batches that were kept for long enough: their files go, that they were stays provable."""
 
 import datetime as dt
+import os
 
 import pytest
 
@@ -214,6 +215,22 @@ def test_contact_points_of_a_batch_that_nobody_ever_saw_are_deleted_after_a_day(
 
     assert names(store, begun) == []
     assert events(begun) == ["contact_batch.building", "contact_batch.abandoned"]
+
+
+def test_what_a_writer_that_was_killed_had_half_written_is_deleted(
+    publish_contacts, night, tmp_path
+):
+    """Of such a file the store's own library tells nobody."""
+    done = publish_contacts(contacts(6))
+    rows = tmp_path / "handoff" / "lead_contact" / "v1" / done.batch_id / "_jsonl"
+    old, young = (rows / f"part-{n}.jsonl#1" for n in range(2))
+    for half in (old, young):
+        half.write_text('{"value":"someone@example.com"}')
+    os.utime(old, (1, 1))
+
+    night()
+
+    assert [half.exists() for half in (old, young)] == [False, True]
 
 
 def test_what_was_replaced_before_anybody_saw_it_is_deleted_too(

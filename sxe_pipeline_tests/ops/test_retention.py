@@ -249,6 +249,18 @@ def test_a_path_that_was_used_again_keeps_what_is_new_there(landed):
     assert "777" in (landed.landing / path).read_text()
 
 
+def test_what_a_killed_ingest_had_half_written_goes_when_its_time_is_over(landed):
+    """Unredacted, and no listing of the store names it."""
+    old, young = (landed.landing / f"{name}.jsonl#1" for name in ("old", "young"))
+    for half in (old, young):
+        half.write_text('{"bio": "ana@example.com"}')
+    os.utime(young, (MONTHS_LATER.timestamp(),) * 2)
+
+    landed.expire(MONTHS_LATER)
+
+    assert [half.exists() for half in (old, young)] == [False, True]
+
+
 def test_copies_of_what_expired_and_hidden_files_go_too(landed):
     copy = landed.landing / "makers" / "copy.json"
     copy.write_bytes((landed.landing / f"makers/{OLD}/a.json").read_bytes())

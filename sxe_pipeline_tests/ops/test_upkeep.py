@@ -73,6 +73,21 @@ def test_files_of_a_writer_that_died_before_its_commit_are_deleted(conn, tier1):
     assert words(snapshot(conn, tier1)) == ["named"]
 
 
+def test_what_a_writer_that_was_killed_had_half_written_is_deleted_after_a_day(conn, tier1):
+    """Delta's library tells nobody of a file that it is still writing."""
+    put(conn, tier1, A, "named")
+    half = Path(delta.address(tier1, NAME)) / f"landed_day={A}" / "part.parquet#1"
+    half.write_bytes(b"PAR1")
+    keep(conn, tier1)
+    assert half.exists(), "its writer may live"
+    os.utime(half, (1, 1))
+
+    keep(conn, tier1)
+
+    assert not half.exists()
+    assert words(snapshot(conn, tier1)) == ["named"]
+
+
 def test_a_version_within_the_grace_is_read_on_and_goes_when_the_grace_is_over(conn, tier1):
     put(conn, tier1, A, "old")
     reading = snapshot(conn, tier1)
