@@ -7,6 +7,7 @@ it for them. The others go through `clusters` and `mint`, some thousand at a tim
 follow how many there are. Not here: the rules, reading and storing.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,8 +70,8 @@ _KEPT = (
             "anti join (select platform, account_key from cards group by all "
             "having count(*) > 1) using (platform, account_key)",
             "anti join (select survivor as card_id from cards) using (card_id)",
-            "anti join (select platform, id_key as account_key from folds) "
-            "using (platform, account_key)",
+            "anti join (select platform, id_key as account_key from folds "
+            "union select platform, id_key from unfolded) using (platform, account_key)",
         )
     ),
 )
@@ -78,6 +79,8 @@ _KEPT = (
 would each want its memory at once."""
 
 _OPEN = (
+    "create temp table once_folded as select u.platform, u.account_key, card_id from unfolded as u "
+    "join members as m on (m.platform, m.account_key) = (u.platform, u.id_key)",
     "create temp table open_accounts as from accounts anti join kept using (platform, account_key)",
     "create temp table open_members as from members anti join kept using (card_id)",
     "create temp table rest as from cards anti join kept using (card_id)",
@@ -119,6 +122,8 @@ from open_members join standing using (platform, account_key)
 union all
 select {_account("current_key")}, 'c' || card_id
 from open_cards join standing using (platform, account_key)
+union all
+select {_account()}, 'c' || card_id from once_folded
 union all
 select 'c' || card_id, 'c' || survivor from open_cards where survivor is not null
 """
@@ -176,6 +181,7 @@ _PLACED = {
     "batch_members": "open_members join placed on name = 'c' || card_id",
     "batch_cards": "open_cards join placed on name = 'c' || card_id",
     "batch_folds": f"folds join placed on name = {_account('id_key')}",
+    "batch_once_folded": f"once_folded join placed on name = {_account()}",
 }
 
 
@@ -289,6 +295,9 @@ def _undecided(engine: duckdb.DuckDBPyConnection, number: int) -> Undecided:
     accounts = list(read("batch_accounts", *key, "handle", "is_fan", "first_seen_at"))
     named = read("batch_naming", *key, "network", "handle", "basis")
     cards = list(read("batch_cards", *issued.CARDS.names))
+    folded: defaultdict[Account, list[str]] = defaultdict(list)
+    for platform, account_key, card_id in read("batch_once_folded", *key, "card_id"):
+        folded[platform, account_key].append(card_id)
     return Undecided(
         [ShownAccount((row[0], row[1]), row[2], row[3]) for row in accounts],
         sorted(
@@ -298,6 +307,7 @@ def _undecided(engine: duckdb.DuckDBPyConnection, number: int) -> Undecided:
             {(p, k): card_id for p, k, card_id in read("batch_members", *key, "card_id")},
             {row[0]: Card(row[0], (row[1], row[2]), *row[3:7]) for row in cards},
             {row[0]: row[7] for row in cards if row[7] is not None},
+            folded,
         ),
         {(p, k): (p, to) for p, k, to in read("batch_folds", *key, "id_key")},
         {(row[0], row[1]): row[4] for row in accounts},

@@ -23,8 +23,14 @@ from sxe_pipeline.store import functions
 _PIECE = 20_000
 """New cards that one call mints; rows that are read at a time."""
 
+_Rows = Sequence[Sequence[object]]
 _MINTED = ("card_id", "platform", "account_key", "generation", "parent", "minted_at")
-_CHANGED = ("card_id", "platform", "account_key", "retired_at")
+_REST = (
+    ("card_id", "platform", "account_key", "retired_at"),
+    ("card_id", "survivor", "cause"),
+    ("card_id", "left"),
+)
+"""Columns of what changed, of aliases, and of origins."""
 
 CARDS = pa.schema(
     [
@@ -103,38 +109,41 @@ def assigned_count(conn: psycopg.Connection) -> int:
 
 
 def store(conn: psycopg.Connection, decided: Assignment, now: dt.datetime, actor: str) -> None:
-    """Mint, move and merge, each piece with its event."""
+    """Mint, move and merge, each piece with its event; origins are told of the cards they name."""
     changed = [
         (card.card_id, *card.anchor, card.retired_at and card.retired_at.isoformat())
         for card in decided.changed
     ]
     aliases = [(alias.card_id, alias.survivor, alias.cause) for alias in decided.aliases]
+    origins = [(origin.card_id, origin.left) for origin in decided.origins]
     minted = decided.minted
-    while minted or changed or aliases:
+    while minted or changed or aliases or origins:
         piece, minted = minted[:_PIECE], minted[_PIECE:]
         rows = [
             (c.card_id, *c.anchor, c.generation, c.parent, c.minted_at.isoformat()) for c in piece
         ]
-        digest = hashlib.sha256(json.dumps([rows, changed, aliases]).encode()).hexdigest()
+        # The others may name what is minted, so they go with the last piece.
+        rest: tuple[_Rows, _Rows, _Rows] = ([], [], []) if minted else (changed, aliases, origins)
+        digest = hashlib.sha256(json.dumps([rows, *rest]).encode()).hexdigest()
         event = audit.record(
             "card_ids.assigned",
             actor=actor,
             subject=IDENTITY.name,
             key=f"{digest[:16]}@{now.isoformat()}",
             minted_count=len(rows),
-            changed_count=len(changed),
-            alias_count=len(aliases),
+            changed_count=len(rest[0]),
+            alias_count=len(rest[1]),
             rows_sha256=digest,
         )
         functions.call_function(
             conn,
             "social.assign_ids",
             _named(_MINTED, rows),
-            _named(_CHANGED, changed),
-            _named(("card_id", "survivor", "cause"), aliases),
+            *(_named(names, given) for names, given in zip(_REST, rest, strict=True)),
             event,
         )
-        changed, aliases = [], []
+        if not minted:
+            return
 
 
 def _read(
@@ -148,12 +157,12 @@ def _read(
         _insert(engine, conn.execute(_SELECT + which, columns).fetchall())
 
 
-def _insert(engine: duckdb.DuckDBPyConnection, rows: Sequence[Sequence[object]]) -> None:
+def _insert(engine: duckdb.DuckDBPyConnection, rows: _Rows) -> None:
     columns = list(zip(*rows, strict=True)) or [()] * len(CARDS)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, CARDS, strict=True)]
     engine.register("read_cards", pa.Table.from_arrays(arrays, schema=CARDS))
     engine.execute("insert into cards from read_cards anti join cards using (card_id)")
 
 
-def _named(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Jsonb:
+def _named(names: Sequence[str], rows: _Rows) -> Jsonb:
     return Jsonb([dict(zip(names, row, strict=True)) for row in rows])

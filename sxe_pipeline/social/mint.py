@@ -9,6 +9,7 @@ and retired. Not here: reading and storing that state (`identities`). The rules:
   alias is for ever: a later split mints anew;
 * a folded account hands its id to the account it folded into;
 * a card without accounts is retired; it returns when its anchor account does;
+* where accounts came from another card than the one they are in now, both are named, minted or not;
 * the anchor moves only when it is no longer part of the card.
 
 A run that died after its cards were committed and before its table was named is replayed on the old
@@ -41,11 +42,15 @@ class Card:
 
 @dataclass(frozen=True)
 class Previous:
-    """What is stored: card by account (last named table), all cards, survivor by old id."""
+    """What is stored: card by account (last named table), all cards, survivor by old id.
+
+    `folded` are accounts that no card names, and the cards of whoever they may have been part of.
+    """
 
     members: Mapping[Account, str] = field(default_factory=dict)
     cards: Mapping[str, Card] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    folded: Mapping[Account, Sequence[str]] = field(default_factory=dict)
 
     def resolve(self, card_id: str) -> str:
         """The id that stands for this one now."""
@@ -63,17 +68,27 @@ class Alias:
     cause: str
 
 
+@dataclass(frozen=True, order=True)
+class Origin:
+    """A card, and another one that an account of it is no part of any more."""
+
+    card_id: str
+    left: str
+
+
 @dataclass(frozen=True)
 class Assignment:
     """The decision. `card_ids` stands in the order of the clusters that were given.
 
-    `minted` cards are new; `changed` ones got another anchor, were retired or came back.
+    `minted` cards are new; `changed` ones got another anchor, were retired or came back. `origins`
+    are the cards that accounts left for others, as a parent is where one was minted for them.
     """
 
     card_ids: list[str]
     minted: list[Card]
     changed: list[Card]
     aliases: list[Alias]
+    origins: list[Origin] = field(default_factory=list)
 
 
 def assign(
@@ -107,7 +122,7 @@ def assign(
     scene = _Scene(previous, clusters, first_seen, folds)
     holders = scene.holders()
     won, lost = scene.heirs(holders)
-    once = scene.anchored()
+    came = scene.came(holders)
     fresh = _Fresh(mint, {*previous.cards, *previous.aliases, *taken})
     card_ids, minted, aliases = [""] * len(clusters), [], []
     kept: dict[str, Card] = {}
@@ -117,8 +132,7 @@ def assign(
             aliases += [Alias(old, card_id, _cause(holders.get(old, {}))) for old in sorted(rest)]
             kept[card_id] = scene.held_by(i, previous.cards[card_id])
         else:
-            left = lost[i] or [old for account in clusters[i] for old in once[account]]
-            parent = min(left, key=scene.born) if left else None
+            parent = min(lost[i] or came[i], key=scene.born, default=None)
             generation = previous.cards[parent].generation + 1 if parent else 1
             card_id = fresh()
             minted.append(Card(card_id, scene.eldest(i), generation, parent, now))
@@ -128,7 +142,14 @@ def assign(
         card = previous.cards[card_id]
         kept[card_id] = replace(card, retired_at=card.retired_at or now)
     changed = [card for card_id, card in sorted(kept.items()) if card != previous.cards[card_id]]
-    return Assignment(card_ids, minted, changed, aliases)
+    merged = {alias.card_id: alias.survivor for alias in aliases}
+    origins = {
+        Origin(card_id, left)
+        for card_id, before in zip(card_ids, came, strict=True)
+        for left in before
+        if merged.get(left, left) != card_id
+    }
+    return Assignment(card_ids, minted, changed, aliases, sorted(origins))
 
 
 class _Scene:
@@ -196,7 +217,27 @@ class _Scene:
             won[winner].append(survivor)
         return won, lost
 
-    def anchored(self) -> defaultdict[Account, list[str]]:
+    def came(self, holders: Mapping[str, Mapping[Account, Account]]) -> list[set[str]]:
+        """For each cluster the living ids that its accounts come from.
+
+        Of an account that held none: those of cards that were once minted for it, else of whoever
+        it may have been part of.
+        """
+        held: defaultdict[Account, set[str]] = defaultdict(set)
+        for card_id, accounts in holders.items():
+            for account in accounts.values():
+                held[account].add(self._previous.resolve(card_id))
+        once, folded = self._anchored(), self._previous.folded
+        return [
+            {
+                self._previous.resolve(card_id)
+                for account in accounts
+                for card_id in held[account] or once[account] or folded.get(account, ())
+            }
+            for accounts in self._clusters
+        ]
+
+    def _anchored(self) -> defaultdict[Account, list[str]]:
         """Account -> the living ids of cards that were once minted for it."""
         once: defaultdict[Account, list[str]] = defaultdict(list)
         for card_id, card in self._previous.cards.items():

@@ -7,7 +7,9 @@ Here: SQL that leaves temporary tables for the decision (`components`):
 * `members`: the cards that the last named table gave them, and accounts that are no more;
 * `cards`: these cards and every other one that is anchored at one of them (`issued`);
 * `folds`: handle keys that are no account any more -> the one id-keyed account that ever showed
-  the handle. The rule of `merge`, seen from its result.
+  the handle. The rule of `merge`, seen from its result;
+* `unfolded`: new accounts with a handle key -> the id-keyed ones that ever showed the handle. What
+  was seen of the new one may have been of one of these until now.
 
 Not here: what is decided. A change reaches what is linked with it, before or now: by a target that
 somebody names and somebody else names or shows, by a card, by a fold. A target that was a crowd's
@@ -87,6 +89,7 @@ _OF_CARDS = """
 select platform, account_key from every_member semi join cards using (card_id)
 union select platform, account_key from cards
 union select platform, id_key from folds
+union select platform, id_key from unfolded
 """
 
 _ACCOUNTS = f"""
@@ -139,7 +142,7 @@ def of_all(
     ):
         engine.execute(statement)
     issued.read_all(conn, engine)
-    _fold(engine, "members")
+    _fold(engine, "people", "members")
 
 
 def of_changed(
@@ -273,7 +276,7 @@ def _link(engine: duckdb.DuckDBPyConnection) -> None:
 
 
 def _close(conn: psycopg.Connection, engine: duckdb.DuckDBPyConnection) -> None:
-    """Make `touched`, `cards` and `folds`: what changed, and all that is linked with it.
+    """Make `touched`, `cards`, `folds`, `unfolded`: what changed, and all that is linked with it.
 
     Each step asks for what the one before it found, until one finds nothing.
     """
@@ -299,7 +302,8 @@ def _close(conn: psycopg.Connection, engine: duckdb.DuckDBPyConnection) -> None:
             "using (platform, account_key) anti join cards using (card_id)"
         ).to_arrow_table()
         issued.read(conn, engine, anchors, held)
-        _fold(engine, "every_member semi join touched using (platform, account_key)")
+        of_touched = "semi join touched using (platform, account_key)"
+        _fold(engine, f"people {of_touched}", f"every_member {of_touched}")
         if not _put(engine, "touched", _OF_CARDS).num_rows:
             return
 
@@ -314,17 +318,30 @@ def _put(engine: duckdb.DuckDBPyConnection, table: str, query: str) -> pa.Table:
     return engine.sql("from found").to_arrow_table()
 
 
-def _fold(engine: duckdb.DuckDBPyConnection, members: str) -> None:
-    """Make `folds` for whoever is no account any more and was a member or is an anchor."""
-    engine.execute(
-        "create or replace temp table former as from ("
-        f"select platform, account_key from {members} where account_key like 'handle:%' union "
-        "select platform, account_key from cards where account_key like 'handle:%'"
-        ") anti join people using (platform, account_key)"
-    )
-    engine.execute(
-        "create or replace temp table folds as "
-        "select platform, account_key, min(id_key) as id_key "
-        f"from (select distinct * from ({_ONCE_SHOWN.format(people='people')}) "
-        "semi join former using (platform, account_key)) group by all having count(*) = 1"
-    )
+def _fold(engine: duckdb.DuckDBPyConnection, accounts: str, members: str) -> None:
+    """Make `folds` of whoever is no account any more, and `unfolded` of whoever is a new one.
+
+    Args:
+        engine: A connection that holds `people` and `cards`.
+        accounts: Accounts some of which may be new.
+        members: Those that were there. An anchor was, too.
+    """
+    keyed = "select platform, account_key from {} where account_key like 'handle:%'"
+    key = "using (platform, account_key)"
+    for table, rows in (
+        ("known", f"{keyed.format(members)} union {keyed.format('cards')}"),
+        ("former", f"from known anti join people {key}"),
+        ("new", f"from ({keyed.format(accounts)}) anti join known {key}"),
+        (
+            "shown_again",
+            f"select distinct * from ({_ONCE_SHOWN.format(people='people')}) "
+            f"semi join (from former union from new) {key}",
+        ),
+        (
+            "folds",
+            f"select platform, account_key, min(id_key) as id_key from shown_again "
+            f"semi join former {key} group by all having count(*) = 1",
+        ),
+        ("unfolded", f"from shown_again semi join new {key}"),
+    ):
+        engine.execute(f"create or replace temp table {table} as {rows}")

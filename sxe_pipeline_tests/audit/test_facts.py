@@ -212,7 +212,7 @@ def test_a09_ids_and_aliases_come_with_their_event(conn, database):
     def assign(minted, aliases, key):
         record = said("card_ids.assigned", "social/identities") | {"key": key}
         conn.execute(
-            "select social.assign_ids(%s, '[]', %s, %s)",
+            "select social.assign_ids(%s, '[]', %s, '[]', %s)",
             [Jsonb(minted), Jsonb(aliases), Jsonb(record)],
         )
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sxe_pipeline.errors import ContractBroken
 from sxe_pipeline.ops import versions
+from sxe_pipeline.privacy import suppression
 from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.tables import IDENTITY, PROFILE, TARGET
 from sxe_pipeline.social import components, identities, issued, reach, restored
@@ -56,6 +57,13 @@ def decided_whole(people, previous, now):
         for handle in row["handles"] if key[1].startswith("id:") else ():
             shown.setdefault((key[0], f"handle:{handle.lower()}"), set()).add(key)
     folds = {k: min(by) for k, by in shown.items() if len(by) == 1 and k not in set(keys)}
+    anchors = {card.anchor for card in previous.cards.values()}
+    folded = {
+        k: [previous.members[of] for of in by if of in previous.members]
+        for k, by in shown.items()
+        if k in set(keys) and k not in previous.members and k not in anchors
+    }
+    previous = replace(previous, folded=folded)
     fans = [bool(row["is_parody"]) or "fan account" in (row["bio"] or "") for row in people]
     joined = cluster(
         map(ShownAccount, keys, [row["handle"] for row in people], fans), targets(table)
@@ -376,6 +384,77 @@ def test_cards_that_a_restore_brought_back_are_found_though_nobody_changed(home)
 
     assert home.state()[2] == {"from before": kept}
     assert issued.known(home.conn, ["from before", "nobody's"]) == {"from before"}
+
+
+def suppress(home, card_id):
+    databases.as_owner(
+        home.conn,
+        "insert into privacy.suppression (card_id, reason, added_by, event_id) "
+        "values (%s, 'asked', 'test', gen_random_uuid())",
+        [card_id],
+    )
+
+
+def are_suppressed(home, rows):
+    """Of each account, whether its card is."""
+    with home.conn.transaction():
+        cards = suppression.suppressed(home.conn)
+    return {key: row["card_id"] in cards for key, row in rows.items()}
+
+
+def test_an_account_that_goes_from_a_suppressed_card_to_one_that_is_there_takes_the_no_along(home):
+    ana, ben = profile(X, "ana", links=["tiktok.com/@tt"]), profile(("x", "id:2"), "ben")
+    shared, cid = profile(TIKTOK, "tt", seen=1), profile(THREADS, "cid")
+    rows = home.step([ana, ben, shared, cid])
+    suppress(home, rows[X]["card_id"])
+
+    rows = home.step([{**ana, "links": []}, {**ben, "links": ["tiktok.com/@tt"]}, shared, cid])
+
+    assert rows[TIKTOK]["card_id"] == rows["x", "id:2"]["card_id"] != rows[X]["card_id"]
+    assert are_suppressed(home, rows) == {
+        X: True,
+        TIKTOK: True,
+        ("x", "id:2"): True,
+        THREADS: False,
+    }
+    home.check_whole()
+
+
+def test_of_two_cards_that_somebody_new_is_made_of_one_no_is_enough(home):
+    ana, ben = profile(X, "ana", links=["tiktok.com/@tt"]), profile(("x", "id:2"), "ben", seen=2)
+    shared, third = profile(TIKTOK, "tt", seen=5), profile(THREADS, "cid", seen=5)
+    home.step([ana, shared])
+    rows = home.step([ana, shared, {**ben, "links": ["threads.net/@cid"]}, third])
+    suppress(home, rows[THREADS]["card_id"])
+
+    both = [shared, {**third, "links": ["tiktok.com/@tt"]}]
+    rows = home.step([{**ana, "links": []}, ben, *both])
+
+    assert rows[TIKTOK]["card_id"] == rows[THREADS]["card_id"]
+    [parent] = home.ask(
+        f"select parent_card_id from social.card where card_id = '{rows[TIKTOK]['card_id']}'"
+    )
+    assert parent == (rows[X]["card_id"],), "the earliest-minted is the parent"
+    assert are_suppressed(home, rows) == {
+        X: False,
+        ("x", "id:2"): True,
+        TIKTOK: True,
+        THREADS: True,
+    }
+
+
+def test_what_was_folded_into_a_suppressed_person_is_suppressed_when_another_shows_the_handle(home):
+    folded, ana = profile(("x", "handle:ana"), "ana"), profile(X, "ana")
+    card = home.step([ana])[X]["card_id"]
+    suppress(home, card)
+    another = profile(("x", "id:2"), "Ana", seen=3)
+
+    rows = home.step([ana, another, folded])
+
+    assert rows["x", "handle:ana"]["basis"] == "self"
+    assert home.state()[1][rows["x", "handle:ana"]["card_id"]].parent == card
+    assert are_suppressed(home, rows) == {X: True, ("x", "handle:ana"): True, ("x", "id:2"): False}
+    home.check_whole()
 
 
 def test_a_killed_run_whose_reason_is_gone_is_mended_all_the_same(home):

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sxe_pipeline.errors import ContractBroken
-from sxe_pipeline.social.mint import Previous, assign
+from sxe_pipeline.social.mint import Origin, Previous, assign
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNTS = [("x", f"id:{n}") for n in range(4)] + [("tiktok", f"id:{n}") for n in range(3)]
 SEEN = {account: START + timedelta(days=n) for n, account in enumerate(ACCOUNTS)}
 SEEN[("x", "handle:ana")] = START - timedelta(days=1)
-A, B, C = ACCOUNTS[:3]
+A, B, C, D = ACCOUNTS[:4]
 ANA = ("x", "handle:ana")
 
 
@@ -98,6 +98,25 @@ def test_splits_are_decided_before_merges(world):
 
     assert done.card_ids == [other, old]
     assert done.minted == [] == done.aliases
+
+
+def test_an_account_that_joins_another_card_names_the_one_that_it_left(world):
+    old, other = world.run([[A, B], [C]]).card_ids
+
+    done = world.run([[B, C], [A]])
+
+    assert done.origins == [Origin(other, old)]
+    assert world.run([[A], [B, C]]).origins == []
+
+
+def test_what_is_minted_of_two_cards_names_both_and_what_merges_none(world):
+    one, two = world.run([[A, B], [C, D]]).card_ids
+
+    done = world.run([[A], [B, D], [C]])
+    [card] = [card.card_id for card in done.minted]
+    assert done.origins == [Origin(card, one), Origin(card, two)]
+
+    assert world.run([[A, B, C, D]]).origins == []
 
 
 def test_an_alias_is_for_ever_a_later_split_mints_anew(world):

@@ -30,18 +30,25 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select distinct unnest(gate.family(gate.survivor(s.card_id))) from privacy.suppression s;
 $$;
 
--- A no holds for whoever is split off later: which of the two said it, nobody knows. In one line with
--- `suppress`, so that no part is minted while its whole is being suppressed.
+-- A no goes along with whoever leaves a card: which of its people said it, nobody knows. In one line with
+-- `suppress`, so that nobody leaves while his card is being suppressed.
+create or replace function privacy.follow(_card text, _left text) returns void
+language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('privacy/splits', 0));
+    if privacy.is_suppressed(gate.family(gate.survivor(_left)))
+       and not privacy.is_suppressed(gate.family(gate.survivor(_card))) then
+        insert into privacy.suppression (card_id, reason, added_by, event_id)
+        values (_card, 'somebody of a suppressed card is part of it', 'split',
+                audit.append('suppression.added', 'split', _card, 'added',
+                             jsonb_build_object('parent_card_id', _left)));
+    end if;
+end $$;
+
 create or replace function privacy.follow_split() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    perform pg_advisory_xact_lock(hashtextextended('privacy/splits', 0));
-    if privacy.is_suppressed(gate.family(gate.survivor(new.parent_card_id))) then
-        insert into privacy.suppression (card_id, reason, added_by, event_id)
-        values (new.card_id, 'split off from a suppressed card', 'split',
-                audit.append('suppression.added', 'split', new.card_id, 'added',
-                             jsonb_build_object('parent_card_id', new.parent_card_id)));
-    end if;
+    perform privacy.follow(new.card_id, new.parent_card_id);
     return null;
 end $$;
 

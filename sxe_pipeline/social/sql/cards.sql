@@ -1,7 +1,7 @@
--- Card ids and aliases: what one resolution minted, moved and merged, with one event.
+-- Card ids and aliases: what one resolution minted, moved and merged, with one event; a no goes along.
 
 create or replace function social.assign_ids(
-    _minted jsonb, _changed jsonb, _aliases jsonb, _record jsonb
+    _minted jsonb, _changed jsonb, _aliases jsonb, _origins jsonb, _record jsonb
 ) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     event uuid := audit.write(_record, '{card_ids.assigned}');
@@ -16,6 +16,9 @@ begin
     from jsonb_to_recordset(_changed) as c (card_id text, platform text, account_key text,
                                             retired_at timestamptz)
     where k.card_id = c.card_id;
+    -- As long as nobody is merged: whom a card left is asked as it was then.
+    perform privacy.follow(o.card_id, o."left")
+    from jsonb_to_recordset(_origins) as o (card_id text, "left" text);
     -- Older aliases are moved on to the new survivor: one look-up answers, whatever the history.
     for one in select * from jsonb_to_recordset(_aliases)
                    as a (card_id text, survivor text, cause text) loop
