@@ -28,6 +28,8 @@ _IDENTIFIABLE = """
 readiness_state = 'ready' and account_type in ('person', 'creator')
 and (country <> '' or len(link_domains) > 0)
 """
+_MAY_SPEAK = "readiness_state <> 'withheld'"
+"""Who may not leave is counted: a word or a median would be what that one said or has."""
 _LEADS = f"""
 select {_KEYS},
     count(*) as card_count,
@@ -35,12 +37,13 @@ select {_KEYS},
     count(*) filter (where is_tagged) as tagged_count,
     count(*) filter (where case when {_IDENTIFIABLE} then is_full_name(display_name) end)
         as identifiable_count,
-    case when count(follower_count) % 2 = 1 then quantile_disc(follower_count, 0.5)
-        else trunc((quantile_disc(follower_count, 0.5)::hugeint
-            + quantile_disc(follower_count, -0.5))::double / 2)::bigint
+    case when count(followers) % 2 = 1 then quantile_disc(followers, 0.5)
+        else trunc((quantile_disc(followers, 0.5)::hugeint
+            + quantile_disc(followers, -0.5))::double / 2)::bigint
         end as median_follower_count,
     min((readiness_state <> 'ready', card_id), {SAMPLE_CARDS}) as samples
-from cards group by all
+from (select *, case when {_MAY_SPEAK} then follower_count end as followers from cards)
+group by all
 """
 """`case` asks for the name of those alone who could be identified; of an even number of counts the
 median lies between the two in the middle. The first samples are ready."""
@@ -50,7 +53,7 @@ with said as (
     select {_KEYS}, unnest(list_distinct([
         term_of(item.text) for item in evidence
         if item.text <> '' and item.source <> 'audience' and item.label in (persona, tribe)
-    ])) as term from cards
+    ])) as term from cards where {_MAY_SPEAK}
 ), shared as (
     select {_KEYS}, term, count(*) as said_by from said where term <> '' group by all
     having said_by >= {MIN_CARDS_PER_TERM}
@@ -90,10 +93,10 @@ def pools(cards: duck.Rows, others: duck.Rows) -> pa.Table:
         others: Table OTHERS, in any order.
 
     Returns:
-        Table POOL, sorted by its key. A top evidence term stands in at least two cards. A card is
-        identifiable where it holds what a provider needs to recognise somebody: a ready card of a
-        person or creator with a name of at least two words, and either a country the profile states
-        or a web domain of its own.
+        Table POOL, sorted by its key. Words and medians are of cards that are not withheld. A top
+        evidence term stands in at least two cards. A card is identifiable where it holds what a
+        provider needs to recognise somebody: a ready card of a person or creator with a name of at
+        least two words, and either a country the profile states or a web domain of its own.
     """
     with duck.opened() as engine:
         _teach(engine, "is_full_name", is_full_name, "BOOLEAN", pa.bool_())

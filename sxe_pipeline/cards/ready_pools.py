@@ -1,8 +1,9 @@
 """The audience pools that leave Tier 1, a market at a time.
 
 Here: that the versions they come from passed their guards, the id of a row, and what of it may not
-be passed on: words and medians where a platform of its cards is `ids_only`, and ids of cards that
-may not leave. Counts stay: they name nobody. Not here: writing a batch (`handoff`).
+be passed on: words and medians where a platform of its cards is `ids_only` or one of its cards was
+suppressed since they were counted, and ids of cards that may not leave. Counts stay: they name
+nobody. Not here: who is in words and medians (`pools`), writing a batch (`handoff`).
 """
 
 import hashlib
@@ -52,15 +53,26 @@ class ReadyPools:
         )
 
     def _closed(self, market: str) -> set[Key]:
-        """The pools with a card of a platform of which only ids may be passed on."""
+        """The pools with a card whose words and followers may not be passed on."""
         in_market = pc.field("market") == market
-        cards = ready.read(self._cards, [*KEYS, "accounts"], in_market).combine_chunks()
+        read = [*KEYS, "card_id", "readiness_state", "accounts"]
+        cards = ready.read(self._cards, read, in_market).combine_chunks()
         accounts = cards["accounts"].combine_chunks()
         platforms = pc.struct_field(pc.list_flatten(accounts), "platform")
         shut = [p for p in pc.unique(platforms).to_pylist() if self._policy.is_ids_only(p)]
         is_shut = pc.is_in(platforms, pa.array(shut, platforms.type))
-        owners = pc.unique(pc.list_parent_indices(accounts).filter(is_shut))
-        keys = cards.select(KEYS).take(owners).group_by(list(KEYS)).aggregate([])
+        suppressed = pa.array(sorted(self._suppressed), cards["card_id"].type)
+        is_news = pc.and_(
+            pc.is_in(cards["card_id"], suppressed),
+            pc.not_equal(cards["readiness_state"], "withheld"),
+        )
+        owners = pa.concat_arrays(
+            [
+                pc.list_parent_indices(accounts).filter(is_shut).cast(pa.int64()),
+                pc.indices_nonzero(is_news).cast(pa.int64()),
+            ]
+        )
+        keys = cards.select(KEYS).take(pc.unique(owners)).group_by(list(KEYS)).aggregate([])
         return {tuple(row[name] for name in KEYS) for row in keys.to_pylist()}
 
 

@@ -97,7 +97,8 @@ def counted_one_by_one(cards, others):
 
 def pool(key, cards, audience):
     cards = sorted(cards, key=lambda card: (card["readiness_state"] != "ready", card["card_id"]))
-    followers = [c["follower_count"] for c in cards if c["follower_count"] is not None]
+    speaking = [card for card in cards if card["readiness_state"] != "withheld"]
+    followers = [c["follower_count"] for c in speaking if c["follower_count"] is not None]
     return {
         **dict(zip(pools.KEYS, key, strict=True)),
         "card_count": len(cards),
@@ -106,7 +107,7 @@ def pool(key, cards, audience):
         "identifiable_count": sum(map(is_identifiable, cards)),
         "audience_count": audience,
         "median_follower_count": int(statistics.median(followers)) if followers else None,
-        "top_evidence": top_evidence(cards),
+        "top_evidence": top_evidence(speaking),
         "sample_card_ids": [card["card_id"] for card in cards[: pools.SAMPLE_CARDS]],
     }
 

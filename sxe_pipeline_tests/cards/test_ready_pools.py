@@ -23,7 +23,7 @@ def leaving(make, tmp_path):
     """The pools of some people as they may leave, over a real table of their cards."""
 
     def run(*people, suppressed=frozenset(), policy=FULL):
-        built, root = make(*people), tmp_path.as_uri()
+        built, root = make(*people), (tmp_path / str(len(people))).as_uri()
         deltalake.write_deltalake(delta.address(root, "cards/lead_cards"), built.cards)
         found = pools.pools(built.cards, built.others)
         cards = Snapshot("cards/lead_cards", 0, root)
@@ -64,6 +64,27 @@ def test_p15_a_suppressed_card_is_no_sample(leaving):
     _, ready = leaving(*PHOTOGRAPHERS, suppressed={"card_0001"})
 
     assert ready.of("x_general")["sample_card_ids"].to_pylist() == [["card_0000"]]
+
+
+def test_p15_nobody_who_is_withheld_is_in_words_or_medians(leaving):
+    hidden = PHOTOGRAPHERS[1] | {"is_private": True}
+    _, ready = leaving(*PHOTOGRAPHERS[:1], hidden)
+    _, ready_of_one = leaving(hidden)
+
+    [row] = ready.of("x_general").to_pylist()
+    [of_one] = CONTRACT.check(ready_of_one.of("x_general")).to_pylist()
+
+    assert (row["median_follower_count"], row["top_evidence"]) == (100, []), "one says no word"
+    assert row["card_count"] == 2, "a count names nobody"
+    assert (of_one["median_follower_count"], of_one["top_evidence"]) == (None, [])
+
+
+def test_p15_words_and_medians_stay_where_somebody_was_suppressed_since_they_were_counted(leaving):
+    _, ready = leaving(*PHOTOGRAPHERS, suppressed={"card_0001"})
+
+    [row] = CONTRACT.check(ready.of("x_general")).to_pylist()
+
+    assert (row["median_follower_count"], row["top_evidence"]) == (None, [])
 
 
 def test_a_card_that_is_not_ready_is_no_sample(leaving):
