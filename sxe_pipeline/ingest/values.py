@@ -22,7 +22,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ID = re.compile(r"[0-9]{1,24}", re.ASCII)
 _GUARDED = re.compile(r"""(?:'|="|"|=)([0-9]{1,24})"?""", re.ASCII)
 """How people keep a spreadsheet from rounding digits: '1700.. and ="1700.."."""
-_NO_ID = frozenset({"", "0", "null", "none", "nan"})
+_NO_ID = frozenset({"", "null", "none", "nan"})
 _TRUE = frozenset(
     (
         *("true", "t", "yes", "y", "1", "1.0", "on", "si", "sí", "oui", "sim", "ja"),
@@ -69,13 +69,16 @@ def word(value: Any) -> str | None:
 
 
 def account_id(value: Any) -> str | None:
-    """The platform's own account id as digits; a float has lost digits and is refused."""
+    """The platform's own account id as digits; a float has lost digits and is refused.
+
+    Zeros before it are a database's, that fills a column up; nothing but zeros is nobody.
+    """
     if type(value) is str:
         found = value.strip()
         if not found.isdigit() and (guarded := _GUARDED.fullmatch(found)):
             found = guarded[1]
         if _ID.fullmatch(found):
-            return found if found != "0" else None
+            return found.lstrip("0") or None
         if found.lower() in _NO_ID:
             return None
     elif type(value) is int:

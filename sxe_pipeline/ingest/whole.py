@@ -161,7 +161,9 @@ def _are_digits(held: list[Any], longest: int) -> bool:
 def _ids(held: list[Any], kind: type, _: values.Transform) -> list[Any] | None:
     if kind is int and min(held) > 0 and max(held) < 10**_LONGEST_ID:
         return list(map(str, held))
-    return held if kind is str and _are_digits(held, _LONGEST_ID) and "0" not in held else None
+    if kind is not str or not _are_digits(held, _LONGEST_ID):
+        return None
+    return None if any(text[0] == "0" for text in held) else held
 
 
 def _handles(held: list[Any], kind: type, _: values.Transform) -> list[Any] | None:

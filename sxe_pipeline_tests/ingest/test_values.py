@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sxe_pipeline.ingest import whole
 from sxe_pipeline.ingest.counts import count
 from sxe_pipeline.ingest.mapping import mappings
 from sxe_pipeline.ingest.plain import SPREADSHEET_ERRORS, BadValue, LostDigits, Rounded, plain
@@ -234,6 +235,15 @@ def test_an_id_is_strict():
 @pytest.mark.parametrize("guarded", ["'17", '="17"', '"17"', " 17 ", "=17"])
 def test_an_id_that_was_guarded_from_a_spreadsheet_is_whole(guarded):
     assert account_id(guarded) == "17"
+
+
+@pytest.mark.parametrize(
+    ("padded", "known"),
+    [("00017", "17"), ("17", "17"), ('="00017"', "17"), ("0", None), ("0000000", None)],
+)
+def test_zeros_before_an_id_are_no_part_of_it(padded, known):
+    assert account_id(padded) == known
+    assert whole.over([padded, "18"], account_id) == ([known, "18"], {})
 
 
 @pytest.mark.parametrize(
