@@ -263,7 +263,7 @@ def _reasons(card: Mapping[str, Any], reading: Reading, in_force: InForce) -> li
         "private": is_closed and primary.platform != "x",
         "parody": card["account_type"] == "fan_or_parody",
         "stale": is_stale(primary.observed_at, in_force.newest_day),
-        "policy": not in_force.policy.is_open(primary.platform),
+        "policy": not all(in_force.policy.is_open(one.platform) for one in reading.accounts),
         "no_tribe": card["tribe"] is None,
         "low_confidence": card["is_doubtful"],
         "no_market": card["market"] == FALLBACK_MARKET,

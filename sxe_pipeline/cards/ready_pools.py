@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from sxe_pipeline import schema
 from sxe_pipeline.cards import checks, inputs, ready
 from sxe_pipeline.cards.pools import KEYS
-from sxe_pipeline.cards.release import FORMULA, UNPRINTED
+from sxe_pipeline.cards.release import FORMULA, UNPRINTED, are_open
 from sxe_pipeline.ops import versions
 from sxe_pipeline.privacy import leaks, suppression
 from sxe_pipeline.privacy.policy import Policy
@@ -45,10 +45,15 @@ class ReadyPools:
         pools = self._pools.filter(pc.equal(self._pools["market"], market))
         samples = pc.unique(pc.list_flatten(pools["sample_card_ids"]))
         kept = pc.field("card_id").isin(samples) & (pc.field("readiness_state") == "ready")
-        ready_ids = ready.read(self._cards, ["card_id"], kept)["card_id"].to_pylist()
+        cards = ready.read(self._cards, ["card_id", "platform", "accounts"], kept)
+        may_leave = {
+            card_id
+            for piece in cards.to_batches()
+            for card_id in piece["card_id"].filter(are_open(piece, self._policy)).to_pylist()
+        }
         return released(
             pools,
-            may_leave=set(ready_ids) - set(self._suppressed),
+            may_leave=may_leave.difference(self._suppressed),
             closed=self._closed(market),
         )
 

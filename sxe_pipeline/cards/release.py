@@ -1,8 +1,9 @@
 """What may leave Tier 1 as a lead card.
 
-Here: only ready cards, only contract columns, and nothing but identifiers and our own labels where
-a platform says `ids_only`. Which columns that closes is read off their class. Not here: writing a
-batch (`handoff`).
+Here: only ready cards without an account of a closed platform, only contract columns, and nothing
+but identifiers and our own labels where a platform says `ids_only`. Which columns that closes is
+read off their class. The policy is that of the moment: cards may have been made by an older one.
+Not here: writing a batch (`handoff`).
 """
 
 from collections.abc import Mapping
@@ -47,8 +48,27 @@ def release(cards: pa.Table, policy: Policy) -> pa.Table:
         ready = ready.filter(is_ready)
     if not arrow.rises(ready["card_id"]):
         ready = ready.sort_by("card_id")
-    pieces = [_plain(_released(piece, policy)) for piece in ready.to_batches()]
+    pieces = [
+        _plain(_released(piece.filter(are_open(piece, policy)), policy))
+        for piece in ready.to_batches()
+    ]
     return pa.Table.from_batches(pieces, _SCHEMA)
+
+
+def are_open(cards: pa.RecordBatch, policy: Policy) -> pa.Array:
+    """Of each card, whether every platform that it stands on lets it leave.
+
+    Args:
+        cards: With `platform` and `accounts`.
+        policy: Which platforms do.
+    """
+    accounts = cards["accounts"]
+    of_accounts = pc.struct_field(pc.list_flatten(accounts), "platform")
+    names = {*pc.unique(cards["platform"]).to_pylist(), *pc.unique(of_accounts).to_pylist()}
+    closed = pa.array([name for name in names if not policy.is_open(name)], pa.string())
+    stays = np.array(pc.is_in(cards["platform"], value_set=closed), bool)
+    stays[pc.list_parent_indices(accounts).filter(pc.is_in(of_accounts, value_set=closed))] = True
+    return pa.array(~stays)
 
 
 def _released(ready: pa.RecordBatch, policy: Policy) -> pa.RecordBatch:

@@ -23,7 +23,7 @@ class Policy:
     redistribution: Mapping[str, str]
 
     def is_open(self, platform: str) -> bool:
-        """Whether cards of the platform may leave at all."""
+        """Whether cards with an account of the platform may leave at all."""
         return platform in self.redistribution
 
     def is_ids_only(self, platform: str) -> bool:

@@ -311,6 +311,19 @@ def test_a_platform_that_the_policy_does_not_name_is_closed(tmp_path) -> None:
         policy.load(file)
 
 
+def test_a_card_with_an_account_of_a_closed_platform_stays(make) -> None:
+    mine = {"card_id": "card_0001", "bio": "Photographer. Hiking"}
+    threads = mine | {"platform": "threads", "bio": ""}
+    closed = policy.Policy("test", {"x": "full"})
+
+    [alone] = make(mine, policy=closed).cards.to_pylist()
+    [joined] = make(mine | {"follower_count": 9}, threads, policy=closed).cards.to_pylist()
+
+    assert (alone["readiness_state"], alone["platform"]) == ("ready", "x")
+    assert (joined["readiness_state"], joined["platform"]) == ("withheld", "x")
+    assert joined["readiness_reasons"] == ["policy"], "its id would leave among the accounts"
+
+
 def test_pools_count_every_card_once(make) -> None:
     built = make(*({"bio": bio} for bio in [BIO, BIO, "Love photography", "Chef. Wine."]))
 

@@ -98,6 +98,11 @@ def released(card):
     return card
 
 
+def may_leave(card):
+    platforms = {card["platform"], *(one["platform"] for one in card["accounts"])}
+    return card["readiness_state"] == "ready" and all(map(POLICY.is_open, platforms))
+
+
 def lying(chosen, rows):
     """The cards as a table in the pieces of a larger one."""
     whole = pa.Table.from_pylist([rows[-1], *rows, rows[0]], schema=CONTRACT.arrow())
@@ -114,7 +119,8 @@ def test_each_card_leaves_as_if_it_were_alone(seed, is_in_order):
 
     left = release(given, POLICY)
 
-    assert left.to_pylist() == [released(c) for c in rows if c["readiness_state"] == "ready"]
+    assert left.to_pylist() == [released(c) for c in rows if may_leave(c)]
+    assert 5 < left.num_rows < len(rows)
     left.validate(full=True)
 
 
@@ -130,10 +136,28 @@ def test_of_no_card_no_row_leaves_in_the_columns_of_all(state):
 
 
 def test_a_card_without_lists_takes_nothing_from_its_neighbours():
-    rows = [card(random.Random(1), number) | {"readiness_state": "ready"} for number in range(3)]
+    open_account = {"platform": "tiktok", "platform_id": "1", "handle": "ana", "basis": "self"}
+    more = {"readiness_state": "ready", "platform": "x", "accounts": [open_account]}
+    rows = [card(random.Random(1), number) | more for number in range(3)]
     rows[1] |= {"evidence": None, "accounts": None}
 
     left = release(pa.Table.from_pylist(rows, schema=CONTRACT.arrow()), POLICY).to_pylist()
 
     assert (left[1]["evidence"], left[1]["accounts"]) == (None, None), "the contract refuses it"
     assert [left[0], left[2]] == [released(rows[0]), released(rows[2])]
+
+
+def test_a_card_of_a_platform_that_was_closed_since_it_was_made_stays():
+    one = card(random.Random(1), 1) | {"readiness_state": "ready", "platform": "x"}
+    one["accounts"] = [
+        {"platform": platform, "platform_id": "1", "handle": None, "basis": "self"}
+        for platform in ("x", "threads")
+    ]
+    table = pa.Table.from_pylist([one], schema=CONTRACT.arrow())
+
+    left = [
+        release(table, Policy("1", dict.fromkeys(names, "full"))).num_rows
+        for names in (["x", "threads"], ["x"], ["threads"], [])
+    ]
+
+    assert left == [1, 0, 0, 0]
