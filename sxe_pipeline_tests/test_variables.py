@@ -130,6 +130,25 @@ def test_d05_all_faults_are_told_at_once():
     assert sum("is not set" in sentence for sentence in found) == 5
 
 
+def test_a_login_that_is_no_address_of_postgresql_is_named_and_not_repeated():
+    given = {
+        "SXE_SOCIAL_DATABASE_URL": DATABASE.replace("sql:", "sql+psycopg:"),
+        "SXE_API_DATABASE_URL": "mysql://u:hunter2@db/sxe",
+        "DAGSTER_DATABASE_URL": "hunter2",
+    }
+
+    assert faults(given) == [
+        "DAGSTER_DATABASE_URL is postgresql://USER:PASSWORD@HOST/DATABASE; correct it",
+        "SXE_API_DATABASE_URL is postgresql://USER:PASSWORD@HOST/DATABASE; correct it",
+    ]
+
+
+def test_a_lease_of_no_time_is_refused_and_a_pause_of_none_is_not():
+    given = {"SXE_RUN_LEASE_S": "0", "SXE_SETTLE_S": "0", "SXE_RETRY_PAUSE_S": "0"}
+
+    assert faults(given) == ["SXE_RUN_LEASE_S is a number of seconds, from 1 to a year; correct it"]
+
+
 def test_d05_a_misspelt_name_is_a_warning_on_a_laptop(monkeypatch, tmp_path):
     env = {"SXE_SOCIAL_DB_URL": DATABASE, "SXE_HOME": str(tmp_path)}
 

@@ -76,11 +76,18 @@ def load(file: Path | None = None) -> Periods:
     """
     path = file or contracts_root() / "policy" / "retention.yaml"
     try:
-        content = yaml.safe_load(path.read_bytes())
+        text = path.read_bytes()
+    except OSError as error:
+        raise BadConfig(
+            f"the retention policy {path} cannot be read ({type(error).__name__}); "
+            "correct SXE_RETENTION_FILE"
+        ) from None
+    try:
+        content = yaml.safe_load(text)
         version, given = str(content["version"]), dict(content["keep"])
         lines = {str(name): _line(path.name, str(name), line) for name, line in given.items()}
         full_every = content.get("full_every", FULL_EVERY)
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadConfig(
             f"{path.name} is no retention policy ({type(error).__name__}); it says version and "
             "keep, as contracts/policy/retention.yaml does"

@@ -285,6 +285,7 @@ def _read(env: Mapping[str, str], process: str | None) -> tuple[Settings, list[s
     if not is_production and not stores.get("run_log_url", "s3:").startswith("s3:"):
         faults.append(f"{STORES['run_log_url'][0]} must start with s3://; correct it")
     faults += variables.overheard(env.get(ALERT_WEBHOOK) or "")
+    faults += variables.no_databases(env)
     faults += variables.misplaced_keys(env)
     _engine_limits(env, faults)
     faults += variables.unopenable("SXE_HOME", str(home))
@@ -427,8 +428,9 @@ def _seconds(env: Mapping[str, str], variable: str, faults: list[str]) -> float:
         seconds = float(env[variable])
     except ValueError:
         seconds = -1
-    if not 0 <= seconds <= 31_622_400:
-        faults.append(f"{variable} is a number of seconds, up to a year; correct it")
+    least = variables.LEAST_S.get(variable, 0)
+    if not least <= seconds <= 31_622_400:
+        faults.append(f"{variable} is a number of seconds, from {least} to a year; correct it")
     return seconds
 
 

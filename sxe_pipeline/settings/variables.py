@@ -64,6 +64,9 @@ PACE = {
 }
 """Field of `settings.Pace` -> environment variable."""
 
+LEAST_S = {"SXE_RUN_LEASE_S": 1}
+"""Variable of `PACE` -> its least seconds; by a lease of 0 every run is lost as it begins."""
+
 BROKER = "SXE_BROKER_URL"
 """The broker of one tier, with its vhost and login."""
 
@@ -252,6 +255,15 @@ def is_whole(url: str) -> bool:
     if parts.scheme == "file":
         return parts.netloc in ("", "localhost") and parts.path.startswith("/")
     return parts.scheme == "s3" and bool(parts.hostname)
+
+
+def no_databases(environment: Mapping[str, str]) -> Iterator[str]:
+    """One sentence for each login that is no address of PostgreSQL; none repeats what it holds."""
+    for name in sorted(environment.keys() & DATABASES.values()):
+        url = environment[name]
+        scheme, _ = parts_of(url) or ("", None)
+        if url and scheme.split("+")[0] not in ("postgres", "postgresql"):
+            yield f"{name} is postgresql://USER:PASSWORD@HOST/DATABASE; correct it"
 
 
 def misplaced_keys(environment: Mapping[str, str]) -> Iterator[str]:

@@ -54,5 +54,5 @@ def test_a_policy_that_cannot_be_followed_is_refused_whole(tmp_path, old, new, s
 
 
 def test_a_policy_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(BadConfig, match=r"retention\.yaml"):
+    with pytest.raises(BadConfig, match=r"/retention\.yaml cannot .* correct SXE_RETENTION_FILE"):
         periods.load(tmp_path / "retention.yaml")
