@@ -69,6 +69,11 @@ def test_a_secret_is_typed_and_stands_without_a_value(name):
         assert ("value" in env) != is_secret, env["key"]
 
 
+def test_who_holds_the_key_of_apollo_has_the_address_that_it_insists_on():
+    for name in COMPONENTS:
+        assert ("APOLLO_API_KEY" in told(name)) == ("SXE_APOLLO_SINK_URL" in told(name)), name
+
+
 def test_one_bucket_and_one_identity_for_each_store():
     stores = {store for store, _ in variables.STORES.values()}
     # The API reads what the engine writes, with an identity of its own.

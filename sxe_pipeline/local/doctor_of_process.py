@@ -185,4 +185,8 @@ def _contact_keys(given: Settings) -> Check:
     if not held:
         fix = "set the credentials of a provider"
         return Check(title, "warn", "the keyset opens; no provider can be asked", fix)
-    return Check(title, "ok", f"the keyset opens; credentials of {', '.join(held)}")
+    seen = f"the keyset opens; credentials of {', '.join(held)}"
+    if "apollo" in held and not given.apollo_sink_url:
+        seen += "; without a sink address Apollo is asked for no phone number"
+        return Check(title, "warn", seen, "set SXE_APOLLO_SINK_URL, or ask it for e-mail alone")
+    return Check(title, "ok", seen)

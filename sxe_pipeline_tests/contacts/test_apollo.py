@@ -60,9 +60,9 @@ def test_a_question_no_answer_can_be_given_to_is_not_asked(items, groups):
 
 
 def test_phones_need_the_sink_and_requests_the_key():
-    with pytest.raises(BadConfig):
+    with pytest.raises(BadConfig, match="set SXE_APOLLO_SINK_URL"):
         Apollo().call_request([item()], PHONE)
-    with pytest.raises(BadConfig):
+    with pytest.raises(BadConfig, match="set APOLLO_API_KEY"):
         APOLLO.headers({"api_key": ""})
     assert APOLLO.headers({"api_key": "k"}) == {"x-api-key": "k"}
 

@@ -54,6 +54,7 @@ class Deployment:
                 "SXE_KEYSET": new_keyset(),
                 "SXE_SIGNING_KEY": CONTACT.text(),
                 "APOLLO_API_KEY": "hunter2",
+                "SXE_APOLLO_SINK_URL": "https://sink.example",
             },
             "seal": common
             | {
@@ -308,3 +309,12 @@ def test_d05_what_is_wrong_is_named_and_ends_with_3(deployed, process, changes, 
     assert any(words in row["seen"] for row in failed), failed or rows
     assert all(row["fix"] for row in failed)
     assert code == 3
+
+
+def test_a_key_of_apollo_without_the_address_for_phones_is_a_warning_that_names_it(deployed):
+    code, rows = deployed.examine("contact", SXE_APOLLO_SINK_URL=None)
+
+    [row] = [row for row in rows if row["state"] != "ok"]
+    assert (code, row["state"]) == (0, "warn")
+    assert "no phone number" in row["seen"]
+    assert "SXE_APOLLO_SINK_URL" in row["fix"]

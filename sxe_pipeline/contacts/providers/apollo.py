@@ -40,7 +40,7 @@ class Apollo:
             BadConfig: It is not set.
         """
         if not credentials.get("api_key"):
-            raise BadConfig("the API key of Apollo is not set; set it")
+            raise BadConfig("the API key of Apollo is not set; set APOLLO_API_KEY")
         return {"x-api-key": credentials["api_key"]}
 
     def call_request(self, items: Sequence[Item], groups: Sequence[str]) -> HttpRequest:
@@ -59,7 +59,9 @@ class Apollo:
         query = {"reveal_personal_emails": "true"} if "email" in groups else {}
         if "phone" in groups:
             if not self._sink_url:
-                raise BadConfig("Apollo insists on a sink address for phone numbers; set it")
+                raise BadConfig(
+                    "Apollo insists on a sink address for phone numbers; set SXE_APOLLO_SINK_URL"
+                )
             query |= {"reveal_phone_number": "true", "webhook_url": self._sink_url}
         details = [{k: item.inputs[k] for k in KEYS if item.inputs.get(k)} for item in items]
         return HttpRequest("POST", "/api/v1/people/bulk_match", query, {"details": details})

@@ -43,7 +43,10 @@ class Enformion:
             BadConfig: One of them is not set.
         """
         if not credentials.get("name") or not credentials.get("password"):
-            raise BadConfig("the access profile of Enformion is not set; set its name and password")
+            raise BadConfig(
+                "the access profile of Enformion is not whole; set ENFORMION_AP_NAME and "
+                "ENFORMION_AP_PASSWORD"
+            )
         return {
             "galaxy-ap-name": credentials["name"],
             "galaxy-ap-password": credentials["password"],
