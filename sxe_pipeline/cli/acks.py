@@ -137,6 +137,8 @@ def batch_status(consumer: str | None, as_json: bool) -> None:
     from sxe_pipeline.handoff import consumers
 
     with api_connection() as conn:
+        if consumer is not None:
+            consumers.named(conn, consumer)
         rows = consumers.slo(conn, consumer)
     shown = [
         {

@@ -15,7 +15,7 @@ import click
 from sxe_pipeline.cli.acks import lines_of
 from sxe_pipeline.cli.logins import api_connection, authenticated
 from sxe_pipeline.cli.output import answer, as_json, dry_run, fields_of, table
-from sxe_pipeline.errors import BadInput, NotFound
+from sxe_pipeline.errors import BadInput
 from sxe_pipeline.local.program import program
 
 if TYPE_CHECKING:
@@ -180,8 +180,10 @@ def consumers_end(name: str, dry_run: bool, as_json: bool) -> None:
 @as_json
 def consumers_list(as_json: bool) -> None:
     """Every consumer, and what it is subscribed to."""
+    from sxe_pipeline.handoff import consumers as handoff_consumers
+
     with api_connection() as conn:
-        found = _found(conn)
+        found = handoff_consumers.consumers(conn)
     shown = [
         {
             "consumer": each.consumer,
@@ -202,9 +204,7 @@ def consumers_show(name: str, as_json: bool) -> None:
     from sxe_pipeline.handoff import consumers as handoff_consumers
 
     with api_connection() as conn:
-        found = next((each for each in _found(conn) if each.consumer == name), None)
-        if found is None:
-            raise NotFound("there is no such consumer; see `sxe consumers list`")
+        found = handoff_consumers.named(conn, name)
         slo = handoff_consumers.slo(conn, name)
     data = {"consumer": _fields(found), "slo": [fields_of(row) for row in slo]}
     answer("consumers show", data, as_json, _pages(found, {row.contract: row.state for row in slo}))
@@ -237,12 +237,6 @@ def _pages(found: "Consumer", states: dict[str, str]) -> Iterator[str]:
             for key in found.keys
         ]
     )
-
-
-def _found(conn: "psycopg.Connection") -> list["Consumer"]:
-    from sxe_pipeline.handoff import consumers as handoff_consumers
-
-    return handoff_consumers.consumers(conn)
 
 
 def _fields(found: "Consumer") -> dict[str, Any]:

@@ -150,6 +150,13 @@ def _plan_lines(made: "Plan | Submitted") -> Iterator[str]:
         f"{counts.suppressed} suppressed, {counts.closed_by_policy} closed by policy, "
         f"{counts.asked_before} asked before without an answer"
     )
+    if not counts.chosen:
+        if not counts.looked_at:
+            yield "nobody ready is there; `sxe market` lists markets, with MARKET --all its pools"
+        if counts.closed_by_policy:
+            yield "`sxe policy show` says for what, and on which match basis, may be asked"
+        yield "there is nobody to ask about, so nothing can be submitted"
+        return
     yield from table(
         [
             {

@@ -41,9 +41,7 @@ def market(slug: str | None, is_all: bool, page: Path | None, as_json: bool) -> 
     """All markets, or one: its funnel, shares and largest pools; --html FILE puts it on a page."""
     if slug is None:
         if is_all or page:
-            raise BadInput(
-                "name the market: sxe market MARKET --html FILE; `sxe market` lists them"
-            )
+            raise BadInput("--all and --html are of one MARKET: name it; `sxe market` lists them")
         _list(as_json)
         return
     if page is not None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 import psycopg
 
+from sxe_pipeline.errors import NotFound
 from sxe_pipeline.store.functions import at_once, call_function, function_rows
 
 PREFIX = "sxe-consumer:"
@@ -223,6 +224,18 @@ def revoke_key(conn: psycopg.Connection, token: str, start: str) -> Held:
 def consumers(conn: psycopg.Connection) -> list[Consumer]:
     """Every consumer, by name."""
     return _rows(conn, Consumer, "handoff.show_consumers")
+
+
+def named(conn: psycopg.Connection, consumer: str) -> Consumer:
+    """One consumer, also one that ended.
+
+    Raises:
+        NotFound: There never was one of that name.
+    """
+    for each in consumers(conn):
+        if each.consumer == consumer:
+            return each
+    raise NotFound("there is no such consumer; see `sxe consumers list`")
 
 
 def slo(conn: psycopg.Connection, consumer: str | None = None) -> list[Slo]:

@@ -96,6 +96,7 @@ def test_what_is_refused_at_the_terminal_ends_with_its_own_code(clerk):
     clerk.type("cho", "consumers", "add", "beta", *CARD, "--ack-within", "soon", code=2)
     clerk.type("cho", "consumers", "add", "beta", *CARD, "--ack-within", "31d", code=2)
     clerk.type(None, "consumers", "show", "beta", code=4)
+    clerk.type(None, "batch", "status", "--consumer", "beta", code=4)
     clerk.type("cho", "consumers", "end", "beta", code=4)
     clerk.type("cho", "consumers", "revoke", "00000000", code=4)
     assert batch not in said.output

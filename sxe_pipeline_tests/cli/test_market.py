@@ -176,6 +176,8 @@ def test_what_cannot_become_a_page_is_refused_and_stays_as_it_was(terminal, tmp_
         assert said in done.stderr
     terminal.type(None, "market", "nobody_there", "--html", str(file), code=4)
     terminal.type(None, "market", "--html", str(file), code=2)
+    done = terminal.type(None, "market", "--all", code=2)
+    assert "--all and --html are of one MARKET" in done.stderr
     assert file.read_text() == "old"
     assert list(folder.iterdir()) == []
 

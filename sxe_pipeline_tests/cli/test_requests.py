@@ -36,6 +36,7 @@ def test_a_plan_says_what_it_costs_and_how_to_go_on_and_writes_nothing(terminal)
     dry = terminal.type("ana", *ASK, "--limit", "2", "--max", "0.35", "--submit", "--dry-run")
 
     assert "2 cards chosen of 5" in done.stdout
+    assert "the same again with --submit" in done.stdout
     assert re.search(r"apollo +email +2 +\$0.00 +\$0.06 +\$0.10", done.stdout)
     assert "worst case $0.40, maximum $0.35" in done.stdout
     assert "--submit" in done.stdout.splitlines()[-1]
@@ -226,3 +227,21 @@ def test_k07_what_nobody_had_caps_for_says_so_with_the_next_step(terminal):
     assert ": HALTED" in shown
     assert "stops     apollo: budget, enformion: budget" in shown
     assert re.search("next +nobody set a cap for it: .*budget propose cap, then .*approve", shown)
+
+
+@pytest.mark.parametrize(
+    ("more", "step"),
+    [
+        pytest.param(["--market", "makres"], "`sxe market` lists markets", id="no such market"),
+        pytest.param(["--pool", "nobody"], "--all its pools", id="no such pool"),
+        pytest.param(["--purpose", "fun"], "`sxe policy show`", id="a closed purpose"),
+    ],
+)
+def test_a_forecast_of_nobody_says_where_to_look_and_offers_no_submission(terminal, more, step):
+    said = terminal.type("ana", *ASK, "--limit", "3", *more).stdout
+
+    assert "0 cards chosen of" in said
+    assert step in said
+    assert said.endswith("there is nobody to ask about, so nothing can be submitted\n")
+    assert "--submit" not in said
+    terminal.type("ana", *ASK, "--limit", "3", *more, "--submit", code=5)
