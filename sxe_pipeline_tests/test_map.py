@@ -179,6 +179,7 @@ def test_every_sensor_schedule_job_and_check_says_what_it_is_for(tier, tmp_path)
             assert all(spec.description for spec in check.check_specs), check
         for node in made.resolve_asset_graph().asset_nodes:
             assert node.description or not node.is_materializable, node.key
+            assert "Args:" not in (node.description or ""), f"the UI shows it of {node.key}"
 
 
 def test_the_days_begin_where_the_deployment_does(tmp_path):

@@ -34,11 +34,6 @@ def contact_points(
     """Contact values of one approved request, each paid for under a permit; stored encrypted.
 
     A run that the gate did not launch (by hand, a backfill, a second daemon) calls no provider.
-
-    Args:
-        context: The run, with its request.
-        run_lease: Its connection.
-        contact_tier: The keyset and the providers.
     """
     request_id = UUID(context.partition_key)
     attempt = context.run.tags.get(ATTEMPT)

@@ -86,16 +86,7 @@ def lead_card_batches(
     """What leaves Tier 1 for an open day, signed: a batch of each market's ready cards and pools.
 
     A batch of cards is full, or what changed since the one before; one of pools is full. Closed
-    days give none. Nothing leaves whose versions did not pass their guards: `ready_cards` and
-    `ready_pools` refuse.
-
-    Args:
-        context: The run, with its days.
-        settings: Store and key.
-        run_lease: Its connection, and that it is still this run's turn.
-        ready_cards: Reads the rows of cards.
-        ready_pools: Reads those of pools.
-        gone_cards: Says why some are gone.
+    days give none. Nothing leaves whose versions did not pass their guards.
     """
     days = face.days_of(context)
     with run_lease.connect() as conn:
@@ -257,14 +248,7 @@ def lead_contact_batches(
     run_lease: dg.ResourceParam[RunLease],
     contact_rows: dg.ResourceParam[RowsOfRequest],
 ) -> dg.MaterializeResult[None]:
-    """The contact points of one finished request, as a signed batch of the contact bucket.
-
-    Args:
-        context: The run, with its request.
-        settings: Store and key.
-        run_lease: Its connection.
-        contact_rows: Reads the rows.
-    """
+    """The contact points of one finished request, as a signed batch of the contact bucket."""
     request_id, contract = UUID(context.partition_key), schema.load("lead_contact")
     with run_lease.connect() as conn:
         batch = contact_rows(conn, settings, request_id, contract)
