@@ -212,6 +212,7 @@ def test_d15_land_build_publish_and_read_back(tmp_path):
         again = typed(home, "ingest", str(folder), "--json")
         built = typed(home, "build", "--json")
         published = typed(home, "build", "--publish", "--json")
+        unchanged = typed(home, "build", "--publish")
         idle = typed(home, "build")
         markets = typed(home, "market", "--json")
         batches = typed(home, "batch", "list", "--json")
@@ -228,6 +229,8 @@ def test_d15_land_build_publish_and_read_back(tmp_path):
     assert (json.loads(again.stdout)["landed"], json.loads(again.stdout)["registered"]) == (0, 0)
     assert built.exit_code == 0, built.stderr + built.stdout
     assert published.exit_code == 0, published.stderr + published.stdout
+    assert len(json.loads(published.stdout)["batches"]) == 2, "cards, and pools"
+    assert "no new batch: a day is published once" in unchanged.stdout
     assert "nothing is pending" in idle.stdout
     assert sum(r["cards"] for r in json.loads(markets.stdout)["rows"]) == 20, markets.stdout
     [batch] = [r for r in json.loads(batches.stdout)["rows"] if r["contract"] == "lead_card"]

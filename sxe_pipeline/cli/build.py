@@ -76,16 +76,22 @@ def build(
                 wanted = sorted({*wanted, newest})
             # What was never observed is made whole anyway.
             tables = TABLES if whole and versions.named(conn, observe.TABLE) else None
+            known = {batch.batch_id for batch in batches.list_batches(conn)}
         stretches = [] if dry_run else runs.stretches(wanted, is_single=publish)
         done = _run(given, job, stretches, now, None if dry_run else tables, engine)
+        with sql.connect(given.need("social_dsn")) as conn:
+            made = [b.batch_id for b in batches.list_batches(conn) if b.batch_id not in known]
     data = {
         "job": job,
         "days": [d.isoformat() for d in sorted(wanted)],
         "whole": tables is not None,
         "runs": done,
+        "batches": made,
     }
     data["set_aside"] = [fields_of(each) for each in set_aside]
-    lines = _lines(data, has_landed=has_landed, landing=given.landing_url)
+    lines = [*_lines(data, has_landed=has_landed, landing=given.landing_url)]
+    if publish and done and all(r["ok"] for r in done):
+        lines.append(_published(made, max(wanted), now.astimezone(UTC).date()))
     answer("build", data, as_json, [*lines, *(plain(str(each)) for each in set_aside)])
     sys.exit(0 if all(r["ok"] for r in done) else 1)
 
@@ -137,6 +143,16 @@ def _landing_day(text: str, given: Settings, now: datetime) -> date:
     if not first <= day <= today:
         raise BadInput(f"a landing day lies between {first} and {today}")
     return day
+
+
+def _published(made: Sequence[str], day: date, today: date) -> str:
+    """What left, or when that does which changed after its day had been published."""
+    if made:
+        return f"{len(made)} new batches; `{program()} batch list` names them"
+    leaves = "the next one"
+    if day < today:
+        leaves = f"{today}, in the night, or now: `{program()} build --publish --day {today}`"
+    return f"no new batch: a day is published once, and what changed since leaves with {leaves}"
 
 
 def _lines(data: dict[str, Any], *, has_landed: bool, landing: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What `sxe build` says where there is nothing to build, and which days it takes."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,10 +26,10 @@ def typed(database, tmp_path):
     return run
 
 
-def land(home):
+def land(home, people=()):
     file = home / "landing" / "makers" / YESTERDAY.isoformat() / "page.json"
     file.parent.mkdir(parents=True)
-    file.write_text('{"data": []}')
+    file.write_text(json.dumps({"data": people}))
 
 
 def test_an_empty_home_is_told_what_to_do_next(typed, tmp_path):
@@ -61,3 +62,15 @@ def test_everything_is_made_whole_only_where_something_was_observed(typed, tmp_p
     said = json.loads(typed("--whole", "--json").stdout)
 
     assert (said["whole"], said["runs"]) == (False, [])
+
+
+def test_a_day_that_was_published_says_when_the_rest_leaves_by_a_line_that_works(typed, tmp_path):
+    bio = "Photographer from Lyon. I love hiking and trail running"
+    land(tmp_path, [{"id": str(10**18), "username": "maker", "name": "M", "description": bio}])
+    first = typed("--publish", SXE_SETTLE_S="0").stdout
+    again = typed("--publish").stdout
+
+    [line] = re.findall(r"or now: `\S+ build (.+)`", again)
+    assert "2 new batches" in first
+    assert "no new batch: a day is published once" in again
+    assert json.loads(typed(*line.split(), "--json").stdout)["runs"][0]["ok"]
