@@ -44,26 +44,33 @@ def _redacted(_: object, __: str, event: structlog.typing.EventDict) -> structlo
     return {k: scrub(v) if isinstance(v, str) else v for k, v in event.items()}
 
 
+_LONGEST, _SHOWN = 4_000, 200
+"""Characters of a line that are looked at, and what is shown of a longer one."""
+_UNSEEN = "‹not shown: it could not be looked at›"
+
+
 def scrub(text: str) -> str:
-    """The text with contact data replaced by tokens, line by line.
+    """The text with contact data replaced by tokens, line by line; long lines are cut.
 
     Example:
         >>> scrub("could not read: ana@example.com"), scrub("no answer of 127.0.0.1:25060")
         ('could not read: [email]', 'no answer of 127.0.0.1:25060')
     """
-    from sxe_pipeline.redact import redact_text
-
     if _BARE_WORD.fullmatch(text):
         return text
+    try:
+        return "\n".join(map(_scrubbed, text.split("\n")))
+    except Exception:  # noqa: BLE001 - whatever a text does to a rule, it is not said unredacted
+        return _UNSEEN
 
-    def line_of(line: str) -> str:
-        if len(line) >= 4_000:
-            return line[:200]
-        # Every other piece is an address of a machine, whose digits read like a phone number.
-        pieces = _ADDRESS.split(line)
-        return "".join(p if n % 2 else redact_text(p)[0] for n, p in enumerate(pieces))
 
-    return "\n".join(map(line_of, text.split("\n")))
+def _scrubbed(line: str) -> str:
+    from sxe_pipeline.redact import redact_text
+
+    # Every other piece is an address of a machine, whose digits read like a phone number.
+    pieces = _ADDRESS.split(line[:_LONGEST])
+    said = "".join(p if n % 2 else redact_text(p)[0] for n, p in enumerate(pieces))
+    return said if len(line) < _LONGEST else said[:_SHOWN]
 
 
 def start(*, verbose: bool = False) -> None:

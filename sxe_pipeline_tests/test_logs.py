@@ -65,3 +65,20 @@ def test_a_test_sees_what_we_log_ourselves(logged):
     logs.get("contacts").debug("sent", exception="a secret")
 
     assert "a secret" in logged.text
+
+
+@pytest.mark.parametrize("length", [3_999, 4_000, 50_000])
+def test_a_long_line_is_looked_at_before_it_is_cut(length):
+    said = scrub(f"could not read: ana@example.com {'x' * length}\nand ana@example.com")
+
+    assert said.count("[email]") == 2
+    assert "ana" not in said
+
+
+def test_what_the_rules_break_at_is_not_said(monkeypatch):
+    def breaks(text):
+        raise RecursionError(text)
+
+    monkeypatch.setattr("sxe_pipeline.redact.redact_text", breaks)
+
+    assert scrub("could not read: ana@example.com") == "‹not shown: it could not be looked at›"
