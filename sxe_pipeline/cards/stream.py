@@ -7,15 +7,13 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-import msgspec
-
 from sxe_pipeline.cards import text
 from sxe_pipeline.cards.card import label_columns
 from sxe_pipeline.cards.labeler.evidence import Voice
 from sxe_pipeline.cards.labeler.learned import Said, label_all
 from sxe_pipeline.cards.labeler.weights import Weights
 from sxe_pipeline.cards.taxonomy import Taxonomy
-from sxe_pipeline.errors import BadInput
+from sxe_pipeline.redact.stream import objects
 
 _BATCH = 512
 
@@ -43,7 +41,7 @@ def label_lines(
     Raises:
         BadInput: A line is no JSON object.
     """
-    rows = _rows(lines)
+    rows = (row for _, row in objects(lines))
     languages = text.Languages()
     while batch := list(islice(rows, _BATCH)):
         said = [_said(row, field, languages) for row in batch]
@@ -53,21 +51,6 @@ def label_lines(
             language = next((languages[bio][0] for bio in bios), None)
             sure = {"account_type_confidence": labels.account_type_confidence}
             yield {**row, **label_columns(labels), **sure, "language": language}
-
-
-def _rows(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    # It refuses half a character, which `json` takes and no model of a language does.
-    decode = msgspec.json.Decoder().decode
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = decode(line.encode())
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
-            raise BadInput(f"line {number} is no JSON; one object a line is expected") from error
-        if not isinstance(row, dict):
-            raise BadInput(f"line {number} is no JSON object; one object a line is expected")
-        yield row
 
 
 def _said(row: dict[str, Any], field: str, languages: text.Languages) -> Said:

@@ -1,4 +1,4 @@
-"""Verbs of Tier 1, in the order of the flow: ingest, redact, label.
+"""Verbs of Tier 1, in the order of the flow: ingest, redact, resolve, label.
 
 Here: reading arguments, one call into a stage, the answer. Not here: anything a stage decides,
 building (`build`), markets (`market`), and what leaves Tier 1 (`handoff`).
@@ -106,6 +106,14 @@ def redact(field: str) -> None:
     from sxe_pipeline.redact import stream
 
     _stream(stream.redact_lines(sys.stdin.buffer, field))
+
+
+@click.command()
+def resolve() -> None:
+    """Find accounts that are one person: JSON Lines of profiles on stdin, pairs on stdout."""
+    from sxe_pipeline.social import stream
+
+    _stream(stream.resolve_lines(sys.stdin.buffer))
 
 
 @click.command()

@@ -34,6 +34,7 @@ def _building() -> tuple[click.Command, ...]:
         build.build,
         market.market,
         tier1.redact,
+        tier1.resolve,
         tier1.label,
         taxonomy.taxonomy,
         evaluate.evaluate,
@@ -92,7 +93,7 @@ SECTIONS = (
     Section("Try it out", ("demo", "ui"), _trying),
     Section(
         "Build lead cards",
-        ("ingest", "landing", "build", "market", "redact", "label", "taxonomy", "eval"),
+        ("ingest", "landing", "build", "market", "redact", "resolve", "label", "taxonomy", "eval"),
         _building,
     ),
     Section("Ask for contact data", ("request", "enrich"), _asking),

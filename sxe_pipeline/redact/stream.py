@@ -1,6 +1,7 @@
 """JSON Lines in, the same objects with `redacted` and `spans` out.
 
-Belongs here: the stream verb's core. Reading stdin and writing stdout is the command line's.
+Belongs here: the stream verb's core, and the reading of lines that all stream verbs share. Reading
+stdin and writing stdout is the command line's.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,9 +37,9 @@ def redact_lines(
     Raises:
         BadInput: A line is no JSON object, or its field is no text; the message names the line.
     """
-    numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    numbered = objects(lines)
     while block := list(islice(numbered, batch)):
-        rows = [_parse(number, line, field) for number, line in block]
+        rows = [_with_text(number, row, field) for number, row in block]
         texts = pl.Series([row.get(field) or "" for row in rows], dtype=pl.String)
         for row, signs in zip(rows, filters.sort_out(texts).tolist(), strict=True):
             text = row.get(field)
@@ -48,15 +49,35 @@ def redact_lines(
             yield row
 
 
-def _parse(number: int, line: bytes, field: str) -> dict[str, Any]:
-    try:
-        row = _DECODER.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as broken:
-        raise BadInput(
-            f"line {number} is no JSON; correct or drop it, then run it again"
-        ) from broken
-    if not isinstance(row, dict):
-        raise BadInput(f"line {number} is no JSON object; one object a line is expected")
+def objects(lines: Iterable[bytes | str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The object of each line with the line's number; blank lines are skipped.
+
+    Args:
+        lines: One JSON object a line.
+
+    Raises:
+        BadInput: A line is no JSON object; the message names the line.
+
+    Example:
+        >>> list(objects([b'{"a": 1}', "", '{"b": 2}']))
+        [(1, {'a': 1}), (3, {'b': 2})]
+    """
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            # It refuses half a character, which `json` takes.
+            row = _DECODER.decode(line)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as broken:
+            raise BadInput(
+                f"line {number} is no JSON; correct or drop it, then run it again"
+            ) from broken
+        if not isinstance(row, dict):
+            raise BadInput(f"line {number} is no JSON object; one object a line is expected")
+        yield number, row
+
+
+def _with_text(number: int, row: dict[str, Any], field: str) -> dict[str, Any]:
     if not isinstance(row.get(field), str | None):
         raise BadInput(f"line {number}: the field is no text; name a text field with --field")
     return row

@@ -47,6 +47,11 @@ class Reason(NamedTuple):
 Edge = tuple[Account, Account]
 
 
+def weakest(*reasons: Reason) -> str:
+    """The basis of the weakest of some reasons."""
+    return max(reasons, key=_strength).basis
+
+
 def cluster(
     accounts: Iterable[ShownAccount], targets: Sequence[Target]
 ) -> list[dict[Account, Reason]]:

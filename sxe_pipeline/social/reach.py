@@ -60,6 +60,11 @@ _FAN_BIO = (
     r"stan account|unofficial|not affiliated|cuenta de fans|club de fans|f[ãa][ -]?clube|"
     r"compte fan|fan hesab[ıi])\b|パロディ|ファンアカウント|팬 ?계정|фан[ -]?(?:аккаунт|клуб)"
 )
+IS_FAN = f"""
+coalesce(is_parody, false) or coalesce(regexp_matches(display_name, '{_FAN_NAME}'), false)
+or coalesce(regexp_matches(bio, '{_FAN_BIO}'), false)
+"""
+"""Whether a profile is a fan's or a parody."""
 
 _SHOWN = """
 select platform, account_key, network, handle from (
@@ -94,9 +99,7 @@ union select platform, id_key from unfolded
 
 _ACCOUNTS = f"""
 create temp table accounts as
-select platform, account_key, platform_id, handle, first_seen_at, coalesce(is_parody, false)
-    or coalesce(regexp_matches(display_name, '{_FAN_NAME}'), false)
-    or coalesce(regexp_matches(bio, '{_FAN_BIO}'), false) as is_fan
+select platform, account_key, platform_id, handle, first_seen_at, {IS_FAN} as is_fan
 from people {{touched}}
 """
 
