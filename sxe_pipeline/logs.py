@@ -18,6 +18,13 @@ ALLOWED = frozenset(
 )
 """Keys whose values may be logged: ids, counts, durations and closed vocabularies."""
 
+_QUOTED = re.compile(
+    r"(\A|\n)(?:DETAIL|CONTEXT|QUERY|LINE \d+):.*?"
+    r"(?=\n\n(?:During handling of|The above exception)|\Z)",
+    re.DOTALL,
+)
+"""Behind its message an error of PostgreSQL quotes rows and statements: names of people, too."""
+
 _BARE_WORD = re.compile(r"[A-Za-z_-]*")
 """One word without a sign: nothing else is known to hold no contact before it was looked at."""
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
@@ -44,13 +51,14 @@ def _redacted(_: object, __: str, event: structlog.typing.EventDict) -> structlo
     return {k: scrub(v) if isinstance(v, str) else v for k, v in event.items()}
 
 
-_LONGEST, _SHOWN = 4_000, 200
-"""Characters of a line that are looked at, and what is shown of a longer one."""
+_LONGEST, _SHOWN, _CUT_OFF = 4_000, 200, 400
+"""Characters of a line that are looked at, what is shown of a longer one, and what is left out
+before the place where that was cut: a contact that is cut there is none any more."""
 _UNSEEN = "‹not shown: it could not be looked at›"
 
 
 def scrub(text: str) -> str:
-    """The text with contact data replaced by tokens, line by line; long lines are cut.
+    """The text with contact data replaced by tokens, line by line, and without quoted rows.
 
     Example:
         >>> scrub("could not read: ana@example.com"), scrub("no answer of 127.0.0.1:25060")
@@ -59,7 +67,8 @@ def scrub(text: str) -> str:
     if _BARE_WORD.fullmatch(text):
         return text
     try:
-        return "\n".join(map(_scrubbed, text.split("\n")))
+        said = _QUOTED.sub(r"\1(what the database quoted is left out)", text)
+        return "\n".join(map(_scrubbed, said.split("\n")))
     except Exception:  # noqa: BLE001 - whatever a text does to a rule, it is not said unredacted
         return _UNSEEN
 
@@ -70,7 +79,7 @@ def _scrubbed(line: str) -> str:
     # Every other piece is an address of a machine, whose digits read like a phone number.
     pieces = _ADDRESS.split(line[:_LONGEST])
     said = "".join(p if n % 2 else redact_text(p)[0] for n, p in enumerate(pieces))
-    return said if len(line) < _LONGEST else said[:_SHOWN]
+    return said if len(line) < _LONGEST else said[:-_CUT_OFF][:_SHOWN]
 
 
 def start(*, verbose: bool = False) -> None:

@@ -1,6 +1,10 @@
 """What is logged and said holds no contact data, and the address of a server is none."""
 
+import traceback
+
+import psycopg
 import pytest
+import structlog
 
 from sxe_pipeline import logs
 from sxe_pipeline.logs import scrub
@@ -61,18 +65,65 @@ def test_a_contact_does_not_hide_behind_a_port(text):
     assert "ana" not in said
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "write to ana@example.com " + "x" * 5_000,
+        "x" * 190 + " ana@example.com " + "x" * 5_000,
+        "ana@example.com " * 400,
+        "+1 202 555 0143; " * 400,
+    ],
+    ids=["at the front", "where it is shown to", "an address again and again", "a number"],
+)
+def test_a_line_that_is_too_long_to_show_is_looked_at_before_it_is_cut(text):
+    said = scrub(text)
+
+    assert "ana" not in said
+    assert "555" not in said
+    assert len(said) <= 200
+
+
 def test_a_test_sees_what_we_log_ourselves(logged):
     logs.get("contacts").debug("sent", exception="a secret")
 
     assert "a secret" in logged.text
 
 
-@pytest.mark.parametrize("length", [3_999, 4_000, 50_000])
-def test_a_long_line_is_looked_at_before_it_is_cut(length):
-    said = scrub(f"could not read: ana@example.com {'x' * length}\nand ana@example.com")
+def refused(database):
+    row = '[{"card_id": "c", "market": "m", "platforms": [], "inputs": {"name": "Zyx\\n\\nwva"}}]'
+    with psycopg.connect(database.dsn("sxe_social")) as conn:
+        conn.execute("select gate.put_candidates(gen_random_uuid(), %s)", [row])
 
-    assert said.count("[email]") == 2
-    assert "ana" not in said
+
+def refused_and_given_up(database):
+    try:
+        refused(database)
+    except psycopg.Error:
+        raise ValueError("given up")  # noqa: B904 - what a traceback shows of both
+
+
+@pytest.mark.parametrize(
+    ("fails", "last"),
+    [(refused, "candidate_platforms_check"), (refused_and_given_up, "ValueError: given up")],
+)
+def test_a_failed_statement_is_logged_without_the_row_that_the_database_quotes(
+    database, fails, last
+):
+    try:
+        fails(database)
+    except (psycopg.Error, ValueError):
+        text = traceback.format_exc()
+    logs.get("tests")
+    said = {"event": "failed", "exception": text}
+    for step in structlog.get_config()["processors"][:-1]:
+        said = step(None, "error", said)
+
+    for name in ("Zyx", "wva"):
+        assert name in text
+        assert name not in said["exception"]
+        assert name not in scrub(text.split("\n\n")[0]), "as the reason of a run is kept, too"
+    for told in ("candidate_platforms_check", last):
+        assert told in said["exception"], "what failed is still said"
 
 
 def test_what_the_rules_break_at_is_not_said(monkeypatch):
