@@ -40,14 +40,17 @@ def at(hours):
     return datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=hours)
 
 
+MADE = {"profiles": merge.merge, "posts": merge.merge_posts}
+
+
 def answered(rows, name):
     """What all accounts are merged to: rows of `profiles` or `posts`."""
-    with duck.opened() as engine:
-        engine.register("seen", pa.Table.from_pylist(rows, schema=OBSERVATION.schema))
+    with duck.over(pa.Table.from_pylist(rows, schema=OBSERVATION.schema)) as engine:
+        duck.make(engine, "seen", "from rows", "view")
         for table in (SIGHTING, POST_SIGHTING):
             sightings.open_known(engine, table, None)
         merge.find_folds(engine)
-        merge.merge(engine)
+        MADE[name](engine)
         return engine.sql(f"from {name}").to_arrow_table().to_pylist()
 
 
