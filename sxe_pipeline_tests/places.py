@@ -72,6 +72,17 @@ def opened(server, home):
 
 
 @contextmanager
+def prepared(server, home, prepare):
+    """Database and home of a place as `prepare` leaves it: what the tests of a module copy."""
+    made = databases.copy_of(server, with_dagsters_tables(server))
+    with entered(settings_on(made, home), made) as place:
+        prepare(place)
+    databases.log_out(made)  # Dagster keeps its connections
+    yield made, home
+    databases.drop(made)
+
+
+@contextmanager
 def copied(database, home, to):
     """A place with all that another one holds, which nobody is logged in to."""
     made = databases.copy_of(database.state, database.name)

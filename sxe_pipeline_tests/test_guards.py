@@ -16,40 +16,31 @@ from sxe_pipeline.schema import duck
 from sxe_pipeline.schema.lead_card import LEAD_CARD
 from sxe_pipeline.social import checks
 from sxe_pipeline.store import buckets, sql, tables
-from sxe_pipeline_tests import databases, named
+from sxe_pipeline_tests import named
 from sxe_pipeline_tests.databases import as_owner
-from sxe_pipeline_tests.places import (
-    TODAY,
-    copied,
-    entered,
-    land,
-    person,
-    settings_on,
-    with_dagsters_tables,
-)
+from sxe_pipeline_tests.places import TODAY, copied, land, person, prepared
 
 DAY = TODAY - timedelta(days=1)
 PLANT = "write to ana.writes@protonmail.com"
 
 
+def build(place):
+    land(place.settings.home, DAY, [person(n) for n in range(6)])
+    run = place.run("tier1_intake", DAY)
+    assert run.is_success, run.failure
+
+
 @pytest.fixture(scope="module")
-def prepared(server, tmp_path_factory):
+def ready(server, tmp_path_factory):
     """Database and home of a day that is ready to be published: what each test copies."""
-    home = tmp_path_factory.mktemp("guards") / "home"
-    made = databases.copy_of(server, with_dagsters_tables(server))
-    with entered(settings_on(made, home), made) as place:
-        land(home, DAY, [person(n) for n in range(6)])
-        run = place.run("tier1_intake", DAY)
-        assert run.is_success, run.failure
-    databases.log_out(made)  # Dagster keeps its connections
-    yield made, home
-    databases.drop(made)
+    with prepared(server, tmp_path_factory.mktemp("guards") / "home", build) as made:
+        yield made
 
 
 @pytest.fixture
-def built(prepared, tmp_path):
+def built(ready, tmp_path):
     """A day that is ready to be published."""
-    with copied(*prepared, tmp_path / "home") as place:
+    with copied(*ready, tmp_path / "home") as place:
         yield place
 
 

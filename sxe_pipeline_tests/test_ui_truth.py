@@ -4,6 +4,7 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import pytest
 
 from sxe_pipeline import audit, definitions, face, sign
 from sxe_pipeline.audit import checkpoints, mirror, seal
@@ -13,7 +14,7 @@ from sxe_pipeline.local import variables
 from sxe_pipeline.social import observe
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
-from sxe_pipeline_tests.places import TODAY, land, person
+from sxe_pipeline_tests.places import TODAY, copied, land, person, prepared
 
 FIVE = [TODAY - timedelta(days=n) for n in (5, 4, 3, 2, 1)]
 SHOWN = {
@@ -58,14 +59,33 @@ def attested_by(place):
     )
 
 
-def test_a_backfill_over_five_days_shows_the_numbers_of_each_day(place):
+def backfill(place):
     for number, day in enumerate(FIVE):
         people = [person(100 * number + n) for n in range(3 + 4 * number)]
         land(place.settings.home, day, [*people, {"not": "a profile"}])
-
+    (place.settings.home / "landing" / "makers" / "_collection.yaml").write_text(
+        "gathered_by: list\n"
+    )
     run = place.run("tier1_day", *FIVE)
-
     assert run.is_success, run.failure
+
+
+@pytest.fixture(scope="module")
+def five_days(server, tmp_path_factory):
+    """Database and home of five days that landed together, of a collection that is declared."""
+    with prepared(server, tmp_path_factory.mktemp("five") / "home", backfill) as made:
+        yield made
+
+
+@pytest.fixture
+def backfilled(five_days, tmp_path):
+    with copied(*five_days, tmp_path / "home") as place:
+        yield place
+
+
+def test_a_backfill_over_five_days_shows_the_numbers_of_each_day(backfilled):
+    place = backfilled
+
     shown, truth = materialized(place, "social/observations"), counted(place)
     assert set(shown) == set(truth) == {day.isoformat() for day in FIVE}
     for day, events in shown.items():
@@ -80,14 +100,8 @@ def test_a_backfill_over_five_days_shows_the_numbers_of_each_day(place):
     assert {day: e[0]["sxe/files"] for day, e in files.items()} == dict.fromkeys(shown, 1)
 
 
-def test_in_a_backfill_each_event_is_covered_by_exactly_one_materialization(place):
-    for number, day in enumerate(FIVE):
-        land(place.settings.home, day, [person(10 * number + n) for n in range(4)])
-    (place.settings.home / "landing" / "makers" / "_collection.yaml").write_text(
-        "gathered_by: list\n"
-    )
-
-    place.run("tier1_day", *FIVE)
+def test_in_a_backfill_each_event_is_covered_by_exactly_one_materialization(backfilled):
+    place = backfilled
 
     shown = [
         metadata

@@ -11,19 +11,58 @@ from sxe_pipeline.local import runs
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
-from sxe_pipeline_tests.places import TODAY, land, person
+from sxe_pipeline_tests.places import TODAY, copied, land, person, prepared
 
 YESTERDAY = TODAY - timedelta(days=1)
 
 
-@pytest.fixture
-def published(place):
-    """A day of two persons, published."""
+def publish_a_day(place):
     land(place.settings.home, YESTERDAY, [person(1), person(2)])
     place.tick()
-    done = place.run("tier1_day", YESTERDAY)
+    return place.run("tier1_day", YESTERDAY)
+
+
+def publish_whole(place):
+    done = publish_a_day(place)
     assert done.is_success, done.failure
-    return place
+
+
+def publish_and_die(place):
+    def dies(*_, **__):
+        raise RuntimeError("the process ends here")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("sxe_pipeline.handoff.assets.heads.make", dies)
+        assert not publish_a_day(place).is_success
+    assert place.batches()
+
+
+@pytest.fixture(scope="module")
+def whole(server, tmp_path_factory):
+    """Database and home of a day that was published: what tests copy."""
+    with prepared(server, tmp_path_factory.mktemp("whole") / "home", publish_whole) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def cut_off(server, tmp_path_factory):
+    """The same of a run that died before its head."""
+    with prepared(server, tmp_path_factory.mktemp("cut") / "home", publish_and_die) as made:
+        yield made
+
+
+@pytest.fixture
+def published(whole, tmp_path):
+    """A day of two persons, published."""
+    with copied(*whole, tmp_path / "home") as place:
+        yield place
+
+
+@pytest.fixture
+def without_head(cut_off, tmp_path):
+    """The same, by a run that died before its head."""
+    with copied(*cut_off, tmp_path / "home") as place:
+        yield place
 
 
 def stored(place):
@@ -35,22 +74,6 @@ def stored(place):
     for seq, data, is_put in rows:
         assert not is_put or store.get(head.key_of("lead_card", 1, seq)) == data
     return [(head.fields_of(bytes(data)), is_put) for _, data, is_put in rows]
-
-
-@pytest.fixture
-def without_head(place, monkeypatch):
-    """The same, by a run that died before its head."""
-
-    def dies(*_, **__):
-        raise RuntimeError("the process ends here")
-
-    land(place.settings.home, YESTERDAY, [person(1), person(2)])
-    place.tick()
-    with monkeypatch.context() as patched:
-        patched.setattr("sxe_pipeline.handoff.assets.heads.make", dies)
-        assert not place.run("tier1_day", YESTERDAY).is_success
-    assert place.batches()
-    return place
 
 
 def test_a_night_ends_with_a_head_and_a_day_that_changes_nothing_is_said_in_the_next(published):
