@@ -46,8 +46,8 @@ def child(social_dsn, store, signer, contract, tmp_path):
 
 @pytest.mark.parametrize(
     ("put", "when"),
-    [(1, "before"), (MANIFEST, "before"), (MANIFEST, "after")],
-    ids=["start", "parts", "manifest"],
+    [(1, "before"), (5, "before"), (MANIFEST, "before"), (MANIFEST, "after")],
+    ids=["start", "columns", "parts", "manifest"],
 )
 def test_a_killed_process_leaves_what_the_next_one_completes(
     child, run, cards, store, expected, events, put, when
