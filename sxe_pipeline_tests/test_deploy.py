@@ -7,7 +7,7 @@ import pytest
 
 from sxe_pipeline.cli import serve
 from sxe_pipeline.local import lender, worker
-from sxe_pipeline.ops.sensors import LOCATIONS
+from sxe_pipeline.ops.runs import LOCATIONS
 from sxe_pipeline.schema import documents
 from sxe_pipeline.settings import variables
 from sxe_pipeline.web import door, server

@@ -23,7 +23,7 @@ from sxe_pipeline.errors import StoreUnavailable
 from sxe_pipeline.local import attach, contact, family, sealer, variables
 from sxe_pipeline.ops import days
 from sxe_pipeline.ops.engine import Engine
-from sxe_pipeline.ops.sensors import LOCATIONS
+from sxe_pipeline.ops.runs import LOCATIONS
 from sxe_pipeline.settings import Settings
 from sxe_pipeline.settings.variables import BROKER
 from sxe_pipeline.store import disk, sql

@@ -17,6 +17,9 @@ from sxe_pipeline.store import sql
 ASK = "sxe/ask"
 """The tag of a run that was asked for: its row in ops.work."""
 
+LOCATIONS = ("social_tier", "contact_tier")
+"""The code locations that launch runs, one of each tier."""
+
 Guard = Callable[[psycopg.Connection], None]
 """Looks at a tier before a run of it works, and again when it has; may refuse."""
 

@@ -20,7 +20,6 @@ DAY, TABLES = "tier1_day", "tier1_tables"
 
 TICK_S = work.TICK_S
 
-LOCATIONS = ("social_tier", "contact_tier")
 CONTACT_JOB = "enrichment"
 _CONTACT_JOBS = (CONTACT_JOB, "contact_upkeep")
 """The only jobs that are not of the social tier."""
@@ -82,7 +81,8 @@ def _never_submitted(
 def _location_of(run: dg.DagsterRun) -> str:
     """The code location of a run; one that was launched by none is known by what it writes."""
     launched = run.tags.get(_REPOSITORY, "").partition("@")[2]
-    return launched if launched in LOCATIONS else LOCATIONS[run.job_name in _CONTACT_JOBS]
+    locations = runs.LOCATIONS
+    return launched if launched in locations else locations[run.job_name in _CONTACT_JOBS]
 
 
 def lost_runs(location: str, login: str) -> dg.SensorDefinition:

@@ -295,14 +295,14 @@ def test_a_taken_port_is_one_sentence(tmp_path, port):
         taken.bind(("127.0.0.1", port))
         taken.listen()
 
-        done = subprocess.run(
-            [*SXE, "ui", "--port", str(port)],
-            env=environment(tmp_path),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = typed(tmp_path, "ui", "--port", str(port))
 
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "is taken" in done.stderr
-    assert "Traceback" not in done.stderr
+
+
+def test_who_starts_the_ui_loads_no_dagster():
+    """It lives as long as the UI does, whose other processes have Dagster: that is 100 MB."""
+    looks = "import sys; from sxe_pipeline.local import ui; sys.exit('dagster' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", looks], check=False).returncode == 0
