@@ -124,6 +124,18 @@ def test_label_answers_with_evidence():
 
 
 @pytest.mark.parametrize("verb", ["redact", "label"])
+def test_lines_without_a_text_in_the_field_are_no_silent_answer(verb):
+    lines = '{"about": "write a@b.co"}\n{"about": null}\n'
+
+    misspelt = sxe(verb, "--field", "abuot", given=lines)
+    meant = sxe(verb, "--field", "about", given=lines)
+
+    assert (misspelt.returncode, len(misspelt.stdout.splitlines())) == (0, 2)
+    assert "none of 2 lines holds a text in the field 'abuot'" in misspelt.stderr
+    assert meant.stderr == ""
+
+
+@pytest.mark.parametrize("verb", ["redact", "label"])
 def test_a_line_that_is_no_json_costs_one_sentence(verb):
     done = sxe(verb, given='{"text": "a", "bio": "b"}\nana@example.org is no json\n')
 

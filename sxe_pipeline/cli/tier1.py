@@ -105,7 +105,7 @@ def redact(field: str) -> None:
     """Find contact data: JSON Lines on stdin, the same with `redacted` and `spans` on stdout."""
     from sxe_pipeline.redact import stream
 
-    _stream(stream.redact_lines(sys.stdin.buffer, field))
+    _stream(stream.redact_lines(sys.stdin.buffer, field), field)
 
 
 @click.command()
@@ -126,18 +126,23 @@ def label(field: str, rules_only: bool) -> None:
 
     labels = taxonomy.load(contracts_root() / "taxonomy")
     trained = None if rules_only else weights.shipped(labels)
-    _stream(stream.label_lines(sys.stdin, field, labels, trained))
+    _stream(stream.label_lines(sys.stdin, field, labels, trained), field)
 
 
-def _stream(rows: Iterable[dict[str, Any]]) -> None:
+def _stream(rows: Iterable[dict[str, Any]], field: str) -> None:
     import msgspec
 
     encode = msgspec.json.Encoder().encode
     out, told = sys.stdout.buffer, progress.current()
     if not sys.stdout.isatty():
         told.say(click.get_current_context().info_name or "")
+    at, has_text = 0, False
     for at, row in enumerate(rows, start=1):
+        has_text = has_text or isinstance(row.get(field), str)
         out.write(encode(row) + b"\n")
         if not at % _TOLD_ROWS:
             told.add_rows(_TOLD_ROWS)
     out.flush()
+    if at and not has_text:
+        warning = f"none of {at} lines holds a text in the field {field!r}; name another by --field"
+        click.echo(f"sxe: warning: {warning}", err=True)
