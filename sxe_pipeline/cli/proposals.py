@@ -101,9 +101,8 @@ def _find_proposal(conn: "psycopg.Connection", start: str, kind: str | None) -> 
     from sxe_pipeline.gate import people
 
     rows = [p for p in people.proposals(conn) if kind in (None, p.kind)]
-    return one_of(
-        rows, lambda row: row.proposal_id, start, kind or "proposal", "sxe budget proposals"
-    )
+    what = "proposal for this verb" if kind else "proposal"
+    return one_of(rows, lambda row: row.proposal_id, start, what, "sxe budget proposals")
 
 
 def summary(kind: str, content: Mapping[str, Any]) -> str:

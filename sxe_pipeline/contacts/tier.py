@@ -31,7 +31,7 @@ class ContactTier:
         if self.settings.keyset is None:
             raise BadConfig(
                 "SXE_KEYSET is not set: contact values are never stored unencrypted; set it to "
-                "file:///path in the contact process"
+                "what `sxe keys keyset` makes, in the contact process"
             )
         if self.settings.keyset.startswith("file:"):
             self.settings.refuse_to_make("keyset", "set SXE_KEYSET to the keyset itself")

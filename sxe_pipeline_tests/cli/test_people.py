@@ -121,8 +121,9 @@ def test_a_single_token_is_ended_by_its_digits(terminal):
 def test_a_proposed_person_is_confirmed_by_that_verb_and_a_cap_is_not(terminal):
     cap = terminal.read("cho", "budget", "propose", "cap", "--market", "m", "--amount", "1", *WHY)
 
-    terminal.type("dan", "people", "confirm", cap["proposal_id"], code=4)
-    terminal.type("dan", "policy", "confirm", cap["proposal_id"], code=4)
+    for group in ("people", "policy"):
+        said = terminal.type("dan", group, "confirm", cap["proposal_id"], code=4).stderr
+        assert "no proposal for this verb whose id begins so" in said
 
     assert terminal.world.one("select count(*) from gate.budget where market = 'm'") == 0
 

@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sxe_pipeline import settings
+from sxe_pipeline.contacts.tier import ContactTier
 from sxe_pipeline.contacts.vault import PREFIX, Vault
 from sxe_pipeline.errors import BadConfig, BadInput, Tampered
 
@@ -242,3 +244,11 @@ def test_processes_that_start_at_once_end_with_one_keyset(tmp_path):
 
     assert said == {Vault.of(url).blind_index("email", "a").hex()}
     assert [f.name for f in (tmp_path / "keys").iterdir()] == ["contacts.keyset"]
+
+
+def test_a_keyset_that_is_not_set_is_asked_for_in_a_form_that_production_takes(tmp_path):
+    told = settings.load({"SXE_ENV": "production", "SXE_HOME": str(tmp_path)})
+
+    with pytest.raises(BadConfig, match="`sxe keys keyset` makes") as refused:
+        ContactTier(told).vault()
+    assert "file:" not in str(refused.value), "production refuses a file"
