@@ -47,7 +47,9 @@ _COUNTRIES = frozenset(_COUNTRY_CODES.split())
 PLATFORMS = ("threads", "tiktok", "x")
 """Those whose accounts are taken in."""
 _SIDES = ("before", "after", "cover")
-_SCOPES = ("persona", "tribe", "any")
+PASSION = "enthusiast"
+"""The family of those who say what they love; a context of this scope makes a topic a passion."""
+_SCOPES = ("persona", "tribe", "any", PASSION)
 _DENIED_KINDS = ("label", "word")
 _GAZETTEER_KINDS = ("city", "country", "state", "state_code")
 _MAX_REACH = 9
@@ -88,8 +90,11 @@ def refusals(files: Files) -> list[Fault]:
 
 
 def kinds(content: Mapping[str, Any]) -> dict[str, Kind]:
-    """Label -> persona, tribe or account_type."""
-    return {str(name): kind for kind, key in KINDS.items() for name in content[key]}
+    """Label -> persona, tribe or account_type; a family without personas is one itself."""
+    found = {str(name): kind for kind, key in KINDS.items() for name in content[key]}
+    families = {persona["family"] for persona in content["personas"].values()}
+    bare = (str(name) for name in content["families"] if name not in families)
+    return {**dict.fromkeys(bare, "persona"), **found}
 
 
 def _label_faults(files: Files) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sxe_pipeline.cards.labeler.match import Hit, Language, find, hits, joined_hits, judged
+from sxe_pipeline.cards.lint import PASSION
 from sxe_pipeline.cards.taxonomy import Kind, Mark, Taxonomy
 from sxe_pipeline.cards.text import BREAK, hashtags, phrase_skeleton, skeleton, split_tag
 
@@ -205,6 +206,20 @@ def listen(
     _hear_flags(voice, base + _PLATFORM, cases)
     if voice.post_hashtags or voice.post_terms:
         _listen_to_posts(voice, base + _LINKS, cases, taxonomy)
+    if ("persona", PASSION) in cases and _has_a_role(cases, taxonomy):
+        del cases["persona", PASSION]
+
+
+def _has_a_role(cases: Cases, taxonomy: Taxonomy) -> bool:
+    """Whether phrases speak for a role: who has one is no mere enthusiast. "Mum" is none."""
+    least = taxonomy.thresholds["persona"]
+    return any(
+        kind == "persona"
+        and name in taxonomy.personas
+        and not taxonomy.personas[name].is_last_resort
+        and case.confidence(taxonomy) >= least
+        for (kind, name), case in cases.items()
+    )
 
 
 def _add(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sxe_pipeline.cards.labeler.evidence import Case, Cases, Evidence, Voice, gather, overlap
+from sxe_pipeline.cards.lint import PASSION
 from sxe_pipeline.cards.taxonomy import Taxonomy
 
 MAX_EVIDENCE = 3
@@ -117,7 +118,7 @@ def _choose_persona(
     found = {}
     is_weak = False
     for (kind, name), case in cases.items():
-        if kind != "persona":
+        if kind != "persona" or name not in taxonomy.personas:
             continue
         confidence = case.confidence(taxonomy)
         if confidence < taxonomy.thresholds["persona"]:
@@ -198,6 +199,11 @@ def _role(
         return family, case.confidence(taxonomy), case.top(MAX_EVIDENCE)
     if account_type == "creator" and creator:
         return "creator", creator.weight, [creator]
+    passion = cases.get(("persona", PASSION))
+    if passion and account_type in ("person", "unknown"):
+        confidence = passion.confidence(taxonomy)
+        if confidence >= taxonomy.thresholds["persona"]:
+            return PASSION, confidence, passion.top(MAX_EVIDENCE)
     return None, None, []
 
 

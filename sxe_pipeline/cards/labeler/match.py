@@ -1,14 +1,15 @@
 """From a skeleton to the phrases that stand in it.
 
 Here: longest match per kind, word boundaries, and the contexts (past, future, somebody else, joke)
-that take a phrase's meaning away. Not here: what the phrases add up to (`label`).
+that take a phrase's meaning away or make a topic a passion. Not here: what the phrases add up to
+(`label`).
 """
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sxe_pipeline.cards.lint import KINDS
+from sxe_pipeline.cards.lint import KINDS, PASSION
 from sxe_pipeline.cards.taxonomy import Context, Kind, Mark, Pattern, Taxonomy
 from sxe_pipeline.cards.text import BREAK
 
@@ -22,6 +23,7 @@ _FURTHEST = 400
 
 _NO_LABEL = tuple(Mark(kind, "", 0.0) for kind in KINDS)
 """What the words of a cover say: no label, of any kind."""
+_ENTHUSIAST = Mark("persona", PASSION, 0.7)
 
 
 class Hit(NamedTuple):
@@ -119,12 +121,17 @@ def _judged(
     if not nearby:
         return list(found)
     starts = [each.start for each in nearby]
-    return [
-        hit._replace(is_meant=False)
-        if _is_taken_away(hit, _around(hit, nearby, starts), bare)
-        else hit
-        for hit in found
-    ]
+    told: list[Hit] = []
+    for hit in found:
+        around = _around(hit, nearby, starts)
+        if _is_taken_away(hit, around, bare):
+            told.append(hit._replace(is_meant=False))
+            continue
+        told.append(hit)
+        if hit.mark.kind == "tribe" and (passion := _passion(hit, around, bare)):
+            is_meant = not _is_taken_away(passion, around, bare)
+            told.append(passion._replace(is_meant=is_meant))
+    return told
 
 
 def _around(hit: Hit, nearby: Sequence[_Near], starts: Sequence[int]) -> Sequence[_Near]:
@@ -153,18 +160,29 @@ def _is_taken_away(hit: Hit, nearby: Sequence[_Near], bare: str) -> bool:
             if start < hit.start < end or (start == hit.start and hit.end <= end):
                 return True
             continue
-        if context.scope not in (hit.mark.kind, "any"):
-            continue
-        # "teacher at" and "at heart" share a word.
-        if context.side == "before" and start < hit.start and end < hit.end:
-            between = bare[end : hit.start]
-        elif context.side == "after" and start > hit.start and end > hit.end:
-            between = bare[hit.end : start]
-        else:
-            continue
-        if BREAK not in between and _word_count(between) <= context.reach:
+        if context.scope in (hit.mark.kind, "any") and _reaches(context, start, end, hit, bare):
             return True
     return False
+
+
+def _passion(hit: Hit, nearby: Sequence[_Near], bare: str) -> Hit | None:
+    """That somebody is an enthusiast, where a topic is said to be loved: "tea" in "tea addict"."""
+    for context, start, end in nearby:
+        if context.scope == PASSION and _reaches(context, start, end, hit, bare):
+            return Hit(_ENTHUSIAST, min(start, hit.start), max(end, hit.end))
+    return None
+
+
+def _reaches(context: Context, start: int, end: int, hit: Hit, bare: str) -> bool:
+    """Whether a hit stands on the side of a context that it is about, and near enough."""
+    # "teacher at" and "at heart" share a word.
+    if context.side == "before" and start < hit.start and end < hit.end:
+        between = bare[end : hit.start]
+    elif context.side == "after" and start > hit.start and end > hit.end:
+        between = bare[hit.end : start]
+    else:
+        return False
+    return BREAK not in between and _word_count(between) <= context.reach
 
 
 def _word_count(between: str) -> int:
