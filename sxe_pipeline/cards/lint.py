@@ -59,12 +59,12 @@ _VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 _CAPS = ("single_evidence_cap", "audience_confidence", "creator_confidence")
 _KEYS = ("version", "thresholds", *_CAPS, "echoes", "families")
 _ENTRY = {
-    "personas": (("family", "name"), ("field", "is_last_resort", "was")),
+    "personas": (("family", "name"), ("field", "names_topic", "is_last_resort", "was")),
     "tribes": (("theme", "name"), ("is_last_resort", "was")),
     "families": (("is_organisation",), ()),
 }
 """What an entry must say, and what it may say besides."""
-_FLAGS = ("is_organisation", "is_last_resort")
+_FLAGS = ("is_organisation", "is_last_resort", "names_topic")
 _TEXTS = ("family", "field", "name", "theme")
 
 
@@ -154,6 +154,8 @@ def _entry_faults(files: Files, group: str, name: str, entry: object) -> Iterato
     for key, known in (("family", files.content["families"]), ("field", files.content["tribes"])):
         if key in entry and str(entry[key]) not in known:
             yield _at(files, at, f"{name}: no {key} {entry[key]} in {LABELS}")
+    if entry.get("names_topic") is True and "field" not in entry:
+        yield _at(files, at, f"{name} names a topic and lacks its field")
     if group != "families":
         yield from _parent_faults(files, group, name, entry.get("was", []))
 

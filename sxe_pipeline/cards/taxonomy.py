@@ -62,6 +62,7 @@ class Persona:
     """A role: its family, its own field of topics, and whether it only counts as a last resort.
 
     `was`: what a reader who did not know the role would have said; see `Taxonomy.accepts`.
+    `names_topic`: who says the role and no topic gathers around its field.
     """
 
     family: str
@@ -70,6 +71,7 @@ class Persona:
     is_organisation: bool
     is_last_resort: bool
     was: tuple[str, ...] = ()
+    names_topic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,11 @@ class Taxonomy:
         """Persona or tribe -> its name for people."""
         personas = {slug: persona.name for slug, persona in self.personas.items()}
         return personas | {slug: tribe.name for slug, tribe in self.tribes.items()}
+
+    def topic_of(self, persona: str | None) -> str | None:
+        """The topic that a role names by itself; null where it leaves that open."""
+        known = self.personas.get(persona or "")
+        return known.field if known and known.names_topic else None
 
     def accepts(self, said: str, read: Set[str]) -> bool:
         """Whether a label is right for a reader who may have known fewer labels.
@@ -236,6 +243,7 @@ def compiled(read: files.Files, sha256: str) -> Taxonomy:
             is_organisation=bool(families[p["family"]]["is_organisation"]),
             is_last_resort=bool(p.get("is_last_resort", False)),
             was=tuple(p.get("was", ())),
+            names_topic=bool(p.get("names_topic", False)),
         )
         for name, p in content["personas"].items()
     }

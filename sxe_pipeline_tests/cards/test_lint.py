@@ -67,7 +67,10 @@ def test_all_faults_are_said_at_once_each_with_its_line(folder: Path) -> None:
             id="a list for a family",
         ),
         pytest.param(
-            "field: film_tv, was", "fields: film_tv, was", "means nothing", id="a misspelt key"
+            "field: marketing, was", "fields: marketing, was", "means nothing", id="a misspelt key"
+        ),
+        pytest.param(
+            'name: "Lawyer", field: law', 'name: "Lawyer"', "its field", id="a topic unnamed"
         ),
         pytest.param(
             "  video_editor: {", "  developer_relations: {", "stands twice", id="a label twice"

@@ -83,6 +83,13 @@ def _decide(voices: Sequence[Voice], cases: Cases, taxonomy: Taxonomy) -> Labels
         family or "", frozenset()
     )
     tribes, is_weak_tribe = _choose_tribes(cases, persona, refused, taxonomy)
+    named = taxonomy.topic_of(persona)
+    if not tribes and named and named not in refused:
+        tribes = [named]
+        words = [each._replace(label=named) for each in role]
+        cases["tribe", named] = Case(words[0])
+        for each in words[1:]:
+            cases["tribe", named].add(each)
     topic = cases["tribe", tribes[0]] if tribes else None
     evidence = role[:MAX_EVIDENCE]
     for order, tribe in enumerate(tribes):
