@@ -15,9 +15,10 @@ import ahocorasick_rs
 
 from sxe_pipeline.cards import files, lint
 from sxe_pipeline.cards.files import Row
+from sxe_pipeline.cards.inflect import feminine
 from sxe_pipeline.cards.places import Gazetteer, read_gazetteer
 from sxe_pipeline.cards.rules import Rule, read_rules
-from sxe_pipeline.cards.text import phrase_skeleton
+from sxe_pipeline.cards.text import is_unspaced, phrase_skeleton
 from sxe_pipeline.errors import BadConfig
 
 MARKET_CONDITIONS = ("collection", "platform", "language", "country", "persona", "tribe")
@@ -48,12 +49,13 @@ class Context(NamedTuple):
 class Pattern:
     """One string of the automaton and all it may mean.
 
+    `is_anywhere`: it needs no blanks around it: an emoji, a word of a script without spaces.
     `is_foreign`: no English phrase, so it means nothing in a text that is English (French `the`).
     """
 
     marks: tuple[Mark, ...]
     contexts: tuple[Context, ...]
-    is_emoji: bool
+    is_anywhere: bool
     is_foreign: bool
 
 
@@ -152,6 +154,23 @@ def _read_phrases(
     return found
 
 
+def _add_feminine(
+    words: dict[str, dict[Kind, Mark]], rows: Sequence[Row], content: Mapping[str, Any]
+) -> None:
+    """Roles of people by their feminine forms too; a phrase that the file has stands as it is."""
+    of_people = {
+        name
+        for name, persona in content["personas"].items()
+        if not content["families"][persona["family"]]["is_organisation"]
+    }
+    for _, row in rows:
+        if row["match"] == "word" and row["label"] in of_people:
+            phrase = lint.spelt(row)
+            form = feminine(phrase, row["language"])
+            if form and form not in words:
+                words[form] = words[phrase]
+
+
 def _read_contexts(rows: Sequence[Row]) -> dict[str, list[Context]]:
     contexts: dict[str, list[Context]] = defaultdict(list)
     for _, row in rows:
@@ -171,7 +190,10 @@ def _patterns(
         is_emoji = text in phrases["emoji"] and not text.isalnum()
         is_foreign = bool(marks) and not is_emoji and text not in english
         patterns[text] = Pattern(
-            tuple(marks.values()), tuple(contexts.get(text, ())), is_emoji, is_foreign
+            tuple(marks.values()),
+            tuple(contexts.get(text, ())),
+            is_emoji or all(map(is_unspaced, text)),
+            is_foreign,
         )
     return patterns
 
@@ -226,6 +248,7 @@ def compiled(read: files.Files, sha256: str) -> Taxonomy:
     kinds = lint.kinds(content)
     families = content["families"]
     phrases = _read_phrases(tables["phrases.csv"], kinds)
+    _add_feminine(phrases["word"], tables["phrases.csv"], content)
     english = frozenset(
         phrase_skeleton(row["phrase"])
         for _, row in tables["phrases.csv"]

@@ -147,7 +147,7 @@ def _spans(bare: str, taxonomy: Taxonomy) -> list[tuple[int, int, int]]:
     spans = [
         (start, end, index)
         for index, start, end in taxonomy.automaton.find_matches_as_indexes(bare, overlapping=True)
-        if not (wide[end + 1].isalnum() or wide[start].isalnum()) or patterns[index].is_emoji
+        if not (wide[end + 1].isalnum() or wide[start].isalnum()) or patterns[index].is_anywhere
     ]
     if len(spans) > 1:
         spans.sort(key=lambda span: (span[0], -span[1]))
