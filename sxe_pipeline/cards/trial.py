@@ -13,7 +13,7 @@ from sxe_pipeline.cards.card import label_columns
 from sxe_pipeline.cards.labeler.evidence import Cases, Evidence, Voice, gather
 from sxe_pipeline.cards.labeler.label import Labels
 from sxe_pipeline.cards.labeler.learned import Said, considered, label_all
-from sxe_pipeline.cards.labeler.match import Hit, find
+from sxe_pipeline.cards.labeler.match import Hit, find, unparted
 from sxe_pipeline.cards.labeler.weights import Weights
 from sxe_pipeline.cards.taxonomy import Kind, Taxonomy
 from sxe_pipeline.cards.text import BREAK
@@ -67,7 +67,7 @@ def tried(
         The labels, all that some words speak for, surest first, and what contexts took away.
     """
     bio = text.clean(given) or ""
-    bare = text.skeleton(bio)
+    bare = unparted(text.skeleton(bio))
     language = language or text.language(bio)[0]
     voice = Voice(bio=bio, language=language)
     [found] = label_all([Said([voice])], taxonomy, weights)

@@ -5,7 +5,7 @@ import pytest
 from sxe_pipeline import contracts_root
 from sxe_pipeline.cards import files, text
 from sxe_pipeline.cards.labeler import weights
-from sxe_pipeline.cards.labeler.evidence import Voice
+from sxe_pipeline.cards.labeler.evidence import Voice, gather
 from sxe_pipeline.cards.labeler.learned import Said, label_all
 from sxe_pipeline.cards.labeler.match import find, hits
 from sxe_pipeline.cards.taxonomy import Taxonomy
@@ -56,12 +56,26 @@ def _persona(taxonomy: Taxonomy, trained: weights.Weights, **said: str) -> str |
         pytest.param({"bio": "Ex-CEO of a bank"}, None, id="another role by the same word"),
         pytest.param({"bio": "My wife is a #softwareengineer"}, None, id="somebody else's tag"),
         pytest.param({"bio": "lifelong student"}, None, id="a cover around no phrase"),
+        pytest.param({"bio": "Ex. teacher. Hills and tea."}, None, id="past, abbreviated"),
+        pytest.param({"bio": "prev. nurse, now at sea"}, None, id="past, abbreviated otherwise"),
+        pytest.param({"bio": "Asst. Professor of botany"}, "professor", id="an abbreviated rank"),
+        pytest.param({"bio": "pas avocate, juste bavarde"}, None, id="denied in French"),
+        pytest.param({"bio": "nurse by training"}, None, id="learnt, not done"),
     ],
 )
 def test_no_model_gives_back_what_a_context_took_away(
     shipped: Taxonomy, trained: weights.Weights, said: dict[str, str], persona: str | None
 ) -> None:
     assert _persona(shipped, trained, **said) == persona
+
+
+def test_words_behind_a_denial_carry_no_role_though_no_phrase_knows_them(shipped: Taxonomy) -> None:
+    voice = Voice(bio="not a zorblatt, wife of a zorblatt", language="en")
+
+    places = gather([voice], shipped).silent("persona")
+
+    silent = [voice.bio[start:end] for _, start, end in places if voice.bio]
+    assert silent == ["zorblatt"], "the second is somebody else's, and the rest is her own"
 
 
 def test_no_cover_lets_out_the_role_that_it_swallows(

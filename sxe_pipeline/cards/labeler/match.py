@@ -5,8 +5,9 @@ that take a phrase's meaning away or make a topic a passion. Not here: what the 
 (`label`).
 """
 
+import re
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from sxe_pipeline.cards.lint import KINDS, PASSION
@@ -24,6 +25,14 @@ _FURTHEST = 400
 _NO_LABEL = tuple(Mark(kind, "", 0.0) for kind in KINDS)
 """What the words of a cover say: no label, of any kind."""
 _ENTHUSIAST = Mark("persona", PASSION, 0.7)
+_NO_PERSONA = Mark("persona", "", 0.0)
+_DENIES = 2
+"""A context that reaches so far speaks of its owner: "ex", "not a"; one that reaches less speaks of
+somebody else ("wife of", "for"), and what else stands there may well be the owner's."""
+_DENIED = re.compile(r" *([^\W_]+(?: [^\W_]+)?)")
+_ABBREVIATED = re.compile(
+    rf"(?<![^\W_])(ex|prev|fmr|asst|assoc|prof|dr|dra|sr|jr|ing|lic|lt|col|sgt){BREAK}(?= )"
+)
 
 
 class Hit(NamedTuple):
@@ -63,6 +72,7 @@ def hits(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
     Returns:
         The longest phrase of each kind at each position, and whether it is meant.
     """
+    bare = unparted(bare)
     spans = _spans(bare, taxonomy)
     if not spans:
         return []
@@ -82,6 +92,11 @@ def hits(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
                 if start >= swallowed_until:
                     taken[mark.kind] = end
     return _judged(found, bare, spans, patterns)
+
+
+def unparted(bare: str) -> str:
+    """The skeleton without breaks behind abbreviations: "Ex. teacher" is an ex-teacher."""
+    return _ABBREVIATED.sub(r"\1 ", bare) if f"{BREAK} " in bare else bare
 
 
 def joined_hits(word: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
@@ -131,7 +146,16 @@ def _judged(
         if hit.mark.kind == "tribe" and (passion := _passion(hit, around, bare)):
             is_meant = not _is_taken_away(passion, around, bare)
             told.append(passion._replace(is_meant=is_meant))
-    return told
+    return [*told, *_denied(nearby, bare)]
+
+
+def _denied(nearby: Sequence[_Near], bare: str) -> Iterator[Hit]:
+    """The words behind "ex" and "not a": no role, also where no phrase of the taxonomy knows it."""
+    for context, _, end in nearby:
+        if context.side == "before" and context.scope == "persona" and context.reach >= _DENIES:
+            words = _DENIED.match(bare, end)
+            if words:
+                yield Hit(_NO_PERSONA, *words.span(1), is_meant=False)
 
 
 def _around(hit: Hit, nearby: Sequence[_Near], starts: Sequence[int]) -> Sequence[_Near]:
