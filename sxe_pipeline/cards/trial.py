@@ -75,6 +75,9 @@ def tried(
     cases = gather([voice], taxonomy)
     weighed = considered(voice, cases, taxonomy, weights) if weights else {}
     contenders = [*_learned(found, cases, weighed), *_heard(found, cases, weighed, taxonomy)]
+    if lent := _lent(found, cases, weighed, taxonomy):
+        own = [each for each in contenders if (each.kind, each.label) != (lent.kind, lent.label)]
+        contenders = [lent, *own]
     order = ("said", "beaten", "abstained", "weak")
     contenders.sort(key=lambda c: (order.index(c.outcome), -c.confidence, c.kind, c.label))
     return Trial(language, labels, contenders, list(_taken_away(bare, bio, language, taxonomy)))
@@ -119,6 +122,20 @@ def _learned(found: Labels, cases: Cases, weighed: _Weighed) -> Iterator[Contend
         words = [each for each in found.evidence if each.label == name]
         if name and words and (kind, name) in weighed and (kind, name) not in cases:
             yield Contender(kind, name, "said", *weighed[kind, name], words)
+
+
+def _lent(found: Labels, cases: Cases, weighed: _Weighed, taxonomy: Taxonomy) -> Contender | None:
+    """The topic that the role lent, said as soon as the role is; none that stands by itself."""
+    topic, confidence = found.tribe, found.tribe_confidence
+    if topic is None or confidence is None or taxonomy.topic_of(found.persona) != topic:
+        return None
+    case = cases.get(("tribe", topic))
+    by_rule = case.confidence(taxonomy) if case else 0.0, taxonomy.thresholds["tribe"]
+    own, threshold = weighed.get(("tribe", topic), by_rule)
+    if own >= threshold and own == confidence:
+        return None
+    words = [each for each in found.evidence if each.label == topic]
+    return Contender("tribe", topic, "said", confidence, min(threshold, confidence), words)
 
 
 def _taken_away(

@@ -30,9 +30,27 @@ _DENIES = 2
 """A context that reaches so far speaks of its owner: "ex", "not a"; one that reaches less speaks of
 somebody else ("wife of", "for"), and what else stands there may well be the owner's."""
 _DENIED = re.compile(r" *([^\W_]+(?: [^\W_]+)?)")
-_ABBREVIATED = re.compile(
-    rf"(?<![^\W_])(ex|prev|fmr|asst|assoc|prof|dr|dra|sr|jr|ing|lic|lt|col|sgt){BREAK}(?= )"
+_ABBREVIATED = frozenset(
+    [
+        "ex",
+        "prev",
+        "fmr",
+        "asst",
+        "assoc",
+        "prof",
+        "dr",
+        "dra",
+        "sr",
+        "jr",
+        "ing",
+        "lic",
+        "lt",
+        "col",
+        "sgt",
+    ]
 )
+_STOP = f"{BREAK} "
+_LONGEST = max(map(len, _ABBREVIATED)) + 1
 
 
 class Hit(NamedTuple):
@@ -96,7 +114,13 @@ def hits(bare: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
 
 def unparted(bare: str) -> str:
     """The skeleton without breaks behind abbreviations: "Ex. teacher" is an ex-teacher."""
-    return _ABBREVIATED.sub(r"\1 ", bare) if f"{BREAK} " in bare else bare
+    at = bare.find(_STOP)
+    while at >= 0:
+        end = bare[max(0, at - _LONGEST) : at]
+        if end[max(end.rfind(" "), end.rfind(BREAK)) + 1 :] in _ABBREVIATED:
+            bare = f"{bare[:at]} {bare[at + 1 :]}"
+        at = bare.find(_STOP, at + 1)
+    return bare
 
 
 def joined_hits(word: str, taxonomy: Taxonomy, language: Language = None) -> list[Hit]:
