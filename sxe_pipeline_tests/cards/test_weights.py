@@ -17,7 +17,7 @@ from sxe_pipeline.errors import BadConfig
 
 HOME = Path(weights.__file__).parent
 CARD = Path(__file__).parents[2] / "docs" / "label_model.md"
-SHA256 = "50438086344a5084d3105dc8c8591f93310608072518bf6e474ed1755bc76e48"
+SHA256 = "3c51044d69c157f90e5f9441b06d1ff11e655afe7dfadcb5566e0dc85a54f798"
 
 
 @pytest.fixture
