@@ -152,12 +152,12 @@ def _judged(
     spans: Sequence[tuple[int, int, int]],
     patterns: Sequence[Pattern],
 ) -> list[Hit]:
-    nearby = [
-        _Near(context, start, end)
-        for start, end, index in spans
-        for context in patterns[index].contexts
-    ]
-    if not nearby:
+    nearby: list[_Near] = []
+    loved: list[_Near] = []
+    for start, end, index in spans:
+        for context in patterns[index].contexts:
+            (loved if context.scope == PASSION else nearby).append(_Near(context, start, end))
+    if not nearby and not loved:
         return list(found)
     starts = [each.start for each in nearby]
     told: list[Hit] = []
@@ -167,7 +167,7 @@ def _judged(
             told.append(hit._replace(is_meant=False))
             continue
         told.append(hit)
-        if hit.mark.kind == "tribe" and (passion := _passion(hit, around, bare)):
+        if loved and hit.mark.kind == "tribe" and (passion := _passion(hit, loved, bare)):
             is_meant = not _is_taken_away(passion, around, bare)
             told.append(passion._replace(is_meant=is_meant))
     return [*told, *_denied(nearby, bare)]
@@ -213,10 +213,10 @@ def _is_taken_away(hit: Hit, nearby: Sequence[_Near], bare: str) -> bool:
     return False
 
 
-def _passion(hit: Hit, nearby: Sequence[_Near], bare: str) -> Hit | None:
+def _passion(hit: Hit, loved: Sequence[_Near], bare: str) -> Hit | None:
     """That somebody is an enthusiast, where a topic is said to be loved: "tea" in "tea addict"."""
-    for context, start, end in nearby:
-        if context.scope == PASSION and _reaches(context, start, end, hit, bare):
+    for context, start, end in loved:
+        if _reaches(context, start, end, hit, bare):
             return Hit(_ENTHUSIAST, min(start, hit.start), max(end, hit.end))
     return None
 
