@@ -59,7 +59,18 @@ def test_every_verb_has_help_and_none_is_a_stub():
     found = dict(all_verbs(main))
 
     assert {name[0] for name in found} == {
-        *("demo", "doctor", "env", "down", "ingest", "build", "redact", "label", "market"),
+        *(
+            "demo",
+            "doctor",
+            "env",
+            "down",
+            "ingest",
+            "build",
+            "redact",
+            "resolve",
+            "label",
+            "market",
+        ),
         *(
             "eval",
             "batch",
@@ -135,9 +146,23 @@ def test_lines_without_a_text_in_the_field_are_no_silent_answer(verb):
     assert meant.stderr == ""
 
 
-@pytest.mark.parametrize("verb", ["redact", "label"])
+def test_a_card_that_is_given_by_its_accounts_has_its_texts_there():
+    assert sxe("label", given='{"accounts": [{"bio": "nurse in Leeds"}]}\n').stderr == ""
+
+
+def test_resolve_prints_pairs_as_json_lines():
+    ana = '{"platform": "x", "handle": "ana", "links": ["https://tiktok.com/@ana_t"]}\n'
+    done = sxe("resolve", given=ana + '{"id": 7, "platform": "tiktok", "handle": "ana_t"}\n')
+
+    [pair] = map(json.loads, done.stdout.splitlines())
+    assert (pair["left"], pair["right"], pair["basis"]) == ("7", "x:handle:ana", "link_field")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("verb", ["redact", "resolve", "label"])
 def test_a_line_that_is_no_json_costs_one_sentence(verb):
-    done = sxe(verb, given='{"text": "a", "bio": "b"}\nana@example.org is no json\n')
+    good = '{"platform": "x", "handle": "b", "text": "a", "bio": "b"}'
+    done = sxe(verb, given=f"{good}\nana@example.org is no json\n")
 
     assert done.returncode == 2
     assert "line 2" in done.stderr

@@ -129,16 +129,17 @@ def label(field: str, rules_only: bool) -> None:
     _stream(stream.label_lines(sys.stdin, field, labels, trained), field)
 
 
-def _stream(rows: Iterable[dict[str, Any]], field: str) -> None:
+def _stream(rows: Iterable[dict[str, Any]], field: str = "") -> None:
     import msgspec
 
     encode = msgspec.json.Encoder().encode
     out, told = sys.stdout.buffer, progress.current()
     if not sys.stdout.isatty():
         told.say(click.get_current_context().info_name or "")
-    at, has_text = 0, False
+    at, has_text = 0, not field
     for at, row in enumerate(rows, start=1):
-        has_text = has_text or isinstance(row.get(field), str)
+        # The texts of a card that is given by its accounts stand there.
+        has_text = has_text or isinstance(row.get(field), str) or "accounts" in row
         out.write(encode(row) + b"\n")
         if not at % _TOLD_ROWS:
             told.add_rows(_TOLD_ROWS)
