@@ -99,11 +99,15 @@ def next_content(
     if why is None:
         try:
             changes = _changes(objects, contract, chain, rows)
+            left = _left_before(objects, chain, rows[delta.KEY])
         except (NotFound, Tampered):
             why = "the batch before cannot be read"
     removes = None
     if changes is not None:
-        removes = _removes(market, changes.removes, deltas.gone)
+        removes = _removes(market, pa.concat_arrays([changes.removes, left]), deltas.gone)
+        is_new = pc.is_in(removes[delta.KEY], value_set=changes.removes)
+        is_no = pc.equal(removes["reason"], delta.ERASED)
+        removes = removes.filter(pc.or_kleene(is_new, is_no)).sort_by(delta.KEY)
         why = delta.why_rather_full(changes, rows.num_rows, len(chain), deltas.full_every)
         # A full batch has no removes, and who is erased has to be said.
         if delta.ERASED in removes["reason"].to_pylist():
@@ -149,6 +153,21 @@ def digests_as_of(objects: Objects, chain: Sequence[Manifest], key: str = delta.
         upserts, removes = (_digests(_lines(objects, batch, holds), key) for holds in _HELD)
         before = delta.applied(before, upserts, removes[delta.KEY].combine_chunks())
     return before
+
+
+def _left_before(objects: Objects, chain: Sequence[Manifest], here: pa.ChunkedArray) -> pa.Array:
+    """Ids that the deltas of a chain took out for less than a no: that one may have come since.
+
+    Args:
+        objects: The handoff store.
+        chain: As `since_full` gives it.
+        here: Ids of the rows of today, which are there again.
+    """
+    lines = (line for batch in chain for line in _lines(objects, batch, "removes"))
+    said = pl.concat([delta.reasons(b""), *map(delta.reasons, lines)])
+    last = said.unique(delta.KEY, keep="last").filter(pl.col("reason") != delta.ERASED)
+    ids = pl.DataFrame({delta.KEY: here}, schema={delta.KEY: pl.String})
+    return pc.cast(last.join(ids, on=delta.KEY, how="anti")[delta.KEY].to_arrow(), pa.string())
 
 
 def _digests(pieces: Iterable[bytes | memoryview], key: str = delta.KEY) -> pa.Table:

@@ -353,3 +353,33 @@ def test_p15_who_is_erased_is_said_even_where_a_full_batch_would_be_better(run_d
     assert (done.kind, done.remove_count) == ("delta", 20 - kept)
     again = run_days(rows.slice(0, kept - 1), day=LATER[2], full_every=1)
     assert again.kind == "full", "the next one may be"
+
+
+def test_p15_a_no_is_said_of_whoever_had_left_for_another_reason_before(run_days, cards, store):
+    rows = cards(20).sort_by("card_id")
+    person = rows["card_id"][19].as_py()
+
+    def erased(market, card_ids):
+        said = withheld(market, card_ids)
+        reasons = ["erased" if one == person else "withheld" for one in card_ids.to_pylist()]
+        return said.set_column(1, "reason", pa.array(reasons))
+
+    def told():
+        lines = (
+            line
+            for key, data in held(store).items()
+            if "_removes/_jsonl/" in key
+            for line in data.splitlines()
+        )
+        return sorted((one["card_id"] == person, one["reason"]) for one in map(json.loads, lines))
+
+    run_days(rows)
+    run_days(rows.slice(0, 18), day=LATER[1], gone=withheld)
+    assert told() == [(False, "withheld"), (True, "withheld")]
+
+    late = run_days(rows.slice(0, 18), day=LATER[2], gone=erased)
+    assert (late.kind, late.row_count, late.remove_count) == ("delta", 0, 1)
+    assert told() == [(False, "withheld"), (True, "erased"), (True, "withheld")]
+
+    again = run_days(rows.slice(0, 18), day=LATER[3], gone=erased)
+    assert again.state == "unchanged", "it is said once"

@@ -79,6 +79,18 @@ def digests(lines: bytes | memoryview, key: str = KEY) -> pa.Table:
     return found.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(DIGESTS)
 
 
+def reasons(lines: bytes) -> pl.DataFrame:
+    """`card_id` and `reason` of each line of removes, which met their contract.
+
+    Args:
+        lines: Whole lines of JSON Lines.
+    """
+    said = pl.DataFrame({"line": lines.decode().splitlines()}, schema={"line": pl.String})
+    return said.select(
+        pl.col("line").str.extract(rf'"{name}":"([^"]*)"').alias(name) for name in (KEY, "reason")
+    )
+
+
 def between(before: pa.Table, today: pa.Table) -> Changes:
     """What makes today's rows of the rows before.
 
