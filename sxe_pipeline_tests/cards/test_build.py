@@ -80,7 +80,7 @@ def test_the_order_of_rows_changes_nothing(make, shipped) -> None:
 def test_who_says_no_role_is_an_audience_or_nothing_and_never_a_lead_card(make) -> None:
     built = make(
         {"bio": "one peace in town"},
-        {"bio": "Love photography", "location": "Austin, TX"},
+        {"bio": "Photography weekly", "location": "Austin, TX"},
         {"bio": None, "follower_count": 5_000_000, "collections": ["declared"]},
         collections={"declared": reading.DeclaredAudience(("gaming",), "players")},
     )
@@ -214,7 +214,7 @@ def test_the_funnel_adds_up(make) -> None:
     built = make(
         {"bio": BIO},
         {"bio": "hi", "platform": "tiktok"},
-        {"bio": "Love photography"},
+        {"bio": "Photography weekly"},
         {"bio": "Chef. 15 y/o", "card_id": "card_0000", "platform": "tiktok"},
     )
     funnel = built.funnel
@@ -325,7 +325,7 @@ def test_a_card_with_an_account_of_a_closed_platform_stays(make) -> None:
 
 
 def test_pools_count_every_card_once(make) -> None:
-    built = make(*({"bio": bio} for bio in [BIO, BIO, "Love photography", "Chef. Wine."]))
+    built = make(*({"bio": bio} for bio in [BIO, BIO, "Photography weekly", "Chef. Wine."]))
 
     table = pools.pools(built.cards, built.others)
 

@@ -21,7 +21,7 @@ NOW = datetime(2031, 2, 13, tzinfo=UTC)
 PEOPLE = (
     {"bio": "Photographer from Lyon. I love hiking", "location": "Austin, TX"},
     {"bio": "Photographer. Wedding photographer and hiking"},
-    {"bio": "Love photography", "follower_count": 5_000},
+    {"bio": "Photography weekly", "follower_count": 5_000},
     {"bio": "one peace in town"},
 )
 

@@ -21,7 +21,7 @@ from sxe_pipeline_tests.cards.cards_world import LEADS, OTHERS, World, by_rules,
 from sxe_pipeline_tests.cards.conftest import SEEN
 
 PHOTOGRAPHER = "Wedding photographer. Coffee and trail running."
-RUNNER = "Love photography"
+RUNNER = "Photography weekly"
 BIOS = [PHOTOGRAPHER, RUNNER, "hi", None, "Chef in Lyon. Wine.", "Journalist. 15 y/o"]
 
 

@@ -55,7 +55,7 @@ def test_check_names_every_fault_with_file_and_line_and_ends_with_one(typed, fol
 
     assert shown == [
         f"contexts.csv line {second}: side is one of before, after, cover, scope one of persona, "
-        "tribe, any",
+        "tribe, any, enthusiast",
         f"phrases.csv line {first}: a weight lies between 0 and 1, both excluded",
         f"phrases.csv line {first}: no label plumber in taxonomy.yaml",
         "3 faults",

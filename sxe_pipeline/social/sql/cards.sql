@@ -1,12 +1,16 @@
--- Card ids and aliases: what one resolution minted, moved and merged, with one event; a no goes along.
+-- Card ids and aliases: what one resolution minted, moved and merged, with one event; a no goes along, with its own.
 
 create or replace function social.assign_ids(
     _minted jsonb, _changed jsonb, _aliases jsonb, _origins jsonb, _record jsonb
 ) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    event uuid := audit.write(_record, '{card_ids.assigned}');
+    event uuid;
     one record;
 begin
+    -- A killed resolution that is done again may find that somebody left a card and nothing else to store.
+    if '[]' <> any (array[_minted, _changed, _aliases]) then
+        event := audit.write(_record, '{card_ids.assigned}');
+    end if;
     insert into social.card (card_id, anchor_platform, anchor_account_key, generation,
                              parent_card_id, minted_at)
     select c.* from jsonb_to_recordset(_minted) as c (card_id text, platform text,
