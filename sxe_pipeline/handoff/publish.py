@@ -20,14 +20,13 @@ from psycopg.pq import TransactionStatus
 from sxe_pipeline import sign
 from sxe_pipeline.errors import BadInput, Busy, Tampered
 from sxe_pipeline.handoff import record
-from sxe_pipeline.handoff.batches import Batch, find, folder_of, in_chain, unpublished
+from sxe_pipeline.handoff.batches import Batch, find, folder_of, in_chain
 from sxe_pipeline.handoff.chain import BatchKey
 from sxe_pipeline.handoff.chain_rows import Deltas, Manifest, next_content, since_full
 from sxe_pipeline.handoff.files import edition, manifest
 from sxe_pipeline.handoff.files.encode import content_id, encode, tombstone
 from sxe_pipeline.handoff.files.parts import Content, Part, chunks
 from sxe_pipeline.handoff.files.pieces import checked
-from sxe_pipeline.ops.versions import Recheck
 from sxe_pipeline.schema import Contract
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store.objects import Objects
@@ -145,7 +144,7 @@ def publish(
             _put_part(objects, f"{folder}/{part.name}", part)
     with record.translated_errors(), conn.transaction():
         record.lock(conn, contract.id, batch_key)
-        already = _complete(conn, objects, begun, actor=actor)
+        already = complete(conn, objects, begun, actor=actor)
     return Published(
         batch_key,
         "published",
@@ -189,7 +188,7 @@ def _chain(conn: psycopg.Connection, job: _Job) -> _Chain:
     unfinished = []
     for batch in in_chain(conn, job.contract.id, job.batch_key, "building"):
         if job.objects.exists(f"{batch.folder}/{manifest.NAME}"):
-            _complete(conn, job.objects, batch.batch_id, actor=job.actor)
+            complete(conn, job.objects, batch.batch_id, actor=job.actor)
         else:
             unfinished.append(batch)
     published = in_chain(conn, job.contract.id, job.batch_key, "published")
@@ -328,51 +327,18 @@ def _is_same(
     return manifest.files_of(record.manifest_of(conn, batch_id)) == content.entries()
 
 
-def end_unseen(
-    conn: psycopg.Connection,
-    objects: Objects,
-    contract: str,
-    *,
-    before: datetime,
-    actor: str,
-    recheck: Recheck,
-) -> None:
-    """End what was begun before a moment and nobody took up since.
-
-    What is visible is completed, and from then on kept as long as any batch is; of everything else
-    the files go. A run that still writes there is told to begin again.
+def complete(conn: psycopg.Connection, objects: Objects, batch_id: str, *, actor: str) -> bool:
+    """Make a begun batch visible, under the lock of its chain; whether it was published already.
 
     Args:
-        conn: As of `publish`.
+        conn: The writing transaction.
         objects: The handoff store.
-        contract: The contract's id.
-        before: Long enough ago that nobody is still at it.
-        actor: Who ends it, for the audit log.
-        recheck: Refuses where another run took over.
+        batch_id: The batch.
+        actor: For the audit log.
 
     Raises:
-        Busy: Another run publishes to one of the chains.
+        Busy: Files that its manifest names are not there any more.
     """
-    with record.translated_errors():
-        left = unpublished(conn, contract, before)
-        conn.commit()
-        for begun in left:
-            with conn.transaction():
-                record.lock(conn, contract, begun.batch_key)
-                recheck(conn)
-                batch = find(conn, begun.batch_id)
-                is_visible = objects.exists(f"{begun.folder}/{manifest.NAME}")
-                if batch and batch.state == "building" and is_visible:
-                    _complete(conn, objects, batch.batch_id, actor=actor)
-                elif batch and batch.state != "published" and not is_visible:
-                    if batch.state == "building":
-                        record.abandon(conn, batch, actor=actor)
-                    for entry in objects.list(batch.folder):
-                        objects.delete(entry.key)
-
-
-def _complete(conn: psycopg.Connection, objects: Objects, batch_id: str, *, actor: str) -> bool:
-    """Make a begun batch visible, under the lock of its chain. True: it was published already."""
     batch = find(conn, batch_id)
     if batch is None or batch.state == "abandoned":
         raise Busy(f"batch {batch_id} was replaced by another run; run this one again")

@@ -8,14 +8,15 @@ killed deletion is ended by the next one. Which batches may go is decided by the
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import psycopg
 
 from sxe_pipeline import sign
-from sxe_pipeline.handoff.batches import folder_of
+from sxe_pipeline.handoff import record
+from sxe_pipeline.handoff.batches import find, folder_of, unpublished
 from sxe_pipeline.handoff.files import expired, manifest
-from sxe_pipeline.handoff.publish import end_unseen
+from sxe_pipeline.handoff.publish import complete
 from sxe_pipeline.ops.retention import Gone, Terms
 from sxe_pipeline.sign import Signer
 from sxe_pipeline.store.functions import call_function, function_rows
@@ -57,7 +58,7 @@ def expire_batches(
     if not terms.is_dry_run:
         objects.drop_half_written(unseen)
     for contract in () if terms.is_dry_run else contracts:
-        end_unseen(conn, objects, contract, before=unseen, actor=terms.actor, recheck=terms.recheck)
+        _end_unseen(conn, objects, contract, unseen, terms)
     for contract in contracts if before else ():
         limit = None if terms.is_dry_run else _AT_ONCE
         while found := function_rows(conn, "handoff.expiring", contract, before, limit):
@@ -95,3 +96,32 @@ def _expire(
     with conn.transaction():
         terms.recheck(conn)
         call_function(conn, "handoff.end_expiry", batch_id, terms.actor)
+
+
+def _end_unseen(
+    conn: psycopg.Connection, objects: Objects, contract: str, before: datetime, terms: Terms
+) -> None:
+    """End what was begun before a moment and nobody took up since.
+
+    What is visible is completed, and from then on kept as long as any batch is; of everything else
+    the files go. A run that still writes there is told to begin again.
+
+    Raises:
+        Busy: Another run publishes to one of the chains.
+    """
+    with record.translated_errors():
+        left = unpublished(conn, contract, before)
+        conn.commit()
+        for begun in left:
+            with conn.transaction():
+                record.lock(conn, contract, begun.batch_key)
+                terms.recheck(conn)
+                batch = find(conn, begun.batch_id)
+                is_visible = objects.exists(f"{begun.folder}/{manifest.NAME}")
+                if batch and batch.state == "building" and is_visible:
+                    complete(conn, objects, batch.batch_id, actor=terms.actor)
+                elif batch and batch.state != "published" and not is_visible:
+                    if batch.state == "building":
+                        record.abandon(conn, batch, actor=terms.actor)
+                    for entry in objects.list(batch.folder):
+                        objects.delete(entry.key)
