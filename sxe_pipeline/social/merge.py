@@ -18,30 +18,34 @@ from sxe_pipeline.schema.tables import POST_TERMS, PROFILE
 from sxe_pipeline.social.sightings import GIVABLE, found_by, order_of
 from sxe_pipeline.store import buckets
 
-_SHOWN = """
-select distinct platform, id_key, 'handle:' || lower(handle) as account_key from (
-    select platform, account_key as id_key, handle from sightings
-    union all
-    select platform, account_key as id_key, unnest(handles).handle as handle
-    from sightings where observation_count > 1
-) where id_key like 'id:%' and handle is not null
+_SPELLED = "select platform, account_key from sightings where account_key like 'handle:%'"
+_NAMED = """
+select platform, account_key from moved
+union select platform, 'handle:' || lower(handle) from moved where handle is not null
 """
 
-_FOLDS = """
+_SHOWN = """
+select distinct platform, id_key, account_key from (
+    select platform, id_key, 'handle:' || lower(handle) as account_key from (
+        select platform, account_key as id_key, handle from sightings
+        union all
+        select platform, account_key as id_key, unnest(handles).handle as handle
+        from sightings where observation_count > 1
+    ) where id_key like 'id:%' and handle is not null
+) semi join asked using (platform, account_key)
+"""
+"""Of handles that somebody asks about: those of all accounts would be most of what memory holds."""
+
+_FOLDS = f"""
 select platform, account_key, min(id_key) as id_key
-from shown semi join (
-    select platform, account_key from sightings where account_key like 'handle:%'
-) as spelled using (platform, account_key)
+from shown semi join ({_SPELLED}) as spelled using (platform, account_key)
 group by platform, account_key having count(*) = 1
 """
 """A handle folds into the one id-keyed account that ever showed it. Where SQL's lower and Python's
 casefold differ (letters no platform allows in a handle) nothing folds: the careful side."""
 
-_TOUCHED = """
-with named as (
-    select platform, account_key from moved
-    union select platform, 'handle:' || lower(handle) from moved where handle is not null
-)
+_TOUCHED = f"""
+with named as ({_NAMED})
 from named union select platform, id_key from shown semi join named using (platform, account_key)
 """
 """Where a row may become another one: accounts with sightings that came or went, the handles that
@@ -163,14 +167,17 @@ left join evidence on evidence.platform = newest.platform
 """
 
 
-def find_folds(engine: duckdb.DuckDBPyConnection) -> None:
+def find_folds(engine: duckdb.DuckDBPyConnection, *, has_moved: bool = False) -> None:
     """Find the handle-keyed accounts that fold, and the id-keyed one each folds into.
 
     Args:
         engine: An open connection with `sightings`. Two temporary tables are made there: `shown`
-            with the handles of id-keyed accounts as keys, and `folds`; both with platform,
-            account_key and id_key.
+            with handles of id-keyed accounts as keys, and `folds`; both with platform, account_key
+            and id_key.
+        has_moved: There is `moved`, too: `shown` has the handles that `find_touched` asks about.
     """
+    asked = f"{_SPELLED} union {_NAMED}" if has_moved else _SPELLED
+    duck.make(engine, "asked", asked)
     duck.make(engine, "shown", _SHOWN)
     duck.make(engine, "folds", _FOLDS)
 

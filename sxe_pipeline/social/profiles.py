@@ -195,7 +195,7 @@ def _write(
     buckets.attach(engine, "posts_before", before.stored[POST_TERMS.name], POST_TERMS)
     for table in _KEPT:
         sightings.open_known(engine, table, before.stored[table.name])
-    merge.find_folds(engine)
+    merge.find_folds(engine, has_moved=True)
     merge.find_touched(engine)
     merge.merge(engine, "semi join touched using (platform, account_key)")
     due: dict[Table, tuple[str, str]] = {

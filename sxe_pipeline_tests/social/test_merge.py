@@ -54,6 +54,24 @@ def answered(rows, name):
         return engine.sql(f"from {name}").to_arrow_table().to_pylist()
 
 
+def test_folds_are_found_within_memory_however_many_handles_there_are(monkeypatch):
+    monkeypatch.setenv("SXE_MEMORY_LIMIT_MB", "80")
+    rows = (
+        "select 'x' as platform, if(n < 3, 'handle:h' || n, 'id:' || n) as account_key, "
+        "repeat('h', if(n < 6, 1, 60)) || n as handle, "
+        "[]::struct(handle text)[] as handles, 1 as observation_count from range(600_000) as r (n)"
+    )
+    with duck.opened() as engine:
+        engine.execute("set temp_directory = ''")
+        duck.make(engine, "sightings", rows, "view")
+        came = "select 'x' as platform, 'id:5' as account_key, 'h4' as handle"
+        duck.make(engine, "moved", came)
+        merge.find_folds(engine, has_moved=True)
+        shown = engine.sql("select id_key, account_key from shown order by all").fetchall()
+
+    assert shown == [("id:4", "handle:h4")]
+
+
 def merged(rows):
     return {row["account_key"]: row for row in answered(rows, "profiles")}
 
