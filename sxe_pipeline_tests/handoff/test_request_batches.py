@@ -18,7 +18,7 @@ from sxe_pipeline.store import sql
 from sxe_pipeline.store.objects import Objects
 from sxe_pipeline_tests.handoff import publisher
 from sxe_pipeline_tests.handoff.contacts import CONTRACT, DAY, NOW, OTHER, REQUEST, at, contacts
-from sxe_pipeline_tests.handoff.crashing import MANIFEST, Cut, Faulty, held
+from sxe_pipeline_tests.handoff.crashing import MANIFEST, PUTS, Cut, Faulty, held
 from sxe_pipeline_tests.handoff.whole import batch_bytes
 
 ONCE = ["contact_batch.building", "contact_batch.published"]
@@ -153,14 +153,14 @@ def test_no_contact_point_is_a_batch_only_where_the_request_had_one(run, check):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_f1_a_crash_at_the_manifest_leaves_all_or_nothing(
-    run, store, login, events, expected, when
+@pytest.mark.parametrize("put", range(1, 7), ids=PUTS)
+def test_f1_a_crash_at_any_put_leaves_all_or_nothing(
+    run, store, login, events, expected, put, when
 ):
-    """At any other put it is the same publisher: `test_publish_crashes`."""
     with pytest.raises(Cut):
-        run(contacts(9, order=1), objects=Faulty(store.url, MANIFEST, when))
+        run(contacts(9, order=1), objects=Faulty(store.url, put, when))
     is_visible = bool(visible(store))
-    assert is_visible == (when == "after")
+    assert is_visible == (put == MANIFEST and when == "after")
     assert list_batches(login) == []
 
     login.rollback()
@@ -202,6 +202,23 @@ def test_a_crash_beside_a_commit_is_resumed(
 def child(contacts_dsn, store, signer, tmp_path):
     """`child(rows, put, when)`: publish in a process that is killed at a put; 0 lives."""
     return publisher.starter(contacts_dsn, store, signer, CONTRACT, at(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("put", "when"),
+    [(1, "before"), (5, "before"), (MANIFEST, "before"), (MANIFEST, "after")],
+    ids=["start", "columns", "parts", "manifest"],
+)
+def test_a_killed_process_leaves_what_the_next_one_completes(
+    child, run, store, expected, events, put, when
+):
+    with child(contacts(9, order=1), put, when) as killed:
+        assert killed.wait() == -9
+
+    done = run(contacts(9, order=2))
+
+    assert held(store) == expected(contacts(9))
+    assert events(done.batch_id) == ONCE
 
 
 def test_two_processes_at_once_make_one_manifest(child, store, expected, events):
